@@ -1,0 +1,69 @@
+"""Every error that a user can meet: a code, the problem, the place and the remedy."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CalibError(Exception):
+    """Root of all errors of this project.
+
+    ``code`` is a short kebab-case name that scripts may match; ``problem`` says what was found
+    against what was expected; ``place`` names the file, column, JSON path or panel at fault;
+    ``remedy`` says what to do about it.
+    """
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, code: str, problem: str, *, remedy: str = "", place: str = "") -> None:
+        super().__init__(code, problem, remedy, place)
+        self.code = code
+        self.problem = problem
+        self.remedy = remedy
+        self.place = place
+
+    def __str__(self) -> str:
+        text = f"{self.place}: {self.problem}" if self.place else self.problem
+        return f"{text} Try: {self.remedy}" if self.remedy else text
+
+
+class InputError(CalibError, ValueError):
+    """The input, or the way of asking, cannot be used (exit 2)."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class FileFormatError(InputError):
+    """A file is not what its name or its use promises (exit 2)."""
+
+
+class MissingFileError(InputError, FileNotFoundError):
+    """A file that was named does not exist or cannot be read (exit 2)."""
+
+
+class LayoutError(InputError):
+    """Two detectors, or a detector and a calibration, do not have the same panels (exit 2)."""
+
+
+class SolveError(InputError, ArithmeticError):
+    """The data do not determine what was asked for (exit 2)."""
+
+
+class NotFoundError(CalibError, LookupError):
+    """The store was asked and the answer is no (exit 1)."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class StoreError(CalibError, OSError):
+    """The store or the machine failed: locked, read-only, disk full, server away (exit 3)."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StoreReadOnlyError(StoreError, PermissionError):
+    """This user may read the store but not write it (exit 3)."""
+
+
+class IntegrityError(StoreError):
+    """What the store holds is not what was put into it (exit 3)."""

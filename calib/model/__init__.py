@@ -1,0 +1,1 @@
+"""Frozen values that cross the walls between the wings: numpy only, checked when made."""

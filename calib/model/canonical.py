@@ -1,0 +1,70 @@
+"""The canonical form of content, and the name that it gives: a SHA-256.
+
+JSON in UTF-8 with sorted keys and no white space, in which
+
+* a float is ``{"$f": HEX}`` with HEX its exact binary value (``float.hex``), -0.0 as 0.0;
+* an instant is ``{"$t": N}`` with N the microseconds since 1970-01-01 UTC;
+* NaN and infinity are refused (a value that was not measured is null), as are keys that begin
+  with ``$`` and any type other than mappings, sequences, text, integers, truth values and null.
+
+Content names its own format under the key ``format``, so that no two kinds share a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calib.errors import InputError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def canonical_bytes(content: Any) -> bytes:
+    """The canonical form of ``content``; raises ``InputError`` for what has none."""
+    text = json.dumps(
+        _tagged(content, "$"), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return text.encode("utf-8")
+
+
+def content_id(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of the canonical form, in hexadecimal."""
+    if not isinstance(content.get("format"), str):
+        raise InputError("no-format", "content to be named must state its format.")
+    return hashlib.sha256(canonical_bytes(content)).hexdigest()
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC; naive datetimes are refused."""
+    if instant.tzinfo is None:
+        raise InputError("naive-time", f"{instant.isoformat()} has no time zone.")
+    return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant_from(micros: int) -> datetime:
+    """The instant so many microseconds after 1970-01-01 UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def _tagged(value: Any, path: str) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InputError("not-finite", f"{path} is {value}, which has no canonical form.")
+        return {"$f": (float(value) + 0.0).hex()}
+    if isinstance(value, datetime):
+        return {"$t": microseconds(value)}
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str) or key.startswith("$"):
+                raise InputError("bad-key", f"{path} has the key {key!r}.")
+        return {key: _tagged(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [_tagged(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    raise InputError("no-canonical-form", f"{path} is a {type(value).__name__}.")

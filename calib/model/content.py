@@ -1,0 +1,54 @@
+"""Frozen dataclasses as plain content (mappings, lists, numbers, text), and back."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def to_content(value: Any) -> Any:
+    """Dataclasses become mappings, tuples lists, enumerations their values; the rest stays."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_content(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: to_content(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_content(item) for item in value]
+    return value
+
+
+def from_content(kind: type[T], content: Any) -> T:
+    """The dataclass ``kind`` whose ``to_content`` this is (ISO text is read as an instant)."""
+    value: T = _built(kind, content)
+    return value
+
+
+def _built(kind: Any, content: Any) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        if content is None:
+            return None
+        inner = next(arg for arg in get_args(kind) if arg is not type(None))
+        return _built(inner, content)
+    if origin is tuple:
+        item_kinds = get_args(kind)
+        if item_kinds[-1] is Ellipsis:
+            return tuple(_built(item_kinds[0], item) for item in content)
+        return tuple(_built(k, item) for k, item in zip(item_kinds, content, strict=True))
+    if is_dataclass(kind):
+        hints = get_type_hints(kind)
+        made = {f.name: _built(hints[f.name], content[f.name]) for f in fields(kind)}
+        return kind(**made)  # type: ignore[operator]
+    if kind is datetime and isinstance(content, str):
+        return datetime.fromisoformat(content)
+    if isinstance(kind, type) and (issubclass(kind, Enum) or kind is float):
+        return kind(content)
+    return content

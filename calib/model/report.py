@@ -1,0 +1,123 @@
+"""What a derivation says of itself: residuals before and after, halves, convergence, verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Residuals (observed minus predicted) of n reflections."""
+
+    n: int
+    rms_x_px: float
+    rms_y_px: float
+    median_abs_x_px: float
+    median_abs_y_px: float
+    rms_phi_mrad: float
+    median_abs_phi_mrad: float
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeAfter:
+    """The same reflections with the panels as drawn (pose and crystals refined) and corrected."""
+
+    before: Spread
+    after: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Residuals on the reflections that the solution used, and on ones that it never saw."""
+
+    used: BeforeAfter | None
+    """None where there is no such reflection."""
+    held_out: BeforeAfter | None
+    """From a solution without these reflections; None where there is no such reflection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Held-out residuals of one resolution shell."""
+
+    d_max_angstrom: float
+    d_min_angstrom: float
+    held_out: BeforeAfter
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """How far two solutions from independent halves of the reflections differ.
+
+    Over the measured panels with 100 reflections or more, after rigid alignment.
+    """
+
+    n_panels: int
+    rms_in_plane_um: float
+    """Root mean square over dx and dy of half A minus half B."""
+    rms_normal_um: float | None
+    """The same along the normal; None where it was held."""
+    chi_square_per_degree: float
+    """Of the differences of the two halves against their claimed covariance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convergence:
+    """How the iteration ended."""
+
+    converged: bool
+    iterations: int
+    last_shift_sigma: float
+    """The largest last step of any panel parameter in units of its sigma."""
+    chi_square: float
+    degrees_of_freedom: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetUse:
+    """What one dataset gave to a derivation."""
+
+    name: str
+    sha256: tuple[str, ...]
+    """The hashes of its files, sorted."""
+    n_reflections: int
+    """Used, after rejection."""
+    n_rejected: int
+    """Rejected here as outliers."""
+    n_flagged: int
+    """Indexed, but kept out by flags that came with the data."""
+    n_crystals: int
+    distance_mm: float
+    wavelength_angstrom: float
+    rmsd: BeforeAfter
+    """On the used reflections."""
+    weight_scale: tuple[float, float, float]
+    """Achieved over claimed standard deviation of x, y and phi."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The verdict on a derivation."""
+
+    accepted: bool
+    reasons: tuple[str, ...]
+    """One sentence per gate that failed; where all passed, what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a derivation measured of itself."""
+
+    overall: Fit
+    panels: tuple[Fit, ...]
+    shells: tuple[Shell, ...]
+    halves: Halves | None
+    """None where no panel has enough reflections in both halves."""
+    convergence: Convergence
+    datasets: tuple[DatasetUse, ...]
+    held_out_dropped: float
+    """Share of the held-out reflections beyond five robust sigma of either model."""
+    gauge: int
+    """How many rigid motions lay within the free parameters and were fixed by convention."""
+    null_directions: tuple[str, ...]
+    """Further directions which the data do not determine, in words."""
