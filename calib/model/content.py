@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -31,6 +32,12 @@ def from_content(kind: type[T], content: Any) -> T:
     return value
 
 
+@lru_cache(maxsize=256)
+def _kinds(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {f.name: hints[f.name] for f in fields(kind)}
+
+
 def _built(kind: Any, content: Any) -> Any:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
@@ -43,10 +50,9 @@ def _built(kind: Any, content: Any) -> Any:
         if item_kinds[-1] is Ellipsis:
             return tuple(_built(item_kinds[0], item) for item in content)
         return tuple(_built(k, item) for k, item in zip(item_kinds, content, strict=True))
-    if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        made = {f.name: _built(hints[f.name], content[f.name]) for f in fields(kind)}
-        return kind(**made)  # type: ignore[operator]
+    if isinstance(kind, type) and is_dataclass(kind):
+        made = {name: _built(inner, content[name]) for name, inner in _kinds(kind).items()}
+        return kind(**made)
     if kind is datetime and isinstance(content, str):
         return datetime.fromisoformat(content)
     if isinstance(kind, type) and (issubclass(kind, Enum) or kind is float):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from calib.model.canonical import content_id
-from calib.model.content import to_content
+from calib.model.content import from_content, to_content
 from calib.model.correction import CorrectionEstimate
 from calib.model.layout import Layout
 from calib.model.report import Acceptance, Report
@@ -67,22 +67,42 @@ class CalibrationRecord:
         """The hash of the covariance artifact's bytes."""
         return hashlib.sha256(self.estimate.covariance_bytes()).hexdigest()
 
-    def content(self) -> dict[str, Any]:
-        """What makes this calibration this calibration, for the canonical form."""
-        report = to_content(self.report)
+    def panels_content(self) -> dict[str, Any]:
+        """What the panel rows say, for the canonical form: mm and rad, one sigma per freedom."""
+        estimate = self.estimate
+        return {
+            "format": "calib/panels/1",
+            "names": list(self.panel_names),
+            "status": [status.value for status in estimate.status],
+            "n_reflections": estimate.n_reflections.tolist(),
+            "values": estimate.correction.values,
+            "sigmas": estimate.sigma[:, estimate.freedom.free],
+        }
+
+    def report_content(self) -> dict[str, Any]:
+        """What the report says, for the canonical form: without what people call the datasets."""
+        report = to_content(from_content(Report, to_content(self.report)))
         for dataset in report["datasets"]:
             del dataset["name"]
+        return {"format": "calib/report/1", **report}
+
+    def content(self) -> dict[str, Any]:
+        """What makes this calibration this calibration, for the canonical form.
+
+        Panels, covariance and report are named by their own hashes, so that each can be read and
+        verified without the others.
+        """
         return {
             "format": "calib/calibration/1",
             "serial": self.serial,
             "layout": self.layout_id,
-            "distances_mm": list(self.distances_mm),
+            "distances_mm": [float(distance) for distance in self.distances_mm],
             "freedom": self.estimate.freedom.value,
-            "panels": self.estimate.panel_rows(self.panel_names),
-            "covariance_sha256": self.covariance_sha256,
+            "panels": content_id(self.panels_content()),
+            "covariance": self.covariance_sha256,
             "parameters": to_content(self.parameters),
             "code_version": self.code_version,
-            "report": report,
+            "report": content_id(self.report_content()),
             "acceptance": to_content(self.acceptance),
         }
 
