@@ -1,0 +1,1 @@
+"""The terminal commands of calib: parse, call one flow, render."""
