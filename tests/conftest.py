@@ -1,0 +1,94 @@
+"""Profiles and fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from support.dials import Dials
+from support.postgres import Server, fresh_database, running_server
+
+PROFILE = os.environ.get("CALIB_TEST_PROFILE", "default")
+# The default profile is the same on every machine and run; the long one looks for new examples.
+settings.register_profile(
+    "default",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "long",
+    max_examples=1000,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(PROFILE)
+
+# The marker that a test gets with a fixture, so that `-m "not postgres"` leaves out all of them.
+MARKER_OF_FIXTURE = {"real_data": "real_data", "dials": "dials", "postgres_server": "postgres"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the fixtures they use; skip the long ones unless they were asked for."""
+    for item in items:
+        for fixture, marker in MARKER_OF_FIXTURE.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+        if PROFILE != "long" and item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: set CALIB_TEST_PROFILE=long"))
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test, since something outside the project is absent; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real metrology data, which are not part of the project."""
+    name = os.environ.get("CALIB_REAL_DATA")
+    if not name:
+        missing("the real data are absent: CALIB_REAL_DATA names no folder")
+    folder = Path(name)
+    if not folder.is_dir():
+        missing(f"the real data are absent: CALIB_REAL_DATA names {folder}, which is no folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dials() -> Dials:
+    """Real DIALS programs: ``dials.run("dials.refine", "a.expt", "a.refl", cwd=tmp_path)``."""
+    program = shutil.which("dials.refine")
+    if program is None:
+        missing("DIALS is absent: dials.refine is not on the PATH (Debian: apt-get install dials)")
+    return Dials(Path(program).parent)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """A running Postgres server, one per test process; failing to start is a failure."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: Server) -> str:
+    """The address of the server's own database, for what needs a server but no tables."""
+    return postgres_server.url()
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The address of a new empty database, dropped after the test."""
+    with fresh_database(postgres_server) as name:
+        yield postgres_server.url(name)

