@@ -9,9 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from calib.model.arrays import Floats
 from calib.model.canonical import content_id
 from calib.model.content import from_content, to_content
-from calib.model.correction import CorrectionEstimate
+from calib.model.correction import CorrectionEstimate, Freedom
 from calib.model.layout import Layout
 from calib.model.report import Acceptance, Report
 from calib.model.validity import DistanceRange, Validity
@@ -46,6 +47,57 @@ class DetectorRecord:
         return content_id(self.layout.content())
 
 
+def panels_id(
+    names: tuple[str, ...],
+    status: tuple[str, ...],
+    n_reflections: tuple[int, ...],
+    values: Floats,
+    sigmas: Floats,
+) -> str:
+    """The name of n panel rows: ``values`` (n, 6) and ``sigmas`` (n, f) of the free parameters,
+    in mm and rad."""
+    return content_id(
+        {
+            "format": "calib/panels/1",
+            "names": names,
+            "status": status,
+            "n_reflections": n_reflections,
+            "values": values,
+            "sigmas": sigmas,
+        }
+    )
+
+
+def calibration_content(
+    *,
+    serial: str,
+    layout_id: str,
+    distances_mm: tuple[float, ...],
+    freedom: Freedom,
+    panels_id: str,
+    covariance_sha256: str,
+    parameters: Mapping[str, Any],
+    code_version: str,
+    report_id: str,
+    acceptance: Acceptance,
+) -> dict[str, Any]:
+    """What names a calibration. Panels, covariance and report stand in it by their own names, so
+    that each can be read and verified without the others."""
+    return {
+        "format": "calib/calibration/1",
+        "serial": serial,
+        "layout": layout_id,
+        "distances_mm": [float(distance) for distance in distances_mm],
+        "freedom": freedom.value,
+        "panels": panels_id,
+        "covariance": covariance_sha256,
+        "parameters": to_content(parameters),
+        "code_version": code_version,
+        "report": report_id,
+        "acceptance": to_content(acceptance),
+    }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationRecord:
     """One derivation's result. Its id names its content: not its version, times, actor, place."""
@@ -67,44 +119,40 @@ class CalibrationRecord:
         """The hash of the covariance artifact's bytes."""
         return hashlib.sha256(self.estimate.covariance_bytes()).hexdigest()
 
-    def panels_content(self) -> dict[str, Any]:
-        """What the panel rows say, for the canonical form: mm and rad, one sigma per freedom."""
+    @property
+    def panels_id(self) -> str:
+        """The name of what the panel rows say."""
         estimate = self.estimate
-        return {
-            "format": "calib/panels/1",
-            "names": list(self.panel_names),
-            "status": [status.value for status in estimate.status],
-            "n_reflections": estimate.n_reflections.tolist(),
-            "values": estimate.correction.values,
-            "sigmas": estimate.sigma[:, estimate.freedom.free],
-        }
+        return panels_id(
+            self.panel_names,
+            tuple(status.value for status in estimate.status),
+            tuple(estimate.n_reflections.tolist()),
+            estimate.correction.values,
+            estimate.sigma[:, estimate.freedom.free],
+        )
 
-    def report_content(self) -> dict[str, Any]:
-        """What the report says, for the canonical form: without what people call the datasets."""
+    @property
+    def report_id(self) -> str:
+        """The name of what the report says, without what people call the datasets."""
         report = to_content(from_content(Report, to_content(self.report)))
         for dataset in report["datasets"]:
             del dataset["name"]
-        return {"format": "calib/report/1", **report}
+        return content_id({"format": "calib/report/1", **report})
 
     def content(self) -> dict[str, Any]:
-        """What makes this calibration this calibration, for the canonical form.
-
-        Panels, covariance and report are named by their own hashes, so that each can be read and
-        verified without the others.
-        """
-        return {
-            "format": "calib/calibration/1",
-            "serial": self.serial,
-            "layout": self.layout_id,
-            "distances_mm": [float(distance) for distance in self.distances_mm],
-            "freedom": self.estimate.freedom.value,
-            "panels": content_id(self.panels_content()),
-            "covariance": self.covariance_sha256,
-            "parameters": to_content(self.parameters),
-            "code_version": self.code_version,
-            "report": content_id(self.report_content()),
-            "acceptance": to_content(self.acceptance),
-        }
+        """What makes this calibration this calibration, for the canonical form."""
+        return calibration_content(
+            serial=self.serial,
+            layout_id=self.layout_id,
+            distances_mm=self.distances_mm,
+            freedom=self.estimate.freedom,
+            panels_id=self.panels_id,
+            covariance_sha256=self.covariance_sha256,
+            parameters=self.parameters,
+            code_version=self.code_version,
+            report_id=self.report_id,
+            acceptance=self.acceptance,
+        )
 
     @property
     def id(self) -> str:
