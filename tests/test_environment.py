@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,12 +15,19 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from support.dials import FOREIGN_VARIABLES, Dials
-from support.postgres import Server, fresh_database, running_server
+from support.postgres import STOP_SECONDS, Server, fresh_database, running_server
 
 
 def plain(url: str) -> str:
     """The address as psycopg itself takes it, without SQLAlchemy's name of the driver."""
     return url.replace("postgresql+psycopg:", "postgresql:", 1)
+
+
+def complaint(server: Server) -> str:
+    """What a client hears who has the wrong password, or finds nobody listening."""
+    with pytest.raises(psycopg.OperationalError) as caught:
+        server.connect()
+    return str(caught.value)
 
 
 def tables(url: str) -> list[str]:
@@ -36,8 +48,7 @@ def test_postgres_listens_on_the_loopback_only(postgres_server: Server) -> None:
 
 
 def test_postgres_asks_for_the_password(postgres_server: Server) -> None:
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        Server(postgres_server.port, "wrong").connect()
+    assert "password authentication failed" in complaint(Server(postgres_server.port, "wrong"))
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -55,19 +66,47 @@ def test_a_fresh_database_is_gone_afterwards(postgres_server: Server) -> None:
         postgres_server.connect(name)
 
 
+@pytest.fixture
+def reachable_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder for temporary folders which every user can enter, unlike tmp_path."""
+    with tempfile.TemporaryDirectory(prefix="calib-test-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        monkeypatch.setenv("TMPDIR", name)
+        yield folder
+
+
 @pytest.mark.postgres
-def test_a_server_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.stat().st_uid == os.geteuid() and parent != Path(parent.anchor):
-            parent.chmod(0o755)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_a_server_leaves_nothing_behind(reachable_folder: Path) -> None:
     with running_server() as server, server.connect() as connection:
         assert connection.info.port == server.port
-        assert any(tmp_path.iterdir())
-    assert list(tmp_path.iterdir()) == []
+        assert any(reachable_folder.iterdir())
+    assert list(reachable_folder.iterdir()) == []
     with pytest.raises(psycopg.OperationalError):
         server.connect()
+
+
+@pytest.mark.postgres
+def test_a_server_ends_with_the_process_that_started_it(reachable_folder: Path) -> None:
+    code = (
+        "import os; from support.postgres import running_server;"
+        "context = running_server(); print(context.__enter__().port, flush=True); os._exit(9)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 9, done.stderr
+    server = Server(int(done.stdout), "unknown")
+    end = time.monotonic() + STOP_SECONDS
+    while "refused" not in complaint(server):
+        assert time.monotonic() < end, "the server outlives its process"
+        time.sleep(0.05)
+    assert any(reachable_folder.iterdir())
 
 
 def test_dials_answers_with_its_version(dials: Dials, tmp_path: Path) -> None:

@@ -39,6 +39,18 @@ SETTINGS = {
 }
 
 
+# Ends the server (SIGINT: without waiting for clients) when the pipe from the tests' process is
+# closed, which also happens when that process is killed. Else the server's end is the guard's.
+GUARD = """
+exec 3<&0
+"$@" </dev/null 3<&- &
+server=$!
+{ cat <&3 >/dev/null; kill -INT $server; } &
+exec 3<&-
+wait $server
+"""
+
+
 class PostgresDidNotStartError(RuntimeError):
     """The server could not be made or did not answer; the message ends with its log."""
 
@@ -135,18 +147,19 @@ def _make_cluster(home: Path, password: str) -> Path:
 def _start(home: Path, binaries: Path, password: str) -> tuple[Server, subprocess.Popen[bytes]]:
     """Start the server; another port is tried where somebody else took the first one meanwhile."""
     log = home / "log"
+    command = (binaries / "postgres", "-D", home / "data")
     for _ in range(3):
         server = Server(_free_port(), password)
         options = [f"--{name}={value}" for name, value in SETTINGS.items()]
         with log.open("wb") as sink:
             process = subprocess.Popen(
-                [binaries / "postgres", "-D", home / "data", f"--port={server.port}", *options],
+                ["/bin/sh", "-c", GUARD, "guard", *command, f"--port={server.port}", *options],
                 cwd=home,
                 env=_environment(),
                 user=NOBODY if _is_root() else None,
                 group=NOBODY if _is_root() else None,
                 extra_groups=[] if _is_root() else None,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=sink,
                 stderr=sink,
                 # A Ctrl-C meant for pytest must not reach the server before the tests have ended.
@@ -169,14 +182,14 @@ def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server: SIGTERM would wait for clients, so SIGINT (fast), at worst SIGKILL."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-    process.wait()
+    """Close the pipe, which makes the guard end the server; at worst kill both."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _binaries(home: Path) -> Path:
