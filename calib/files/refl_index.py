@@ -1,0 +1,264 @@
+"""Where everything lies in a reflection table file: its columns' bytes are found, not read.
+
+A table is msgpack: an array of three, ``"dials::af::reflection_table"``, the version, and a map
+``{"identifiers": {int: str}, "nrows": N, "data": {column: [typename, [count, BIN]]}}``. Libraries
+for msgpack load a BIN whole even where they skip it; here it is stepped over with a seek, so that
+a table of 2 GB costs what its wanted columns cost.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from calib.errors import FileFormatError
+
+MAGIC = "dials::af::reflection_table"
+VERSIONS = (1, 2)
+
+_PICKLE_REMEDY = (
+    "convert it with DIALS, on a computer where you trust the file: python -c 'from "
+    'dials.array_family import flex; flex.reflection_table.from_file("{name}")'
+    '.as_file("{stem}.refl")\''
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpan:
+    """Where a column's payload lies in its file."""
+
+    typename: str
+    count: int
+    offset: int
+    """Of the payload's first byte."""
+    size: int
+    """Of the payload, in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableIndex:
+    """What a reflection table file holds, without the payloads."""
+
+    version: int
+    nrows: int
+    identifiers: dict[int, str]
+    columns: dict[str, ColumnSpan]
+
+
+def looks_like_pickle(head: bytes) -> bool:
+    """Whether these first bytes are those of a pickle (protocol 2 on, or 0)."""
+    return head.startswith(
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"cdials", b"ccopy_reg")
+    )
+
+
+def looks_like_table(head: bytes) -> bool:
+    """Whether these first bytes are those of a msgpack array of three that begins with text."""
+    return len(head) > 1 and head[0] == 0x93 and (0xA0 <= head[1] <= 0xBF or head[1] == 0xD9)
+
+
+def read_index(file: BinaryIO, name: str) -> TableIndex:
+    """The index of a reflection table open at its start; ``name`` stands in error texts.
+
+    Raises ``FileFormatError`` where the file is something else, truncated, or of a version that
+    is not known.
+    """
+    head = file.read(64)
+    file.seek(0, 2)
+    reader = _Reader(file, file.tell(), name)
+    file.seek(0)
+    _refuse_others(head, name)
+    if reader.array("the file") != 3:
+        raise reader.bad("msgpack array of three", "is not a reflection table")
+    magic = reader.value()
+    if magic != MAGIC:
+        raise reader.bad(MAGIC, f"begins with {str(magic)[:40]!r}")
+    version = reader.value()
+    if version not in VERSIONS:
+        raise FileFormatError(
+            "unknown-version",
+            f"reflection table of version {version}, expected 1 or 2.",
+            place=name,
+            remedy="a newer calib, or write the table with an older DIALS.",
+        )
+    parts: dict[str, Any] = {}
+    for _ in range(reader.map("the header")):
+        key = reader.value()
+        parts[str(key)] = reader.columns() if key == "data" else reader.value()
+    return _checked(parts, int(version), name)
+
+
+def _checked(parts: dict[str, Any], version: int, name: str) -> TableIndex:
+    for key, kind in (("nrows", int), ("identifiers", dict), ("data", dict)):
+        if not isinstance(parts.get(key), kind):
+            found = f"is {str(parts[key])[:40]!r}" if key in parts else "is missing"
+            raise FileFormatError(
+                "bad-table", f"header entry {key!r} {found}, expected {kind.__name__}.", place=name
+            )
+    nrows = parts["nrows"]
+    for column, span in parts["data"].items():
+        if span.count != nrows:
+            raise FileFormatError(
+                "bad-column",
+                f"{span.count} rows, expected {nrows} as in the rest of the table.",
+                place=f"{name}, column {column}",
+                remedy="write the table again with DIALS.",
+            )
+    identifiers = {int(key): str(text) for key, text in parts["identifiers"].items()}
+    return TableIndex(version, nrows, identifiers, parts["data"])
+
+
+def _refuse_others(head: bytes, name: str) -> None:
+    if looks_like_table(head):
+        return
+    stem = Path(name).stem
+    if looks_like_pickle(head):
+        raise FileFormatError(
+            "pickle",
+            "this is a pickle, which runs code when it is loaded; calib never loads one.",
+            place=name,
+            remedy=_PICKLE_REMEDY.format(name=Path(name).name, stem=stem),
+        )
+    text = head.lstrip()
+    if not head:
+        found, remedy = "the file is empty", "write it again with DIALS."
+    elif text.startswith(b"{"):
+        found = "this is JSON, such as an experiment list, and no reflection table"
+        remedy = "give the .refl file in its place."
+    elif head.startswith(b"\x89HDF"):
+        found = "this is an HDF5 file and no reflection table that calib can read"
+        remedy = "convert it with DIALS to a .refl file in msgpack."
+    else:
+        found, remedy = "this is no reflection table", "give a .refl file written by DIALS."
+    raise FileFormatError(
+        "not-a-reflection-table",
+        f"{found} (it begins with {head[:8]!r}).",
+        place=name,
+        remedy=remedy,
+    )
+
+
+class _Reader:
+    """The few kinds of msgpack that a reflection table is made of."""
+
+    def __init__(self, file: BinaryIO, size: int, name: str) -> None:
+        self.file = file
+        self.size = size
+        self.name = name
+
+    def bad(self, expected: str, found: str) -> FileFormatError:
+        at = self.file.tell()
+        return FileFormatError(
+            "bad-table",
+            f"the file {found} before byte {at}, expected a {expected}.",
+            place=self.name,
+            remedy="write the table again with DIALS.",
+        )
+
+    def take(self, n: int) -> bytes:
+        start = self.file.tell()
+        if start + n > self.size:
+            raise self._truncated(start + n)
+        return self.file.read(n)
+
+    def _truncated(self, needed: int) -> FileFormatError:
+        return FileFormatError(
+            "truncated",
+            f"the file is cut off: it has {self.size} bytes, expected at least {needed}.",
+            place=self.name,
+            remedy="copy or write it again.",
+        )
+
+    def _length(self, kind: str, of: dict[int, Callable[[int], int]], wide: dict[int, str]) -> int:
+        byte = self.take(1)[0]
+        if byte in wide:
+            layout = wide[byte]
+            return int(struct.unpack(layout, self.take(struct.calcsize(layout)))[0])
+        for high, low in of.items():
+            if byte & 0xF0 == high:
+                return low(byte)
+        raise self.bad(kind, f"has the byte 0x{byte:02x}")
+
+    def array(self, what: str) -> int:
+        return self._length(f"list ({what})", {0x90: lambda b: b & 0x0F}, {0xDC: ">H", 0xDD: ">I"})
+
+    def map(self, what: str) -> int:
+        return self._length(f"map ({what})", {0x80: lambda b: b & 0x0F}, {0xDE: ">H", 0xDF: ">I"})
+
+    def binary(self) -> tuple[int, int]:
+        """Offset and size of a BIN, which is stepped over."""
+        size = self._length("column of bytes", {}, {0xC4: ">B", 0xC5: ">H", 0xC6: ">I"})
+        offset = self.file.tell()
+        if offset + size > self.size:
+            raise self._truncated(offset + size)
+        self.file.seek(size, 1)
+        return offset, size
+
+    def columns(self) -> dict[str, ColumnSpan]:
+        out: dict[str, ColumnSpan] = {}
+        for _ in range(self.map("the columns")):
+            column = str(self.value())
+            if self.array(f"column {column}") != 2:
+                raise self.bad("type name and values", f"has a malformed column {column!r}")
+            typename = str(self.value())
+            if self.array(f"values of column {column}") != 2:
+                raise self.bad("number of rows and bytes", f"has a malformed column {column!r}")
+            count = self.value()
+            if not isinstance(count, int) or count < 0:
+                raise self.bad(
+                    "number", f"has {str(count)[:40]!r} as the rows of column {column!r}"
+                )
+            out[column] = ColumnSpan(typename, count, *self.binary())
+        return out
+
+    def value(self) -> Any:
+        """A whole value; a BIN is read too (only unknown header entries hold one here)."""
+        byte = self.take(1)[0]
+        if byte <= 0x7F:
+            return byte
+        if byte >= 0xE0:
+            return byte - 0x100
+        if 0xA0 <= byte <= 0xBF:
+            return self._text(byte & 0x1F)
+        if byte in _SCALARS:
+            layout = _SCALARS[byte]
+            return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+        if byte in _TEXTS:
+            layout = _TEXTS[byte]
+            return self._text(struct.unpack(layout, self.take(struct.calcsize(layout)))[0])
+        if byte in _CONSTANTS:
+            return _CONSTANTS[byte]
+        self.file.seek(-1, 1)
+        if byte in (0xC4, 0xC5, 0xC6):
+            offset, size = self.binary()
+            self.file.seek(offset)
+            return self.take(size)
+        if byte & 0xF0 == 0x90 or byte in (0xDC, 0xDD):
+            return [self.value() for _ in range(self.array("values"))]
+        if byte & 0xF0 == 0x80 or byte in (0xDE, 0xDF):
+            return {self._key(): self.value() for _ in range(self.map("values"))}
+        raise self.bad("msgpack value of a reflection table", f"has the byte 0x{byte:02x}")
+
+    def _key(self) -> Any:
+        key = self.value()
+        if isinstance(key, list | dict):
+            raise self.bad("key of text or number", "has a map whose key is a list or a map")
+        return key
+
+    def _text(self, size: int) -> str:
+        try:
+            return self.take(size).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise self.bad("name", "has text that is not UTF-8") from error
+
+
+_SCALARS = {
+    0xCA: ">f", 0xCB: ">d",
+    0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
+    0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q",
+}  # fmt: skip
+_TEXTS = {0xD9: ">B", 0xDA: ">H", 0xDB: ">I"}
+_CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}

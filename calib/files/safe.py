@@ -1,0 +1,181 @@
+"""Reading without surprises, and writing all or nothing.
+
+A file is written to a temporary one in the same folder, flushed to the disk and renamed over its
+target, so that a kill or a full disk leaves either the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+from calib.errors import CalibError, InputError, MissingFileError, StoreError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def read_bytes(path: Path) -> bytes:
+    """All bytes of a file; raises ``MissingFileError`` where it is not there or not readable."""
+    with open_input(path) as file:
+        return file.read()
+
+
+def open_input(path: Path) -> BufferedReader:
+    """A file opened to read bytes; raises ``MissingFileError`` in words where it cannot be."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            problem, remedy = "there is no such file.", "check the name and the folder."
+        elif isinstance(error, IsADirectoryError):
+            problem, remedy = "this is a folder, not a file.", "name the file in it."
+        elif isinstance(error, PermissionError):
+            problem, remedy = "you may not read this file.", "ask its owner for read permission."
+        else:
+            problem, remedy = f"the file cannot be read ({error.strerror or error}).", ""
+        raise MissingFileError("missing-file", problem, place=str(path), remedy=remedy) from error
+
+
+def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+    """Refuse an output that must not or cannot be written, before any work is done.
+
+    Raises ``InputError`` where ``path`` is one of ``inputs`` (also by another name: symbolic or
+    hard link), is a folder, stands in a folder that does not exist, or exists and ``force`` is
+    not given, or stands in a folder that may not be written.
+    """
+    for source in inputs:
+        if _same_file(path, source):
+            raise InputError(
+                "output-is-input",
+                f"the output would overwrite the input {source}.",
+                place=str(path),
+                remedy="another -o; an input is never overwritten, not even with --force.",
+            )
+    if path.is_dir():
+        raise InputError(
+            "output-is-folder", "the output is a folder.", place=str(path), remedy="name a file."
+        )
+    if not path.parent.is_dir():
+        raise InputError(
+            "no-output-folder",
+            f"the folder {path.parent} does not exist.",
+            place=str(path),
+            remedy="create it, or another -o.",
+        )
+    if path.exists() and not force:
+        raise InputError(
+            "output-exists",
+            "the output exists already.",
+            place=str(path),
+            remedy="--force or another -o.",
+        )
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _read_only(path)
+
+
+def write_safely(
+    path: Path,
+    data: bytes | Callable[[BinaryIO], None],
+    *,
+    inputs: Iterable[Path] = (),
+    force: bool = False,
+) -> None:
+    """Write ``data`` (bytes, or a function that writes them) to ``path``, all or nothing.
+
+    Raises what ``check_writable_target`` raises, and ``StoreError`` with the code ``disk-full``
+    or ``write-failed``. Whatever happens, no temporary file is left behind.
+    """
+    check_writable_target(path, inputs=inputs, force=force)
+    temporary = path.parent / f".{path.name[:200]}.{secrets.token_hex(4)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            if callable(data):
+                data(file)
+            else:
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if force:
+            temporary.replace(path)
+        else:
+            _rename_new(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, CalibError):
+            raise
+        _in_words(error, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _rename_new(temporary: Path, path: Path) -> None:
+    """Rename unless a file of that name has appeared meanwhile (link fails where it exists)."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise InputError(
+            "output-exists",
+            "the output exists already.",
+            place=str(path),
+            remedy="--force or another -o.",
+        ) from error
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
+    else:
+        temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename last; some network file systems cannot, and say EINVAL."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _in_words(error: OSError, path: Path) -> NoReturn:
+    if error.errno in _FULL:
+        raise StoreError(
+            "disk-full",
+            f"the disk is full, or your quota on it ({error.strerror}); nothing was written.",
+            place=str(path),
+            remedy="free some space, or another -o.",
+        ) from error
+    if error.errno in _FORBIDDEN:
+        raise _read_only(path) from error
+    raise StoreError(
+        "write-failed",
+        f"the file could not be written ({error.strerror or error}).",
+        place=str(path),
+        remedy="again, or another -o.",
+    ) from error
+
+
+def _read_only(path: Path) -> InputError:
+    return InputError(
+        "output-not-writable",
+        f"you may not write in the folder {path.parent}.",
+        place=str(path),
+        remedy="another -o, in a folder of your own.",
+    )
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if one.resolve() == other.resolve():
+        return True
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
