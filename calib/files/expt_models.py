@@ -1,0 +1,120 @@
+"""Beam, goniometer, scan and crystal as DIALS experiment lists write them, old and new."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from calib.errors import FileFormatError
+from calib.files.jsonvalue import Node
+from calib.model.arrays import Floats
+from calib.model.experiment import Beam, Crystal, Goniometer, Scan
+from calib.model.frames import rotation_from_vector
+
+
+def read_beam(node: Node) -> Beam:
+    """A beam; one without a single wavelength (polychromatic) is refused."""
+    if node.find("wavelength") is None:
+        raise FileFormatError(
+            "no-wavelength",
+            "the beam has no wavelength, expected a monochromatic one.",
+            place=f"{node.file}, {node.path}",
+            remedy="leave this file out: calib cannot use polychromatic or time-of-flight data.",
+        )
+    wavelength = node.at("wavelength")
+    if wavelength.number() <= 0.0:
+        raise wavelength.bad(expected="a wavelength above 0 Angstrom")
+    return Beam(np.array(_direction(node.at("direction"))), wavelength.number())
+
+
+def read_goniometer(node: Node) -> Goniometer:
+    """A goniometer; several axes are folded to r = S R(axis, phi) F A h.
+
+    F is the product of the rotations before the scan axis, later ones on the left; S of those
+    after it (``multi_axis_goniometer.h`` of dxtbx).
+    """
+    if node.find("axes") is None:
+        return Goniometer(
+            np.array(_direction(node.at("rotation_axis"))),
+            _rotation(node.find("fixed_rotation")),
+            _rotation(node.find("setting_rotation")),
+        )
+    axes = [_direction(axis) for axis in node.at("axes").elements()]
+    angles = node.at("angles").numbers(len(axes))
+    scan_axis = node.at("scan_axis")
+    chosen = scan_axis.integer()
+    if not 0 <= chosen < len(axes):
+        raise scan_axis.bad(expected=f"the index of one of {len(axes)} axes")
+    turns = [
+        rotation_from_vector(np.array(axis) / np.linalg.norm(axis) * math.radians(angle))
+        for axis, angle in zip(axes, angles, strict=True)
+    ]
+    fixed, setting = np.eye(3), np.eye(3)
+    for turn in turns[:chosen]:
+        fixed = turn @ fixed
+    for turn in turns[chosen + 1 :]:
+        setting = turn @ setting
+    return Goniometer(np.array(axes[chosen]), fixed, setting)
+
+
+def read_scan(node: Node) -> Scan:
+    """A scan, with ``oscillation`` and ``epochs`` of its own or (newer) in ``properties``.
+
+    One that does not rotate has the width 0.
+    """
+    image_range = node.at("image_range").integers(2)
+    n_images = image_range[1] - image_range[0] + 1
+    if n_images < 1:
+        raise node.at("image_range").bad(expected="first and last image number")
+    properties = node.find("properties")
+    if properties is None:
+        oscillation = node.find("oscillation")
+        start, width = oscillation.numbers(2) if oscillation else (0.0, 0.0)
+    else:
+        start, width = _oscillation_of_images(properties, n_images)
+    return Scan(
+        (image_range[0], image_range[1]),
+        math.radians(start),
+        math.radians(width),
+        _first_epoch(node if properties is None else properties),
+    )
+
+
+def read_crystal(node: Node) -> Crystal:
+    """A crystal: its static real-space basis and the Hall symbol of its space group."""
+    basis = [node.at(f"real_space_{axis}").numbers(3) for axis in "abc"]
+    if abs(np.linalg.det(np.array(basis))) < 1e-6:
+        raise node.at("real_space_a").bad(expected="three axes a, b, c that span a cell")
+    return Crystal(np.array(basis), node.at("space_group_hall_symbol").text())
+
+
+def _oscillation_of_images(properties: Node, n_images: int) -> tuple[float, float]:
+    """Start and width in degrees from the start angle of every image."""
+    starts = properties.find("oscillation")
+    if starts is None:
+        return 0.0, 0.0
+    angles = starts.numbers(n_images)
+    if n_images > 1:
+        return angles[0], (angles[-1] - angles[0]) / (n_images - 1)
+    widths = properties.find("oscillation_width")
+    return angles[0], widths.numbers(1)[0] if widths else 0.0
+
+
+def _first_epoch(node: Node) -> float | None:
+    """The first image's epoch; the others may be unset, and 0 means unknown."""
+    epochs = node.find("epochs")
+    if epochs is None or not isinstance(epochs.value, list) or not epochs.value:
+        return None
+    return Node(epochs.value[0], epochs.file, f"{epochs.path}[0]").number() or None
+
+
+def _direction(node: Node) -> list[float]:
+    vector = node.numbers(3)
+    if not any(vector):
+        raise node.bad(expected="a vector that is not zero")
+    return vector
+
+
+def _rotation(node: Node | None) -> Floats:
+    return np.eye(3) if node is None else np.array(node.numbers(9)).reshape(3, 3)

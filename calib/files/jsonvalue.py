@@ -1,0 +1,109 @@
+"""Values of a JSON file with the path they came from, read by kind."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from calib.errors import FileFormatError
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value, its file and its JSON path (such as ``detector[0].panels[3].origin``)."""
+
+    value: Any
+    file: str
+    path: str
+
+    def bad(self, *, expected: str) -> FileFormatError:
+        """The error that something else stands here."""
+        shown = json.dumps(self.value)
+        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        return FileFormatError(
+            "bad-value",
+            f"found {shown}, expected {expected}.",
+            place=f"{self.file}, {self.path}",
+            remedy="write the file again with DIALS.",
+        )
+
+    def find(self, key: str) -> Node | None:
+        """The member ``key`` of this object, or None where it is absent or null."""
+        if not isinstance(self.value, dict):
+            raise self.bad(expected="an object")
+        value = self.value.get(key)
+        return None if value is None else Node(value, self.file, self._to(key))
+
+    def at(self, key: str) -> Node:
+        """The member ``key`` of this object, which must be there."""
+        found = self.find(key)
+        if found is None:
+            raise FileFormatError(
+                "missing-key",
+                f"there is no {key!r}, expected one.",
+                place=f"{self.file}, {self.path or 'top level'}",
+                remedy="write the file again with DIALS.",
+            )
+        return found
+
+    def elements(self) -> list[Node]:
+        """The elements of this list."""
+        if not isinstance(self.value, list):
+            raise self.bad(expected="a list")
+        return [
+            Node(value, self.file, f"{self.path}[{index}]")
+            for index, value in enumerate(self.value)
+        ]
+
+    def number(self) -> float:
+        """This finite number."""
+        if not _is_number(self.value):
+            raise self.bad(expected="a finite number")
+        return float(self.value)
+
+    def integer(self) -> int:
+        """This whole number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int):
+            raise self.bad(expected="a whole number")
+        return self.value
+
+    def text(self) -> str:
+        """This text."""
+        if not isinstance(self.value, str):
+            raise self.bad(expected="text")
+        return self.value
+
+    def numbers(self, count: int) -> list[float]:
+        """This list of so many finite numbers."""
+        value = self.value
+        if not isinstance(value, list) or len(value) != count:
+            raise self.bad(expected=f"a list of {count} numbers")
+        if not all(_is_number(item) for item in value):
+            raise self.bad(expected=f"a list of {count} finite numbers")
+        return [float(item) for item in value]
+
+    def integers(self, count: int) -> list[int]:
+        """This list of so many whole numbers."""
+        value = self.value
+        whole = isinstance(value, list) and all(
+            isinstance(item, int) and not isinstance(item, bool) for item in value
+        )
+        if not whole or len(value) != count:
+            raise self.bad(expected=f"a list of {count} whole numbers")
+        return list(value)
+
+    def _to(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond the range of floats
+        return False
