@@ -26,7 +26,7 @@ class Reflections:
     miller_index: Ints
     """(n, 3)"""
     centroid_mm: Floats
-    """(n, 3) observed x (fast, mm), y (slow, mm) on the panel and phi (rad); ``xyzobs.mm.value``."""
+    """(n, 3) ``xyzobs.mm.value``: x (fast, mm) and y (slow, mm) on the panel, phi (rad)."""
     variance_mm: Floats
     """(n, 3) their variances in mm^2, mm^2, rad^2."""
     flags: Ints

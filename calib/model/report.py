@@ -49,7 +49,7 @@ class Shell:
 class Halves:
     """How far two solutions from independent halves of the reflections differ.
 
-    Over the measured panels with 100 reflections or more, after rigid alignment.
+    Over the panels with 100 reflections or more in each half, after rigid alignment.
     """
 
     n_panels: int
@@ -91,6 +91,9 @@ class DatasetUse:
     wavelength_angstrom: float
     rmsd: BeforeAfter
     """On the used reflections."""
+    left_out: BeforeAfter | None
+    """The same reflections with corrections from the other datasets alone; None where this is
+    the only one."""
     weight_scale: tuple[float, float, float]
     """Achieved over claimed standard deviation of x, y and phi."""
 

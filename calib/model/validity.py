@@ -35,7 +35,7 @@ class Validity:
             if self.end <= self.start:
                 raise InputError(
                     "empty-interval",
-                    f"the interval from {self.start.isoformat()} to {self.end.isoformat()} is empty.",
+                    f"{self.start.isoformat()} to {self.end.isoformat()} is an empty interval.",
                     remedy="give an end that is later than the start.",
                 )
 

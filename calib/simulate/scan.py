@@ -1,0 +1,222 @@
+"""Rotation scans as a data reduction program would hand them over: indexed, with centroids.
+
+The forward model here shares no code with the solver, so that each tests the other: every Miller
+index that meets the Ewald sphere during the scan is followed to the panel that its ray hits, on
+the true geometry; what is handed over is the geometry as drawn, near the true pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.arrays import Floats, Ints
+from calib.model.correction import Correction
+from calib.model.dataset import Dataset, Source
+from calib.model.experiment import (
+    Beam,
+    Crystal,
+    Detector,
+    Experiment,
+    ExperimentList,
+    Goniometer,
+    Scan,
+    Sensors,
+)
+from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.model.layout import Layout, PanelFrames
+from calib.model.parallax import mm_from_px, px_from_mm
+from calib.model.reflections import Reflections
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """What to measure, and how well."""
+
+    n_reflections: int = 20_000
+    range_rad: float = 2.0 * np.pi
+    image_rad: float = np.radians(0.1)
+    wavelength_angstrom: float = 0.97625
+    cell_angstrom: tuple[float, float, float] = (57.8, 57.8, 150.2)
+    hall_symbol: str = " P 4nw 2abw"
+    fall_off_angstrom2: float = 18.0
+    """Reflections become rarer with resolution as exp(-B / (2 d^2)): this is B."""
+    noise_px: float = 0.1
+    noise_phi_images: float = 0.1
+    """Standard deviation of the angle in units of one image."""
+    outlier_share: float = 0.0
+    outlier_px: float = 4.0
+    """Outliers scatter by this much in the plane (and ten times the noise in angle)."""
+    start_shift_mm: float = 0.2
+    start_turn_rad: float = 1e-3
+    """How far the pose that is handed over is from the true one."""
+    start_crystal_rad: float = 5e-4
+    start_cell_share: float = 5e-4
+    """How far orientation and cell that are handed over are from the true ones."""
+    epoch: float | None = None
+    """Seconds of the first image, wall clock posing as UTC."""
+    panel_identifier: str = ""
+    sensor_mm: float = 0.0
+    """Thickness of the silicon; 0 leaves the parallax out."""
+    sensor_mu_per_mm: float = 1.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimulatedScan:
+    """A dataset and the truth behind it."""
+
+    dataset: Dataset
+    true_pose: RigidMotion
+    outlier: Ints
+    """(n,) 1 where the centroid was thrown elsewhere."""
+
+
+def simulated_scan(
+    rng: np.random.Generator,
+    layout: Layout,
+    truth: Correction,
+    true_pose: RigidMotion,
+    plan: ScanPlan,
+    name: str,
+) -> SimulatedScan:
+    """A rotation scan of one randomly oriented crystal on a detector with corrected panels.
+
+    Raises ``InputError`` where fewer reflections than asked for reach the detector.
+    """
+    beam = Beam(np.array([0.0, 0.0, 1.0]), plan.wavelength_angstrom)
+    goniometer = Goniometer(np.array([1.0, 0.0, 0.0]), np.eye(3), np.eye(3))
+    orientation = rotation_from_vector(rng.normal(size=3))
+    real_space = np.diag(plan.cell_angstrom) @ orientation.T
+    hkl, phi, s1 = _diffracting(real_space, beam, goniometer, plan, _d_min(layout, true_pose, beam))
+    panel, mm = _hits(truth.frames(layout).moved(true_pose), layout.size_mm, s1)
+    order = _chosen(rng, hkl, panel, real_space, plan)
+    hkl, phi, panel, mm = hkl[order], phi[order], panel[order], mm[order]
+
+    sensors = _sensors(len(layout), plan)
+    true_frames = truth.frames(layout).moved(true_pose)
+    true_detector = Detector(layout.panels, true_frames, true_pose, sensors, plan.panel_identifier)
+    given_pose = RigidMotion(
+        rotation_from_vector(rng.normal(scale=plan.start_turn_rad, size=3)), np.zeros(3)
+    ) @ RigidMotion(true_pose.rotation, true_pose.translation_mm)
+    given_pose = RigidMotion(
+        given_pose.rotation,
+        given_pose.translation_mm + rng.normal(scale=plan.start_shift_mm, size=3),
+    )
+    given = Detector(
+        layout.panels, layout.frames.moved(given_pose), given_pose, sensors, plan.panel_identifier
+    )
+    noise = np.array([plan.noise_px, plan.noise_px, plan.noise_phi_images * plan.image_rad])
+    outlier = rng.random(len(hkl)) < plan.outlier_share
+    scatter = rng.normal(size=(len(hkl), 3)) * noise
+    wild = rng.normal(size=(len(hkl), 3)) * [plan.outlier_px, plan.outlier_px, 10.0 * noise[2]]
+    scatter[outlier] += wild[outlier]
+    px = px_from_mm(mm, panel, true_detector) + scatter[:, :2]
+    pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
+    centroid = np.column_stack([mm_from_px(px, panel, given), phi + scatter[:, 2]])
+    variance = np.column_stack([(plan.noise_px * pixel) ** 2, np.full(len(hkl), noise[2] ** 2)])
+    turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
+    swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
+    cell = np.array(plan.cell_angstrom) * [swollen[0], swollen[0], swollen[1]]
+    given_crystal = Crystal(np.diag(cell) @ orientation.T @ turn.T, plan.hall_symbol)
+    n_images = round(plan.range_rad / plan.image_rad)
+    identifier = str(UUID(bytes=rng.bytes(16), version=4))
+    models = ExperimentList(
+        experiments=(Experiment(identifier, 0, 0, 0, 0, 0, 0),),
+        beams=(beam,),
+        detectors=(given,),
+        goniometers=(goniometer,),
+        scans=(Scan((1, n_images), 0.0, plan.image_rad, plan.epoch),),
+        crystals=(given_crystal,),
+    )
+    reflections = Reflections(
+        experiment=np.zeros(len(hkl), dtype=np.int64),
+        panel=panel,
+        miller_index=hkl,
+        centroid_mm=centroid,
+        variance_mm=variance,
+        flags=np.full(len(hkl), 1 << 2 | 1 << 5),
+    )
+    dataset = Dataset(name, Source((), ()), models, given, reflections, plan.epoch)
+    return SimulatedScan(dataset, true_pose, outlier.astype(np.int64))
+
+
+def _sensors(n: int, plan: ScanPlan) -> Sensors:
+    parallax = plan.sensor_mm > 0.0
+    mu = plan.sensor_mu_per_mm if parallax else 0.0
+    return Sensors(np.full(n, parallax), np.full(n, mu), np.full(n, plan.sensor_mm))
+
+
+def _d_min(layout: Layout, pose: RigidMotion, beam: Beam) -> float:
+    """The resolution at the farthest corner, in Angstrom."""
+    corners = layout.frames.moved(pose).points(layout.corners_panel_mm()).reshape(-1, 3)
+    cosine = -(corners @ beam.direction) / np.linalg.norm(corners, axis=1)
+    two_theta = np.arccos(np.clip(cosine, -1.0, 1.0)).max()
+    return float(beam.wavelength_angstrom / (2.0 * np.sin(0.5 * two_theta)))
+
+
+def _diffracting(
+    real_space: Floats, beam: Beam, goniometer: Goniometer, plan: ScanPlan, d_min: float
+) -> tuple[Ints, Floats, Floats]:
+    """Miller indices (n, 3), angles (n,) in rad and diffracted wave vectors (n, 3) of a scan."""
+    limit = np.ceil(np.linalg.norm(real_space, axis=1) / d_min).astype(int)
+    grid = np.meshgrid(*(np.arange(-m, m + 1) for m in limit), indexing="ij")
+    hkl = np.stack([g.ravel() for g in grid], axis=1)
+    r0 = hkl @ np.linalg.inv(real_space).T
+    length = np.linalg.norm(r0, axis=1)
+    near = (length > 0.0) & (length <= 1.0 / d_min)
+    hkl, r0, length = hkl[near], r0[near], length[near]
+    axis, s0 = goniometer.axis, beam.s0
+    across = np.cross(axis, r0)
+    flat = r0 - np.outer(r0 @ axis, axis)
+    needed = -0.5 * length**2 - (r0 @ axis) * (axis @ s0)
+    a, b = flat @ s0, across @ s0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = needed / np.hypot(a, b)
+    # Tangential passages have no sharp angle; data reduction leaves them out, too.
+    meets = np.abs(ratio) < 0.999
+    half = np.arccos(ratio[meets])
+    middle = np.arctan2(b[meets], a[meets])
+    hkl = np.concatenate([hkl[meets]] * 2)
+    flat, across = np.concatenate([flat[meets]] * 2), np.concatenate([across[meets]] * 2)
+    along = np.concatenate([np.outer(r0[meets] @ axis, axis)] * 2)
+    phi = np.concatenate([middle + half, middle - half]) % (2.0 * np.pi)
+    inside = phi < plan.range_rad
+    phi, hkl = phi[inside], hkl[inside]
+    turned = np.cos(phi)[:, None] * flat[inside] + np.sin(phi)[:, None] * across[inside]
+    return hkl, phi, along[inside] + turned + s0
+
+
+def _hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:
+    """The panel (n,) that each ray hits, -1 for none, and where on it (n, 2) in mm."""
+    panel = np.full(len(s1), -1)
+    where = np.zeros((len(s1), 2))
+    for index in range(len(frames)):
+        rotation, origin = frames.rotation[index], frames.origin_mm[index]
+        local = s1 @ rotation
+        start = origin @ rotation
+        reach = start[2] / local[:, 2]
+        xy = local[:, :2] * reach[:, None] - start[:2]
+        on = (reach > 0.0) & (xy >= 0.0).all(axis=1) & (xy < size_mm[index]).all(axis=1)
+        panel[on], where[on] = index, xy[on]
+    return panel, where
+
+
+def _chosen(
+    rng: np.random.Generator, hkl: Ints, panel: Ints, real_space: Floats, plan: ScanPlan
+) -> Ints:
+    """The reflections that are measured: fewer at high resolution, as many as asked for."""
+    hit = np.flatnonzero(panel >= 0)
+    if len(hit) < plan.n_reflections:
+        raise InputError(
+            "too-few-reflections",
+            f"{len(hit)} reflections reach the detector, fewer than {plan.n_reflections}.",
+            remedy="a larger cell or a longer scan.",
+        )
+    inverse_d2 = ((hkl[hit] @ np.linalg.inv(real_space).T) ** 2).sum(axis=1)
+    # The largest of weight + Gumbel noise: sampling without replacement by weight.
+    key = -0.5 * plan.fall_off_angstrom2 * inverse_d2 + rng.gumbel(size=len(hit))
+    best = np.argpartition(-key, plan.n_reflections - 1)[: plan.n_reflections]
+    return np.sort(hit[best])

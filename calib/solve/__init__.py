@@ -1,0 +1,1 @@
+"""Pure numerics: from observed reflections to panel corrections. Nothing here opens a file."""

@@ -1,0 +1,140 @@
+"""The panels' corrections from the sum of what the datasets say, the prior and the gauge.
+
+Solves (S + P' + C) step = v - P' x - C x with
+
+* S, v the sum of the datasets' reduced normal equations,
+* P' = P - P G (G^T P G)^-1 G^T P the assembly tolerance P with the rigid motions G free, since a
+  tolerance speaks of panels against one another and not of where the root frame was drawn,
+* C = W G (G^T W G)^-1 G^T W the gauge: the information-weighted mean motion is zero.
+
+S and P' know nothing of G, so C only chooses among equal solutions; C's share of the covariance
+is taken out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import block_diag, cho_factor, cho_solve
+
+from calib.errors import SolveError
+from calib.model.arrays import Floats
+from calib.model.correction import Correction, Freedom
+from calib.model.layout import Layout
+from calib.solve.eliminate import Reduced
+from calib.solve.rigid import gauge_directions, tangents_from_parameters
+
+_SEEN_BY_DATA = 1e-6
+"""A rigid motion that carries more than this share of its panels' information is no gauge."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelPrior:
+    """Assembly tolerance: one standard deviation of each panel parameter."""
+
+    shift_mm: float = 0.1
+    """In the plane."""
+    normal_mm: float = 0.05
+    """Along the normal."""
+    tilt_rad: float = 1.5e-3
+    """About each axis."""
+
+    def sigma(self) -> Floats:
+        """(6,) in mm and rad."""
+        return np.array([self.shift_mm] * 2 + [self.normal_mm] + [self.tilt_rad] * 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelStep:
+    """A step of the panels, and what is known of where it leads."""
+
+    correction: Correction
+    """Where the step leads."""
+    tangent: Floats
+    """(6 n,) the same step as tangent motions of the panels."""
+    covariance: Floats
+    """(n f, n f) of the free parameters, in mm and rad."""
+    gauge: Floats
+    """(n f, k) the rigid motions that were fixed by convention."""
+    shift_sigma: float
+    """The largest change of a parameter in units of its sigma."""
+
+
+class PanelSystem:
+    """What stays the same through all steps: the layout, the freedom and the prior."""
+
+    def __init__(self, layout: Layout, freedom: Freedom, prior: PanelPrior) -> None:
+        self.layout = layout
+        self.freedom = freedom
+        self.prior = prior
+        self.precision = np.tile(prior.sigma()[list(freedom.free)] ** -2.0, len(layout))
+
+    def step(self, correction: Correction, reduced: Sequence[Reduced]) -> PanelStep:
+        """The step from ``correction`` to the solution of the linearised problem."""
+        n, free = len(self.layout), list(self.freedom.free)
+        to_tangent = tangents_from_parameters(correction)
+        spread = np.asarray(block_diag(*to_tangent[:, :, free]))
+        information = spread.T @ sum(r.information for r in reduced) @ spread
+        vector = spread.T @ sum(r.vector for r in reduced)
+        alone = sum(r.panel_information for r in reduced)
+        weight = np.asarray(
+            block_diag(
+                *(to_tangent[:, :, free].transpose(0, 2, 1) @ alone @ to_tangent[:, :, free])
+            )
+        )
+        frames = correction.frames(self.layout)
+        centre = frames.points(0.5 * self.layout.size_mm[:, None, :])[:, 0]
+        gauge = gauge_directions(frames.rotation, centre, to_tangent, self.freedom)
+        gauge = self._unseen(gauge, information, weight)
+
+        x = correction.values[:, free].ravel()
+        prior = np.diag(self.precision)
+        system, rhs, within = information + prior, vector - self.precision * x, None
+        if gauge.shape[1]:
+            held = self.precision[:, None] * gauge
+            prior = prior - held @ np.linalg.solve(gauge.T @ held, held.T)
+            pull = weight @ gauge
+            within = np.linalg.inv(gauge.T @ pull)
+            fixed = pull @ within @ pull.T
+            system = information + prior + fixed
+            rhs = vector - prior @ x - fixed @ x
+        covariance, solution = _solved(system, rhs)
+        if within is not None:
+            covariance = covariance - gauge @ within @ gauge.T
+        sigma = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+        values = correction.values.copy()
+        values[:, free] += solution.reshape(n, len(free))
+        return PanelStep(
+            correction=Correction(values),
+            tangent=spread @ solution,
+            covariance=0.5 * (covariance + covariance.T),
+            gauge=gauge,
+            shift_sigma=float(np.abs(solution / sigma).max()),
+        )
+
+    @staticmethod
+    def _unseen(gauge: Floats, information: Floats, weight: Floats) -> Floats:
+        """The part of ``gauge`` that no dataset sees."""
+        if not gauge.shape[1]:
+            return gauge
+        seen, alone = gauge.T @ information @ gauge, gauge.T @ weight @ gauge
+        whiten = np.linalg.inv(np.linalg.cholesky(alone))
+        share, combinations = np.linalg.eigh(whiten @ seen @ whiten.T)
+        return np.asarray(gauge @ (whiten.T @ combinations[:, share < _SEEN_BY_DATA]))
+
+
+def _solved(system: Floats, rhs: Floats) -> tuple[Floats, Floats]:
+    """Inverse and solution of a positive definite system, scaled to unit diagonal."""
+    scale = 1.0 / np.sqrt(np.diag(system))
+    try:
+        factor = cho_factor(system * np.outer(scale, scale), lower=True)
+    except np.linalg.LinAlgError as error:
+        raise SolveError(
+            "not-determined",
+            "the panels' corrections are not determined by these data.",
+            remedy="more datasets, --freedom in-plane, or a tighter --prior-shift-um.",
+        ) from error
+    inverse = cho_solve(factor, np.eye(len(rhs))) * np.outer(scale, scale)
+    return inverse, scale * cho_solve(factor, scale * rhs)

@@ -1,0 +1,120 @@
+"""The joint refinement of many datasets that share one set of panel corrections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.model.arrays import Floats
+from calib.model.correction import Correction
+from calib.solve.fit import DatasetFit
+from calib.solve.normal import Blocks
+from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.reject import kept
+
+_RIGID_ITERATIONS = 12
+_MOST_ITERATIONS = 25
+_DECIDING_ITERATIONS = 8
+"""So long the rejection is decided anew; after that it stands."""
+_SETTLED_SHARE = 5e-4
+_CONVERGED_SIGMA = 0.02
+
+Progress = Callable[[str, int, float], None]
+"""Called with the stage, the iteration, and the RMSD in px."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refined:
+    """The end of a joint refinement."""
+
+    fits: tuple[DatasetFit, ...]
+    """At the solution."""
+    rigid: tuple[DatasetFit, ...]
+    """The same reflections and weights, pose and crystals as they were before panels moved."""
+    correction: Correction
+    blocks: tuple[Blocks, ...]
+    """The normal equations of each dataset, linearised at the solution."""
+    last: PanelStep
+    """The step that was too short to matter; it holds the covariance."""
+    longest_shift: float
+    """Of that step, in sigma: panels and nuisance."""
+    converged: bool
+    iterations: int
+
+
+def refined_jointly(
+    starts: Sequence[DatasetFit], system: PanelSystem, progress: Progress
+) -> Refined:
+    """Panels, poses and crystals of all datasets refined together.
+
+    First each dataset with rigid panels, against outliers by a Huber loss; then all together,
+    the rejection decided anew at each step until it settles.
+    """
+    rigid = [_rigid_start(fit, progress) for fit in starts]
+    fits = rigid
+    correction = Correction.none(len(system.layout))
+    settled = False
+    for iteration in range(1, _MOST_ITERATIONS + 1):
+        if not settled:
+            before = [fit.keep for fit in fits]
+            fits = [_judged(fit, correction, in_place=iteration > 2) for fit in fits]
+            changed = sum(int((a != f.keep).sum()) for a, f in zip(before, fits, strict=True))
+            total = sum(len(fit.seen) for fit in fits)
+            settled = iteration > 3 and (
+                changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
+            )
+        found = [fit.blocks(correction) for fit in fits]
+        progress("panels", iteration, _rmsd_px(fits, [r for _, r in found]))
+        reduced = [fit.reduced(b, correction) for fit, (b, _) in zip(fits, found, strict=True)]
+        step = system.step(correction, reduced)
+        longest = max(step.shift_sigma, *(r.largest_shift(step.tangent) for r in reduced))
+        if settled and longest < _CONVERGED_SIGMA:
+            break
+        correction = step.correction
+        fits = [
+            fit.moved(r.nuisance_step(step.tangent)) for fit, r in zip(fits, reduced, strict=True)
+        ]
+    return Refined(
+        fits=tuple(fits),
+        rigid=tuple(
+            replace(start, keep=fit.keep, scale=fit.scale)
+            for start, fit in zip(rigid, fits, strict=True)
+        ),
+        correction=correction,
+        blocks=tuple(blocks for blocks, _ in found),
+        last=step,
+        longest_shift=longest,
+        converged=settled and longest < _CONVERGED_SIGMA,
+        iterations=iteration,
+    )
+
+
+def _rigid_start(fit: DatasetFit, progress: Progress) -> DatasetFit:
+    none = Correction.none(len(fit.layout))
+    moved, _ = fit.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
+    residuals = moved.residuals(none)
+    progress("rigid", 1, _rmsd_px([moved], [residuals]))
+    return moved
+
+
+def _judged(fit: DatasetFit, correction: Correction, *, in_place: bool) -> DatasetFit:
+    """Outliers and weights decided from the residuals of the moment."""
+    residuals = fit.residuals(correction)
+    keep = kept(fit.seen, residuals, in_place=in_place)
+    relative = residuals[:, keep] / fit.seen.sigma[:, keep]
+    n_parameters = fit.n_parameters
+    spare = max(1.0 - n_parameters / max(3.0 * keep.sum(), 1.0), 0.1)
+    scale = np.sqrt(np.mean(relative**2, axis=1) / spare)
+    return replace(fit, keep=keep, scale=np.maximum(scale, 1e-12))
+
+
+def _rmsd_px(fits: Sequence[DatasetFit], residuals: Sequence[Floats]) -> float:
+    """Root mean square distance in px over the kept reflections of all datasets."""
+    total, count = 0.0, 0
+    for fit, found in zip(fits, residuals, strict=True):
+        squared = (found[:2] / fit.pixel_mm) ** 2
+        total += float(squared[:, fit.keep].sum())
+        count += int(fit.keep.sum())
+    return float(np.sqrt(total / max(count, 1)))

@@ -1,0 +1,102 @@
+"""Which reflections are outliers, and how far claimed and achieved scatter differ.
+
+A reflection is judged against its own panel's median, so that a shifted panel is no outlier.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import erf
+
+import numpy as np
+
+from calib.model.arrays import Bools, Floats, Ints
+from calib.solve.observations import Observations
+
+SIGMA_PER_MAD = 1.4826
+"""Standard deviation over median absolute deviation of a normal distribution."""
+_HUBER = 2.0
+_REJECT_BEYOND = 3.2
+"""In robust standard deviations of any coordinate."""
+MOST_REJECTED = 0.06
+"""Of a dataset's usable reflections."""
+MOST_REJECTED_ON_PANEL = 0.15
+"""Of the usable reflections of a panel that has at least ``_POPULATED``."""
+_POPULATED = 50
+_OWN_SCATTER_FROM = 20
+"""While panels are still out of place, those with as many reflections are judged by their own
+scatter where it is the larger one: a tilt spreads residuals."""
+
+
+def covariance_inflation() -> float:
+    """What cutting a normal distribution at the limit of rejection costs, as a factor on the
+    covariance: the scatter of what is kept is too small by one such factor, and the estimate
+    loses the information of the tails by another (Huber 1981, section 4.8)."""
+    density = np.exp(-0.5 * _REJECT_BEYOND**2) / np.sqrt(2.0 * np.pi)
+    within = erf(_REJECT_BEYOND / np.sqrt(2.0))
+    return float((1.0 - 2.0 * _REJECT_BEYOND * density / within) ** -2.0)
+
+
+def robust_scale(seen: Observations, residuals: Floats) -> Floats:
+    """(3,) achieved over claimed standard deviation of x, y and phi, from the median."""
+    size = np.nanmedian(np.abs(residuals) / seen.sigma, axis=1)
+    return np.asarray(np.maximum(SIGMA_PER_MAD * size, 1e-12))
+
+
+def huber_weights(seen: Observations, residuals: Floats) -> Floats:
+    """(3, n) inverse variances, falling as 1/|residual| beyond two robust standard deviations."""
+    scale = robust_scale(seen, residuals)
+    sigma = seen.sigma * scale[:, None]
+    far = np.abs(np.nan_to_num(residuals)) / sigma
+    weights = np.minimum(1.0, _HUBER / np.maximum(far, 1e-12)) / sigma**2
+    weights[:, ~np.isfinite(residuals).all(axis=0)] = 0.0
+    return np.asarray(weights)
+
+
+def kept(seen: Observations, residuals: Floats, *, in_place: bool) -> Bools:
+    """(n,) the reflections that are no outliers.
+
+    Beyond 3.2 robust standard deviations in x, y or phi a reflection is rejected, the worst
+    first, but at most 6 % of all and 15 % on any panel with 50 or more. ``in_place`` says that
+    the panels have been refined, so that all should scatter alike.
+    """
+    badness = _badness(seen, residuals, in_place=in_place)
+    lost = ~np.isfinite(badness)
+    reject = lost | (badness > _REJECT_BEYOND)
+    order = np.argsort(-np.where(lost, np.inf, badness), kind="stable")
+    counts = np.bincount(seen.panel)
+    allowed = np.where(counts >= _POPULATED, np.floor(MOST_REJECTED_ON_PANEL * counts), counts)
+    reject &= _rank_on_panel(seen.panel, order) < allowed[seen.panel]
+    worst_first = order[reject[order]]
+    too_many = worst_first[int(MOST_REJECTED * len(seen)) :]
+    reject[too_many] = False
+    return np.asarray(~reject | lost) & ~lost
+
+
+def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats:
+    """(n,) the largest deviation from the panel's median in robust standard deviations."""
+    relative = residuals / seen.sigma
+    order = np.argsort(seen.panel, kind="stable")
+    bounds = np.searchsorted(seen.panel[order], np.arange(int(seen.panel.max(initial=0)) + 2))
+    members = [order[a:b] for a, b in pairwise(bounds)]
+    centred = relative.copy()
+    for mine in members:
+        if len(mine):
+            centred[:2, mine] -= np.nanmedian(relative[:2, mine], axis=1, keepdims=True)
+    overall = SIGMA_PER_MAD * np.nanmedian(np.abs(centred), axis=1, keepdims=True)
+    for mine in members:
+        scatter = overall
+        if not in_place and len(mine) >= _OWN_SCATTER_FROM:
+            own = SIGMA_PER_MAD * np.nanmedian(np.abs(centred[:, mine]), axis=1, keepdims=True)
+            scatter = np.maximum(overall, own)
+        centred[:, mine] /= np.maximum(scatter, 1e-12)
+    return np.asarray(np.abs(centred).max(axis=0))
+
+
+def _rank_on_panel(panel: Ints, worst_first: Ints) -> Ints:
+    """(n,) how many reflections of the same panel are worse."""
+    by_panel = worst_first[np.argsort(panel[worst_first], kind="stable")]
+    starts = np.searchsorted(panel[by_panel], panel[by_panel], side="left")
+    rank = np.empty(len(panel), dtype=np.int64)
+    rank[by_panel] = np.arange(len(panel)) - starts
+    return rank

@@ -1,0 +1,147 @@
+"""The nuisance parameters of one dataset: where its detector and crystals stand at the moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.arrays import Floats, Ints
+from calib.model.dataset import Dataset
+from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.solve.symmetry import allowed_strains, strain_matrix, symmetric_setting
+
+CRYSTAL_COLUMNS = 9
+"""Rotation (3) and strain (6, over ``symmetry.VOIGT``) of a crystal."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instrument:
+    """What is held in one dataset of e experiments and c crystals; matrices are (3, 3, e)."""
+
+    setting: Floats
+    """(3, 3, e) S of each experiment's goniometer."""
+    fixed: Floats
+    """(3, 3, e) F of each experiment's goniometer."""
+    axis: Floats
+    """(3, e) the rotation axis at datum."""
+    crystal: Ints
+    """(e,) which crystal each experiment has."""
+    pose: Ints
+    """(e,) which pose each experiment has."""
+    strains: tuple[Floats, ...]
+    """(6, k) per crystal: the strains that its symmetry allows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A step of one dataset's nuisance parameters."""
+
+    pose: Floats
+    """(6,) of the pose that all share."""
+    deviation: Floats
+    """(p, 6) of single experiments from it; zero where they share it."""
+    crystal: Floats
+    """(c, 9)"""
+    beam_rad: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """The nuisance parameters of one dataset: p poses, c crystals, the beam."""
+
+    rotation: Floats
+    """(p, 3, 3) lab_from_root."""
+    translation_mm: Floats
+    """(p, 3) the root's origin in the laboratory."""
+    a_matrix: Floats
+    """(c, 3, 3) 1/Angstrom, the setting matrices."""
+    s0: Floats
+    """(3, e) 1/Angstrom, the incident wave vectors."""
+    deviation: Floats
+    """(p, 6) how far each pose has gone from the one that the group shares, in mm and rad."""
+
+    def pose(self, index: int = 0) -> RigidMotion:
+        """One pose as a rigid motion."""
+        return RigidMotion(self.rotation[index], self.translation_mm[index])
+
+    def moved(self, step: Step, *, centre_lab_mm: Floats, spindle: Floats) -> State:
+        """The state after a step; poses turn about ``centre_lab_mm`` (3,), the beam tilts about
+        ``spindle`` x s0 with ``spindle`` (3, e)."""
+        pose_step = step.pose + step.deviation
+        turn = rotation_from_vector(pose_step[:, 3:])
+        arm = self.translation_mm - centre_lab_mm
+        translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
+        stretch = np.eye(3) + np.array([strain_matrix(row[3:]) for row in step.crystal])
+        s0 = self.s0
+        if step.beam_rad:
+            about = tilt_axes(s0, spindle)
+            s0 = np.einsum("eij,je->ie", rotation_from_vector(step.beam_rad * about.T), s0)
+        return State(
+            rotation=turn @ self.rotation,
+            translation_mm=translation,
+            a_matrix=rotation_from_vector(step.crystal[:, :3]) @ stretch @ self.a_matrix,
+            s0=s0,
+            deviation=self.deviation + step.deviation,
+        )
+
+
+def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
+    """(3, e) unit axes that tilt the beam towards or from the spindle: spindle x s0."""
+    about = np.cross(spindle, s0, axis=0)
+    return np.asarray(about / np.linalg.norm(about, axis=0))
+
+
+def starting_point(
+    dataset: Dataset,
+    lab_from_root: RigidMotion,
+    *,
+    hall_symbol: str | None,
+    pose_per_experiment: bool,
+) -> tuple[Instrument, State]:
+    """What is held and what starts where, from the models in the files.
+
+    Raises ``InputError`` where an experiment is no rotation scan of a crystal.
+    """
+    models = dataset.experiments
+    used = sorted(set(dataset.reflections.experiment.tolist()))
+    gonios, crystals, beams = [], [], []
+    for index, entry in enumerate(models.experiments):
+        usable = None not in (entry.goniometer, entry.scan, entry.crystal)
+        if index in used and not usable:
+            raise InputError(
+                "not-a-scan",
+                f"experiment {index} is no rotation scan of a crystal.",
+                place=dataset.name,
+                remedy="leave this file out.",
+            )
+        gonios.append(models.goniometers[entry.goniometer or 0] if usable else None)
+        crystals.append(entry.crystal if usable and index in used else -1)
+        beams.append(models.beams[entry.beam].s0)
+    chosen = sorted({c for c in crystals if c is not None and c >= 0})
+    renumbered = {c: i for i, c in enumerate(chosen)}
+    a_matrices = [symmetric_setting(models.crystals[c], hall_symbol) for c in chosen]
+    strains = tuple(
+        allowed_strains(a, hall_symbol or models.crystals[c].hall_symbol)
+        for a, c in zip(a_matrices, chosen, strict=True)
+    )
+    n = len(models.experiments)
+    eye = np.eye(3)
+    instrument = Instrument(
+        setting=np.stack([g.setting if g else eye for g in gonios], axis=-1),
+        fixed=np.stack([g.fixed if g else eye for g in gonios], axis=-1),
+        axis=np.stack([g.axis if g else eye[0] for g in gonios], axis=-1),
+        crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
+        pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
+        strains=strains,
+    )
+    n_poses = n if pose_per_experiment else 1
+    state = State(
+        rotation=np.repeat(lab_from_root.rotation[None], n_poses, axis=0),
+        translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
+        a_matrix=np.array(a_matrices),
+        s0=np.stack(beams, axis=-1),
+        deviation=np.zeros((n_poses, 6)),
+    )
+    return instrument, state

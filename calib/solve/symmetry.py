@@ -1,0 +1,108 @@
+"""What a crystal's symmetry leaves free of its cell.
+
+A change of cell is a small symmetric strain e in the crystal's Cartesian frame, A -> (1 + e) A.
+The strains that keep the symmetry are those which every rotation of the point group leaves alone:
+one for a cubic cell, two for a tetragonal, trigonal or hexagonal one, three, four and six for
+orthorhombic, monoclinic and triclinic, in whatever setting the Hall symbol gives.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import gemmi
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.arrays import Floats
+from calib.model.experiment import Crystal
+
+VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""The order of the six components of a symmetric strain; shear components stand once."""
+_LARGEST_STRAIN = 0.02
+"""A cell farther than this from its own symmetry was given the wrong space group."""
+
+
+def symmetric_setting(crystal: Crystal, hall_symbol: str | None = None) -> Floats:
+    """The setting matrix A (3, 3) in 1/Angstrom nearest to the crystal's that has its symmetry.
+
+    The metric tensor is averaged over the point group; the orientation is kept as closely as a
+    rotation can. ``hall_symbol`` overrides the crystal's own. Raises ``InputError`` where the
+    cell is more than 2 % from the symmetry.
+    """
+    operations = _reciprocal_rotations(hall_symbol or crystal.hall_symbol)
+    a_matrix = crystal.a_matrix
+    metric = a_matrix.T @ a_matrix
+    averaged = np.mean([w.T @ metric @ w for w in operations], axis=0)
+    # A S with S^T G S = averaged G, S nearest to one: S = A^-1 E A with E the symmetric strain.
+    inverse = np.linalg.inv(a_matrix)
+    stretch_squared = inverse.T @ averaged @ inverse
+    eigenvalues, vectors = np.linalg.eigh(stretch_squared)
+    if np.abs(np.sqrt(eigenvalues) - 1.0).max() > _LARGEST_STRAIN:
+        raise InputError(
+            "cell-not-symmetric",
+            f"the cell does not have the symmetry {hall_symbol or crystal.hall_symbol!r}.",
+            remedy="--space-group P1, or the space group that the crystal was indexed in.",
+        )
+    stretch = (vectors * np.sqrt(eigenvalues)) @ vectors.T
+    return np.asarray(stretch @ a_matrix)
+
+
+def allowed_strains(a_matrix: Floats, hall_symbol: str) -> Floats:
+    """The strains that keep the symmetry: (6, k) orthonormal columns over ``VOIGT``, k = 1 to 6.
+
+    ``a_matrix`` must have the symmetry (see ``symmetric_setting``).
+    """
+    inverse = np.linalg.inv(a_matrix)
+    basis = np.array([_strain(i) for i in range(6)])
+    averaged = np.zeros_like(basis)
+    operations = _reciprocal_rotations(hall_symbol)
+    for w in operations:
+        rotation = a_matrix @ w @ inverse
+        averaged += np.einsum("ij,kjl,ml->kim", rotation, basis, rotation)
+    averaged /= len(operations)
+    projector = np.array([[m[i, j] for i, j in VOIGT] for m in averaged]).T
+    u, singular, _ = np.linalg.svd(projector)
+    return np.asarray(u[:, singular > 0.5])
+
+
+def strain_matrix(components: Floats) -> Floats:
+    """The symmetric (3, 3) matrix of six components over ``VOIGT``."""
+    return np.asarray(np.einsum("k,kij->ij", components, [_strain(i) for i in range(6)]))
+
+
+def _strain(index: int) -> Floats:
+    out = np.zeros((3, 3))
+    i, j = VOIGT[index]
+    out[i, j] = out[j, i] = 1.0
+    return out
+
+
+@lru_cache(maxsize=64)
+def _reciprocal_rotations(hall_symbol: str) -> Floats:
+    """(m, 3, 3) the point group acting on Miller indices as columns, h' = W h."""
+    try:
+        operations = gemmi.symops_from_hall(hall_symbol)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            "bad-space-group",
+            f"{hall_symbol!r} is no Hall symbol.",
+            remedy="give the space group with --space-group, such as P43212.",
+        ) from error
+    return np.array([np.array(op.rot, dtype=np.float64).T / op.DEN for op in operations.sym_ops])
+
+
+def hall_from_name(space_group: str) -> str:
+    """The Hall symbol of a space group's name or number, such as ``P43212`` or ``96``."""
+    found = (
+        gemmi.find_spacegroup_by_number(int(space_group))
+        if space_group.isdigit()
+        else gemmi.find_spacegroup_by_name(space_group)
+    )
+    if found is None:
+        raise InputError(
+            "bad-space-group",
+            f"{space_group!r} is no space group.",
+            remedy="a name such as P43212 or a number from 1 to 230.",
+        )
+    return str(found.hall)
