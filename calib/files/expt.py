@@ -52,15 +52,15 @@ class ExperimentFile:
 
         Raises ``MissingFileError`` and ``FileFormatError``.
         """
-        return ExperimentFile.parse(read_bytes(path), path.name)
+        return ExperimentFile.parse(read_bytes(path), path.name, place=str(path))
 
     @staticmethod
-    def parse(data: bytes, name: str) -> ExperimentFile:
-        """The experiment list in these bytes; ``name`` stands in error texts."""
-        _refuse_others(data[:64], name)
-        document = JsonText.decode(data, name)
+    def parse(data: bytes, name: str, *, place: str = "") -> ExperimentFile:
+        """The experiment list in these bytes; ``place`` (or ``name``) stands in error texts."""
+        _refuse_others(data[:64], place or name)
+        document = JsonText.decode(data, place or name)
         values, detectors_at = _top_level(document)
-        top = Node(values, name, "")
+        top = Node(values, document.file, "")
         read = {
             key: _Models(top, key, reader)
             for key, reader in (
@@ -180,13 +180,16 @@ class _Models:
 
 
 def _experiment(node: Node, read: Mapping[str, _Models]) -> Experiment:
+    """An experiment; one whose scan does not rotate is a still and gets no goniometer."""
     identifier, imageset = node.find("identifier"), node.find("imageset")
+    scan = read["scan"].index(node)
+    rotates = scan is not None and read["scan"].models[scan].width_rad != 0.0
     return Experiment(
         identifier=identifier.text() if identifier else "",
         beam=read["beam"].required_index(node),
         detector=read["detector"].required_index(node),
-        goniometer=read["goniometer"].index(node),
-        scan=read["scan"].index(node),
+        goniometer=read["goniometer"].index(node) if rotates else None,
+        scan=scan,
         crystal=read["crystal"].index(node),
         imageset=imageset.value if imageset and isinstance(imageset.value, int) else None,
     )
@@ -251,7 +254,7 @@ def _refuse_others(head: bytes, name: str) -> None:
             "pickle",
             "this is a pickle, which runs code when it is loaded; calib never loads one.",
             place=name,
-            remedy=_PICKLE_REMEDY.format(name=name, stem=Path(name).stem),
+            remedy=_PICKLE_REMEDY.format(name=Path(name).name, stem=Path(name).stem),
         )
     if looks_like_table(head):
         raise FileFormatError(
