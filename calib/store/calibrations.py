@@ -1,0 +1,254 @@
+"""Calibrations: rows to model and back, verified on every read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, func, insert, select, true
+from sqlalchemy import Row as SqlRow
+
+from calib.errors import InputError, IntegrityError
+from calib.model.arrays import Floats
+from calib.model.canonical import content_id
+from calib.model.content import from_content, to_content
+from calib.model.correction import (
+    Correction,
+    CorrectionEstimate,
+    Freedom,
+    PanelStatus,
+    covariance_from_bytes,
+)
+from calib.model.record import (
+    CalibrationLine,
+    CalibrationRecord,
+    Deed,
+    State,
+    StoredCalibration,
+)
+from calib.model.report import DatasetUse, Report
+from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
+from calib.store.heads import acceptance_of, changed, heads, verify_head
+from calib.store.panels import panel_rows, panel_values
+from calib.store.tables import (
+    CALIBRATION,
+    CALIBRATION_DATASET,
+    CERTIFICATION,
+    DATASET,
+    PANEL,
+    WITHDRAWAL,
+)
+
+Row = SqlRow[Any]
+
+
+def insert_calibration(
+    connection: Connection,
+    position: int,
+    detector: int,
+    record: CalibrationRecord,
+    starts: Sequence[datetime | None],
+) -> None:
+    """Add a calibration that the store does not hold yet, with datasets, panels and covariance."""
+    covariance = put_artifact(connection, position, COVARIANCE, record.estimate.covariance_bytes())
+    last = connection.execute(
+        select(func.max(CALIBRATION.c.version)).where(CALIBRATION.c.detector == detector)
+    ).scalar()
+    connection.execute(
+        insert(CALIBRATION).values(
+            position=position,
+            id=record.id,
+            detector=detector,
+            version=(last or 0) + 1,
+            layout_id=record.layout_id,
+            distances_mm=_json([float(distance) for distance in record.distances_mm]),
+            freedom=record.estimate.freedom.value,
+            panels_id=record.panels_id,
+            covariance_sha256=covariance,
+            parameters=_json(to_content(record.parameters)),
+            code_version=record.code_version,
+            report_id=record.report_id,
+            report=_json(to_content(record.report)),
+            accepted=record.acceptance.accepted,
+            reasons=_json(list(record.acceptance.reasons)),
+        )
+    )
+    panels = panel_rows(record)
+    if panels:
+        connection.execute(insert(PANEL), [{"calibration": position, **row} for row in panels])
+    for ordinal, start in enumerate(starts):
+        dataset = _put_dataset(connection, position, record.report.datasets[ordinal], start)
+        connection.execute(
+            insert(CALIBRATION_DATASET).values(
+                calibration=position, ordinal=ordinal, dataset=dataset, started=start
+            )
+        )
+
+
+def read_calibration(connection: Connection, position: int) -> StoredCalibration:
+    """The calibration whole. Raises ``IntegrityError``, naming the part, where rows, report or
+    covariance are not what was stored."""
+    row = connection.execute(heads().where(CALIBRATION.c.position == position)).one()
+    verify_head(row)
+    panels = connection.execute(
+        select(PANEL).where(PANEL.c.calibration == position).order_by(PANEL.c.panel)
+    ).all()
+    values = _values(row, panels)
+    freedom = Freedom(row.freedom)
+    record = CalibrationRecord(
+        serial=row.serial,
+        layout_id=row.layout_id,
+        distances_mm=tuple(json.loads(row.distances_mm)),
+        panel_names=tuple(panel.name for panel in panels),
+        estimate=CorrectionEstimate(
+            Correction(values),
+            freedom,
+            _covariance(connection, row, len(panels) * len(freedom.free)),
+            tuple(PanelStatus(panel.status) for panel in panels),
+            np.array([panel.n_reflections for panel in panels], dtype=np.int64),
+        ),
+        parameters=json.loads(row.parameters),
+        code_version=row.code_version,
+        report=from_content(Report, json.loads(row.report)),
+        acceptance=acceptance_of(row),
+    )
+    if record.report_id != row.report_id:
+        raise changed(row, "its report")
+    if record.panels_id != row.panels_id:
+        raise changed(row, "its sigmas, which do not follow from its covariance,")
+    starts = connection.execute(
+        select(CALIBRATION_DATASET.c.started).where(
+            CALIBRATION_DATASET.c.calibration == position,
+            CALIBRATION_DATASET.c.started.is_not(None),
+        )
+    ).scalars()
+    return StoredCalibration(
+        record=record,
+        id=row.id,
+        version=row.version,
+        stored=Deed(row.recorded_at, row.actor, row.host),
+        state=_states(connection, CALIBRATION.c.position == position, [row])[position],
+        starts=tuple(sorted(start for start in starts if start is not None)),
+    )
+
+
+def read_lines(connection: Connection, detector: int | None) -> list[CalibrationLine]:
+    """The calibrations of one detector or of all, by serial and version."""
+    of_detector = CALIBRATION.c.detector == detector if detector is not None else true()
+    rows = connection.execute(heads().where(of_detector)).all()
+    counts: dict[int, int] = dict(
+        connection.execute(
+            select(PANEL.c.calibration, func.sum(PANEL.c.n_reflections))
+            .join(CALIBRATION, CALIBRATION.c.position == PANEL.c.calibration)
+            .where(of_detector)
+            .group_by(PANEL.c.calibration)
+        ).all()
+    )
+    states = _states(connection, of_detector, rows)
+    lines = []
+    for row in sorted(rows, key=lambda row: (row.serial, row.version)):
+        verify_head(row)
+        lines.append(
+            CalibrationLine(
+                serial=row.serial,
+                version=row.version,
+                id=row.id,
+                state=states[row.position],
+                distances_mm=tuple(json.loads(row.distances_mm)),
+                freedom=row.freedom,
+                n_reflections=int(counts.get(row.position, 0)),
+                stored=Deed(row.recorded_at, row.actor, row.host),
+            )
+        )
+    return lines
+
+
+def read_corrections(connection: Connection, detector: int) -> list[tuple[str, Correction]]:
+    """Every correction of a detector under its calibration's name, newest first."""
+    found = connection.execute(heads().where(CALIBRATION.c.detector == detector)).all()
+    panels: dict[int, list[Row]] = {}
+    for panel in connection.execute(
+        select(PANEL)
+        .join(CALIBRATION, CALIBRATION.c.position == PANEL.c.calibration)
+        .where(CALIBRATION.c.detector == detector)
+        .order_by(PANEL.c.calibration, PANEL.c.panel)
+    ):
+        panels.setdefault(panel.calibration, []).append(panel)
+    corrections = []
+    for head in sorted(found, key=lambda row: -row.version):
+        verify_head(head)
+        values = _values(head, panels.get(head.position, []))
+        corrections.append((f"{head.serial}:{head.version}", Correction(values)))
+    return corrections
+
+
+def _states(connection: Connection, which: Any, heads: Sequence[Row]) -> dict[int, State]:
+    words: dict[int, tuple[int, int]] = {
+        row.calibration: (row.given, row.taken_back)
+        for row in connection.execute(
+            select(
+                CERTIFICATION.c.calibration,
+                func.count().label("given"),
+                func.count(WITHDRAWAL.c.certification).label("taken_back"),
+            )
+            .join(CALIBRATION, CALIBRATION.c.position == CERTIFICATION.c.calibration)
+            .outerjoin(WITHDRAWAL, WITHDRAWAL.c.certification == CERTIFICATION.c.position)
+            .where(which)
+            .group_by(CERTIFICATION.c.calibration)
+        )
+    }
+    return {
+        head.position: _state(head.accepted, *words.get(head.position, (0, 0))) for head in heads
+    }
+
+
+def _state(accepted: bool, given: int, taken_back: int) -> State:
+    if given > taken_back:
+        return State.CERTIFIED
+    if given:
+        return State.WITHDRAWN
+    return State.ACCEPTED if accepted else State.DRAFT
+
+
+def _values(head: Row, panels: Sequence[Row]) -> Floats:
+    values = panel_values(panels, Freedom(head.freedom), head.panels_id)
+    if values is None:
+        raise changed(head, "its panel rows")
+    return values
+
+
+def _put_dataset(
+    connection: Connection, position: int, use: DatasetUse, started: datetime | None
+) -> str:
+    name = content_id({"format": "calib/dataset/1", "sha256": sorted(use.sha256)})
+    there = connection.execute(select(DATASET.c.id).where(DATASET.c.id == name)).first()
+    if there is None:
+        connection.execute(
+            insert(DATASET).values(
+                id=name,
+                position=position,
+                sha256=_json(sorted(use.sha256)),
+                name=use.name,
+                n_reflections=use.n_reflections + use.n_rejected + use.n_flagged,
+                distance_mm=use.distance_mm,
+                wavelength_angstrom=use.wavelength_angstrom,
+                started=started,
+            )
+        )
+    return name
+
+
+def _covariance(connection: Connection, head: Row, size: int) -> Floats:
+    try:
+        return covariance_from_bytes(get_artifact(connection, head.covariance_sha256), size)
+    except IntegrityError as error:
+        raise changed(head, f"its covariance ({error.problem})") from None
+    except InputError:
+        raise changed(head, "its covariance (of another size)") from None
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, allow_nan=False)

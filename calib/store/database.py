@@ -1,0 +1,189 @@
+"""A connection to one store: how reads and writes are framed on SQLite and on Postgres.
+
+A read sees one snapshot. A write is serialised with all others before it reads anything: BEGIN
+IMMEDIATE on SQLite, an advisory lock as its first statement on Postgres. Both are whole or nothing.
+SQLite keeps a rollback journal: a closed WAL store in a folder that the reader may not write
+cannot be read at all (docs/decisions/0004).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import QueuePool
+
+from calib.errors import InputError, StoreError
+from calib.store import failure
+from calib.store.location import Location
+
+WAIT_SECONDS = 10.0
+"""How long to wait for another writer."""
+ADVISORY_LOCK = 0x63616C6962
+"""The Postgres lock that writers hold ("calib" in ASCII)."""
+_WRITES = "calib_writes"
+
+
+class Database:
+    """One store's engine, with the two ways to use it: ``reading`` and ``writing``."""
+
+    def __init__(
+        self,
+        location: Location,
+        *,
+        read_only: bool = False,
+        wait_seconds: float = WAIT_SECONDS,
+        foreign_keys: bool = True,
+        draft: Path | None = None,
+    ) -> None:
+        """``foreign_keys`` are off for migrations; ``draft`` is the file that will be the store."""
+        self.location = location
+        if location.path is not None:
+            path = draft or location.path
+            self.read_only = read_only or not _may_write(path)
+            self._engine = _sqlite_engine(
+                path, wait_seconds, read_only=self.read_only, foreign_keys=foreign_keys
+            )
+        else:
+            self.read_only = read_only
+            self._engine = _postgres_engine(location, wait_seconds)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is a file."""
+        return self.location.path is not None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection on which everything read comes from one moment."""
+        with failure.told_plainly(self.location), self._engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection that no other writer shares; committed at the end, or nothing is.
+
+        Raises ``StoreReadOnlyError`` where this user may not write, and ``StoreError``
+        (``store-locked``) where another writer does not finish in time.
+        """
+        if self.read_only:
+            raise failure.read_only(self.location)
+        with failure.told_plainly(self.location), self._engine.connect() as connection:
+            connection.execution_options(**{_WRITES: True})
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
+                    )
+                yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def existing_file(location: Location) -> bool:
+    """Whether the store's file is there; raises ``StoreError`` where this user may not look."""
+    assert location.path is not None  # noqa: S101
+    try:
+        mode = location.path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unreadable(location, error.strerror or str(error)) from None
+    if not stat.S_ISREG(mode):
+        raise InputError(
+            "not-a-store",
+            "this is not a file.",
+            place=location.shown,
+            remedy="name a file with --store PATH.",
+        )
+    if not os.access(location.path, os.R_OK):
+        raise _unreadable(location, "Permission denied")
+    return True
+
+
+def _unreadable(location: Location, reason: str) -> StoreError:
+    return StoreError(
+        "store-unreadable",
+        f"the store cannot be read: {reason}.",
+        place=location.shown,
+        remedy="ask its owner for permission to read it.",
+    )
+
+
+def _may_write(path: Path) -> bool:
+    # SQLite writes its journal beside the file, so the folder counts as well.
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _sqlite_engine(
+    path: Path, wait_seconds: float, *, read_only: bool, foreign_keys: bool
+) -> Engine:
+    address = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rw'}"
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level None: the driver begins and commits nothing by itself.
+        connection = sqlite3.connect(
+            address,
+            uri=True,
+            timeout=wait_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(location: Location, wait_seconds: float) -> Engine:
+    try:
+        url = make_url(location.url)
+        if "connect_timeout" not in url.query:
+            url = url.update_query_dict({"connect_timeout": "10"})
+        engine = create_engine(url, hide_parameters=True)
+    except (ArgumentError, ValueError):
+        raise InputError(
+            "bad-location",
+            "this is not the address of a Postgres database.",
+            place=location.shown,
+            remedy="postgresql://USER@HOST:PORT/DATABASE.",
+        ) from None
+    except (NoSuchModuleError, ImportError):
+        raise InputError(
+            "no-driver",
+            "a store on Postgres needs the driver psycopg, which is not installed.",
+            place=location.shown,
+            remedy="pip install 'calib-metrology[postgres]'.",
+        ) from None
+    milliseconds = int(wait_seconds * 1000)
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: object, _record: object) -> None:
+        driver: object = connection
+        driver.autocommit = True  # type: ignore[attr-defined]
+        driver.execute("SET TIME ZONE 'UTC'")  # type: ignore[attr-defined]
+        driver.execute(f"SET lock_timeout = {milliseconds}")  # type: ignore[attr-defined]
+        driver.autocommit = False  # type: ignore[attr-defined]
+
+    return engine

@@ -1,0 +1,157 @@
+"""What went wrong in a database, in words: locked, read-only, full, broken, away."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from calib.errors import CalibError, InputError, IntegrityError, StoreError, StoreReadOnlyError
+from calib.store.location import Location, without_password
+
+READ_ONLY_REMEDY = (
+    "ask somebody who may write it; `calib apply` writes a receipt, which `calib usage push` "
+    "delivers later."
+)
+_LOCKED_REMEDY = "try again when the other program is done."
+_FULL_REMEDY = "free some space; the store holds what it held before."
+
+
+@contextlib.contextmanager
+def told_plainly(location: Location) -> Iterator[None]:
+    """Database errors leave as ``CalibError``, those that are bugs as they are."""
+    try:
+        yield
+    except StatementError as error:
+        if isinstance(error.orig, CalibError):
+            raise error.orig from None
+        failure = store_failure(error, location) if isinstance(error, DBAPIError) else None
+        if failure is None:
+            raise
+        raise failure from None
+    except sqlite3.Error as error:
+        failure = _sqlite_failure(error, location)
+        if failure is None:
+            raise
+        raise failure from None
+
+
+def store_failure(error: DBAPIError, location: Location) -> CalibError | None:
+    """The error that a person should see; None for what only a bug can cause."""
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_failure(error.orig, location)
+    return _postgres_failure(error, location)
+
+
+def read_only(location: Location) -> StoreReadOnlyError:
+    """The refusal to write what this user may only read."""
+    return StoreReadOnlyError(
+        "store-read-only",
+        "this user may read the store, but not write it.",
+        place=location.shown,
+        remedy=READ_ONLY_REMEDY,
+    )
+
+
+def locked(location: Location) -> StoreError:
+    """The store did not become free within the time that was given."""
+    return StoreError(
+        "store-locked",
+        "another program is writing to the store and did not finish in time.",
+        place=location.shown,
+        remedy=_LOCKED_REMEDY,
+    )
+
+
+def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    place = location.shown
+    if code is None:
+        return None
+    if code in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY):
+        return StoreReadOnlyError(
+            "store-interrupted",
+            "a write was interrupted, and only somebody who may write the store can undo it.",
+            place=place,
+            remedy="let such a user run any calib command on this store, then try again.",
+        )
+    match code & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return locked(location)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return read_only(location)
+        case sqlite3.SQLITE_FULL:
+            return StoreError("disk-full", "the disk is full.", place=place, remedy=_FULL_REMEDY)
+        case sqlite3.SQLITE_NOTADB:
+            return InputError(
+                "not-a-store",
+                "this file is not an SQLite database.",
+                place=place,
+                remedy="name the store with --store PATH.",
+            )
+        case sqlite3.SQLITE_CORRUPT:
+            return IntegrityError(
+                "store-broken",
+                f"the database file is damaged ({error}).",
+                place=place,
+                remedy="restore the store from a backup.",
+            )
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN:
+            name = getattr(error, "sqlite_errorname", "")
+            return StoreError(
+                "store-unreadable" if code & 0xFF == sqlite3.SQLITE_CANTOPEN else "disk-failed",
+                f"the store could not be read or written ({error}; {name}).",
+                place=place,
+                remedy="check the disk, the folder and its permissions, then try again.",
+            )
+    return None
+
+
+def _postgres_failure(error: DBAPIError, location: Location) -> CalibError | None:
+    original: Any = error.orig
+    state = str(getattr(original, "sqlstate", None) or "")
+    text = without_password(str(original)).strip()
+    said = text.splitlines()[0] if text else type(original).__name__
+    place = location.shown
+    if state == "55P03":
+        return locked(location)
+    if state in ("42501", "25006"):
+        return read_only(location)
+    if state == "53100":
+        return StoreError(
+            "disk-full", "the server's disk is full.", place=place, remedy=_FULL_REMEDY
+        )
+    if state.startswith("28") or "authentication failed" in text or "no password" in text:
+        return StoreError(
+            "store-refused",
+            f"the server refused this user or password ({said}).",
+            place=place,
+            remedy="check user and password (PGPASSWORD, or a ~/.pgpass file, keep it off the "
+            "command line).",
+        )
+    if state == "3D000" or ("database" in text and "does not exist" in text):
+        return InputError(
+            "no-store",
+            "the server has no such database.",
+            place=place,
+            remedy=f"createdb, then calib init {location.option}.",
+        )
+    gone = not state and type(original).__name__ in ("OperationalError", "ConnectionTimeout")
+    if gone or state[:2] in ("08", "53", "57"):
+        return StoreError(
+            "store-unreachable",
+            f"the database server does not answer ({said}).",
+            place=place,
+            remedy="check that it runs and can be reached from here, then try again.",
+        )
+    if state[:2] in ("XX", "58"):
+        return StoreError(
+            "store-failed",
+            f"the database server failed ({said}).",
+            place=place,
+            remedy="try again.",
+        )
+    return None

@@ -1,0 +1,163 @@
+"""Which calibration answers for a detector at an instant and a distance; or why none does."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from calib.errors import InputError, NotFoundError
+from calib.model.record import Certification
+from calib.model.validity import DistanceRange, Validity, utc
+from calib.store.certifications import covering, latest, live, of_detector, read_certifications
+from calib.store.detectors import detector_position
+from calib.store.tables import CALIBRATION
+
+_DAY = timedelta(days=1)
+
+
+def find_certification(
+    connection: Connection, serial: str, at: datetime, distance_mm: float
+) -> Certification:
+    """The latest recorded certification that covers the point and is not withdrawn.
+
+    Raises ``NotFoundError`` (``not-certified``), naming the nearest certified interval and the
+    command that would extend it.
+    """
+    at = utc(at)
+    if not math.isfinite(distance_mm):
+        raise InputError("bad-distance", f"{distance_mm} is not a distance in mm.")
+    detector = detector_position(connection, serial)
+    fits = [of_detector(detector), live(), covering(at, distance_mm)]
+    found = latest(connection, fits)
+    if found is not None:
+        return found
+    certified = read_certifications(connection, of_detector(detector) & live())
+    if certified:
+        raise _beside(certified, at, distance_mm)
+    raise _never_certified(connection, serial, detector, at)
+
+
+def _beside(certified: list[Certification], at: datetime, distance_mm: float) -> NotFoundError:
+    def miss(one: Certification) -> tuple[bool, timedelta, float]:
+        late, far = _time_gap(one.validity, at), _distance_gap(one.distances, distance_mm)
+        return bool(late) and far > 0.0, late, far
+
+    nearest = min(certified, key=miss)  # of equally near ones the newest, which stands first
+    _, late, far = miss(nearest)
+    in_time, in_distance = not late, far == 0.0
+    validity = nearest.validity if in_time else _grown(nearest, certified, at, distance_mm)
+    distances = nearest.distances if in_distance else _widened(nearest.distances, distance_mm)
+    misses = []
+    if not in_time:
+        misses.append(f"{_duration(late)} {'before' if at < nearest.validity.start else 'after'}")
+    if not in_distance:
+        misses.append(f"{far:.6g} mm off")
+    return NotFoundError(
+        "not-certified",
+        f"no calibration of detector {nearest.serial} is certified for {_iso(at)} at "
+        f"{distance_mm:.6g} mm. Nearest: {_name(nearest)} is certified {_span(nearest.validity)}, "
+        f"{nearest.distances.minimum_mm:.6g} to {nearest.distances.maximum_mm:.6g} mm "
+        f"(the data are {' and '.join(misses)}).",
+        remedy=_command(_name(nearest), validity, distances),
+    )
+
+
+def _never_certified(
+    connection: Connection, serial: str, detector: int, at: datetime
+) -> NotFoundError:
+    newest = connection.execute(
+        select(CALIBRATION.c.version)
+        .where(CALIBRATION.c.detector == detector)
+        .order_by(CALIBRATION.c.accepted.desc(), CALIBRATION.c.version.desc())
+        .limit(1)
+    ).scalar()
+    if newest is None:
+        return NotFoundError(
+            "not-certified",
+            f"detector {serial} has no calibration yet.",
+            remedy=f"calib derive ... --serial {shlex.quote(serial)}.",
+        )
+    return NotFoundError(
+        "not-certified",
+        f"no calibration of detector {serial} is certified.",
+        remedy=_command(f"{serial}:{newest}", Validity(_midnight(at), None), None),
+    )
+
+
+def _grown(
+    nearest: Certification, certified: list[Certification], at: datetime, distance_mm: float
+) -> Validity:
+    """The time between the nearest interval and the end of the instant's day, or the instant's
+    day and the interval, cut where another certification begins to answer for the distance."""
+    if at < nearest.validity.start:
+        return Validity(_midnight(at), nearest.validity.start)
+    start = nearest.validity.end or nearest.validity.start
+    later = [
+        one.validity.start
+        for one in certified
+        if one.validity.start > at and distance_mm in one.distances
+    ]
+    return Validity(start, min([_midnight(at) + _DAY, *later]))
+
+
+def _widened(distances: DistanceRange, distance_mm: float) -> DistanceRange:
+    """The gap between the range and the distance, to the next whole mm."""
+    below = max(0.0, float(math.floor(distance_mm)))
+    if distance_mm < distances.minimum_mm:
+        return DistanceRange(below, distances.minimum_mm)
+    return DistanceRange(distances.maximum_mm, below + 1.0)
+
+
+def _time_gap(validity: Validity, at: datetime) -> timedelta:
+    if at in validity:
+        return timedelta(0)
+    if at < validity.start:
+        return validity.start - at
+    # At the very end, which is excluded, the gap is not nothing.
+    return max(at - (validity.end or at), timedelta(microseconds=1))
+
+
+def _distance_gap(distances: DistanceRange, distance_mm: float) -> float:
+    if distance_mm in distances:
+        return 0.0
+    if distance_mm < distances.minimum_mm:
+        return distances.minimum_mm - distance_mm
+    return max(distance_mm - distances.maximum_mm, math.ulp(distances.maximum_mm))
+
+
+def _command(name: str, validity: Validity, distances: DistanceRange | None) -> str:
+    words = ["calib", "certify", shlex.quote(name), "--from", _iso(validity.start)]
+    if validity.end is not None:
+        words += ["--to", _iso(validity.end)]
+    if distances is not None:
+        words += ["--min-distance", repr(distances.minimum_mm)]
+        words += ["--max-distance", repr(distances.maximum_mm)]
+    return " ".join([*words, '--reason "..."'])
+
+
+def _name(certification: Certification) -> str:
+    return f"{certification.serial}:{certification.version}"
+
+
+def _midnight(at: datetime) -> datetime:
+    return datetime(at.year, at.month, at.day, tzinfo=UTC)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _span(validity: Validity) -> str:
+    if validity.end is None:
+        return f"from {_iso(validity.start)} on"
+    return f"from {_iso(validity.start)} to {_iso(validity.end)}"
+
+
+def _duration(gap: timedelta) -> str:
+    for unit, length in (("days", _DAY), ("hours", _DAY / 24), ("minutes", _DAY / 1440)):
+        if gap >= 2 * length:
+            return f"{gap / length:.3g} {unit}"
+    return f"{max(gap.total_seconds(), 1e-6):.6g} seconds"

@@ -1,0 +1,218 @@
+"""The store's revision: what this program knows, what a store has, and the way between them.
+
+Tables are only ever made by the migrations in ``calib_migrations``; an upgrade is one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, text
+
+from calib.errors import InputError, IntegrityError, StoreError
+from calib.store.database import Database, existing_file
+from calib.store.location import Location
+from calib.store.tables import METADATA
+
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+"""Every revision that this program knows, in order (a test holds this to the migrations)."""
+HEAD = REVISIONS[-1]
+"""The revision that this program reads and writes."""
+VERSION_TABLE = "calib_revision"
+"""The table that says which revision a store has; with it a database is a store of calib."""
+
+
+def configured() -> dict[str, Any]:
+    """How Alembic is told of this store: for the migrations and for comparing with the tables."""
+    return {
+        "target_metadata": METADATA,
+        "version_table": VERSION_TABLE,
+        "transactional_ddl": True,
+        "compare_type": True,
+    }
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The store's revision; None where the database is empty.
+
+    Raises ``InputError`` (``not-a-store``) for a database of something else.
+    """
+    names = inspect(connection).get_table_names()
+    if VERSION_TABLE in names:
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+        return None if found is None else str(found)
+    if names and connection.dialect.name == "sqlite":
+        raise InputError(
+            "not-a-store",
+            f"this database holds other things ({', '.join(sorted(names)[:3])}), not calibrations.",
+            remedy="name another file with --store PATH.",
+        )
+    return None
+
+
+def check_revision(found: str | None, location: Location) -> None:
+    """Raise ``InputError`` unless this program can work with a store of that revision."""
+    if found == HEAD:
+        return
+    if found is None:
+        raise InputError(
+            "no-store",
+            "this database holds no store yet.",
+            place=location.shown,
+            remedy=f"calib init {location.option}.",
+        )
+    if found in REVISIONS:
+        raise InputError(
+            "store-older",
+            f"the store is at revision {found}, this program needs {HEAD}.",
+            place=location.shown,
+            remedy=f"back it up, then calib init --upgrade {location.option}.",
+        )
+    raise InputError(
+        "store-newer",
+        f"the store is at revision {found}, this program knows up to {HEAD}.",
+        place=location.shown,
+        remedy="upgrade calib: pip install --upgrade calib-metrology.",
+    )
+
+
+def revision_at(database: Database) -> str | None:
+    """The store's revision; None where the database is empty."""
+    try:
+        with database.reading() as connection:
+            return revision_of(connection)
+    except InputError as error:
+        if error.place:
+            raise
+        raise InputError(
+            error.code, error.problem, place=database.location.shown, remedy=error.remedy
+        ) from None
+
+
+def create(location: Location) -> bool:
+    """Make an empty store; False where one of today's revision is there already."""
+    path = location.path
+    if path is not None and not existing_file(location) and _create_file(location, path):
+        return True
+    database = Database(location, foreign_keys=False)
+    try:
+        found = revision_at(database)
+        if found is None:
+            migrate(database)
+            return True
+        check_revision(found, location)
+        return False
+    finally:
+        database.close()
+
+
+def upgrade(location: Location) -> tuple[str, str]:
+    """Carry an older store to today's revision, whole or not at all; (from, to)."""
+    if location.path is not None and not existing_file(location):
+        check_revision(None, location)
+    database = Database(location, foreign_keys=False)
+    try:
+        found = revision_at(database)
+        if found is None or found not in REVISIONS:
+            check_revision(found, location)
+        if found != HEAD:
+            migrate(database)
+        return str(found), HEAD
+    finally:
+        database.close()
+
+
+def _create_file(location: Location, path: Path) -> bool:
+    """Made under another name first, so that nobody ever opens half a store."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+    except OSError as error:
+        raise StoreError(
+            "store-not-made",
+            f"no store can be made here: {error.strerror or error}.",
+            place=location.shown,
+            remedy="name a folder that you may write, with --store PATH.",
+        ) from None
+    try:
+        database = Database(location, foreign_keys=False, draft=draft)
+        try:
+            migrate(database)
+        finally:
+            database.close()
+        try:
+            path.hardlink_to(draft)  # unlike a rename, it never replaces what is there
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links
+            draft.rename(path)
+        _sync(path.parent)
+        return True
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def migrate(database: Database, target: str = "head") -> None:
+    """Carry the store to a revision, up or down, in one transaction.
+
+    The database must have been opened with foreign keys off. Raises ``IntegrityError`` where rows
+    would be left that refer to nothing; then, as after any failure, nothing has changed.
+    """
+    with database.writing() as connection:
+        migrate_on(connection, target)
+        broken = dangling(connection)
+        if broken:
+            raise IntegrityError(
+                "dangling-rows",
+                f"the migration would leave rows that refer to nothing: {broken}.",
+                place=database.location.shown,
+                remedy="nothing was changed; please report this.",
+            )
+
+
+def migrate_on(connection: Connection, target: str) -> None:
+    """Run the migrations towards ``target`` inside the connection's transaction."""
+    from alembic import command
+
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    config.attributes["configure"] = configured()
+    order = [*REVISIONS]
+    goal = HEAD if target == "head" else target
+    current = revision_of(connection)
+    down = goal == "base" or (current in order and order.index(goal) < order.index(current))
+    if down:
+        command.downgrade(config, goal)
+    else:
+        command.upgrade(config, goal)
+
+
+def alembic_config() -> Any:
+    """Alembic's configuration, without a file."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "calib_migrations:")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def dangling(connection: Connection) -> str:
+    """In words, which rows refer to nothing; empty where there is none (SQLite only: on Postgres
+    foreign keys are never off)."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    return ", ".join(sorted({f"{row[0]} to {row[2]}" for row in rows}))

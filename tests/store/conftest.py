@@ -1,0 +1,32 @@
+"""One suite, both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calib.store.store import Store
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where no store is yet: a path, or the address of an empty database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "calib.sqlite")
+    return str(request.getfixturevalue("fresh_postgres_url"))
+
+
+@pytest.fixture
+def place(empty_place: str) -> str:
+    """Where an empty store is."""
+    Store.create(empty_place)
+    return empty_place
+
+
+@pytest.fixture
+def store(place: str) -> Iterator[Store]:
+    """An empty store, open."""
+    with Store.open(place) as opened:
+        yield opened
