@@ -48,8 +48,13 @@ def _beside(certified: list[Certification], at: datetime, distance_mm: float) ->
     nearest = min(certified, key=miss)  # of equally near ones the newest, which stands first
     _, late, far = miss(nearest)
     in_time, in_distance = not late, far == 0.0
-    validity = nearest.validity if in_time else _grown(nearest, certified, at, distance_mm)
-    distances = nearest.distances if in_distance else _widened(nearest.distances, distance_mm)
+    validity, distances = _room(
+        certified,
+        at,
+        distance_mm,
+        nearest.validity if in_time else _grown(nearest.validity, at),
+        nearest.distances if in_distance else _widened(nearest.distances, distance_mm),
+    )
     misses = []
     if not in_time:
         misses.append(f"{_duration(late)} {'before' if at < nearest.validity.start else 'after'}")
@@ -87,20 +92,11 @@ def _never_certified(
     )
 
 
-def _grown(
-    nearest: Certification, certified: list[Certification], at: datetime, distance_mm: float
-) -> Validity:
-    """The time between the nearest interval and the end of the instant's day, or the instant's
-    day and the interval, cut where another certification begins to answer for the distance."""
-    if at < nearest.validity.start:
-        return Validity(_midnight(at), nearest.validity.start)
-    start = nearest.validity.end or nearest.validity.start
-    later = [
-        one.validity.start
-        for one in certified
-        if one.validity.start > at and distance_mm in one.distances
-    ]
-    return Validity(start, min([_midnight(at) + _DAY, *later]))
+def _grown(validity: Validity, at: datetime) -> Validity:
+    """From the interval to the end of the instant's day, or from that day to the interval."""
+    if at < validity.start:
+        return Validity(_midnight(at), validity.start)
+    return Validity(validity.end or validity.start, _midnight(at) + _DAY)
 
 
 def _widened(distances: DistanceRange, distance_mm: float) -> DistanceRange:
@@ -109,6 +105,41 @@ def _widened(distances: DistanceRange, distance_mm: float) -> DistanceRange:
     if distance_mm < distances.minimum_mm:
         return DistanceRange(below, distances.minimum_mm)
     return DistanceRange(distances.maximum_mm, below + 1.0)
+
+
+def _room(
+    certified: list[Certification],
+    at: datetime,
+    distance_mm: float,
+    validity: Validity,
+    distances: DistanceRange,
+) -> tuple[Validity, DistanceRange]:
+    """What of a rectangle about the point is free, so that certifying it changes no answer."""
+    for one in certified:
+        if distance_mm not in one.distances:
+            continue
+        if one.validity.start > at:
+            end = validity.end
+            until = one.validity.start if end is None else min(end, one.validity.start)
+            validity = Validity(validity.start, until)
+        elif one.validity.end is not None:
+            validity = Validity(max(validity.start, one.validity.end), validity.end)
+    for one in certified:
+        if not _overlap(one.validity, validity):
+            continue
+        if one.distances.minimum_mm > distance_mm:
+            until_mm = min(distances.maximum_mm, one.distances.minimum_mm)
+            distances = DistanceRange(distances.minimum_mm, until_mm)
+        else:
+            from_mm = max(distances.minimum_mm, one.distances.maximum_mm)
+            distances = DistanceRange(from_mm, distances.maximum_mm)
+    return validity, distances
+
+
+def _overlap(one: Validity, other: Validity) -> bool:
+    return (one.end is None or other.start < one.end) and (
+        other.end is None or one.start < other.end
+    )
 
 
 def _time_gap(validity: Validity, at: datetime) -> timedelta:

@@ -1,0 +1,265 @@
+"""Certify, withdraw, resolve: what holds when, by whose word; and what to do where nothing does."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calib.errors import InputError, NotFoundError
+from calib.model.record import Certification, StoredCalibration
+from calib.store.store import Store
+from support.records import (
+    DAY,
+    HOUR,
+    NOON,
+    SERIAL,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+
+TICK = timedelta(microseconds=1)
+COUNTER = itertools.count()
+
+
+@pytest.fixture
+def stored(store: Store) -> StoredCalibration:
+    """The one calibration of the one detector of the store."""
+    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
+
+
+def test_a_certification_comes_back_as_it_was_recorded(
+    store: Store, stored: StoredCalibration
+) -> None:
+    draft = certification(stored, NOON, NOON + DAY + TICK, (100.0, 123.456))
+    recorded = store.certify(draft)
+    assert recorded.number > 0
+    assert recorded == replace(draft, number=recorded.number, recorded=recorded.recorded)
+    assert recorded.recorded.at == stored.stored.at + TICK  # the clock stood still
+    assert store.certifications(SERIAL) == [recorded]
+
+
+def test_the_answer_holds_half_open_in_time_and_distance(
+    store: Store, stored: StoredCalibration
+) -> None:
+    word = store.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
+    for at, distance in ((NOON, 100.0), (NOON + DAY - TICK, 199.999)):
+        answer, found = store.resolve(SERIAL, at, distance)
+        assert (answer.id, found) == (stored.id, word)
+    for at, distance in (
+        (NOON - TICK, 150.0),
+        (NOON + DAY, 150.0),
+        (NOON, 99.999),
+        (NOON, 200.0),
+    ):
+        with pytest.raises(NotFoundError):
+            store.resolve(SERIAL, at, distance)
+
+
+def test_the_latest_recorded_one_wins_and_the_earlier_holds_outside(
+    store: Store, stored: StoredCalibration
+) -> None:
+    newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+    store.certify(certification(stored))
+    word = store.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
+    hits = [
+        store.resolve(SERIAL, NOON + days * DAY, 150.0)[0].version for days in (0, 1, 1.5, 2, 9)
+    ]
+    assert hits == [1, 2, 2, 1, 1]
+    store.withdraw(word.number, "the wrong night", deed())
+    assert store.resolve(SERIAL, NOON + 1.5 * DAY, 150.0)[0].version == 1
+
+
+def test_withdrawing_says_who_and_why_and_keeps_the_record(
+    store: Store, stored: StoredCalibration
+) -> None:
+    first = store.certify(certification(stored))
+    second = store.certify(certification(stored, NOON + DAY))
+    taken = store.withdraw(stored.id, "a loose cable", deed(NOON + HOUR, "bob"))
+    assert [one.number for one in taken] == [second.number, first.number]
+    assert store.certifications(SERIAL) == taken
+    for one in taken:
+        assert one.withdrawn is not None
+        assert (one.withdrawn.at, one.withdrawn.actor) == (NOON + HOUR, "bob")
+        assert one.withdrawn_reason == "a loose cable"
+    with pytest.raises(NotFoundError, match="is withdrawn already"):
+        store.withdraw(first.number, "again", deed())
+    with pytest.raises(NotFoundError, match="certification 999 is not certified"):
+        store.withdraw(999, "never was", deed())
+
+
+def test_a_draft_needs_somebody_to_stand_for_it(store: Store) -> None:
+    draft, _ = store.add_calibration(calibration(accepted=False), (None, None), deed(), detector())
+    with pytest.raises(InputError, match="24-0107:1 failed acceptance and is a draft") as caught:
+        store.certify(certification(draft))
+    assert caught.value.code == "not-accepted"
+    assert '--override "REASON"' in caught.value.remedy
+    word = store.certify(certification(draft, override="the only data we shall have"))
+    assert word.override == "the only data we shall have"
+    assert store.resolve(SERIAL, NOON, 150.0)[0].id == draft.id
+
+
+def test_a_word_needs_a_reason_and_a_calibration(store: Store, stored: StoredCalibration) -> None:
+    with pytest.raises(InputError, match="needs a reason"):
+        store.certify(replace(certification(stored), reason=" "))
+    with pytest.raises(InputError, match="needs a reason"):
+        store.withdraw(stored.id, "", deed())
+    with pytest.raises(NotFoundError, match="the store holds no calibration ffffffffffff"):
+        store.certify(replace(certification(stored), calibration_id="f" * 64))
+    with pytest.raises(InputError, match="is 24-0107:1 here, not 24-0107:2"):
+        store.certify(replace(certification(stored), version=2))
+    word = store.certify(certification(stored))
+    with pytest.raises(InputError, match="is recorded"):
+        store.certify(word)
+    assert store.certifications(SERIAL) == [word]
+
+
+def test_a_time_without_a_zone_is_refused(store: Store, stored: StoredCalibration) -> None:
+    store.certify(certification(stored))
+    with pytest.raises(InputError, match="has no time zone"):
+        store.resolve(SERIAL, NOON.replace(tzinfo=None), 150.0)
+    with pytest.raises(InputError, match="nan is not a distance"):
+        store.resolve(SERIAL, NOON, float("nan"))
+
+
+def test_without_an_answer_the_nearest_one_and_the_remedy_are_named(
+    store: Store, stored: StoredCalibration
+) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        store.resolve(SERIAL, NOON, 150.0)
+    assert caught.value.problem == "no calibration of detector 24-0107 is certified."
+    assert caught.value.remedy == (
+        'calib certify 24-0107:1 --from 2026-03-01T00:00:00Z --reason "..."'
+    )
+    store.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
+    with pytest.raises(NotFoundError) as caught:
+        store.resolve(SERIAL, NOON + 3 * DAY, 150.0)
+    assert caught.value.problem == (
+        "no calibration of detector 24-0107 is certified for 2026-03-04T12:00:00Z at 150 mm. "
+        "Nearest: 24-0107:1 is certified from 2026-03-01T12:00:00Z to 2026-03-02T12:00:00Z, "
+        "100 to 200 mm (the data are 2 days after)."
+    )
+    assert caught.value.remedy == (
+        "calib certify 24-0107:1 --from 2026-03-02T12:00:00Z --to 2026-03-05T00:00:00Z "
+        '--min-distance 100.0 --max-distance 200.0 --reason "..."'
+    )
+    with pytest.raises(NotFoundError) as caught:
+        store.resolve(SERIAL, NOON, 265.25)
+    assert "(the data are 65.25 mm off)" in caught.value.problem
+    assert caught.value.remedy == (
+        "calib certify 24-0107:1 --from 2026-03-01T12:00:00Z --to 2026-03-02T12:00:00Z "
+        '--min-distance 200.0 --max-distance 266.0 --reason "..."'
+    )
+
+
+def test_a_detector_without_calibrations_says_so(store: Store) -> None:
+    store.add_detector(detector(), deed())
+    with pytest.raises(NotFoundError, match="has no calibration yet") as caught:
+        store.resolve(SERIAL, NOON, 150.0)
+    assert caught.value.remedy == "calib derive ... --serial 24-0107."
+
+
+HOURS = st.integers(-60, 60)
+MM = st.integers(0, 40).map(lambda tens: tens * 10.0)
+RECTANGLES = st.tuples(
+    HOURS, st.none() | st.integers(1, 40), MM, st.integers(1, 20).map(lambda tens: tens * 10.0)
+)
+
+
+def _certified(
+    store: Store, words: list[tuple[int, int | None, float, float]]
+) -> tuple[str, list[Certification]]:
+    serial = f"d{next(COUNTER)}"
+    store.add_detector(detector(serial), deed())
+    recorded = []
+    for seed, (start, hours, minimum, width) in enumerate(words):
+        stored, _ = store.add_calibration(calibration(serial, seed), (None, None), deed())
+        end = None if hours is None else NOON + (start + hours) * HOUR
+        word = certification(stored, NOON + start * HOUR, end, (minimum, minimum + width))
+        recorded.append(store.certify(word))
+    return serial, recorded
+
+
+@given(st.lists(RECTANGLES, max_size=5), st.sets(st.integers(0, 4)), HOURS, MM)
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_the_store_answers_as_a_plain_list_would(
+    store: Store,
+    words: list[tuple[int, int | None, float, float]],
+    withdrawn: set[int],
+    hour: int,
+    distance: float,
+) -> None:
+    serial, recorded = _certified(store, words)
+    for index in withdrawn & set(range(len(recorded))):
+        store.withdraw(recorded[index].number, "an error", deed())
+    at = NOON + hour * HOUR
+    expected = [
+        one
+        for index, one in enumerate(recorded)
+        if index not in withdrawn and at in one.validity and distance in one.distances
+    ]
+    if expected:
+        assert store.resolve(serial, at, distance)[1] == expected[-1]
+    else:
+        with pytest.raises(NotFoundError):
+            store.resolve(serial, at, distance)
+
+
+@given(st.lists(RECTANGLES, max_size=4), HOURS, st.floats(0.0, 1000.0))
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_the_remedy_that_is_named_answers_the_question(
+    store: Store,
+    words: list[tuple[int, int | None, float, float]],
+    hour: int,
+    distance: float,
+) -> None:
+    serial, recorded = _certified(store, words)
+    if not recorded:
+        store.add_calibration(calibration(serial), (None, None), deed())
+    at = NOON + hour * HOUR
+    before = _answers(store, serial)
+    try:
+        store.resolve(serial, at, distance)
+    except NotFoundError as error:
+        command = shlex.split(error.remedy)
+    else:
+        return
+    said = dict(zip(command[3::2], command[4::2], strict=True))
+    stored = store.calibration(command[2])
+    end = datetime.fromisoformat(said["--to"]) if "--to" in said else None
+    store.certify(
+        certification(
+            stored,
+            datetime.fromisoformat(said["--from"]),
+            end,
+            (float(said.get("--min-distance", 0.0)), float(said.get("--max-distance", 2000.0))),
+        )
+    )
+    assert store.resolve(serial, at, distance)[0].id == stored.id
+    # It extends what is certified, and changes no answer that was there.
+    after = _answers(store, serial)
+    assert {point: after[point] for point in before} == before
+
+
+def _answers(store: Store, serial: str) -> dict[tuple[int, float], int]:
+    found = {}
+    for point in itertools.product(range(-70, 110, 17), (0.0, 15.0, 95.0, 205.0, 395.0)):
+        try:
+            answer, _ = store.resolve(serial, NOON + point[0] * HOUR, point[1])
+        except NotFoundError:
+            continue
+        found[point] = answer.version
+    return found
