@@ -7,12 +7,14 @@ target, so that a kill or a full disk leaves either the old file or the new one.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, Self
 
 from calib.errors import CalibError, InputError, MissingFileError, StoreError
 
@@ -91,29 +93,71 @@ def write_safely(
     Raises what ``check_writable_target`` raises, and ``StoreError`` with the code ``disk-full``
     or ``write-failed``. Whatever happens, no temporary file is left behind.
     """
-    check_writable_target(path, inputs=inputs, force=force)
-    temporary = path.parent / f".{path.name[:200]}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as file:
+    with Outputs(inputs=inputs, force=force) as outputs:
+        outputs.stage(path, data)
+        outputs.commit()
+
+
+class Outputs:
+    """Files that appear together: staged beside their places, then renamed, or none at all.
+
+    ``with Outputs(inputs=..., force=...) as outputs: outputs.stage(...); outputs.commit()``;
+    whatever was staged and not committed is removed on leaving.
+    """
+
+    def __init__(self, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+        self._inputs = tuple(inputs)
+        self._force = force
+        self._staged: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for temporary, _path in self._staged:
+            temporary.unlink(missing_ok=True)
+
+    def stage(self, path: Path, data: bytes | Callable[[BinaryIO], None]) -> str:
+        """Write ``data`` beside ``path``, safely on disk; the SHA-256 of what was written.
+
+        Raises what ``check_writable_target`` raises, and ``StoreError`` with the code
+        ``disk-full`` or ``write-failed``.
+        """
+        check_writable_target(path, inputs=self._inputs, force=self._force)
+        temporary = path.parent / f".{path.name[:200]}.{secrets.token_hex(4)}.tmp"
+        self._staged.append((temporary, path))
+        with _told_of(path), temporary.open("x+b") as file:
             if callable(data):
                 data(file)
             else:
                 file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if force:
-            temporary.replace(path)
-        else:
-            _rename_new(temporary, path)
-        _sync_folder(path.parent)
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def commit(self) -> None:
+        """Let everything that was staged appear, in the order of staging."""
+        while self._staged:
+            temporary, path = self._staged[0]
+            with _told_of(path):
+                if self._force:
+                    temporary.replace(path)
+                else:
+                    _rename_new(temporary, path)
+                _sync_folder(path.parent)
+            del self._staged[0]
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Failures of the machine while writing ``path``, in words."""
+    try:
+        yield
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if isinstance(error, CalibError):
             raise
         _in_words(error, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _rename_new(temporary: Path, path: Path) -> None:

@@ -90,13 +90,13 @@ def simulated_scan(
     goniometer = Goniometer(np.array([1.0, 0.0, 0.0]), np.eye(3), np.eye(3))
     orientation = rotation_from_vector(rng.normal(size=3))
     real_space = np.diag(plan.cell_angstrom) @ orientation.T
-    hkl, phi, s1 = _diffracting(real_space, beam, goniometer, plan, _d_min(layout, true_pose, beam))
-    panel, mm = _hits(truth.frames(layout).moved(true_pose), layout.size_mm, s1)
-    order = _chosen(rng, hkl, panel, real_space, plan)
-    hkl, phi, panel, mm = hkl[order], phi[order], panel[order], mm[order]
+    true_frames = truth.frames(layout).moved(true_pose)
+    candidates = _rarer_at_high_resolution(rng, real_space, plan, _d_min(layout, true_pose, beam))
+    hkl, phi, panel, mm = _measured(
+        candidates, real_space, beam, goniometer, plan, true_frames, layout.size_mm
+    )
 
     sensors = _sensors(len(layout), plan)
-    true_frames = truth.frames(layout).moved(true_pose)
     true_detector = Detector(layout.panels, true_frames, true_pose, sensors, plan.panel_identifier)
     given_pose = RigidMotion(
         rotation_from_vector(rng.normal(scale=plan.start_turn_rad, size=3)), np.zeros(3)
@@ -157,17 +157,56 @@ def _d_min(layout: Layout, pose: RigidMotion, beam: Beam) -> float:
     return float(beam.wavelength_angstrom / (2.0 * np.sin(0.5 * two_theta)))
 
 
-def _diffracting(
-    real_space: Floats, beam: Beam, goniometer: Goniometer, plan: ScanPlan, d_min: float
-) -> tuple[Ints, Floats, Floats]:
-    """Miller indices (n, 3), angles (n,) in rad and diffracted wave vectors (n, 3) of a scan."""
+def _rarer_at_high_resolution(
+    rng: np.random.Generator, real_space: Floats, plan: ScanPlan, d_min: float
+) -> Ints:
+    """All Miller indices (n, 3) to ``d_min``, those that are likelier measured first."""
     limit = np.ceil(np.linalg.norm(real_space, axis=1) / d_min).astype(int)
     grid = np.meshgrid(*(np.arange(-m, m + 1) for m in limit), indexing="ij")
     hkl = np.stack([g.ravel() for g in grid], axis=1)
+    inverse_d2 = ((hkl @ np.linalg.inv(real_space).T) ** 2).sum(axis=1)
+    near = (inverse_d2 > 0.0) & (inverse_d2 <= d_min**-2.0)
+    hkl, inverse_d2 = hkl[near], inverse_d2[near]
+    # Ascending by Gumbel noise less log weight: sampling without replacement by weight.
+    key = 0.5 * plan.fall_off_angstrom2 * inverse_d2 - rng.gumbel(size=len(hkl))
+    return np.asarray(hkl[np.argsort(key)])
+
+
+def _measured(
+    candidates: Ints,
+    real_space: Floats,
+    beam: Beam,
+    goniometer: Goniometer,
+    plan: ScanPlan,
+    frames: PanelFrames,
+    size_mm: Floats,
+) -> tuple[Ints, Floats, Ints, Floats]:
+    """As many reflections as asked for: Miller indices, angles, panels, and where on them in mm.
+
+    Raises ``InputError`` where fewer reach the detector.
+    """
+    taken = plan.n_reflections
+    while True:
+        hkl, phi, s1 = _diffracting(candidates[:taken], real_space, beam, goniometer, plan)
+        panel, mm = _hits(frames, size_mm, s1)
+        hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
+        if len(hit) == plan.n_reflections:
+            return hkl[hit], phi[hit], panel[hit], mm[hit]
+        if taken >= len(candidates):
+            raise InputError(
+                "too-few-reflections",
+                f"{len(hit)} reflections reach the detector, fewer than {plan.n_reflections}.",
+                remedy="a larger cell or a longer scan.",
+            )
+        taken *= 2
+
+
+def _diffracting(
+    hkl: Ints, real_space: Floats, beam: Beam, goniometer: Goniometer, plan: ScanPlan
+) -> tuple[Ints, Floats, Floats]:
+    """Miller indices (n, 3), angles (n,) in rad and diffracted wave vectors (n, 3) of a scan."""
     r0 = hkl @ np.linalg.inv(real_space).T
     length = np.linalg.norm(r0, axis=1)
-    near = (length > 0.0) & (length <= 1.0 / d_min)
-    hkl, r0, length = hkl[near], r0[near], length[near]
     axis, s0 = goniometer.axis, beam.s0
     across = np.cross(axis, r0)
     flat = r0 - np.outer(r0 @ axis, axis)
@@ -179,10 +218,11 @@ def _diffracting(
     meets = np.abs(ratio) < 0.999
     half = np.arccos(ratio[meets])
     middle = np.arctan2(b[meets], a[meets])
-    hkl = np.concatenate([hkl[meets]] * 2)
-    flat, across = np.concatenate([flat[meets]] * 2), np.concatenate([across[meets]] * 2)
-    along = np.concatenate([np.outer(r0[meets] @ axis, axis)] * 2)
-    phi = np.concatenate([middle + half, middle - half]) % (2.0 * np.pi)
+    # Both passages of an index stand together, so that cutting the list cuts indices.
+    hkl = np.repeat(hkl[meets], 2, axis=0)
+    flat, across = np.repeat(flat[meets], 2, axis=0), np.repeat(across[meets], 2, axis=0)
+    along = np.repeat(np.outer(r0[meets] @ axis, axis), 2, axis=0)
+    phi = np.stack([middle + half, middle - half], axis=1).ravel() % (2.0 * np.pi)
     inside = phi < plan.range_rad
     phi, hkl = phi[inside], hkl[inside]
     turned = np.cos(phi)[:, None] * flat[inside] + np.sin(phi)[:, None] * across[inside]
@@ -202,21 +242,3 @@ def _hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Float
         on = (reach > 0.0) & (xy >= 0.0).all(axis=1) & (xy < size_mm[index]).all(axis=1)
         panel[on], where[on] = index, xy[on]
     return panel, where
-
-
-def _chosen(
-    rng: np.random.Generator, hkl: Ints, panel: Ints, real_space: Floats, plan: ScanPlan
-) -> Ints:
-    """The reflections that are measured: fewer at high resolution, as many as asked for."""
-    hit = np.flatnonzero(panel >= 0)
-    if len(hit) < plan.n_reflections:
-        raise InputError(
-            "too-few-reflections",
-            f"{len(hit)} reflections reach the detector, fewer than {plan.n_reflections}.",
-            remedy="a larger cell or a longer scan.",
-        )
-    inverse_d2 = ((hkl[hit] @ np.linalg.inv(real_space).T) ** 2).sum(axis=1)
-    # The largest of weight + Gumbel noise: sampling without replacement by weight.
-    key = -0.5 * plan.fall_off_angstrom2 * inverse_d2 + rng.gumbel(size=len(hit))
-    best = np.argpartition(-key, plan.n_reflections - 1)[: plan.n_reflections]
-    return np.sort(hit[best])

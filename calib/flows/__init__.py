@@ -1,0 +1,1 @@
+"""One file per sentence that a user says: what happens, in order, on one screen."""

@@ -1,0 +1,311 @@
+"""apply: the right calibration for an experiment, changing its panels and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calib.errors import (
+    FileFormatError,
+    InputError,
+    LayoutError,
+    NotFoundError,
+    StoreReadOnlyError,
+)
+from calib.files.expt import ExperimentFile
+from calib.files.pairs import TOGETHER, Pair, pair_files
+from calib.files.refl import file_sha256, read_table, rewritten_columns
+from calib.files.safe import Outputs, check_writable_target, read_bytes
+from calib.flows.receipt import receipt_bytes, receipt_path
+from calib.flows.target import Target, detector_of_rows, refuse_without_time, targets_in
+from calib.model.correction import Correction, PanelStatus
+from calib.model.layout import Layout
+from calib.model.parallax import mm_from_px, px_from_mm
+from calib.model.pose import DRAWN
+from calib.model.record import Application, Deed, State, StoredCalibration
+from calib.store.store import Store
+
+_MM, _PX = "xyzobs.mm.value", "xyzobs.px.value"
+_UNCHANGED_MM = 1e-7
+
+Corrections = Sequence[tuple[Target, Correction]]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """What to apply to, and which calibration."""
+
+    experiments: Path
+    output: Path
+    reflections: Path | None = None
+    reflections_output: Path | None = None
+    """None: beside ``output``, with the ending ``.refl``."""
+    serial: str | None = None
+    force_serial: bool = False
+    at: str | None = None
+    """When the data were taken, as typed; None: as the experiment says."""
+    distance_mm: float | None = None
+    """None: as the experiment says."""
+    calibration: str | None = None
+    """None: the one certified for that time and distance."""
+    copy_if_missing: bool = False
+    """Pass the input on unchanged where none is certified."""
+    force: bool = False
+    """Overwrite existing outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedDetector:
+    """One detector of the experiment, and what it got."""
+
+    index: int
+    serial: str
+    calibration: str
+    """``SERIAL:VERSION``."""
+    calibration_id: str
+    version: int
+    state: State
+    distance_mm: float
+    data_time: datetime | None
+    why: str
+    """Why this calibration was chosen."""
+    pose_residual_um: float
+    """How far the panels stood from the candidate that they agreed with best."""
+    replaced: str
+    """The calibration that was taken off before; empty where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of applying."""
+
+    detectors: tuple[AppliedDetector, ...]
+    outputs: tuple[Path, ...]
+    receipt: Path | None
+    recorded: bool
+    """Whether the store has it; if not, the receipt is the record (``calib usage push``)."""
+    copied: bool
+    """Passed on unchanged, since nothing is certified."""
+    warnings: tuple[str, ...]
+
+
+def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = False) -> Applied:
+    """Write the experiment with its panels where the calibration says they are.
+
+    The pose, beam, goniometer, crystals, scan and everything that calib does not understand stay
+    byte for byte what they were; with reflections, their positions in mm follow the panels.
+    Raises ``InputError``, ``NotFoundError`` (nothing certified) and ``StoreError``; then nothing
+    is written.
+    """
+    outputs = _checked_outputs(request)
+    given = [path for path in (request.experiments, request.reflections) if path is not None]
+    (pair,) = pair_files(given, need_reflections=request.reflections is not None)
+    targets = targets_in(
+        pair.file,
+        request.experiments,
+        store,
+        serial=request.serial,
+        force_serial=request.force_serial,
+        at=request.at,
+        distance_mm=request.distance_mm,
+        now=deed.at,
+    )
+    if request.calibration is None:
+        refuse_without_time(targets, request.experiments)
+    try:
+        chosen = [_chosen(target, request.calibration, store) for target in targets]
+    except NotFoundError as error:
+        if not request.copy_if_missing or error.code != "not-certified":
+            raise
+        return _passed_on(request, outputs, given, error, dry_run=dry_run)
+
+    chosen_for = list(zip(targets, chosen, strict=True))
+    warnings = [w for target, (found, _) in chosen_for for w in _warnings(target, found)]
+    detectors = tuple(_applied(target, found, why) for target, (found, why) in chosen_for)
+    if dry_run:
+        return Applied(detectors, outputs, None, False, False, tuple(warnings))
+    corrections = [(target, found.record.estimate.correction) for target, (found, _) in chosen_for]
+    receipt = receipt_path(outputs[0])
+    with Outputs(inputs=given, force=request.force) as staged:
+        written = [staged.stage(outputs[0], _corrected(pair.file, corrections).data)]
+        if request.reflections is not None:
+            columns = _moved_reflections(pair, corrections)
+            rewritten = rewritten_columns(request.reflections, columns)
+            written.append(staged.stage(outputs[1], rewritten))
+        applications = [
+            Application(
+                serial=done.serial,
+                calibration_id=done.calibration_id,
+                version=done.version,
+                input_sha256=tuple(file_sha256(path) for path in given),
+                output_sha256=tuple(written),
+                output_names=tuple(path.name for path in outputs),
+                data_time=done.data_time,
+                distance_mm=done.distance_mm,
+                why=done.why,
+                applied=deed,
+            )
+            for done in detectors
+        ]
+        staged.stage(receipt, receipt_bytes(applications))
+        staged.commit()
+    recorded = True
+    try:
+        for application in applications:
+            store.record_application(application)
+    except StoreReadOnlyError:
+        recorded = False
+        warnings.append(
+            f"you may not write the store, so {receipt.name} is the record; it can be delivered "
+            f"later with calib usage push {receipt}."
+        )
+    return Applied(detectors, outputs, receipt, recorded, False, tuple(warnings))
+
+
+def _checked_outputs(request: ApplyRequest) -> tuple[Path, ...]:
+    """Where to write, refused before any work where that cannot be."""
+    inputs = [path for path in (request.experiments, request.reflections) if path is not None]
+    outputs = [request.output]
+    if request.reflections is not None:
+        outputs.append(request.reflections_output or request.output.with_suffix(".refl"))
+    for path in outputs:
+        check_writable_target(path, inputs=inputs, force=request.force)
+    if len(outputs) == 2 and outputs[0] == outputs[1]:
+        raise InputError(
+            "same-output",
+            "experiments and reflections would be written to the same file.",
+            place=str(outputs[0]),
+            remedy="--reflections-out with another name.",
+        )
+    return tuple(outputs)
+
+
+def _chosen(target: Target, reference: str | None, store: Store) -> tuple[StoredCalibration, str]:
+    """The calibration for a target, and why this one."""
+    serial = target.record.serial
+    if reference is not None:
+        found = store.calibration(reference, serial)
+        if found.record.layout_id != target.record.layout_id or found.record.serial != serial:
+            raise LayoutError(
+                "other-detector",
+                f"{found.name} is a calibration of another detector than {serial}.",
+                remedy=f"calib list --serial {serial}.",
+            )
+        return found, f"{found.name} was named with --calibration"
+    assert target.time is not None  # noqa: S101 - refused before
+    found, certification = store.resolve(serial, target.time, target.distance_mm)
+    validity, distances = certification.validity, certification.distances
+    end = "open" if validity.end is None else validity.end.isoformat()
+    return found, (
+        f"certified from {validity.start.isoformat()} to {end} for "
+        f"{distances.minimum_mm:g} to {distances.maximum_mm:g} mm: {certification.reason}"
+    )
+
+
+def _applied(target: Target, found: StoredCalibration, why: str) -> AppliedDetector:
+    carried = target.placement.carries
+    return AppliedDetector(
+        index=target.index,
+        serial=target.record.serial,
+        calibration=found.name,
+        calibration_id=found.id,
+        version=found.version,
+        state=found.state,
+        distance_mm=target.distance_mm,
+        data_time=target.time,
+        why=why,
+        pose_residual_um=1e3 * target.placement.residual_mm,
+        replaced=carried if carried not in ("", DRAWN, found.name) else "",
+    )
+
+
+def _warnings(target: Target, found: StoredCalibration) -> list[str]:
+    said = []
+    if found.state is not State.CERTIFIED:
+        said.append(f"{found.name} is {found.state.value}, not certified.")
+    if target.placement.correction is None:
+        said.append(
+            "the panels stand neither as drawn nor as any known calibration says (refined "
+            "elsewhere?); the pose is a rigid fit which leaves up to "
+            f"{1e3 * target.placement.residual_mm:.0f} um."
+        )
+    status = found.record.estimate.status
+    blind = [str(k) for k, s in enumerate(status) if s is PanelStatus.UNMEASURED]
+    if blind:
+        said.append(
+            f"{len(blind)} of {len(status)} panels are unmeasured in {found.name} and move only "
+            f"with the rest: {', '.join(blind)}."
+        )
+    return said
+
+
+def _corrected(file: ExperimentFile, corrections: Corrections) -> ExperimentFile:
+    """The file with its panels moved; bytes untouched where they stand there already."""
+    frames = {}
+    for target, correction in corrections:
+        new, now = target.frames_with(correction), file.root_frames(target.index)
+        corners = Layout(target.detector.panels, now).corners_panel_mm()
+        if np.abs(new.points(corners) - now.points(corners)).max() > _UNCHANGED_MM:
+            frames[target.index] = new
+    return file.with_frames(frames)
+
+
+def _moved_reflections(pair: Pair, corrections: Corrections) -> dict[str, NDArray[np.float64]]:
+    """Positions in mm that follow the panels: mm + [mm(px, new) - mm(px, old)], px kept."""
+    assert pair.reflection_path is not None  # noqa: S101 - called with reflections only
+    place = str(pair.reflection_path)
+    table = read_table(pair.reflection_path, ("id", "panel", "imageset_id", _MM, _PX))
+    for column in ("panel", _MM):
+        if column not in table:
+            raise FileFormatError(
+                "missing-column",
+                f"there is no column {column!r}, expected one.",
+                place=place,
+                remedy="give the table without positions to dials.index first.",
+            )
+    mm = table.array(_MM).copy()
+    panel = table.array("panel").astype(np.int64)
+    experiment = (
+        pair.experiment_of_rows(table) if "id" in table else np.full(table.nrows, -1, dtype=int)
+    )
+    detector_of = detector_of_rows(pair.file, table, experiment)
+    for target, correction in corrections:
+        mine = np.flatnonzero(detector_of == target.index)
+        detector, on = target.detector, panel[mine]
+        if len(on) and (on.min() < 0 or on.max() >= len(detector.panels)):
+            raise InputError(
+                "panel-out-of-range",
+                f"a reflection names panel {int(on.max())}, but the detector has "
+                f"{len(detector.panels)} panels.",
+                place=f"{place}, column panel",
+                remedy=TOGETHER,
+            )
+        old = mm[mine, :2]
+        px = table.array(_PX)[mine, :2] if _PX in table else px_from_mm(old, on, detector)
+        new_frames = target.lab_frames_with(correction)
+        moved = mm_from_px(px, on, detector, new_frames) - mm_from_px(px, on, detector)
+        mm[mine, :2] = old + moved
+    return {_MM: mm}
+
+
+def _passed_on(
+    request: ApplyRequest,
+    outputs: tuple[Path, ...],
+    given: list[Path],
+    error: NotFoundError,
+    *,
+    dry_run: bool,
+) -> Applied:
+    """The inputs themselves, for pipelines that must go on."""
+    if not dry_run:
+        with Outputs(inputs=given, force=request.force) as staged:
+            for source, output in zip(given, outputs, strict=True):
+                staged.stage(output, read_bytes(source))
+            staged.commit()
+    said = f"passed on unchanged: {error.problem}"
+    return Applied((), outputs, None, recorded=False, copied=True, warnings=(said,))

@@ -1,0 +1,246 @@
+"""derive: from metrology datasets to a calibration in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from calib import __version__
+from calib.errors import InputError, LayoutError
+from calib.files.pairing import load_datasets
+from calib.flows.identity import known_detector, new_detector, serial_of
+from calib.flows.moments import instant_of_epoch
+from calib.model.correction import Correction, Freedom
+from calib.model.dataset import Dataset
+from calib.model.experiment import Detector
+from calib.model.layout import Layout
+from calib.model.pose import DRAWN, Placement, placed
+from calib.model.record import CalibrationRecord, Deed, DetectorRecord, StoredCalibration
+from calib.solve.options import SolveOptions
+from calib.solve.panels import PanelPrior
+from calib.solve.solution import solved
+from calib.solve.symmetry import hall_from_name
+from calib.store.store import Store
+
+FULL_FROM_RATIO = 1.5
+"""Distances that differ by this factor determine all six parameters of a panel."""
+_SAME_DISTANCE = 0.01
+
+DeriveProgress = Callable[[str, int, float, int, int], None]
+"""Called with the stage, the iteration, the RMSD in px, datasets done and datasets in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeriveRequest:
+    """What to derive from, and how."""
+
+    paths: tuple[Path, ...]
+    """``.expt`` and ``.refl`` files in any order."""
+    serial: str | None = None
+    force_serial: bool = False
+    freedom: Freedom | None = None
+    """None: chosen from the distances."""
+    prior: PanelPrior = field(default_factory=PanelPrior)
+    ignore_flags: bool = False
+    pose_per_experiment: bool = False
+    space_group: str | None = None
+    free_beam: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derived:
+    """What came of a derivation."""
+
+    record: CalibrationRecord
+    stored: StoredCalibration | None
+    """None in a dry run."""
+    new: bool
+    """False where the same derivation had been stored before."""
+    registered: DetectorRecord | None
+    """The detector, where the store did not know it before."""
+    freedom_reason: str
+    notices: tuple[str, ...]
+    seconds: float
+
+
+def derive(
+    request: DeriveRequest,
+    store: Store,
+    deed: Deed,
+    *,
+    dry_run: bool = False,
+    progress: DeriveProgress | None = None,
+) -> Derived:
+    """Derive the panel corrections that all datasets share, and store them.
+
+    A derivation that fails acceptance is stored as a draft. Raises ``InputError`` for files that
+    cannot be used, and ``StoreError``; nothing is stored then.
+    """
+    begun = perf_counter()
+    tell: DeriveProgress = progress or (lambda *_: None)
+    tell("reading", 0, float("nan"), 0, len(request.paths))
+    datasets = sorted(load_datasets(request.paths), key=lambda d: (d.source.sha256, d.name))
+    serial = _one_serial(datasets, request)
+    detector = known_detector(store, serial)
+    fresh = detector is None
+    if detector is None:
+        first = datasets[0]
+        detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
+    known = [] if fresh else store.known_corrections(serial)
+    placements = [_placed(detector.layout, data, known) for data in datasets]
+    distances = _distances_mm(detector.layout, placements)
+    freedom, reason = _freedom(request.freedom, distances)
+    done = 0
+
+    def relay(stage: str, iteration: int, rmsd_px: float) -> None:
+        nonlocal done
+        done = min(done + 1, len(datasets)) if stage == "rigid" else done
+        tell(stage, iteration, rmsd_px, done, len(datasets))
+
+    options = SolveOptions(
+        freedom=freedom,
+        prior=request.prior,
+        ignore_flags=request.ignore_flags,
+        pose_per_experiment=request.pose_per_experiment,
+        hall_symbol=hall_from_name(request.space_group) if request.space_group else None,
+        free_beam=request.free_beam,
+    )
+    solution = solved(
+        [
+            (_reordered(data, place), place.lab_from_root)
+            for data, place in zip(datasets, placements, strict=True)
+        ],
+        detector.layout,
+        options,
+        relay,
+    )
+    record = CalibrationRecord(
+        serial=serial,
+        layout_id=detector.layout_id,
+        distances_mm=_merged([use.distance_mm for use in solution.report.datasets]),
+        panel_names=tuple(panel.name for panel in detector.layout.panels),
+        estimate=solution.estimate,
+        parameters=options.content(),
+        code_version=__version__,
+        report=solution.report,
+        acceptance=solution.acceptance,
+    )
+    stored, new = None, True
+    if not dry_run:
+        tell("storing", 0, float("nan"), done, len(datasets))
+        starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
+        stored, new = store.add_calibration(record, starts, deed, detector if fresh else None)
+    notices = [notice for data in datasets for notice in data.notices]
+    notices += _taken_off(datasets, placements)
+    return Derived(
+        record=record,
+        stored=stored,
+        new=new,
+        registered=detector if fresh else None,
+        freedom_reason=reason,
+        notices=tuple(notices),
+        seconds=perf_counter() - begun,
+    )
+
+
+def _one_serial(datasets: Sequence[Dataset], request: DeriveRequest) -> str:
+    """The serial that all datasets agree on."""
+    serials: dict[str, str] = {}
+    for data in datasets:
+        serial = serial_of(
+            data.detector, request.serial, force=request.force_serial, place=data.name
+        )
+        serials.setdefault(serial, data.name)
+    if len(serials) > 1:
+        found = ", ".join(f"{serial} ({name})" for serial, name in serials.items())
+        raise InputError(
+            "several-detectors",
+            f"the datasets are of different detectors: {found}.",
+            remedy="derive each detector's calibration by itself.",
+        )
+    return next(iter(serials))
+
+
+def _placed(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction]]) -> Placement:
+    """Where the dataset's detector stands; its panels must carry nothing that stays on."""
+    try:
+        place = placed(layout, data.detector, known)
+    except LayoutError as error:
+        raise LayoutError(
+            error.code, error.problem, place=data.name, remedy=error.remedy
+        ) from error
+    if place.correction is None:
+        raise LayoutError(
+            "already-corrected",
+            f"the panels already carry a correction that cannot be taken off: they stand up to "
+            f"{1e3 * place.residual_mm:.0f} um from where they were drawn and from every "
+            "calibration in the store.",
+            place=data.name,
+            remedy="import the images again without a reference geometry.",
+        )
+    return place
+
+
+def _distances_mm(layout: Layout, placements: Sequence[Placement]) -> tuple[float, ...]:
+    return _merged([layout.distance_mm(place.lab_from_root) for place in placements])
+
+
+def _merged(distances_mm: Sequence[float]) -> tuple[float, ...]:
+    """Distances in ascending order, those within 1 % of one another as their mean."""
+    groups: list[list[float]] = []
+    for distance in sorted(distances_mm):
+        if groups and distance <= groups[-1][0] * (1.0 + _SAME_DISTANCE):
+            groups[-1].append(distance)
+        else:
+            groups.append([distance])
+    return tuple(float(np.mean(group)) for group in groups)
+
+
+def _freedom(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[Freedom, str]:
+    """Which parameters are refined, and why, in words."""
+    if asked is not None:
+        return asked, "asked for with --freedom"
+    ratio = distances_mm[-1] / distances_mm[0]
+    shown = " and ".join(f"{distance:.0f}" for distance in distances_mm) + " mm"
+    if ratio >= FULL_FROM_RATIO:
+        return Freedom.FULL, f"distances of {shown} differ by a factor of {ratio:.2g}"
+    if len(distances_mm) == 1:
+        return Freedom.IN_PLANE, f"one distance only ({shown}): out-of-plane values do not repeat"
+    return Freedom.IN_PLANE, (
+        f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
+    )
+
+
+def _reordered(data: Dataset, place: Placement) -> Dataset:
+    """The dataset with its panels numbered as the layout numbers them."""
+    if place.order == tuple(range(len(place.order))):
+        return data
+    number = np.argsort(np.array(place.order))
+    old = data.detector
+    order = list(place.order)
+    sensors = replace(
+        old.sensors,
+        parallax=old.sensors.parallax[order],
+        mu_per_mm=old.sensors.mu_per_mm[order],
+        thickness_mm=old.sensors.thickness_mm[order],
+    )
+    detector: Detector = replace(
+        old,
+        panels=tuple(old.panels[k] for k in order),
+        frames=old.frames.taken(order),
+        sensors=sensors,
+    )
+    reflections = replace(data.reflections, panel=number[data.reflections.panel])
+    return replace(data, detector=detector, reflections=reflections)
+
+
+def _taken_off(datasets: Sequence[Dataset], placements: Sequence[Placement]) -> list[str]:
+    return [
+        f"{data.name}: its panels carried {place.carries}, which was taken off."
+        for data, place in zip(datasets, placements, strict=True)
+        if place.carries != DRAWN
+    ]

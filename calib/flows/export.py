@@ -1,0 +1,61 @@
+"""export: a calibration as a geometry that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from calib.errors import LayoutError
+from calib.files.expt import ExperimentFile
+from calib.files.expt_write import reference_geometry_bytes
+from calib.files.safe import write_safely
+from calib.model.experiment import Beam, Detector, Sensors
+from calib.model.pose import facing_pose, placed
+from calib.store.store import Store
+
+_NOMINAL_WAVELENGTH_ANGSTROM = 1.0
+"""Written where no experiment gives one; ``dials.import`` keeps the images' own."""
+
+
+def export_dials(
+    store: Store,
+    reference: str,
+    *,
+    serial: str | None,
+    like: Path | None,
+    distance_mm: float | None,
+    output: Path,
+    force: bool = False,
+) -> Path:
+    """Write a reference geometry for ``dials.import reference_geometry=``.
+
+    DIALS takes the whole detector from it, its pose included: that of the experiment ``like``, or
+    else facing the beam at ``distance_mm`` (default: the shortest distance it was derived at).
+    """
+    found = store.calibration(reference, serial)
+    record = store.detector(found.record.serial)
+    layout, correction = record.layout, found.record.estimate.correction
+    beam = Beam(np.array([0.0, 0.0, 1.0]), _NOMINAL_WAVELENGTH_ANGSTROM)
+    none = np.zeros(len(layout))
+    sensors = Sensors(none > 0.0, none, none)
+    panels, identifier = layout.panels, record.description
+    if like is None:
+        pose = facing_pose(layout, distance_mm or found.record.distances_mm[0])
+        order = tuple(range(len(layout)))
+    else:
+        models = ExperimentFile.read(like).experiments
+        detector, beam = models.detectors[0], models.beams[0]
+        try:
+            placement = placed(layout, detector, store.known_corrections(record.serial))
+        except LayoutError as error:
+            raise LayoutError(
+                error.code, error.problem, place=str(like), remedy="another --like."
+            ) from error
+        pose, order = placement.lab_from_root, placement.order
+        sensors, panels, identifier = detector.sensors, detector.panels, detector.identifier
+    frames = correction.frames(layout).moved(pose)
+    frames = frames.taken(np.argsort(np.array(order)).tolist())
+    corrected = Detector(panels, frames, pose, sensors, identifier)
+    write_safely(output, reference_geometry_bytes(corrected, beam), force=force)
+    return output

@@ -1,0 +1,63 @@
+"""detector add: a detector, its panels as drawn and its time zone, before any data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calib.errors import InputError
+from calib.files.expt import ExperimentFile
+from calib.files.pairing import refuse_one_panel
+from calib.flows.identity import new_detector, serial_of
+from calib.flows.moments import zone_named
+from calib.model.families import known_layout
+from calib.model.record import Deed, DetectorRecord
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Registered:
+    """A detector as the store knows it now."""
+
+    record: DetectorRecord
+    new: bool
+    """False where it was registered like this before."""
+
+
+def register(
+    store: Store,
+    serial: str,
+    *,
+    experiments: Path | None,
+    layout: str | None,
+    time_zone: str | None,
+    description: str,
+    deed: Deed,
+    dry_run: bool = False,
+) -> Registered:
+    """Register a detector with the layout of an experiment file, or of a known detector by name.
+
+    Raises ``InputError`` where neither or both are given, and ``LayoutError`` where the serial is
+    registered with another layout.
+    """
+    if (experiments is None) == (layout is None):
+        raise InputError(
+            "one-layout",
+            "a detector needs one source of its layout.",
+            remedy='either --from FILE.expt or --layout "PILATUS 6M".',
+        )
+    zone = time_zone or "UTC"
+    zone_named(zone)
+    if layout is not None:
+        record = DetectorRecord(serial, known_layout(layout), zone, description or layout)
+    else:
+        assert experiments is not None  # noqa: S101 - one of both, checked above
+        detector = ExperimentFile.read(experiments).experiments.detectors[0]
+        refuse_one_panel(detector, str(experiments))
+        serial_of(detector, serial, force=False, place=str(experiments))
+        found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
+        record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
+    if dry_run:
+        return Registered(record, all(d.serial != serial for d in store.detectors()))
+    new = store.add_detector(record, deed)
+    return Registered(record if new else store.detector(serial), new)
