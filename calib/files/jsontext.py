@@ -16,6 +16,7 @@ from calib.errors import FileFormatError
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
+_BEGUN = ("null", "true", "false", "NaN", "Infinity", "-Infinity", '"', ".", "e+", "e-", "E+", "E-")
 _AGAIN = "copy or write it again with DIALS."
 
 
@@ -101,7 +102,7 @@ class JsonText:
 
     def bad(self, position: int, expected: str) -> FileFormatError:
         """The error that the text at a position is not JSON; truncated where it just ends."""
-        if position >= len(self.text.rstrip()) or expected.startswith("Unterminated"):
+        if self._ends_within(position, expected):
             return FileFormatError(
                 "truncated",
                 f"the JSON is cut off after {len(self.text)} characters.",
@@ -117,6 +118,14 @@ class JsonText:
             place=f"{self.file}, line {line} column {column}",
             remedy=_AGAIN,
         )
+
+    def _ends_within(self, position: int, expected: str) -> bool:
+        """Whether the text ends before what should stand at a position does."""
+        rest = self.text[position : position + 10].rstrip()
+        at_end = position + 10 >= len(self.text)
+        within_word = any(word.startswith(rest) for word in _BEGUN)
+        within_escape = "escape" in expected
+        return expected.startswith("Unterminated") or (at_end and (within_word or within_escape))
 
     def _past(self, mark: str, start: int) -> int:
         at = self.skip_space(start)
