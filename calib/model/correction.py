@@ -73,7 +73,8 @@ class Correction:
         """The corrected frames of the panels relative to the detector's root frame."""
         if len(self.values) != len(layout):
             raise InputError(
-                "bad-shape", f"correction of {len(self.values)} panels for a layout of {len(layout)}."
+                "bad-shape",
+                f"correction of {len(self.values)} panels for a layout of {len(layout)}.",
             )
         nominal = layout.frames.rotation
         rotation = nominal @ rotation_from_vector(self.values[:, 3:])
