@@ -9,7 +9,6 @@ a table of 2 GB costs what its wanted columns cost.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +18,9 @@ from calib.errors import FileFormatError
 MAGIC = "dials::af::reflection_table"
 VERSIONS = (1, 2)
 
+_AGAIN = "write the table again with DIALS."
+_KINDS = {int: "a number", dict: "a map"}
+_DEPTH = 16
 _PICKLE_REMEDY = (
     "convert it with DIALS, on a computer where you trust the file: python -c 'from "
     'dials.array_family import flex; flex.reflection_table.from_file("{name}")'
@@ -96,7 +98,10 @@ def _checked(parts: dict[str, Any], version: int, name: str) -> TableIndex:
         if not isinstance(parts.get(key), kind):
             found = f"is {str(parts[key])[:40]!r}" if key in parts else "is missing"
             raise FileFormatError(
-                "bad-table", f"header entry {key!r} {found}, expected {kind.__name__}.", place=name
+                "bad-table",
+                f"header entry {key!r} {found}, expected {_KINDS[kind]}.",
+                place=name,
+                remedy=_AGAIN,
             )
     nrows = parts["nrows"]
     for column, span in parts["data"].items():
@@ -105,10 +110,17 @@ def _checked(parts: dict[str, Any], version: int, name: str) -> TableIndex:
                 "bad-column",
                 f"{span.count} rows, expected {nrows} as in the rest of the table.",
                 place=f"{name}, column {column}",
-                remedy="write the table again with DIALS.",
+                remedy=_AGAIN,
             )
-    identifiers = {int(key): str(text) for key, text in parts["identifiers"].items()}
-    return TableIndex(version, nrows, identifiers, parts["data"])
+    for key, text in parts["identifiers"].items():
+        if not isinstance(key, int) or not isinstance(text, str):
+            raise FileFormatError(
+                "bad-table",
+                f"the identifiers hold {str((key, text))[:60]}, expected a number and a text.",
+                place=name,
+                remedy=_AGAIN,
+            )
+    return TableIndex(version, nrows, parts["identifiers"], parts["data"])
 
 
 def _refuse_others(head: bytes, name: str) -> None:
@@ -122,20 +134,18 @@ def _refuse_others(head: bytes, name: str) -> None:
             place=name,
             remedy=_PICKLE_REMEDY.format(name=Path(name).name, stem=stem),
         )
-    text = head.lstrip()
     if not head:
         found, remedy = "the file is empty", "write it again with DIALS."
-    elif text.startswith(b"{"):
-        found = "this is JSON, such as an experiment list, and no reflection table"
+    elif head.lstrip().startswith(b"{"):
+        found = "this is JSON, such as an experiment list"
         remedy = "give the .refl file in its place."
     elif head.startswith(b"\x89HDF"):
-        found = "this is an HDF5 file and no reflection table that calib can read"
-        remedy = "convert it with DIALS to a .refl file in msgpack."
+        found, remedy = "this is an HDF5 file", "convert it with DIALS to a .refl file in msgpack."
     else:
-        found, remedy = "this is no reflection table", "give a .refl file written by DIALS."
+        found, remedy = f"the file begins with {head[:8]!r}", "give a .refl file written by DIALS."
     raise FileFormatError(
         "not-a-reflection-table",
-        f"{found} (it begins with {head[:8]!r}).",
+        f"{found}, expected a reflection table.",
         place=name,
         remedy=remedy,
     )
@@ -155,7 +165,7 @@ class _Reader:
             "bad-table",
             f"the file {found} before byte {at}, expected a {expected}.",
             place=self.name,
-            remedy="write the table again with DIALS.",
+            remedy=_AGAIN,
         )
 
     def take(self, n: int) -> bytes:
@@ -172,25 +182,23 @@ class _Reader:
             remedy="copy or write it again.",
         )
 
-    def _length(self, kind: str, of: dict[int, Callable[[int], int]], wide: dict[int, str]) -> int:
+    def _length(self, kind: str, fixed: int | None, wide: dict[int, str]) -> int:
         byte = self.take(1)[0]
         if byte in wide:
-            layout = wide[byte]
-            return int(struct.unpack(layout, self.take(struct.calcsize(layout)))[0])
-        for high, low in of.items():
-            if byte & 0xF0 == high:
-                return low(byte)
+            return int(self._unpacked(wide[byte]))
+        if fixed is not None and byte & 0xF0 == fixed:
+            return byte & 0x0F
         raise self.bad(kind, f"has the byte 0x{byte:02x}")
 
     def array(self, what: str) -> int:
-        return self._length(f"list ({what})", {0x90: lambda b: b & 0x0F}, {0xDC: ">H", 0xDD: ">I"})
+        return self._length(f"list ({what})", 0x90, _ARRAYS)
 
     def map(self, what: str) -> int:
-        return self._length(f"map ({what})", {0x80: lambda b: b & 0x0F}, {0xDE: ">H", 0xDF: ">I"})
+        return self._length(f"map ({what})", 0x80, _MAPS)
 
     def binary(self) -> tuple[int, int]:
         """Offset and size of a BIN, which is stepped over."""
-        size = self._length("column of bytes", {}, {0xC4: ">B", 0xC5: ">H", 0xC6: ">I"})
+        size = self._length("column of bytes", None, _BINARIES)
         offset = self.file.tell()
         if offset + size > self.size:
             raise self._truncated(offset + size)
@@ -214,7 +222,7 @@ class _Reader:
             out[column] = ColumnSpan(typename, count, *self.binary())
         return out
 
-    def value(self) -> Any:
+    def value(self, depth: int = 0) -> Any:
         """A whole value; a BIN is read too (only unknown header entries hold one here)."""
         byte = self.take(1)[0]
         if byte <= 0x7F:
@@ -224,29 +232,33 @@ class _Reader:
         if 0xA0 <= byte <= 0xBF:
             return self._text(byte & 0x1F)
         if byte in _SCALARS:
-            layout = _SCALARS[byte]
-            return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
+            return self._unpacked(_SCALARS[byte])
         if byte in _TEXTS:
-            layout = _TEXTS[byte]
-            return self._text(struct.unpack(layout, self.take(struct.calcsize(layout)))[0])
+            return self._text(self._unpacked(_TEXTS[byte]))
         if byte in _CONSTANTS:
             return _CONSTANTS[byte]
         self.file.seek(-1, 1)
-        if byte in (0xC4, 0xC5, 0xC6):
+        if depth > _DEPTH:
+            raise self.bad("table", "is nested too deeply")
+        if byte in _BINARIES:
             offset, size = self.binary()
             self.file.seek(offset)
             return self.take(size)
-        if byte & 0xF0 == 0x90 or byte in (0xDC, 0xDD):
-            return [self.value() for _ in range(self.array("values"))]
-        if byte & 0xF0 == 0x80 or byte in (0xDE, 0xDF):
-            return {self._key(): self.value() for _ in range(self.map("values"))}
+        if byte & 0xF0 == 0x90 or byte in _ARRAYS:
+            return [self.value(depth + 1) for _ in range(self.array("values"))]
+        if byte & 0xF0 == 0x80 or byte in _MAPS:
+            pairs = range(self.map("values"))
+            return {self._key(depth + 1): self.value(depth + 1) for _ in pairs}
         raise self.bad("msgpack value of a reflection table", f"has the byte 0x{byte:02x}")
 
-    def _key(self) -> Any:
-        key = self.value()
+    def _key(self, depth: int) -> Any:
+        key = self.value(depth)
         if isinstance(key, list | dict):
             raise self.bad("key of text or number", "has a map whose key is a list or a map")
         return key
+
+    def _unpacked(self, layout: str) -> Any:
+        return struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
 
     def _text(self, size: int) -> str:
         try:
@@ -260,5 +272,8 @@ _SCALARS = {
     0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
     0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q",
 }  # fmt: skip
+_BINARIES = {0xC4: ">B", 0xC5: ">H", 0xC6: ">I"}
+_ARRAYS = {0xDC: ">H", 0xDD: ">I"}
+_MAPS = {0xDE: ">H", 0xDF: ">I"}
 _TEXTS = {0xD9: ">B", 0xDA: ">H", 0xDB: ">I"}
 _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
