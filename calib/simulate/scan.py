@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 
 from calib.errors import InputError
-from calib.model.arrays import Floats, Ints
+from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction
 from calib.model.dataset import Dataset, Source
 from calib.model.experiment import (
@@ -44,6 +44,8 @@ class ScanPlan:
     hall_symbol: str = " P 4nw 2abw"
     fall_off_angstrom2: float = 18.0
     """Reflections become rarer with resolution as exp(-B / (2 d^2)): this is B."""
+    shadowed: tuple[tuple[int, int], ...] = ()
+    """Panels that lie in shadow, and how many reflections at most are seen on each."""
     noise_px: float = 0.1
     noise_phi_images: float = 0.1
     """Standard deviation of the angle in units of one image."""
@@ -189,7 +191,7 @@ def _measured(
     while True:
         hkl, phi, s1 = _diffracting(candidates[:taken], real_space, beam, goniometer, plan)
         panel, mm = _hits(frames, size_mm, s1)
-        hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
+        hit = np.flatnonzero(_lit(panel, plan))[: plan.n_reflections]
         if len(hit) == plan.n_reflections:
             return hkl[hit], phi[hit], panel[hit], mm[hit]
         if taken >= len(candidates):
@@ -199,6 +201,14 @@ def _measured(
                 remedy="a larger cell or a longer scan.",
             )
         taken *= 2
+
+
+def _lit(panel: Ints, plan: ScanPlan) -> Bools:
+    """(n,) which reflections are on a panel and not in its shadow."""
+    lit: Bools = np.asarray(panel >= 0)
+    for index, most in plan.shadowed:
+        lit[np.flatnonzero(panel == index)[most:]] = False
+    return lit
 
 
 def _diffracting(
