@@ -14,7 +14,7 @@ from calib.errors import InputError
 VARIABLE = "CALIB_STORE"
 """The environment variable that names the store."""
 _ADDRESS = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
-_PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/?#@]*):(?P<password>[^/?#]*)@")
+_PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/?#@]*):.*@", re.DOTALL)  # rather too much
 _QUERY_PASSWORD = re.compile(r"(?P<key>[?&]password=)[^&]*")
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 

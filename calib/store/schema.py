@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from calib.errors import InputError, IntegrityError, StoreError
 from calib.store.database import Database, existing_file
+from calib.store.failure import store_failure
 from calib.store.location import Location
 from calib.store.tables import METADATA
 
@@ -170,15 +172,26 @@ def migrate(database: Database, target: str = "head") -> None:
     The database must have been opened with foreign keys off. Raises ``IntegrityError`` where rows
     would be left that refer to nothing; then, as after any failure, nothing has changed.
     """
+    place = database.location.shown
     with database.writing() as connection:
-        migrate_on(connection, target)
+        try:
+            migrate_on(connection, target)
+        except DBAPIError as error:
+            # Whatever the migration met: locks, full disks and lost servers are told as such.
+            raise store_failure(error, database.location) or StoreError(
+                "migration-failed",
+                f"the store could not be brought to revision {target} and is as it was: "
+                f"{error.orig}.",
+                place=place,
+                remedy="please report this, with the store's revision.",
+            ) from None
         broken = dangling(connection)
         if broken:
             raise IntegrityError(
                 "dangling-rows",
-                f"the migration would leave rows that refer to nothing: {broken}.",
-                place=database.location.shown,
-                remedy="nothing was changed; please report this.",
+                f"the store has rows that refer to nothing ({broken}); it is as it was.",
+                place=place,
+                remedy="restore the store from a backup, then upgrade it.",
             )
 
 

@@ -1,0 +1,219 @@
+"""Full disks, kills and crowds: the store opens, and holds all of a calibration or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from calib.errors import StoreError
+from calib.store.store import Store
+from support import children, raw
+from support.records import SERIAL, calibration, deed, detector
+
+PANELS = 60
+KILLS = 400 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 30
+
+
+def check_whole(place: str) -> int:
+    """How many calibrations there are; every one of them reads and verifies."""
+    with Store.open(place) as store:
+        lines = store.calibrations()
+        assert [line.version for line in lines] == list(range(1, len(lines) + 1))
+        for line in lines:
+            assert store.calibration(line.id).version == line.version
+    if not raw.is_postgres(place):
+        assert raw.execute(place, "PRAGMA integrity_check") == [("ok",)]
+        assert raw.execute(place, "PRAGMA foreign_key_check") == []
+    return len(lines)
+
+
+WRITER = """
+import json, os, random, signal, sys, time
+from support.records import calibration, deed
+from calib.store.store import Store
+place, kills, panels = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+Store.open(place).close()  # imports everything before the first fork
+random.seed(20260301)
+told = []
+for turn in range(kills):
+    records = [calibration(seed=5 * turn + add, n_panels=panels) for add in range(5)]
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with Store.open(place) as store:
+            os.write(writing, b"ready")
+            for record in records:
+                store.add_calibration(record, (None, None), deed())
+                os.write(writing, b".")
+        os._exit(0)
+    os.close(writing)
+    os.read(reading, 5)
+    time.sleep(random.uniform(0.0, 0.2))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    acknowledged = 0
+    while got := os.read(reading, 4096):
+        acknowledged += len(got)
+    os.close(reading)
+    told.append(acknowledged)
+    with Store.open(place) as store:
+        assert store.detectors()
+print(json.dumps(told))
+"""
+
+
+def test_a_killed_writer_leaves_all_or_nothing(place: str) -> None:
+    with Store.open(place) as store:
+        store.add_detector(detector(n_panels=PANELS), deed())
+    told = json.loads(children.run(WRITER, place, str(KILLS), str(PANELS), timeout=3000.0))
+    assert len(told) == KILLS
+    held = check_whole(place)
+    # What was acknowledged is there; beyond it at most the one that the kill interrupted.
+    assert sum(told) <= held <= sum(told) + KILLS
+    assert sum(told) > 0
+
+
+CROWD = """
+import os, sys
+from support.records import calibration, deed
+from calib.store.store import Store
+place, writers, adds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+Store.open(place).close()
+children = []
+for writer in range(writers):
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with Store.open(place, wait_seconds=60.0) as store:
+                for add in range(adds):
+                    own = calibration(seed=1000 * (writer + 1) + add)
+                    store.add_calibration(own, (None, None), deed(actor=str(writer)))
+                    store.add_calibration(calibration(seed=add), (None, None), deed())
+            status = 0
+        finally:
+            os._exit(status)
+    children.append(child)
+codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+assert codes == [0] * writers, codes
+"""
+
+
+def test_many_writers_lose_nothing_and_leave_no_gap(place: str) -> None:
+    writers, adds = 4, 6
+    with Store.open(place) as store:
+        store.add_detector(detector(), deed())
+    children.run(CROWD, place, str(writers), str(adds))
+    assert check_whole(place) == writers * adds + adds
+    positions = [row[0] for row in raw.execute(place, "SELECT position FROM deed ORDER BY 1")]
+    assert positions == list(range(1, len(positions) + 1))
+    times = [row[0] for row in raw.execute(place, "SELECT recorded_at FROM deed ORDER BY position")]
+    assert times == sorted(set(times))
+
+
+def fill(store: Store) -> StoreError:
+    """Add calibrations until the disk is full."""
+    with pytest.raises(StoreError) as caught:
+        for seed in range(1000):
+            store.add_calibration(calibration(seed=seed, n_panels=PANELS), (None, None), deed())
+    return caught.value
+
+
+def test_a_full_database_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
+    place = str(tmp_path / "calib.sqlite")
+    Store.create(place)
+    with Store.open(place) as store:
+        store.add_detector(detector(n_panels=PANELS), deed())
+
+    with Store.open(place) as store:
+
+        @event.listens_for(store._database._engine, "checkout")
+        def limit(connection: object, *_: object) -> None:
+            connection.execute("PRAGMA max_page_count = 500")  # type: ignore[attr-defined]
+
+        store._database.close()
+        failure = fill(store)
+        assert (failure.code, failure.exit_code) == ("disk-full", 3)
+        assert failure.place == place
+        held = len(store.calibrations())
+    assert 0 < held == check_whole(place)
+
+
+FULL = """
+import subprocess, sys
+from pathlib import Path
+from support.records import calibration, deed, detector
+from calib.errors import StoreError
+from calib.store.store import Store
+folder, panels = Path(sys.argv[1]), int(sys.argv[2])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check=True)
+path = folder / "calib.sqlite"
+Store.create(path)
+with Store.open(path) as store:
+    store.add_detector(detector(n_panels=panels), deed())
+    try:
+        for seed in range(100):
+            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), deed())
+    except StoreError as error:
+        print(error.code)
+with Store.open(path) as store:
+    lines = store.calibrations()
+    print(len(lines), [store.calibration(line.id).version for line in lines])
+"""
+
+
+def may_mount() -> bool:
+    """Whether a file system can be mounted here, out of everybody else's sight."""
+    if shutil.which("unshare") is None:
+        return False
+    words = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not may_mount(), reason="mounting a small file system is not permitted")
+def test_a_full_disk_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
+    printed = children.run(FULL, str(tmp_path), str(PANELS), before=("unshare", "-m"))
+    code, held = printed.splitlines()
+    assert code == "disk-full"
+    count = int(held.split()[0])
+    assert count > 0
+    assert held == f"{count} {list(range(1, count + 1))}"
+
+
+LIMITED = """
+import resource, sys
+from support.records import calibration, deed
+from calib.errors import StoreError
+from calib.store.store import Store
+place, panels = sys.argv[1], int(sys.argv[2])
+with Store.open(place) as store:
+    store.calibrations()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+    try:
+        for seed in range(100):
+            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), deed())
+    except StoreError as error:
+        print(error.code, error.exit_code)
+"""
+
+
+def test_a_write_that_the_system_refuses_is_a_store_failure(tmp_path: Path) -> None:
+    place = str(tmp_path / "calib.sqlite")
+    Store.create(place)
+    with Store.open(place) as store:
+        store.add_detector(detector(n_panels=PANELS), deed())
+    code, status = children.run(LIMITED, place, str(PANELS)).split()
+    assert code in ("disk-full", "disk-failed")
+    assert status == "3"
+    check_whole(place)
+    with Store.open(place) as store:  # and goes on where there is room
+        added, _ = store.add_calibration(
+            calibration(seed=5000, n_panels=PANELS), (None, None), deed()
+        )
+    assert added.name.startswith(f"{SERIAL}:")

@@ -1,0 +1,228 @@
+"""Opening a store: only one that is there, is a store, and is of this program's revision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calib.errors import InputError, StoreError, StoreReadOnlyError
+from calib.store import schema
+from calib.store.database import ADVISORY_LOCK, Database
+from calib.store.location import Location, chosen_location, default_location, without_password
+from calib.store.store import Store
+from support import raw
+from support.records import calibration, deed, detector
+
+
+def migrate(place: str, target: str) -> None:
+    """Carry a store to a revision, as its owner never would."""
+    database = Database(Location.parse(place), foreign_keys=False)
+    try:
+        schema.migrate(database, target)
+    finally:
+        database.close()
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "no store" / "calib.sqlite"
+    with pytest.raises(InputError) as caught:
+        Store.open(path)
+    assert str(caught.value) == (
+        f"{path}: there is no store here. Try: calib init --store '{path}'."
+    )
+    assert (caught.value.code, caught.value.exit_code) == ("no-store", 2)
+    assert not path.parent.exists()
+
+
+def test_an_empty_database_is_no_store(empty_place: str) -> None:
+    if not raw.is_postgres(empty_place):
+        Path(empty_place).touch()
+    with pytest.raises(InputError, match="holds no store yet") as caught:
+        Store.open(empty_place)
+    assert caught.value.code == "no-store"
+    assert caught.value.remedy.startswith("calib init --store ")
+    assert Store.create(empty_place)
+    Store.open(empty_place).close()
+
+
+def test_only_the_default_is_made_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("CALIB_STORE", str(tmp_path / "named.sqlite"))
+    with pytest.raises(InputError, match="there is no store here"):
+        Store.open()
+    monkeypatch.delenv("CALIB_STORE")
+    with Store.open() as store:
+        assert store.location.path == tmp_path / "data" / "calib" / "calib.sqlite"
+        assert store.detectors() == []
+    with Store.open() as store:
+        assert store.add_detector(detector(), deed())
+
+
+def test_making_a_store_twice_makes_it_once(place: str) -> None:
+    with Store.open(place) as store:
+        store.add_detector(detector(), deed())
+    assert not Store.create(place)
+    with Store.open(place) as store:
+        assert len(store.detectors()) == 1
+
+
+def test_a_store_can_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "a store? 100 %41 #1 'ä'.sqlite"
+    assert Store.create(path)
+    assert path.exists()
+    with Store.open(f"sqlite:///{path}") as store:
+        assert store.detectors() == []
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("make", ["folder", "text", "other"])
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: str) -> None:
+    path = tmp_path / "calib.sqlite"
+    if make == "folder":
+        path.mkdir()
+    elif make == "text":
+        path.write_text("This is a letter to my aunt.\n" * 100)
+    else:
+        raw.execute(str(path), "CREATE TABLE recipe (name TEXT)")
+    before = path.read_bytes() if path.is_file() else b""
+    messages = {
+        "folder": "this is not a file",
+        "text": "this file is not an SQLite database",
+        "other": r"this database holds other things \(recipe\), not calibrations",
+    }
+    for use in (Store.open, Store.create, Store.upgrade):
+        with pytest.raises(InputError, match=messages[make]) as caught:
+            use(path)
+        assert caught.value.code == "not-a-store"
+        assert caught.value.place == str(path)
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+def test_a_newer_store_is_left_alone(place: str) -> None:
+    raw.execute(place, "UPDATE calib_revision SET version_num = '0099'")
+    for use in (Store.open, Store.create, Store.upgrade):
+        with pytest.raises(InputError) as caught:
+            use(place)
+        assert caught.value.problem == (
+            f"the store is at revision 0099, this program knows up to {schema.HEAD}."
+        )
+        assert caught.value.code == "store-newer"
+        assert caught.value.remedy == "upgrade calib: pip install --upgrade calib-metrology."
+        assert caught.value.exit_code == 2
+
+
+def test_an_older_store_is_upgraded_only_when_asked(place: str) -> None:
+    migrate(place, "0003")
+    for use in (Store.open, Store.create):
+        with pytest.raises(InputError, match="at revision 0003, this program needs") as caught:
+            use(place)
+        assert caught.value.code == "store-older"
+        assert "calib init --upgrade --store " in caught.value.remedy
+    assert Store.upgrade(place) == ("0003", schema.HEAD)
+    assert Store.upgrade(place) == (schema.HEAD, schema.HEAD)
+    Store.open(place).close()
+
+
+def test_a_store_opened_for_reading_is_not_written(place: str) -> None:
+    with Store.open(place, read_only=True) as store:
+        assert store.read_only
+        with pytest.raises(StoreReadOnlyError):
+            store.add_detector(detector(), deed())
+        assert store.detectors() == []
+
+
+def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
+    with raw.connection(place) as other, Store.open(place, wait_seconds=0.2) as store:
+        if raw.is_postgres(place):
+            other.execute(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        else:
+            other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="another program is writing") as caught:
+            store.add_detector(detector(), deed())
+        assert (caught.value.code, caught.value.exit_code) == ("store-locked", 3)
+        assert store.detectors() == []  # readers are not kept out
+        if raw.is_postgres(place):
+            other.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
+        else:
+            other.execute("COMMIT")
+        assert store.add_detector(detector(), deed())
+
+
+def test_a_damaged_file_is_an_integrity_failure(tmp_path: Path) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path)
+    with Store.open(path) as store:
+        store.add_calibration(calibration(n_panels=60), (None, None), deed(), detector(n_panels=60))
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 :] = b"\xff" * len(content[4096 * 3 :])
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught, Store.open(path) as store:
+        store.calibration("1")
+    assert caught.value.code == "store-broken"
+    assert caught.value.remedy == "restore the store from a backup."
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        ("postgresql://ada:secret@host:5432/db", "postgresql+psycopg://ada:***@host:5432/db"),
+        ("postgres://ada:se:cr@et@host/db", "postgresql+psycopg://ada:***@host/db"),
+        ("postgresql://ada:se/cr@host/db", "postgresql+psycopg://ada:***@host/db"),
+        ("postgresql://host/db?user=ada&password=secret", "postgresql+psycopg://host/db?user=ada"),
+        ("postgresql+psycopg://ada@host/db", "postgresql+psycopg://ada@host/db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(named: str, shown: str) -> None:
+    place = Location.parse(named)
+    assert place.path is None
+    assert place.shown.startswith(shown)
+    for text in (place.shown, place.option, without_password(named)):
+        assert "secret" not in text
+        assert "cr" not in text
+
+
+@pytest.mark.parametrize("named", ["mysql://ada:secret@host/db", "http://host/", "sqlite://", " "])
+def test_a_store_lies_in_a_file_or_on_postgres(named: str) -> None:
+    with pytest.raises(InputError) as caught:
+        Location.parse(named)
+    assert caught.value.code == "bad-location"
+    assert "secret" not in str(caught.value)
+
+
+def test_the_option_comes_before_the_environment(tmp_path: Path) -> None:
+    environment = {"CALIB_STORE": str(tmp_path / "b.sqlite")}
+    assert chosen_location(tmp_path / "a.sqlite", environment).path == tmp_path / "a.sqlite"
+    assert chosen_location(None, environment).path == tmp_path / "b.sqlite"
+    assert chosen_location(None, {"CALIB_STORE": ""}) == default_location()
+    assert chosen_location(None, {}) == default_location()
+
+
+def test_a_read_sees_one_moment(place: str) -> None:
+    database = Database(Location.parse(place), wait_seconds=0.2)
+    with Store.open(place, wait_seconds=0.2) as store, database.reading() as connection:
+        count = "SELECT count(*) FROM detector"
+        assert connection.exec_driver_sql(count).scalar() == 0
+        if raw.is_postgres(place):
+            assert store.add_detector(detector(), deed())
+        else:  # with a rollback journal the writer waits for the reader
+            with pytest.raises(StoreError, match="another program"):
+                store.add_detector(detector(), deed())
+        assert connection.exec_driver_sql(count).scalar() == 0
+    database.close()
+
+
+def test_the_file_is_made_durable(tmp_path: Path) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path)
+    database = Database(Location.parse(path))
+    with database.reading() as connection:
+        settings = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+    database.close()
+    assert settings == {"journal_mode": "delete", "synchronous": 2, "foreign_keys": 1}
+    assert raw.execute(str(path), "PRAGMA integrity_check") == [("ok",)]

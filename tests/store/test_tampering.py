@@ -1,0 +1,148 @@
+"""What the store holds is what was put into it: any change is refused, or found on reading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from calib.errors import IntegrityError
+from calib.model.correction import PARAMETERS, Freedom
+from calib.store.store import Store
+from support import raw
+from support.records import (
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+
+
+@pytest.fixture
+def filled(place: str, store: Store) -> str:
+    """A store with a row in every table."""
+    stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
+    store.add_calibration(flat, (None, None), deed())
+    word = store.certify(certification(stored))
+    store.certify(certification(stored))
+    store.withdraw(word.number, "an error", deed())
+    store.record_application(application(stored))
+    return place
+
+
+def read_everything(place: str) -> None:
+    with Store.open(place) as store:
+        for record in store.detectors():
+            for line in store.calibrations(record.serial):
+                store.calibration(line.id)
+            store.known_corrections(record.serial)
+            store.certifications(record.serial)
+        store.applications()
+
+
+def test_an_untouched_store_reads_whole(filled: str) -> None:
+    read_everything(filled)
+
+
+@pytest.mark.parametrize("table", raw.TABLES)
+def test_the_database_refuses_to_change_or_delete_a_row(filled: str, table: str) -> None:
+    before = raw.rows(filled, table)
+    assert before
+    column = {"panel": "name", "withdrawal": "reason", "calibration_dataset": "ordinal"}.get(
+        table, "position"
+    )
+    with pytest.raises(Exception, match="only ever added"):
+        raw.execute(filled, f"UPDATE {table} SET {column} = {column}")
+    with pytest.raises(Exception, match="only ever added"):
+        raw.execute(filled, f"DELETE FROM {table}")
+    assert raw.rows(filled, table) == before
+
+
+ONE = "WHERE calibration = 1 AND panel = 1"
+CHANGES = [
+    (f"UPDATE panel SET name = 'other' {ONE}", "its panel rows"),
+    (f"UPDATE panel SET status = 'measured' {ONE}", "its panel rows"),
+    (f"UPDATE panel SET n_reflections = n_reflections + 1 {ONE}", "its panel rows"),
+    (f"UPDATE panel SET sigma_dx = NULL {ONE}", "its panel rows"),
+    ("UPDATE panel SET sigma_dz = 0.1 WHERE calibration = 2 AND panel = 1", "its panel rows"),
+    (f"DELETE FROM panel {ONE}", "its panel rows"),
+    ("DELETE FROM panel WHERE calibration = 1 AND panel = 2", "its panel rows"),
+    ("DELETE FROM panel WHERE calibration = 1", "its panel rows"),
+    (f"UPDATE panel SET panel = 7 {ONE}", "its panel rows"),
+    ("UPDATE calibration SET id = '{zeros}' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET layout_id = '{zeros}' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET distances_mm = '[150.0]' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET freedom = 'in-plane' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET panels_id = '{zeros}' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET covariance_sha256 = '{zeros}' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET parameters = '[]' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET code_version = '9' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET report_id = '{zeros}' WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET accepted = NOT accepted WHERE position = 1", "its own row"),
+    ("UPDATE calibration SET reasons = '[]' WHERE position = 1", "its own row"),
+    (
+        "UPDATE calibration SET report = replace(report, '1000', '1001') WHERE position = 1",
+        "its report",
+    ),
+    ("DELETE FROM artifact WHERE position = 1", "its covariance .* is gone"),
+    ("UPDATE detector SET serial = 'other'", "calibration other:1 .* its own row"),
+    ("UPDATE detector SET layout = replace(layout, '0.172', '0.173')", "the layout of detector"),
+    ("UPDATE application SET distance_mm = 265.2", "application .* is not what its receipt said"),
+    ("UPDATE application SET calibration = 2", "application .* is not what its receipt said"),
+]
+
+
+@pytest.mark.parametrize(("statement", "found"), CHANGES)
+def test_a_change_is_found_on_reading_and_named(filled: str, statement: str, found: str) -> None:
+    raw.tamper(filled, statement.replace("{zeros}", "0" * 64))
+    with pytest.raises(IntegrityError, match=found):
+        read_everything(filled)
+
+
+def test_the_calibration_that_was_changed_is_named(filled: str) -> None:
+    raw.tamper(filled, f"UPDATE panel SET dx = dx + 1 {ONE}")
+    with Store.open(filled) as store:
+        name = store.calibration(f"{SERIAL}:2").id  # the other one is still answered
+        assert name == calibration(seed=1, freedom=Freedom.IN_PLANE).id
+        asked: list[Callable[[], Any]] = [
+            lambda: store.calibration(f"{SERIAL}:1"),
+            lambda: store.known_corrections(SERIAL),
+            lambda: store.resolve(SERIAL, NOON, 150.0),
+        ]
+        for ask in asked:
+            with pytest.raises(IntegrityError, match=rf"calibration {SERIAL}:1 \([0-9a-f]{{12}}\)"):
+                ask()
+
+
+def test_a_single_bit_of_an_artifact_is_found(filled: str) -> None:
+    ((content,),) = raw.execute(filled, "SELECT content FROM artifact WHERE position = 1")
+    changed = bytearray(content)
+    changed[100] ^= 1
+    raw.tamper(filled, "UPDATE artifact SET content = ? WHERE position = 1", bytes(changed))
+    with pytest.raises(IntegrityError, match=r"its covariance \(the artifact .* is not what was"):
+        read_everything(filled)
+
+
+@given(
+    panel=st.integers(0, 2),
+    column=st.sampled_from([*PARAMETERS, *(f"sigma_{name}" for name in PARAMETERS)]),
+    up=st.booleans(),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_last_bit_of_a_value_is_found(filled: str, panel: int, column: str, up: bool) -> None:
+    where = f"WHERE calibration = 1 AND panel = {panel}"
+    ((value,),) = raw.execute(filled, f"SELECT {column} FROM panel {where}")
+    changed = math.nextafter(value, math.inf if up else -math.inf)
+    raw.tamper(filled, f"UPDATE panel SET {column} = ? {where}", changed)
+    with pytest.raises(IntegrityError, match="its panel rows"):
+        read_everything(filled)
+    raw.tamper(filled, f"UPDATE panel SET {column} = ? {where}", value)
+    read_everything(filled)
