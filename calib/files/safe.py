@@ -24,8 +24,13 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 def read_bytes(path: Path) -> bytes:
     """All bytes of a file; raises ``MissingFileError`` where it is not there or not readable."""
-    with open_input(path) as file:
-        return file.read()
+    try:
+        with open_input(path) as file:
+            return file.read()
+    except MissingFileError:
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def open_input(path: Path) -> BufferedReader:
@@ -33,15 +38,7 @@ def open_input(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            problem, remedy = "there is no such file.", "check the name and the folder."
-        elif isinstance(error, IsADirectoryError):
-            problem, remedy = "this is a folder, not a file.", "name the file in it."
-        elif isinstance(error, PermissionError):
-            problem, remedy = "you may not read this file.", "ask its owner for read permission."
-        else:
-            problem, remedy = f"the file cannot be read ({error.strerror or error}).", ""
-        raise MissingFileError("missing-file", problem, place=str(path), remedy=remedy) from error
+        raise _unreadable(path, error) from error
 
 
 def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
@@ -59,6 +56,17 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
                 place=str(path),
                 remedy="another -o; an input is never overwritten, not even with --force.",
             )
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # what is wrong then, if anything, is told below
+    except OSError as error:
+        raise InputError(
+            "bad-output-name",
+            f"no file can have this name ({error.strerror or error}).",
+            place=str(path),
+            remedy="another -o.",
+        ) from error
     if path.is_dir():
         raise InputError(
             "output-is-folder", "the output is a folder.", place=str(path), remedy="name a file."
@@ -124,7 +132,14 @@ class Outputs:
         ``disk-full`` or ``write-failed``.
         """
         check_writable_target(path, inputs=self._inputs, force=self._force)
-        temporary = path.parent / f".{path.name[:200]}.{secrets.token_hex(4)}.tmp"
+        if any(_same_file(path, other) for _, other in self._staged):
+            raise InputError(
+                "output-twice",
+                "two outputs have this name.",
+                place=str(path),
+                remedy="give each output a name of its own.",
+            )
+        temporary = path.parent / f".{path.name[:50]}.{secrets.token_hex(4)}.tmp"
         self._staged.append((temporary, path))
         with _told_of(path), temporary.open("x+b") as file:
             if callable(data):
@@ -178,8 +193,14 @@ def _rename_new(temporary: Path, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename last; some network file systems cannot, and say EINVAL."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Make the rename last; some network file systems cannot, and say EINVAL.
+
+    Nor can it be done in a folder that may be written but not listed.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -214,6 +235,18 @@ def _read_only(path: Path) -> InputError:
         place=str(path),
         remedy="another -o, in a folder of your own.",
     )
+
+
+def _unreadable(path: Path, error: OSError) -> MissingFileError:
+    if isinstance(error, FileNotFoundError):
+        problem, remedy = "there is no such file.", "check the name and the folder."
+    elif isinstance(error, IsADirectoryError):
+        problem, remedy = "this is a folder, not a file.", "name the file in it."
+    elif isinstance(error, PermissionError):
+        problem, remedy = "you may not read this file.", "ask its owner for read permission."
+    else:
+        problem, remedy = f"the file cannot be read ({error.strerror or error}).", ""
+    return MissingFileError("missing-file", problem, place=str(path), remedy=remedy)
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -1,0 +1,278 @@
+"""Writing all or nothing, and reading in words."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from calib.errors import InputError, MissingFileError, StoreError
+from calib.files.safe import Outputs, check_writable_target, read_bytes, write_safely
+
+OLD, NEW = b"old", b"new"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def failing(error: BaseException) -> Callable[[BinaryIO], None]:
+    def write(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise error
+
+    return write
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "out.expt"
+
+
+def test_what_was_written_is_there_and_nothing_else(output: Path) -> None:
+    write_safely(output, NEW)
+    assert output.read_bytes() == NEW
+    assert names(output.parent) == ["out.expt"]
+
+
+def test_an_existing_output_is_kept_without_force(output: Path) -> None:
+    output.write_bytes(OLD)
+    with pytest.raises(InputError) as caught:
+        write_safely(output, NEW)
+    assert str(caught.value) == (
+        f"{output}: the output exists already. Try: --force or another -o."
+    )
+    assert caught.value.code == "output-exists"
+    assert output.read_bytes() == OLD
+    write_safely(output, NEW, force=True)
+    assert output.read_bytes() == NEW
+    assert names(output.parent) == ["out.expt"]
+
+
+@pytest.mark.parametrize("name", ["itself", "symbolic link", "hard link", "way around"])
+def test_an_input_is_never_overwritten_by_whatever_name(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "in.expt"
+    source.write_bytes(OLD)
+    output = tmp_path / "other.expt"
+    if name == "itself":
+        output = source
+    elif name == "symbolic link":
+        output.symlink_to(source)
+    elif name == "hard link":
+        output.hardlink_to(source)
+    else:
+        output = tmp_path / ".." / tmp_path.name / "in.expt"
+    with pytest.raises(InputError) as caught:
+        write_safely(output, NEW, inputs=[tmp_path / "none", source], force=True)
+    assert str(caught.value) == (
+        f"{output}: the output would overwrite the input {source}. "
+        "Try: another -o; an input is never overwritten, not even with --force."
+    )
+    assert source.read_bytes() == OLD
+
+
+@pytest.mark.parametrize("old", [None, OLD])
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), ValueError("a bug"), InputError("code", "problem"), OSError(errno.EIO)],
+)
+def test_a_failure_while_writing_leaves_what_was_there(
+    output: Path, old: bytes | None, error: BaseException
+) -> None:
+    if old is not None:
+        output.write_bytes(old)
+    with pytest.raises(StoreError if type(error) is OSError else type(error)):
+        write_safely(output, failing(error), force=True)
+    assert names(output.parent) == ([] if old is None else ["out.expt"])
+    assert old is None or output.read_bytes() == old
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("moment", ["write", "fsync"])
+def test_a_full_disk_is_told_and_leaves_nothing(
+    output: Path, number: int, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = OSError(number, os.strerror(number))
+
+    def full(_descriptor: int) -> None:
+        raise error
+
+    if moment == "fsync":
+        monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError) as caught:
+        write_safely(output, failing(error) if moment == "write" else NEW)
+    assert caught.value.code == "disk-full"
+    assert str(caught.value) == (
+        f"{output}: the disk is full, or your quota on it ({os.strerror(number)}); nothing was "
+        "written. Try: free some space, or another -o."
+    )
+    assert names(output.parent) == []
+
+
+def test_a_kill_in_the_middle_leaves_the_old_file(output: Path) -> None:
+    output.write_bytes(OLD)
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from calib.files.safe import write_safely\n"
+        "def slow(file):\n"
+        "    file.write(b'half')\n"
+        "    file.flush()\n"
+        "    print('writing', flush=True)\n"
+        "    time.sleep(60)\n"
+        "write_safely(Path(sys.argv[1]), slow, force=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(output)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert output.read_bytes() == OLD
+
+
+def test_a_folder_that_may_not_be_written_is_told(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As root every folder may be written, so the answer of the system is made up.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError) as caught:
+        check_writable_target(output)
+    assert str(caught.value) == (
+        f"{output}: you may not write in the folder {output.parent}. "
+        "Try: another -o, in a folder of your own."
+    )
+
+
+def test_a_file_system_that_is_read_only_is_told(output: Path) -> None:
+    error = OSError(errno.EROFS, os.strerror(errno.EROFS))
+    with pytest.raises(InputError, match="you may not write in the folder"):
+        write_safely(output, failing(error))
+
+
+def test_folders_in_the_way_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the output is a folder\. Try: name a file\."):
+        check_writable_target(tmp_path)
+    lost = tmp_path / "none" / "out.expt"
+    with pytest.raises(InputError, match=rf"the folder {lost.parent} does not exist\."):
+        check_writable_target(lost)
+    with pytest.raises(InputError, match=r"no file can have this name \(File name too long\)\."):
+        check_writable_target(tmp_path / ("x" * 300))
+
+
+def test_a_long_name_in_any_script_can_be_written(tmp_path: Path) -> None:
+    output = tmp_path / ("π" * 125)
+    write_safely(output, NEW)
+    assert output.read_bytes() == NEW
+
+
+def test_a_file_that_appears_meanwhile_is_kept(output: Path) -> None:
+    def write(file: BinaryIO) -> None:
+        output.write_bytes(OLD)
+        file.write(NEW)
+
+    with pytest.raises(InputError, match="exists already"):
+        write_safely(output, write)
+    assert output.read_bytes() == OLD
+    assert names(output.parent) == ["out.expt"]
+
+
+def test_a_file_system_without_hard_links_will_do(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    write_safely(output, NEW)
+    assert output.read_bytes() == NEW
+    assert names(output.parent) == ["out.expt"]
+
+
+def test_outputs_appear_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    with Outputs() as outputs:
+        assert outputs.stage(first, NEW) == hashlib.sha256(NEW).hexdigest()
+        assert outputs.stage(second, lambda f: None) == hashlib.sha256(b"").hexdigest()
+        assert not first.exists()
+        outputs.commit()
+    assert names(tmp_path) == ["a", "b"]
+
+
+def test_outputs_vanish_together(tmp_path: Path) -> None:
+    with pytest.raises(StoreError), Outputs() as outputs:
+        outputs.stage(tmp_path / "a", NEW)
+        outputs.stage(tmp_path / "b", failing(OSError(errno.ENOSPC, "full")))
+    assert names(tmp_path) == []
+
+
+def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"two outputs have this name\."), Outputs() as outputs:
+        outputs.stage(tmp_path / "a", NEW)
+        outputs.stage(tmp_path / ".." / tmp_path.name / "a", NEW)
+    assert names(tmp_path) == []
+
+
+def test_the_rename_follows_the_flush(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[bool] = []
+    fsync = os.fsync
+
+    def recorded(descriptor: int) -> None:
+        flushed.append(output.exists())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    write_safely(output, NEW)
+    # The file before it is there by its name, then the folder.
+    assert flushed == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("missing", "there is no such file. Try: check the name and the folder."),
+        ("folder", "this is a folder, not a file. Try: name the file in it."),
+        ("closed", "you may not read this file. Try: ask its owner for read permission."),
+        ("broken", "the file cannot be read (Input/output error)."),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_told(
+    tmp_path: Path, kind: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "in.expt"
+    number = {"closed": errno.EACCES, "broken": errno.EIO}.get(kind)
+    if kind == "folder":
+        path.mkdir()
+    elif number is not None:
+
+        def no_open(*_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(Path, "open", no_open)
+    with pytest.raises(MissingFileError) as caught:
+        read_bytes(path)
+    assert str(caught.value) == f"{path}: {problem}"
+
+
+def test_a_file_that_breaks_off_while_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, _size: int | None = -1) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "open", lambda *_: Broken())
+    with pytest.raises(MissingFileError, match=r"cannot be read \(Input/output error\)\."):
+        read_bytes(tmp_path / "in.expt")
