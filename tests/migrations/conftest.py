@@ -1,0 +1,29 @@
+"""The migrations run on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calib.store.database import Database
+from calib.store.location import Location
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        path = tmp_path / "calib.sqlite"
+        path.touch()
+        return str(path)
+    return str(request.getfixturevalue("fresh_postgres_url"))
+
+
+@pytest.fixture
+def database(place: str) -> Iterator[Database]:
+    """The same, opened as migrations open it."""
+    opened = Database(Location.parse(place), foreign_keys=False)
+    yield opened
+    opened.close()

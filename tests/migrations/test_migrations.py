@@ -1,0 +1,188 @@
+"""The migrations lead from nothing to the tables of today and back, and lose no row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from calib.errors import IntegrityError, StoreError
+from calib.store import schema
+from calib.store.database import Database
+from calib.store.store import Store
+from calib.store.tables import METADATA
+from support import raw
+from support.records import (
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+
+TABLES_SINCE = {
+    "0001": ("deed", "detector"),
+    "0002": ("dataset", "artifact", "calibration", "calibration_dataset", "panel"),
+    "0003": ("certification", "withdrawal"),
+    "0004": ("application",),
+    "0005": (),
+}
+"""Which tables each revision adds."""
+
+
+def tables(database: Database) -> set[str]:
+    with database.reading() as connection:
+        return set(inspect(connection).get_table_names()) - {schema.VERSION_TABLE}
+
+
+def tables_until(revision: str) -> list[str]:
+    return [
+        table for known in schema.REVISIONS if known <= revision for table in TABLES_SINCE[known]
+    ]
+
+
+def triggers(place: str) -> set[tuple[str, str]]:
+    if raw.is_postgres(place):
+        found = raw.execute(
+            place,
+            "SELECT event_object_table, event_manipulation FROM information_schema.triggers",
+        )
+        return {(table, change) for table, change in found}
+    names = raw.execute(place, "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
+    return {(table, name.removeprefix(f"{table}_no_").upper()) for name, table in names}
+
+
+def differences(database: Database) -> list[Any]:
+    options = {**schema.configured()}
+    del options["transactional_ddl"]
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        found: list[Any] = compare_metadata(context, METADATA)
+        return found
+
+
+def fill(place: str) -> None:
+    Store.create(place)
+    with Store.open(place) as store:
+        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        word = store.certify(certification(stored))
+        store.certify(certification(stored))
+        store.withdraw(word.number, "an error", deed())
+        store.record_application(application(stored))
+
+
+def test_there_is_one_way_and_the_program_knows_it() -> None:
+    script = ScriptDirectory.from_config(schema.alembic_config())
+    assert script.get_heads() == [schema.HEAD]
+    walked = [revision.revision for revision in script.walk_revisions()]
+    assert tuple(reversed(walked)) == schema.REVISIONS
+    assert tuple(TABLES_SINCE) == schema.REVISIONS
+
+
+def test_migrations_are_numbered_named_and_say_why() -> None:
+    script = ScriptDirectory.from_config(schema.alembic_config())
+    for revision in script.walk_revisions():
+        name = Path(revision.path).name
+        assert re.fullmatch(rf"{revision.revision}_[a-z_]+\.py", name)
+        assert revision.doc
+        assert "\nWhy: " in (revision.module.__doc__ or "")
+
+
+def test_up_down_and_up_gives_the_tables_of_today(place: str, database: Database) -> None:
+    for _ in range(2):
+        schema.migrate(database)
+        assert tables(database) == set(raw.TABLES)
+        assert differences(database) == []
+        assert triggers(place) == {
+            (table, change) for table in raw.TABLES for change in ("UPDATE", "DELETE")
+        }
+        schema.migrate(database, "base")
+        assert tables(database) == set()
+        assert triggers(place) == set()
+
+
+def test_a_difference_between_tables_and_migrations_would_be_seen(database: Database) -> None:
+    schema.migrate(database, "0003")
+    assert [difference[0] for difference in differences(database)][:1] == ["add_table"]
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS)
+def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: str) -> None:
+    """A store of that revision with rows in every table that it has, on either database."""
+    fill(place)
+    before = {table: raw.rows(place, table) for table in raw.TABLES}
+    assert all(before.values())
+    schema.migrate(database, revision)
+    kept = tables_until(revision)
+    assert tables(database) == set(kept)
+    for table in kept:
+        assert raw.rows(place, table) == before[table]
+    assert Store.upgrade(place) == (revision, schema.HEAD)
+    for table in raw.TABLES:
+        assert raw.rows(place, table) == (before[table] if table in kept else [])
+    with Store.open(place) as store:
+        assert store.detector(SERIAL).layout_id == detector().layout_id
+        if "calibration" in kept:
+            assert store.calibration("1").id == calibration().id
+
+
+def test_a_store_made_at_each_revision_reads_after_the_upgrade(
+    place: str, database: Database
+) -> None:
+    fill(place)
+    filled = {table: raw.rows(place, table) for table in raw.TABLES}
+    for revision in schema.REVISIONS:
+        schema.migrate(database, "base")
+        schema.migrate(database, revision)
+        for table in tables_until(revision):
+            raw.insert_rows(place, table, filled[table])
+        schema.migrate(database)
+        with Store.open(place) as store:
+            store.detector(SERIAL)
+            assert len(store.calibrations()) == (1 if revision >= "0002" else 0)
+            assert len(store.certifications(SERIAL)) == (2 if revision >= "0003" else 0)
+            assert len(store.applications()) == (1 if revision >= "0004" else 0)
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(place: str, database: Database) -> None:
+    schema.migrate(database, "0001")
+    raw.execute(place, "CREATE TABLE application (name TEXT)")  # in the way of 0004
+    with pytest.raises(StoreError, match="brought to revision head and is as it was") as caught:
+        schema.migrate(database)
+    assert caught.value.code == "migration-failed"
+    assert tables(database) == {"deed", "detector", "application"}
+    with database.reading() as connection:
+        assert schema.revision_of(connection) == "0001"
+    raw.execute(place, "DROP TABLE application")
+    schema.migrate(database)
+    assert differences(database) == []
+
+
+def test_rows_that_refer_to_nothing_stop_an_upgrade(tmp_path: Path) -> None:
+    place = str(tmp_path / "calib.sqlite")
+    fill(place)
+    raw.tamper(place, "DELETE FROM detector")
+    raw.execute(place, "UPDATE calib_revision SET version_num = '0004'")
+    for trigger in raw.execute(place, "SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+        raw.execute(place, f"DROP TRIGGER {trigger[0]}")
+    with pytest.raises(IntegrityError, match="refer to nothing") as caught:
+        Store.upgrade(place)
+    assert "calibration to detector" in caught.value.problem
+    assert raw.execute(place, "SELECT version_num FROM calib_revision") == [("0004",)]
+    assert triggers(place) == set()
+
+
+def test_the_migrations_are_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Store.create("calib.sqlite")
+    assert (tmp_path / "calib.sqlite").exists()

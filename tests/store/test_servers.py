@@ -1,0 +1,110 @@
+"""Stores on a Postgres server that is away, refuses, or lets this user only read."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from calib.errors import CalibError, InputError, StoreError, StoreReadOnlyError
+from calib.store.store import Store
+from support import raw
+from support.postgres import Server
+from support.records import NOON, SERIAL, calibration, certification, deed, detector
+
+PASSWORD = "correct-horse-battery"  # noqa: S105
+
+
+def all_that_is_shown(error: CalibError) -> str:
+    """The message, and whatever a log file would hold."""
+    return "".join([str(error), repr(error), *traceback.format_exception(error)])
+
+
+def test_a_server_that_is_away_is_named_without_the_password() -> None:
+    place = f"postgresql://ada:{PASSWORD}@127.0.0.1:1/calib"
+    for use in (Store.open, Store.create, Store.upgrade):
+        with pytest.raises(StoreError, match="the database server does not answer") as caught:
+            use(place)
+        assert (caught.value.code, caught.value.exit_code) == ("store-unreachable", 3)
+        assert caught.value.place == "postgresql+psycopg://ada:***@127.0.0.1:1/calib"
+        assert PASSWORD not in all_that_is_shown(caught.value)
+
+
+def test_a_wrong_password_is_refused_and_not_shown(postgres_url: str) -> None:
+    address = make_url(postgres_url).set(password=PASSWORD)
+    with pytest.raises(StoreError, match="refused this user or password") as caught:
+        Store.open(address.render_as_string(hide_password=False))
+    assert (caught.value.code, caught.value.exit_code) == ("store-refused", 3)
+    assert PASSWORD not in all_that_is_shown(caught.value)
+
+
+def test_a_database_that_is_not_there_is_no_store(postgres_url: str) -> None:
+    address = make_url(postgres_url).set(database="no_such_database")
+    with pytest.raises(InputError, match="the server has no such database") as caught:
+        Store.open(address.render_as_string(hide_password=False))
+    assert caught.value.code == "no-store"
+    assert caught.value.remedy.startswith("createdb, then calib init --store ")
+
+
+def test_a_lost_connection_is_a_store_failure_and_the_next_one_works(
+    fresh_postgres_url: str,
+) -> None:
+    Store.create(fresh_postgres_url)
+    with Store.open(fresh_postgres_url) as store:
+        assert store.add_detector(detector(), deed())
+        raw.execute(
+            fresh_postgres_url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        with pytest.raises(StoreError) as caught:
+            store.add_detector(detector("other"), deed())
+        assert (caught.value.code, caught.value.exit_code) == ("store-unreachable", 3)
+        assert store.add_detector(detector("other"), deed())
+        assert len(store.detectors()) == 2
+
+
+def test_a_role_that_may_only_read_resolves(
+    postgres_server: Server, fresh_postgres_url: str
+) -> None:
+    Store.create(fresh_postgres_url)
+    with Store.open(fresh_postgres_url) as store:
+        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        store.certify(certification(stored))
+    role = make_url(fresh_postgres_url).database
+    raw.execute(fresh_postgres_url, f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+    try:
+        raw.execute(fresh_postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        address = make_url(fresh_postgres_url).set(username=role, password=PASSWORD)
+        with Store.open(address.render_as_string(hide_password=False)) as store:
+            assert store.resolve(SERIAL, NOON, 150.0)[0].id == stored.id
+            assert len(store.calibrations()) == 1
+            with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
+                store.certify(certification(stored))
+    finally:
+        raw.execute(fresh_postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+def test_a_standby_may_only_be_read(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    name = make_url(fresh_postgres_url).database
+    raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with Store.open(fresh_postgres_url) as store:
+        assert store.detectors() == []
+        with pytest.raises(StoreReadOnlyError) as caught:
+            store.add_detector(detector(), deed())
+        assert (caught.value.code, caught.value.exit_code) == ("store-read-only", 3)
+
+
+def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    name = make_url(fresh_postgres_url).database
+    raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET timezone = 'Asia/Kathmandu'")
+    with Store.open(fresh_postgres_url) as store:
+        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        assert stored.starts == (NOON,)
+        assert stored.stored.at == NOON
+        word = store.certify(certification(stored, NOON))
+        assert store.certifications(SERIAL) == [word]
+        assert word.validity.start.utcoffset() == NOON.utcoffset()
