@@ -49,7 +49,7 @@ lint: $(READY)
 	$(VENV)/bin/lint-imports --no-logo
 
 bench: $(READY)
-	$(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/python -m benchmarks $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache \

@@ -63,6 +63,11 @@ class DatasetFit:
             pose_prior=PosePrior() if options.pose_per_experiment else None,
         )
 
+    def thinned(self, most: int) -> DatasetFit:
+        """The same dataset with about so many of its reflections, none of them rejected."""
+        seen = self.seen.thinned(most)
+        return replace(self, seen=seen, keep=np.ones(len(seen), dtype=np.bool_))
+
     @property
     def weights(self) -> Floats:
         """(3, n) inverse variances of the reflections that are kept."""

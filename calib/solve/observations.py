@@ -16,6 +16,7 @@ FOLDS = 4
 _HELD_OUT_EVERY = 5
 _SHORT_BLOCK_RAD = np.radians(2.0)
 _FEWEST_BLOCKS = 15
+_FEW_IN_GROUP = 5
 _SPINDLE_CUTOFF = 0.02
 """Reflections nearer to the spindle, as |(s1 x s0) . axis| of unit vectors, are left out."""
 
@@ -45,6 +46,26 @@ class Observations:
 
     def __len__(self) -> int:
         return len(self.experiment)
+
+    def thinned(self, most: int) -> Observations:
+        """At most about so many of the reflections, evenly from every group of five or more."""
+        step = -(-len(self) // most)
+        if step == 1:
+            return self
+        first = np.repeat(self.group_start[:-1], np.diff(self.group_start))
+        few = np.repeat(np.diff(self.group_start) < _FEW_IN_GROUP, np.diff(self.group_start))
+        chosen = np.flatnonzero(few | ((np.arange(len(self)) - first) % step == 0))
+        return Observations(
+            experiment=self.experiment[chosen],
+            panel=self.panel[chosen],
+            fold=self.fold[chosen],
+            hkl=np.ascontiguousarray(self.hkl[:, chosen]),
+            observed=np.ascontiguousarray(self.observed[:, chosen]),
+            sigma=np.ascontiguousarray(self.sigma[:, chosen]),
+            n_flagged=self.n_flagged,
+            n_unfit=self.n_unfit,
+            group_start=np.searchsorted(chosen, self.group_start),
+        )
 
     @property
     def held_out(self) -> Bools:

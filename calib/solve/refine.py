@@ -19,6 +19,8 @@ _MOST_ITERATIONS = 25
 _DECIDING_ITERATIONS = 8
 """So long the rejection is decided anew; after that it stands."""
 _SETTLED_SHARE = 5e-4
+_ENOUGH_TO_START = 20_000
+"""Reflections of a dataset from which pose and crystals are started."""
 _CONVERGED_SIGMA = 0.02
 
 Progress = Callable[[str, int, float], None]
@@ -92,11 +94,12 @@ def refined_jointly(
 
 
 def _rigid_start(fit: DatasetFit, progress: Progress) -> DatasetFit:
+    """Pose and crystals from a part of the reflections: a start needs no more."""
     none = Correction.none(len(fit.layout))
-    moved, _ = fit.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
-    residuals = moved.residuals(none)
-    progress("rigid", 1, _rmsd_px([moved], [residuals]))
-    return moved
+    thin = fit.thinned(_ENOUGH_TO_START)
+    moved, _ = thin.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
+    progress("rigid", 1, _rmsd_px([moved], [moved.residuals(none)]))
+    return replace(fit, state=moved.state)
 
 
 def _judged(fit: DatasetFit, correction: Correction, *, in_place: bool) -> DatasetFit:
