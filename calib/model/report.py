@@ -122,5 +122,9 @@ class Report:
     """Share of the held-out reflections beyond five robust sigma of either model."""
     gauge: int
     """How many rigid motions lay within the free parameters and were fixed by convention."""
+    rejected_on_panel: tuple[int, ...]
+    """Reflections of each panel that were rejected here as outliers."""
+    flagged_on_panel: tuple[int, ...]
+    """Indexed reflections of each panel that flags in the data kept out."""
     null_directions: tuple[str, ...]
     """Further directions which the data do not determine, in words."""

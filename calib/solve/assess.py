@@ -60,6 +60,10 @@ def assessed(refined: Refined, system: PanelSystem) -> Report:
         held_out_dropped=wild / max(tested, 1),
         gauge=refined.last.gauge.shape[1],
         null_directions=_null_directions(refined),
+        rejected_on_panel=_rejected_on_panel(refined, len(system.layout)),
+        flagged_on_panel=tuple(
+            np.sum([fit.seen.flagged_on_panel for fit in refined.fits], axis=0).tolist()
+        ),
     )
 
 
@@ -67,6 +71,11 @@ def panel_counts(fits: Sequence[DatasetFit], n_panels: int) -> Ints:
     """(n,) the reflections used on each panel."""
     counts = [np.bincount(fit.seen.panel[fit.keep], minlength=n_panels) for fit in fits]
     return np.asarray(np.sum(counts, axis=0))
+
+
+def _rejected_on_panel(refined: Refined, n_panels: int) -> tuple[int, ...]:
+    counts = [np.bincount(f.seen.panel[~f.keep], minlength=n_panels) for f in refined.fits]
+    return tuple(np.sum(counts, axis=0).tolist())
 
 
 def _rigid_again(refined: Refined, none: Correction) -> tuple[list[DatasetFit], list[Blocks]]:
@@ -166,7 +175,7 @@ def _datasets(
                 sha256=tuple(sorted(fit.dataset.source.sha256)),
                 n_reflections=int(fit.keep.sum()),
                 n_rejected=int((~fit.keep).sum()),
-                n_flagged=fit.seen.n_flagged,
+                n_flagged=int(fit.seen.flagged_on_panel.sum()),
                 n_crystals=len(fit.instrument.strains),
                 distance_mm=fit.layout.distance_mm(fit.state.pose()),
                 wavelength_angstrom=beam.wavelength_angstrom,

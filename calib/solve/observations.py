@@ -37,8 +37,8 @@ class Observations:
     """(3, n) x, y in mm and phi in rad."""
     sigma: Floats
     """(3, n) claimed standard deviations of ``observed``."""
-    n_flagged: int
-    """Indexed reflections kept out by flags that came with the data."""
+    flagged_on_panel: Ints
+    """(n_panels,) indexed reflections kept out by flags that came with the data."""
     n_unfit: int
     """Others left out: outside the scan, too near the spindle, without a variance."""
     group_start: Ints
@@ -62,7 +62,7 @@ class Observations:
             hkl=np.ascontiguousarray(self.hkl[:, chosen]),
             observed=np.ascontiguousarray(self.observed[:, chosen]),
             sigma=np.ascontiguousarray(self.sigma[:, chosen]),
-            n_flagged=self.n_flagged,
+            flagged_on_panel=self.flagged_on_panel,
             n_unfit=self.n_unfit,
             group_start=np.searchsorted(chosen, self.group_start),
         )
@@ -107,7 +107,7 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
         hkl=np.ascontiguousarray(table.miller_index[chosen].T, dtype=np.float64),
         observed=np.ascontiguousarray(table.centroid_mm[chosen].T),
         sigma=np.sqrt(np.ascontiguousarray(table.variance_mm[chosen].T)),
-        n_flagged=int(flagged.sum()),
+        flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),
         n_unfit=int((indexed & ~flagged & ~fit).sum()),
         group_start=start,
     )

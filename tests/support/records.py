@@ -167,6 +167,8 @@ def _report(rng: np.random.Generator, n_panels: int, n_datasets: int) -> Report:
         datasets=datasets,
         held_out_dropped=0.004,
         gauge=6,
+        rejected_on_panel=(3, 0),
+        flagged_on_panel=(0, 1),
         null_directions=(),
     )
 
@@ -261,6 +263,8 @@ def derivations(draw: st.DrawFn, serial: str) -> tuple[DetectorRecord, Calibrati
             datasets=tuple(draw(st.lists(DATASETS, min_size=1, max_size=2))),
             held_out_dropped=draw(FINITE),
             gauge=draw(st.integers(0, 6)),
+            rejected_on_panel=tuple(draw(st.lists(st.integers(0, 99), max_size=3))),
+            flagged_on_panel=tuple(draw(st.lists(st.integers(0, 99), max_size=3))),
             null_directions=tuple(draw(st.lists(TEXT, max_size=2))),
         ),
         acceptance=Acceptance(draw(st.booleans()), tuple(draw(st.lists(TEXT, max_size=2)))),
