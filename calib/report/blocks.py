@@ -1,0 +1,71 @@
+"""What people are shown, before anybody decides how: facts, tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+View = Mapping[str, Any]
+"""A view for scripts, from which the blocks for people are made."""
+NONE = "-"
+"""Stands where there is no value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Labels and what they say."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under headings."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    n_text: int = 1
+    """So many columns at the left hold text; the others hold numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """A heading (or none) and a sentence for each line."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+Block = Facts | Table | Sentences
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """A number with so many digits after the point."""
+    return NONE if value is None else f"{value:.{digits}f}"
+
+
+def general(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits that count."""
+    return NONE if value is None else f"{value:.{digits}g}"
+
+
+def micrometres(value_mm: float | None) -> str:
+    """A length in mm, shown in micrometres with its sign."""
+    return NONE if value_mm is None else f"{1e3 * value_mm:+.1f}"
+
+
+def at_second(text: str | None) -> str:
+    """``2026-03-01T09:30:00.25Z`` as people read it: ``2026-03-01 09:30:00 UTC``."""
+    return NONE if text is None else f"{text[:10]} {text[11:19]} UTC"
+
+
+def span(start: str | None, end: str | None) -> str:
+    """A half-open interval of time."""
+    return f"{at_second(start)} to {'open' if end is None else at_second(end)}"
+
+
+def distances(values_mm: Sequence[float | None]) -> str:
+    """Distances in mm, joined."""
+    return " and ".join(fixed(value, 1) for value in values_mm) + " mm"

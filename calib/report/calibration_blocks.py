@@ -1,0 +1,236 @@
+"""Calibrations as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calib.report.blocks import (
+    NONE,
+    Block,
+    Facts,
+    Sentences,
+    Table,
+    View,
+    at_second,
+    distances,
+    fixed,
+    general,
+    micrometres,
+)
+from calib.report.certification_blocks import certification_table
+
+_FEW_PANELS = 12
+"""So many panels are shown whole without being asked for."""
+_SHIFTS = ("dx_mm", "dy_mm", "dz_mm")
+_TURNS = ("rx_mrad", "ry_mrad", "rz_mrad")
+_STAGES = ("x before", "x after", "y before", "y after")
+_HEADINGS = {
+    "dx_mm": "dx um",
+    "dy_mm": "dy um",
+    "dz_mm": "dz um",
+    "rx_mrad": "rx mrad",
+    "ry_mrad": "ry mrad",
+    "rz_mrad": "rz mrad",
+}
+
+
+def derived_blocks(view: View, *, all_panels: bool) -> list[Block]:
+    """What a derivation found."""
+    head = view["calibration"]
+    facts = [
+        ("Calibration", _title(head)),
+        ("Freedom", f"{head['freedom']}: {view['freedom_reason']}"),
+        *_common_facts(view),
+    ]
+    return [Facts(tuple(facts)), *_findings(view, all_panels=all_panels)]
+
+
+def shown_blocks(view: View, *, all_panels: bool) -> list[Block]:
+    """Everything that the store knows of a calibration."""
+    head, stored = view["calibration"], view["stored"]
+    taken = [at_second(time) for time in view["data_taken"]]
+    options = ", ".join(f"{key}={_option(value)}" for key, value in view["parameters"].items())
+    facts = [
+        ("Calibration", _title(head)),
+        ("Freedom", head["freedom"]),
+        *_common_facts(view),
+        ("Data taken", ", ".join(taken) or "unknown"),
+        ("Stored", f"{at_second(stored['at'])} by {stored['by']} on {stored['host']}"),
+        ("Made with", f"calib {view['code_version']}: {options}"),
+        ("Applications", str(view["n_applications"])),
+    ]
+    certified = view["certifications"]
+    return [
+        Facts(tuple(facts)),
+        *_findings(view, all_panels=all_panels),
+        certification_table(certified) if certified else Sentences("", ("Not certified.",)),
+    ]
+
+
+def list_table(views: Sequence[View]) -> Table:
+    """Calibrations, a line each."""
+    return Table(
+        "",
+        ("calibration", "id", "state", "freedom", "stored", "by", "distances", "reflections"),
+        tuple(
+            (
+                view["calibration"],
+                view["id"][:12],
+                view["state"],
+                view["freedom"],
+                at_second(view["stored"]["at"]),
+                view["stored"]["by"],
+                distances(view["distances_mm"]),
+                str(view["n_reflections"]),
+            )
+            for view in views
+        ),
+        n_text=6,
+    )
+
+
+def _title(head: View) -> str:
+    version = head["version"]
+    name = f"{head['serial']} (not stored)" if version is None else f"{head['serial']}:{version}"
+    return f"{name}  {head['state']}  {head['id'][:12]}"
+
+
+def _common_facts(view: View) -> list[tuple[str, str]]:
+    panels = view["panels"]
+    tally = [
+        f"{sum(panel['status'] == status for panel in panels)} {status}"
+        for status in ("measured", "sparse", "unmeasured")
+    ]
+    convergence, halves = view["convergence"], view["halves"]
+    ended = "converged" if convergence["converged"] else "not converged"
+    reduced = convergence["chi_square"] / max(convergence["degrees_of_freedom"], 1)
+    facts = [
+        ("Distances", distances(view["calibration"]["distances_mm"])),
+        ("Panels", f"{len(panels)}: {', '.join(tally)}"),
+        (
+            "Refinement",
+            f"{ended} after {convergence['iterations']} iterations, last shift "
+            f"{general(convergence['last_shift_sigma'], 2)} sigma, "
+            f"chi-square {fixed(reduced, 2)} per degree of freedom",
+        ),
+    ]
+    if halves is not None:
+        normal = halves["rms_normal_um"]
+        facts.append(
+            (
+                "Halves",
+                f"differ by {fixed(halves['rms_in_plane_um'], 1)} um in the plane"
+                + ("" if normal is None else f", {fixed(normal, 1)} um along the normal")
+                + f" (rms over {halves['n_panels']} panels)",
+            )
+        )
+    return facts
+
+
+def _findings(view: View, *, all_panels: bool) -> list[Block]:
+    accepted = view["acceptance"]["accepted"]
+    verdict = Sentences(
+        "Accepted" if accepted else "Not accepted, kept as a draft",
+        tuple(view["acceptance"]["reasons"]),
+    )
+    weak = view["null_directions"]
+    return [
+        _residual_table(view),
+        _dataset_table(view["datasets"]),
+        *_panel_table(view, all_panels=all_panels),
+        *([Sentences("Not determined by these data", tuple(weak))] if weak else []),
+        verdict,
+    ]
+
+
+def _residual_table(view: View) -> Table:
+    rmsd, median, n = view["rmsd_px"], view["median_abs_px"], view["n_reflections"]
+    rows = []
+    for key, shown in (("used", "used"), ("held_out", "held out")):
+        before, after = rmsd["before"][key], rmsd["after"][key]
+        if after is None:
+            continue
+        middle = median["after"][key]
+        rows.append(
+            (
+                shown,
+                str(n[key]),
+                *_before_after({"before": before, "after": after}),
+                fixed(middle["x"], 3),
+                fixed(middle["y"], 3),
+            )
+        )
+    return Table(
+        "RMSD in px, before and after",
+        ("on", "number", *_STAGES, "med. |x|", "med. |y|"),
+        tuple(rows),
+    )
+
+
+def _dataset_table(views: Sequence[View]) -> Table:
+    return Table(
+        "Datasets",
+        ("dataset", "mm", "used", "rejected", "flagged", *_STAGES),
+        tuple(
+            (
+                view["name"],
+                fixed(view["distance_mm"], 2),
+                str(view["n_reflections"]),
+                str(view["n_rejected"]),
+                str(view["n_flagged"]),
+                *_before_after(view["rmsd_px"]),
+            )
+            for view in views
+        ),
+    )
+
+
+def _before_after(rmsd_px: View) -> list[str]:
+    return [fixed(rmsd_px[stage][axis], 3) for axis in ("x", "y") for stage in ("before", "after")]
+
+
+def _panel_table(view: View, *, all_panels: bool) -> list[Block]:
+    """All panels; or, where they are many, those that are not measured."""
+    panels = view["panels"]
+    whole = all_panels or len(panels) <= _FEW_PANELS
+    shown = [panel for panel in panels if whole or panel["status"] != "measured"]
+    left = len(panels) - len(shown)
+    keys = [key for key in (*_SHIFTS, *_TURNS) if any(p["sigma"][key] is not None for p in panels)]
+    blocks: list[Block] = []
+    if shown:
+        blocks.append(
+            Table(
+                "Panels" if whole else "Panels that are not measured",
+                ("panel", "name", "status", "reflections", *(_HEADINGS[key] for key in keys)),
+                tuple(
+                    (
+                        str(panel["panel"]),
+                        panel["name"],
+                        panel["status"],
+                        str(panel["n_reflections"]),
+                        *(_with_sigma(panel, key) for key in keys),
+                    )
+                    for panel in shown
+                ),
+                n_text=3,
+            )
+        )
+    if left:
+        said = f"{left} measured panels are not listed; --panels lists them."
+        blocks.append(Sentences("", (said,)))
+    return blocks
+
+
+def _with_sigma(panel: View, key: str) -> str:
+    value, sigma = panel[key], panel["sigma"][key]
+    if sigma is None:
+        return NONE
+    if key in _SHIFTS:
+        return f"{micrometres(value)} ({1e3 * sigma:.1f})"
+    return f"{value:+.3f} ({sigma:.3f})"
+
+
+def _option(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return NONE if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,179 @@
+"""Calibrations as scripts see them; docs/json.md says what every key means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calib.model.content import to_content
+from calib.model.record import (
+    CalibrationLine,
+    CalibrationRecord,
+    Certification,
+    State,
+    StoredCalibration,
+)
+from calib.model.report import Convergence, DatasetUse, Halves, Report, Shell
+from calib.report.certification_view import certification_view, deed_view
+from calib.report.residuals import both_px, counts, median_abs_px, phi_mrad, rmsd_px
+from calib.report.scalar import instant, number
+
+
+def derived_view(
+    record: CalibrationRecord,
+    stored: StoredCalibration | None,
+    *,
+    new: bool,
+    detector_registered: bool,
+    freedom_reason: str,
+    notices: Sequence[str],
+    seconds: float,
+) -> dict[str, Any]:
+    """What a derivation answers; ``stored`` is None in a dry run."""
+    if stored is None:
+        state = State.ACCEPTED if record.acceptance.accepted else State.DRAFT
+        head = _head(record, record.id, None, state)
+    else:
+        head = _head(record, stored.id, stored.version, stored.state)
+    return {
+        "calibration": head,
+        **record_view(record),
+        "freedom_reason": freedom_reason,
+        "stored": stored is not None,
+        "new": new,
+        "detector_registered": detector_registered,
+        "notices": list(notices),
+        "seconds": number(round(seconds, 3)),
+    }
+
+
+def stored_view(
+    stored: StoredCalibration,
+    certifications: Sequence[Certification],
+    n_applications: int,
+) -> dict[str, Any]:
+    """Everything that the store knows of a calibration, with where it comes from."""
+    record = stored.record
+    return {
+        "calibration": _head(record, stored.id, stored.version, stored.state),
+        **record_view(record),
+        "parameters": to_content(record.parameters),
+        "code_version": record.code_version,
+        "layout_id": record.layout_id,
+        "stored": deed_view(stored.stored),
+        "data_taken": [instant(start) for start in stored.starts],
+        "certifications": [certification_view(one) for one in certifications],
+        "n_applications": n_applications,
+    }
+
+
+def line_view(line: CalibrationLine) -> dict[str, Any]:
+    """A calibration as a list shows it."""
+    return {
+        "calibration": f"{line.serial}:{line.version}",
+        "id": line.id,
+        "version": line.version,
+        "serial": line.serial,
+        "distances_mm": [number(distance) for distance in line.distances_mm],
+        "freedom": line.freedom,
+        "state": line.state.value,
+        "n_reflections": line.n_reflections,
+        "stored": deed_view(line.stored),
+    }
+
+
+def record_view(record: CalibrationRecord) -> dict[str, Any]:
+    """What a calibration says, wherever it stands."""
+    report = record.report
+    rows = record.estimate.panel_rows(record.panel_names)
+    return {
+        "rmsd_px": rmsd_px(report.overall),
+        "median_abs_px": median_abs_px(report.overall),
+        "phi_mrad": phi_mrad(report.overall),
+        "n_reflections": counts(report.overall),
+        "held_out_dropped": number(report.held_out_dropped),
+        "datasets": [_dataset(dataset) for dataset in report.datasets],
+        "panels": [
+            {
+                **row,
+                "rmsd_px": rmsd_px(fit),
+                "median_abs_px": median_abs_px(fit),
+                "n_held_out": counts(fit)["held_out"],
+            }
+            for row, fit in zip(rows, report.panels, strict=True)
+        ],
+        "shells": [_shell(shell) for shell in report.shells],
+        "halves": _halves(report.halves),
+        "convergence": _convergence(report.convergence),
+        **_directions(report),
+        "acceptance": {
+            "accepted": record.acceptance.accepted,
+            "reasons": list(record.acceptance.reasons),
+        },
+    }
+
+
+def _head(
+    record: CalibrationRecord, calibration_id: str, version: int | None, state: State
+) -> dict[str, Any]:
+    return {
+        "id": calibration_id,
+        "version": version,
+        "serial": record.serial,
+        "distances_mm": [number(distance) for distance in record.distances_mm],
+        "freedom": record.estimate.freedom.value,
+        "state": state.value,
+    }
+
+
+def _dataset(dataset: DatasetUse) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "sha256": list(dataset.sha256),
+        "n_reflections": dataset.n_reflections,
+        "n_rejected": dataset.n_rejected,
+        "n_flagged": dataset.n_flagged,
+        "n_crystals": dataset.n_crystals,
+        "distance_mm": number(dataset.distance_mm),
+        "wavelength_angstrom": number(dataset.wavelength_angstrom),
+        "rmsd_px": both_px(dataset.rmsd),
+        "left_out_rmsd_px": both_px(dataset.left_out),
+        "weight_scale": {
+            name: number(value)
+            for name, value in zip(("x", "y", "phi"), dataset.weight_scale, strict=True)
+        },
+    }
+
+
+def _shell(shell: Shell) -> dict[str, Any]:
+    return {
+        "d_max_angstrom": number(shell.d_max_angstrom),
+        "d_min_angstrom": number(shell.d_min_angstrom),
+        "n_held_out": shell.held_out.after.n,
+        "held_out_rmsd_px": both_px(shell.held_out),
+    }
+
+
+def _halves(halves: Halves | None) -> dict[str, Any] | None:
+    if halves is None:
+        return None
+    return {
+        "n_panels": halves.n_panels,
+        "rms_in_plane_um": number(halves.rms_in_plane_um),
+        "rms_normal_um": number(halves.rms_normal_um),
+        "chi_square_per_degree": number(halves.chi_square_per_degree),
+    }
+
+
+def _convergence(convergence: Convergence) -> dict[str, Any]:
+    return {
+        "converged": convergence.converged,
+        "iterations": convergence.iterations,
+        "last_shift_sigma": number(convergence.last_shift_sigma),
+        "chi_square": number(convergence.chi_square),
+        "degrees_of_freedom": convergence.degrees_of_freedom,
+    }
+
+
+def _directions(report: Report) -> dict[str, Any]:
+    return {"gauge": report.gauge, "null_directions": list(report.null_directions)}

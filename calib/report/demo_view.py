@@ -1,0 +1,111 @@
+"""What the demonstration found, for scripts and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from calib.model.record import CalibrationRecord, StoredCalibration
+from calib.report.blocks import NONE, Block, Facts, Table, View, distances, fixed
+from calib.report.residuals import rmsd_px
+from calib.report.scalar import number
+
+
+class CornerErrors(Protocol):
+    """How far an estimate is from the truth (``calib.simulate.score``)."""
+
+    @property
+    def in_plane_um(self) -> float: ...
+    @property
+    def normal_um(self) -> float: ...
+    @property
+    def seen_um(self) -> float: ...
+
+
+def demo_view(
+    derivations: Sequence[tuple[CalibrationRecord, StoredCalibration | None, CornerErrors]],
+    *,
+    distances_mm: tuple[float, float],
+    target_rmsd_px: Mapping[str, float],
+    outputs: Sequence[str],
+    store: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """The derivations against the truth, and the target before and after."""
+    return {
+        "derivations": [
+            {
+                "calibration": None if stored is None else stored.name,
+                "distances_mm": [number(distance) for distance in record.distances_mm],
+                "freedom": record.estimate.freedom.value,
+                "rmsd_px": rmsd_px(record.report.overall),
+                "corner_error_um": {
+                    "in_plane": number(errors.in_plane_um),
+                    "normal": number(errors.normal_um),
+                    "seen_from_sample": number(errors.seen_um),
+                },
+            }
+            for record, stored, errors in derivations
+        ],
+        "target": {
+            "distance_mm": {"before": number(distances_mm[0]), "after": number(distances_mm[1])},
+            "rmsd_px": {name: number(value) for name, value in target_rmsd_px.items()},
+            "outputs": list(outputs),
+        },
+        "store": store,
+        "seconds": number(round(seconds, 3)),
+    }
+
+
+def demo_blocks(view: View) -> list[Block]:
+    """The same for people."""
+    target = view["target"]
+    before, after = target["distance_mm"]["before"], target["distance_mm"]["after"]
+    return [
+        Table(
+            "Derived, against the known truth (rms of panel corners)",
+            (
+                "calibration",
+                "freedom",
+                "distances",
+                "held-out px before",
+                "after",
+                "error um in plane",
+                "along normal",
+                "as seen from the sample",
+            ),
+            tuple(_derivation(one) for one in view["derivations"]),
+            n_text=3,
+        ),
+        Table(
+            "Target, rigidly refined with its panels",
+            ("panels", "RMSD px"),
+            tuple((name, fixed(value, 4)) for name, value in target["rmsd_px"].items()),
+        ),
+        Facts(
+            (
+                ("Distance kept", f"{fixed(before, 4)} mm before, {fixed(after, 4)} mm after"),
+                ("Written", ", ".join(target["outputs"])),
+                ("Store", view["store"]),
+                ("Took", f"{fixed(view['seconds'], 1)} s"),
+            )
+        ),
+    ]
+
+
+def _derivation(view: View) -> tuple[str, ...]:
+    rmsd, error = view["rmsd_px"], view["corner_error_um"]
+    held = [_both(rmsd[stage]["held_out"]) for stage in ("before", "after")]
+    return (
+        view["calibration"] or NONE,
+        view["freedom"],
+        distances(view["distances_mm"]),
+        *held,
+        fixed(error["in_plane"], 1),
+        fixed(error["normal"], 1),
+        fixed(error["seen_from_sample"], 1),
+    )
+
+
+def _both(xy: View | None) -> str:
+    return NONE if xy is None else f"{fixed(xy['x'], 3)}, {fixed(xy['y'], 3)}"

@@ -1,0 +1,67 @@
+"""Residuals before and after, as scripts see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from calib.model.report import BeforeAfter, Fit, Spread
+from calib.report.scalar import number
+
+
+def rmsd_px(fit: Fit) -> dict[str, Any]:
+    """``{before: {used, held_out}, after: {used, held_out}}``, each ``{x, y}`` in px or None."""
+    return _stages(fit, ("rms_x_px", "rms_y_px"))
+
+
+def median_abs_px(fit: Fit) -> dict[str, Any]:
+    """The median absolute residuals, in the shape of ``rmsd_px``."""
+    return _stages(fit, ("median_abs_x_px", "median_abs_y_px"))
+
+
+def phi_mrad(fit: Fit) -> dict[str, Any]:
+    """``{before: {used, held_out}, after: ...}``, each ``{rmsd, median_abs}`` in mrad or None."""
+    return {
+        stage: {
+            name: None
+            if both is None
+            else {
+                "rmsd": number(_of(both, stage).rms_phi_mrad),
+                "median_abs": number(_of(both, stage).median_abs_phi_mrad),
+            }
+            for name, both in (("used", fit.used), ("held_out", fit.held_out))
+        }
+        for stage in ("before", "after")
+    }
+
+
+def counts(fit: Fit) -> dict[str, int]:
+    """How many reflections stand behind the numbers."""
+    return {
+        "used": 0 if fit.used is None else fit.used.after.n,
+        "held_out": 0 if fit.held_out is None else fit.held_out.after.n,
+    }
+
+
+def both_px(both: BeforeAfter | None) -> dict[str, Any] | None:
+    """``{before: {x, y}, after: {x, y}}`` RMSD in px; None where there is no such reflection."""
+    if both is None:
+        return None
+    return {stage: _xy(_of(both, stage), ("rms_x_px", "rms_y_px")) for stage in ("before", "after")}
+
+
+def _stages(fit: Fit, names: tuple[str, str]) -> dict[str, Any]:
+    return {
+        stage: {
+            "used": None if fit.used is None else _xy(_of(fit.used, stage), names),
+            "held_out": None if fit.held_out is None else _xy(_of(fit.held_out, stage), names),
+        }
+        for stage in ("before", "after")
+    }
+
+
+def _of(both: BeforeAfter, stage: str) -> Spread:
+    return both.before if stage == "before" else both.after
+
+
+def _xy(spread: Spread, names: tuple[str, str]) -> dict[str, float | None]:
+    return {axis: number(getattr(spread, name)) for axis, name in zip("xy", names, strict=True)}

@@ -1,0 +1,16 @@
+"""Single values as JSON has them."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+
+def number(value: float | None) -> float | None:
+    """The number, or None where there is none: JSON knows neither NaN nor infinity."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def instant(value: datetime | None) -> str | None:
+    """ISO 8601 in UTC, such as ``2026-03-01T09:30:00Z``."""
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
