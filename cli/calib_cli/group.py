@@ -1,0 +1,69 @@
+"""The group of all commands: the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from typer.core import TyperGroup
+
+from calib_cli.failure import BUG, INTERRUPTED, PIPE_CLOSED, failure_of
+from calib_cli.output import OutputClosedError, say, say_json
+
+
+class Commands(TyperGroup):
+    """Runs a command and ends with its exit code; no traceback ever leaves it."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        words = list(sys.argv[1:] if args is None else args)
+
+        def run() -> Any:
+            return super(Commands, self).main(
+                words, prog_name, complete_var, False, windows_expand_args, **extra
+            )
+
+        code = exit_code_of(run, words)
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def exit_code_of(run: Callable[[], Any], words: list[str]) -> int:
+    """Run a command; say what went wrong, for a script as well where it asked for JSON."""
+    try:
+        code = int(run() or 0)
+    except OutputClosedError:
+        _forget_stdout()
+        return PIPE_CLOSED
+    except (Exception, KeyboardInterrupt) as error:
+        return _told(error, words)
+    # Typer answers Ctrl-C with an exit code.
+    return _told(KeyboardInterrupt(), words) if code == INTERRUPTED else code
+
+
+def _told(error: BaseException, words: list[str]) -> int:
+    failure = failure_of(error, words)
+    if isinstance(error, OSError) or failure.exit_code == BUG:
+        _forget_stdout()
+    say(failure.text)
+    if "--json" in words:
+        say_json(failure.content)
+    return failure.exit_code
+
+
+def _forget_stdout() -> None:
+    """What could not be written is not tried again when the interpreter ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())

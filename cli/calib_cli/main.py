@@ -1,0 +1,75 @@
+"""``calib``: every command, and the options that stand before them."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from calib import __version__
+from calib_cli import apply, certify, demo, derive, detector, export, show, usage
+from calib_cli import init as initialise
+from calib_cli.failure import TERMINATED
+from calib_cli.group import Commands
+from calib_cli.options import StorePlace
+from calib_cli.output import say, write
+
+app = typer.Typer(
+    name="calib",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def calib(
+    ctx: typer.Context,
+    store: StorePlace = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """A calibration database for multi-panel X-ray detectors.
+
+    Derive panel corrections from metrology data, store and certify them, apply the right one
+    to any new experiment.
+
+    \b
+    Example:
+      calib derive night1.expt night1.refl --serial 24-0107
+      calib certify 24-0107:1 --from 2026-03-01 --reason "after module swap"
+      calib apply imported.expt -o calibrated.expt
+    """
+    if version:
+        write(f"calib {__version__}\n")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        say(ctx.get_help())
+        raise typer.Exit(2)
+
+
+app.command("derive")(derive.derive)
+app.command("certify")(certify.certify)
+app.command("withdraw")(certify.withdraw)
+app.command("apply")(apply.apply)
+app.command("list")(show.list_calibrations)
+app.command("show")(show.show)
+app.command("export")(export.export)
+app.command("init")(initialise.init)
+app.command("demo")(demo.demo)
+app.add_typer(detector.app, name="detector")
+app.add_typer(usage.app, name="usage")
+
+
+def main() -> None:
+    """The program ``calib``."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # files are tidied up then
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    app()

@@ -1,0 +1,60 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+StorePlace = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="PLACE",
+        help="The store: a file, or postgresql://USER@HOST/DATABASE. "
+        "Default: CALIB_STORE, else a file in your data folder.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        metavar="NAME",
+        help="Who does this. Default: CALIB_ACTOR, else your login name.",
+        show_default=False,
+    ),
+]
+Serial = Annotated[
+    str | None,
+    typer.Option(
+        "--serial",
+        metavar="SERIAL",
+        help="The detector's serial number, where a bare version is given.",
+        show_default=False,
+    ),
+]
+FileSerial = Annotated[
+    str | None,
+    typer.Option(
+        "--serial",
+        metavar="SERIAL",
+        help="The detector's serial number. Default: as the file names it.",
+        show_default=False,
+    ),
+]
+ForceSerial = Annotated[
+    bool, typer.Option("--force-serial", help="Use --serial even where the file names another.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that exist.")]
+AllPanels = Annotated[bool, typer.Option("--panels", help="List all panels.")]
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="CALIBRATION",
+        help="SERIAL:VERSION, 8 or more characters of an id, or a bare version.",
+        show_default=False,
+    ),
+]

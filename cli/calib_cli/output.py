@@ -1,0 +1,77 @@
+"""What goes to stdout (results) and to stderr (talk)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from calib.report.blocks import Block
+
+
+class OutputClosedError(Exception):
+    """Whoever read the results has closed the pipe."""
+
+
+def write(text: str) -> None:
+    """Write results; raises ``OutputClosedError`` where nobody reads them any more."""
+    stream: TextIO | None = sys.stdout  # None where the process was started without one
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise OutputClosedError from None
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON value and a newline; indented where a person looks."""
+    write(_json(value, indented=is_terminal(sys.stdout)) + "\n")
+
+
+def write_blocks(blocks: Sequence[Block]) -> None:
+    """Write facts, tables and sentences as text."""
+    from calib_cli.rendering import rendered
+
+    write(rendered(blocks, coloured=is_coloured(sys.stdout)))
+
+
+def say(text: str) -> None:
+    """Talk to the person at the terminal; a closed stderr harms nobody."""
+    stream: TextIO | None = sys.stderr
+    if stream is None:
+        return
+    with contextlib.suppress(OSError):
+        stream.write(harmless(text) + "\n")
+        stream.flush()
+
+
+def say_json(value: Any) -> None:
+    """Talk to a script: one JSON object on one line of stderr."""
+    say(_json(value, indented=False))
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at it."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def is_coloured(stream: TextIO | None) -> bool:
+    """Whether colours and bars are welcome: on a terminal, unless NO_COLOR says otherwise."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return is_terminal(stream) and not plain
+
+
+def harmless(text: str) -> str:
+    """Text from files without the control characters that could steer a terminal."""
+    shown = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(shown)
+
+
+def _json(value: Any, *, indented: bool) -> str:
+    return json.dumps(value, indent=2 if indented else None, allow_nan=False)

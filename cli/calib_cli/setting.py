@@ -1,0 +1,49 @@
+"""Where and by whom a command is run: the store, and the deed that is recorded with a change."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from calib.model.record import Deed
+    from calib.store.location import Location
+    from calib.store.store import Store
+
+ACTOR = "CALIB_ACTOR"
+"""The environment variable that names who does something."""
+
+
+def place_of(ctx: typer.Context, option: str | None) -> Location:
+    """The store that a command works on: its own ``--store``, else that of ``calib --store``."""
+    from calib.store.location import chosen_location
+
+    root = ctx.find_root().params.get("store")
+    return chosen_location(root if option is None else option)
+
+
+def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = False) -> Store:
+    """The store that a command works on, open."""
+    from calib.store.store import Store
+
+    return Store.open(place_of(ctx, option), read_only=read_only)
+
+
+def deed(by: str | None) -> Deed:
+    """Who does this (``--by``, ``CALIB_ACTOR``, or the login name), now, on this host."""
+    from calib.model.record import Deed
+
+    actor = (by or "").strip() or os.environ.get(ACTOR, "").strip() or _login_name()
+    return Deed(datetime.now(UTC), actor, socket.gethostname())
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without an entry, as in some containers
+        return f"user {os.getuid()}"

@@ -1,0 +1,71 @@
+"""calib list, calib show: what the store holds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.options import AllPanels, AsJson, Reference, Serial, StorePlace
+from calib_cli.output import say, write_blocks, write_json
+from calib_cli.setting import open_store
+
+
+def list_calibrations(
+    ctx: typer.Context,
+    serial: Annotated[
+        str | None,
+        typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
+    ] = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """List calibrations.
+
+    \b
+    Example:
+      calib list --serial 24-0107
+    """
+    from calib.report.calibration_blocks import list_table
+    from calib.report.calibration_view import line_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        views = [line_view(line) for line in opened.calibrations(serial)]
+    if as_json:
+        write_json(views)
+    elif views:
+        write_blocks([list_table(views)])
+    else:
+        say("The store holds no calibration yet.")
+
+
+def show(
+    ctx: typer.Context,
+    reference: Reference,
+    serial: Serial = None,
+    panels: AllPanels = False,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a calibration with all that is known of it.
+
+    \b
+    Example:
+      calib show 24-0107:3
+    """
+    from calib.report.calibration_blocks import shown_blocks
+    from calib.report.calibration_view import stored_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        found = opened.calibration(reference, serial)
+        certifications = [
+            one
+            for one in opened.certifications(found.record.serial)
+            if one.calibration_id == found.id
+        ]
+        applied = opened.applications(calibration_id=found.id)
+    view = stored_view(found, certifications, len(applied))
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(shown_blocks(view, all_panels=panels))
