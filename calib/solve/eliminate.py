@@ -14,40 +14,10 @@ import numpy as np
 from calib.model.arrays import Floats
 from calib.solve.normal import Blocks
 from calib.solve.rigid import adjoints
-from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Stage
+from calib.solve.rotation import PANEL_COLUMNS, Stage
+from calib.solve.spline import Penalty
 from calib.solve.state import CRYSTAL_COLUMNS, Step
-
-_NULL = 1e-12
-"""Relative information below which a nuisance direction counts as undetermined."""
-POSE_COLUMNS = 6
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PosePrior:
-    """How far single experiments may stand from the pose of their group."""
-
-    shift_mm: float = 0.1
-    turn_rad: float = 5e-4
-
-    def information(self) -> Floats:
-        """(6, 6) inverse covariance of a pose's deviation."""
-        sigma = np.array([self.shift_mm] * 3 + [self.turn_rad] * 3)
-        return np.diag(sigma**-2.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Unit:
-    """One crystal (and the pose deviations of its experiments) to be put back in."""
-
-    crystal: int
-    experiments: tuple[int, ...]
-    """Those whose pose deviates by itself; empty where the pose is shared."""
-    basis: Floats
-    """(m, k) from the unit's independent parameters to its m columns."""
-    back: Floats
-    """(k, r) whitened directions."""
-    reach: Floats
-    """(r, 6 n + 8) whitened coupling to panels, pose, beam and right-hand side."""
+from calib.solve.units import POSE_COLUMNS, PosePrior, Unit, Widened, unit_of, whitened
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +36,8 @@ class Reduced:
     pose_back: Floats
     pose_reach: Floats
     n_poses: int
-    n_crystals: int
+    coefficients: tuple[int, ...]
+    """Spline coefficients of each crystal; 1 where it stands still."""
     n_determined: int
     """How many nuisance parameters the data determined."""
 
@@ -83,14 +54,15 @@ class Reduced:
         rigid = self.pose_back @ (reach[:, -1] - reach[:, :-1] @ panel_step)
         known = np.concatenate([panel_step, rigid])
         deviation = np.zeros((self.n_poses, POSE_COLUMNS))
-        crystal = np.zeros((self.n_crystals, CRYSTAL_COLUMNS))
+        crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in self.coefficients]
         for unit in self.units:
             own = unit.basis @ (unit.back @ (unit.reach[:, -1] - unit.reach[:, :-1] @ known))
-            crystal[unit.crystal] = own[:CRYSTAL_COLUMNS]
+            n_cells = crystal[unit.crystal].size
+            crystal[unit.crystal] = own[:n_cells].reshape(-1, CRYSTAL_COLUMNS)
             for place, experiment in enumerate(unit.experiments):
-                first = CRYSTAL_COLUMNS + POSE_COLUMNS * place
+                first = n_cells + POSE_COLUMNS * place
                 deviation[experiment] = own[first : first + POSE_COLUMNS]
-        return Step(rigid[:POSE_COLUMNS], deviation, crystal, float(rigid[POSE_COLUMNS]))
+        return Step(rigid[:POSE_COLUMNS], deviation, tuple(crystal), float(rigid[POSE_COLUMNS]))
 
 
 def eliminated(
@@ -100,11 +72,12 @@ def eliminated(
     about_mm: Floats,
     free_beam: bool,
     pose_prior: PosePrior | None,
+    penalty: Penalty,
 ) -> Reduced:
     """Crystals and pose taken out of the normal equations of one dataset.
 
     ``about_mm`` (3,) is the point that the pose turns about. ``pose_prior`` frees the pose of each
-    experiment within it; None keeps one pose for all.
+    experiment within it; None keeps one pose for all. ``penalty`` keeps varying crystals smooth.
     """
     held = stage.instrument
     n = stage.panel_half_mm.shape[1]
@@ -117,7 +90,7 @@ def eliminated(
         stage.panel_centre_mm.transpose(1, 2, 0),
         about_mm,
     )[held.pose[blocks.experiment], blocks.panel]
-    wide = _widened(blocks.matrices, moves)
+    wide = Widened.of(blocks, moves)
 
     total = np.zeros((rhs + 1, rhs + 1))
     panel_information = np.zeros((n, 6, 6))
@@ -125,15 +98,15 @@ def eliminated(
     for p in range(n):
         own = slice(6 * p, 6 * p + 6)
         total[own, own] = panel_information[p]
-    tail = [*range(_POSE, _POSE + POSE_COLUMNS), BEAM_COLUMN, RESIDUAL_COLUMN]
+    tail = wide.tail
     coupling = np.zeros((n, 6, len(tail)))
-    np.add.at(coupling, blocks.panel, wide[:, :6, tail])
+    np.add.at(coupling, blocks.panel, wide.matrices[:, :6, tail])
     total[panels, poses.start :] = coupling.reshape(6 * n, -1)
     total[poses.start :, panels] = total[panels, poses.start :].T
-    total[poses.start :, poses.start :] = wide[:, tail][:, :, tail].sum(axis=0)
+    total[poses.start :, poses.start :] = wide.matrices[:, tail][:, :, tail].sum(axis=0)
 
     units = tuple(
-        _unit(blocks, wide, crystal, stage, n, pose_prior)
+        unit_of(wide, crystal, held, stage.state, n, prior=pose_prior, penalty=penalty)
         for crystal in range(len(held.strains))
         if (held.crystal[blocks.experiment] == crystal).any()
     )
@@ -141,7 +114,7 @@ def eliminated(
         reach = np.concatenate([unit.reach for unit in units])
         total -= reach.T @ reach
     free = [*range(poses.start, poses.stop), *([beam] if free_beam else [])]
-    back, words = _whitened(total[np.ix_(free, free)], _POSE_WORDS)
+    back, words = whitened(total[np.ix_(free, free)], _POSE_WORDS)
     keep = [*range(panels.stop), rhs]
     pose_reach = back.T @ total[np.ix_(free, keep)]
     full_back = np.zeros((POSE_COLUMNS + 1, back.shape[1]))
@@ -156,12 +129,11 @@ def eliminated(
         pose_back=full_back,
         pose_reach=pose_reach,
         n_poses=n_poses,
-        n_crystals=len(held.strains),
+        coefficients=held.coefficients,
         n_determined=back.shape[1] + sum(unit.back.shape[1] for unit in units),
     )
 
 
-_POSE = RESIDUAL_COLUMN + 1
 _POSE_WORDS = (
     "pose along laboratory x",
     "pose along laboratory y",
@@ -171,70 +143,3 @@ _POSE_WORDS = (
     "pose about laboratory z",
     "tilt of the beam towards the spindle",
 )
-
-
-def _widened(matrices: Floats, moves: Floats) -> Floats:
-    """(g, 23, 23) the blocks with six pose columns behind: J_pose = J_panel @ adjoint."""
-    g, m = len(matrices), matrices.shape[1]
-    out = np.zeros((g, m + POSE_COLUMNS, m + POSE_COLUMNS))
-    out[:, :m, :m] = matrices
-    out[:, :m, m:] = matrices[:, :, :6] @ moves
-    out[:, m:, :m] = out[:, :m, m:].transpose(0, 2, 1)
-    out[:, m:, m:] = moves.transpose(0, 2, 1) @ out[:, :6, m:]
-    return out
-
-
-def _unit(
-    blocks: Blocks, wide: Floats, crystal: int, stage: Stage, n: int, prior: PosePrior | None
-) -> Unit:
-    """One crystal's columns whitened against themselves."""
-    held = stage.instrument
-    mine = np.flatnonzero(held.crystal[blocks.experiment] == crystal)
-    own = list(range(PANEL_COLUMNS, BEAM_COLUMN))
-    pose = list(range(_POSE, _POSE + POSE_COLUMNS))
-    tail = [*pose, BEAM_COLUMN, RESIDUAL_COLUMN]
-    experiments = tuple(sorted(set(blocks.experiment[mine].tolist()))) if prior else ()
-    m = CRYSTAL_COLUMNS + POSE_COLUMNS * len(experiments)
-    square, across = np.zeros((m, m)), np.zeros((m, 6 * n + len(tail)))
-
-    def add(rows: slice, columns: list[int], groups: np.ndarray) -> None:
-        chosen = wide[groups][:, columns]
-        spread = np.zeros((n, len(columns), 6))
-        np.add.at(spread, blocks.panel[groups], chosen[:, :, :6])
-        across[rows, : 6 * n] = spread.transpose(1, 0, 2).reshape(len(columns), -1)
-        across[rows, 6 * n :] = chosen[:, :, tail].sum(axis=0)
-
-    cells = slice(0, CRYSTAL_COLUMNS)
-    square[cells, cells] = wide[mine][:, own][:, :, own].sum(axis=0)
-    add(cells, own, mine)
-    for place, experiment in enumerate(experiments):
-        groups = mine[blocks.experiment[mine] == experiment]
-        first = CRYSTAL_COLUMNS + POSE_COLUMNS * place
-        rows = slice(first, first + POSE_COLUMNS)
-        chosen = wide[groups][:, pose]
-        square[rows, cells] = chosen[:, :, own].sum(axis=0)
-        square[cells, rows] = square[rows, cells].T
-        square[rows, rows] = chosen[:, :, pose].sum(axis=0)
-        add(rows, pose, groups)
-        if prior is not None:
-            square[rows, rows] += prior.information()
-            across[rows, -1] -= prior.information() @ stage.state.deviation[experiment]
-
-    strains = held.strains[crystal]
-    basis = np.zeros((m, m - 6 + strains.shape[1]))
-    basis[:3, :3] = np.eye(3)
-    basis[3:9, 3 : 3 + strains.shape[1]] = strains
-    basis[9:, 3 + strains.shape[1] :] = np.eye(m - 9)
-    back, _ = _whitened(basis.T @ square @ basis, ())
-    return Unit(crystal, experiments, basis, back, back.T @ (basis.T @ across))
-
-
-def _whitened(square: Floats, words: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
-    """W with W^T N W = 1 over the determined directions, and words for the others."""
-    scale = np.sqrt(np.maximum(np.diag(square), 1e-300))
-    eigenvalues, vectors = np.linalg.eigh(square / np.outer(scale, scale))
-    good = eigenvalues > _NULL
-    found = tuple(
-        words[int(np.abs(vectors[:, k]).argmax())] for k in np.flatnonzero(~good) if words
-    )
-    return (vectors[:, good] / np.sqrt(eigenvalues[good])) / scale[:, None], found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,14 +11,17 @@ from calib.model.correction import Correction
 from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
-from calib.solve.eliminate import PosePrior, Reduced, eliminated
+from calib.solve.eliminate import Reduced, eliminated
 from calib.solve.normal import Blocks, accumulated, residuals_at
 from calib.solve.observations import Observations, usable_observations
 from calib.solve.options import SolveOptions
 from calib.solve.reject import huber_weights
 from calib.solve.rotation import Stage
-from calib.solve.state import Instrument, State, Step, starting_point
+from calib.solve.spline import ORDER, Penalty, basis, located
+from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State, Step, starting_point
+from calib.solve.units import PosePrior
 
+_FEWEST_INTERVALS = 3
 _CONVERGED_SIGMA = 0.02
 """A step is the last one when no whitened nuisance direction moves farther than this."""
 
@@ -38,6 +41,7 @@ class DatasetFit:
     """(3,) achieved over claimed standard deviation of x, y and phi."""
     free_beam: bool
     pose_prior: PosePrior | None
+    penalty: Penalty = field(default_factory=Penalty)
 
     @staticmethod
     def start(
@@ -54,7 +58,7 @@ class DatasetFit:
         return DatasetFit(
             dataset=dataset,
             layout=layout,
-            seen=seen,
+            seen=replace(seen, first=instrument.crystal[seen.experiment]),
             instrument=instrument,
             state=state,
             keep=np.ones(len(seen), dtype=np.bool_),
@@ -67,6 +71,51 @@ class DatasetFit:
         """The same dataset with about so many of its reflections, none of them rejected."""
         seen = self.seen.thinned(most)
         return replace(self, seen=seen, keep=np.ones(len(seen), dtype=np.bool_))
+
+    def varying(self, interval_rad: float) -> DatasetFit:
+        """The same point with crystals that may change smoothly during long scans, by splines of
+        intervals of about ``interval_rad``.
+
+        A crystal varies where it was measured in one scan only, of three intervals or more.
+        """
+        models, held = self.dataset.experiments, self.instrument
+        coefficients, intervals = [1] * len(held.coefficients), {}
+        for crystal in range(len(coefficients)):
+            (where,) = np.nonzero((held.crystal == crystal) & self._used)
+            if len(where) != 1:
+                continue
+            entry = models.experiments[int(where[0])]
+            scan = models.scans[entry.scan or 0]
+            count = round(abs(scan.end_rad - scan.start_rad) / interval_rad)
+            if count >= _FEWEST_INTERVALS:
+                intervals[int(where[0])] = (scan, count)
+                coefficients[crystal] = count + ORDER - 1
+        if not intervals:
+            return self
+        offset = np.concatenate([[0], np.cumsum(coefficients)])
+        first = offset[held.crystal[self.seen.experiment]]
+        weights = np.zeros((ORDER, len(self.seen)))
+        weights[0] = 1.0
+        for experiment, (scan, count) in intervals.items():
+            mine = self.seen.experiment == experiment
+            low, high = sorted((scan.start_rad, scan.end_rad))
+            place, share = located(self.seen.observed[2, mine], low, high, count)
+            first[mine] += place
+            weights[:, mine] = basis(share)
+        seen, order = self.seen.varying(first, weights)
+        return replace(
+            self,
+            seen=seen,
+            keep=self.keep[order],
+            instrument=replace(held, coefficients=tuple(coefficients)),
+            state=replace(self.state, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
+        )
+
+    @property
+    def _used(self) -> Bools:
+        """(e,) which experiments have usable reflections."""
+        counts = np.bincount(self.seen.experiment, minlength=len(self.instrument.crystal))
+        return np.asarray(counts > 0)
 
     @property
     def weights(self) -> Floats:
@@ -83,7 +132,9 @@ class DatasetFit:
     def n_parameters(self) -> int:
         """How many nuisance parameters the dataset has."""
         poses = len(self.state.rotation) * 6 + (1 if self.free_beam else 0)
-        return poses + sum(3 + int(strains.shape[1]) for strains in self.instrument.strains)
+        held = self.instrument
+        cells = zip(held.strains, held.coefficients, strict=True)
+        return poses + sum((3 + int(strains.shape[1])) * count for strains, count in cells)
 
     def stage(self, correction: Correction) -> Stage:
         """The panels at ``correction``, seen through the poses of the moment."""
@@ -109,6 +160,7 @@ class DatasetFit:
             about_mm=self._centre_mm(),
             free_beam=self.free_beam,
             pose_prior=self.pose_prior,
+            penalty=self.penalty,
         )
 
     def moved(self, step: Step) -> DatasetFit:

@@ -8,7 +8,15 @@ import numpy as np
 
 from calib.model.arrays import Floats, Ints
 from calib.solve.observations import Observations
-from calib.solve.rotation import N_COLUMNS, RESIDUAL_COLUMN, Stage
+from calib.solve.rotation import (
+    BEAM_COLUMN,
+    N_COLUMNS,
+    PANEL_COLUMNS,
+    RESIDUAL_COLUMN,
+    Stage,
+)
+from calib.solve.spline import ORDER
+from calib.solve.state import CRYSTAL_COLUMNS
 
 _CHUNK = 8192
 """Reflections at a time, so that the derivatives stay in the processor's cache."""
@@ -24,18 +32,32 @@ class Blocks:
     """(g,)"""
     fold: Ints
     """(g,)"""
+    first: Ints
+    """(g,) the first spline coefficient of the crystal."""
     matrices: Floats
-    """(g, 17, 17) over the columns of ``rotation.Prediction.jacobian``."""
+    """(g, m, m) over the columns of ``rotation.Prediction.jacobian``, where the nine of the
+    crystal stand once for each coefficient that a reflection depends on: m is 17 or 44."""
 
     def of_folds(self, folds: tuple[int, ...]) -> Blocks:
         """The blocks of some folds only."""
         mine = np.isin(self.fold, folds)
-        return Blocks(self.experiment[mine], self.panel[mine], self.fold[mine], self.matrices[mine])
+        return Blocks(
+            self.experiment[mine],
+            self.panel[mine],
+            self.fold[mine],
+            self.first[mine],
+            self.matrices[mine],
+        )
+
+    @property
+    def n_coefficients(self) -> int:
+        """How many spline coefficients a reflection depends on: 1 or 4."""
+        return int(self.matrices.shape[1] - N_COLUMNS) // CRYSTAL_COLUMNS + 1
 
     @property
     def chi_square(self) -> float:
         """The weighted sum of squared residuals."""
-        return float(self.matrices[:, RESIDUAL_COLUMN, RESIDUAL_COLUMN].sum())
+        return float(self.matrices[:, -1, -1].sum())
 
 
 def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Blocks, Floats]:
@@ -45,7 +67,8 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
     that cannot be predicted has a NaN residual and no weight.
     """
     starts = seen.group_start
-    matrices = np.zeros((len(starts) - 1, N_COLUMNS, N_COLUMNS))
+    m = N_COLUMNS + (0 if seen.basis is None else (ORDER - 1) * CRYSTAL_COLUMNS)
+    matrices = np.zeros((len(starts) - 1, m, m))
     residuals = np.empty((3, len(seen)))
     for low in range(0, len(seen), _CHUNK):
         part = slice(low, min(low + _CHUNK, len(seen)))
@@ -56,6 +79,8 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
         if lost.any():
             jacobian[:, :, lost] = 0.0
         jacobian *= np.sqrt(weights[:, None, part])
+        if seen.basis is not None:
+            jacobian = _spread(jacobian, seen.basis[:, part])
         first = int(np.searchsorted(starts, part.start, side="right")) - 1
         group, at = first, part.start
         while at < part.stop:
@@ -64,8 +89,17 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
             matrices[group] += (rows @ rows.transpose(0, 2, 1)).sum(axis=0)
             at, group = end, group + 1
     head = starts[:-1]
-    blocks = Blocks(seen.experiment[head], seen.panel[head], seen.fold[head], matrices)
+    blocks = Blocks(
+        seen.experiment[head], seen.panel[head], seen.fold[head], seen.first[head], matrices
+    )
     return blocks, residuals
+
+
+def _spread(jacobian: Floats, basis: Floats) -> Floats:
+    """(3, 44, n) with the crystal's nine columns once for each spline coefficient."""
+    before, after = jacobian[:, :PANEL_COLUMNS], jacobian[:, BEAM_COLUMN:]
+    crystal = jacobian[:, PANEL_COLUMNS:BEAM_COLUMN]
+    return np.concatenate([before, *(b * crystal for b in basis), after], axis=1)
 
 
 def residuals_at(stage: Stage, seen: Observations) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,10 +42,25 @@ class Observations:
     n_unfit: int
     """Others left out: outside the scan, too near the spindle, without a variance."""
     group_start: Ints
-    """(g + 1,) where each run of equal (experiment, panel, fold) begins, and n."""
+    """(g + 1,) where each run of equal (experiment, panel, fold, first) begins, and n."""
+    first: Ints
+    """(n,) the first spline coefficient of the crystal that a reflection depends on."""
+    basis: Floats | None
+    """(4, n) how much it depends on this and the next three; None where no crystal varies."""
 
     def __len__(self) -> int:
         return len(self.experiment)
+
+    def varying(self, first: Ints, basis: Floats | None) -> tuple[Observations, Ints]:
+        """The same reflections, sorted by their spline coefficients too, and the order (n,) in
+        which they come; ``first`` (n,) and ``basis`` (4, n) as in the fields of these names."""
+        order = np.lexsort((first, self.fold, self.panel, self.experiment))
+        keys = np.stack([k[order] for k in (self.experiment, self.panel, self.fold, first)])
+        change = (np.diff(keys, axis=1) != 0).any(axis=0)
+        start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(order)]])
+        chosen = self._taken(order, start)
+        weights = None if basis is None else np.ascontiguousarray(basis[:, order])
+        return replace(chosen, first=first[order], basis=weights), order
 
     def thinned(self, most: int) -> Observations:
         """At most about so many of the reflections, evenly from every group of five or more."""
@@ -55,16 +70,20 @@ class Observations:
         first = np.repeat(self.group_start[:-1], np.diff(self.group_start))
         few = np.repeat(np.diff(self.group_start) < _FEW_IN_GROUP, np.diff(self.group_start))
         chosen = np.flatnonzero(few | ((np.arange(len(self)) - first) % step == 0))
-        return Observations(
+        return self._taken(chosen, np.searchsorted(chosen, self.group_start))
+
+    def _taken(self, chosen: Ints, group_start: Ints) -> Observations:
+        return replace(
+            self,
             experiment=self.experiment[chosen],
             panel=self.panel[chosen],
             fold=self.fold[chosen],
             hkl=np.ascontiguousarray(self.hkl[:, chosen]),
             observed=np.ascontiguousarray(self.observed[:, chosen]),
             sigma=np.ascontiguousarray(self.sigma[:, chosen]),
-            flagged_on_panel=self.flagged_on_panel,
-            n_unfit=self.n_unfit,
-            group_start=np.searchsorted(chosen, self.group_start),
+            group_start=group_start,
+            first=self.first[chosen],
+            basis=None if self.basis is None else np.ascontiguousarray(self.basis[:, chosen]),
         )
 
     @property
@@ -110,6 +129,8 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
         flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),
         n_unfit=int((indexed & ~flagged & ~fit).sum()),
         group_start=start,
+        first=np.zeros(len(chosen), dtype=np.int64),
+        basis=None,
     )
 
 

@@ -18,6 +18,8 @@ _RIGID_ITERATIONS = 12
 _MOST_ITERATIONS = 25
 _DECIDING_ITERATIONS = 8
 """So long the rejection is decided anew; after that it stands."""
+_MOVING_ITERATIONS = 2
+"""So long panels that start as drawn are taken to be out of place."""
 _SETTLED_SHARE = 5e-4
 _ENOUGH_TO_START = 20_000
 """Reflections of a dataset from which pose and crystals are started."""
@@ -47,28 +49,55 @@ class Refined:
 
 
 def refined_jointly(
-    starts: Sequence[DatasetFit], system: PanelSystem, progress: Progress
+    starts: Sequence[DatasetFit],
+    system: PanelSystem,
+    progress: Progress,
+    *,
+    crystal_interval_rad: float | None = None,
 ) -> Refined:
     """Panels, poses and crystals of all datasets refined together.
 
     First each dataset with rigid panels, against outliers by a Huber loss; then all together,
-    the rejection decided anew at each step until it settles.
+    the rejection decided anew at each step until it settles. With ``crystal_interval_rad``
+    crystals may vary along their scans, starting from the converged static solution.
     """
     rigid = [_rigid_start(fit, progress) for fit in starts]
-    fits = rigid
-    correction = Correction.none(len(system.layout))
+    none = Correction.none(len(system.layout))
+    found = _converged(rigid, none, system, progress, "panels")
+    if crystal_interval_rad is not None:
+        varying = [fit.varying(crystal_interval_rad) for fit in found.fits]
+        if any(new is not old for new, old in zip(varying, found.fits, strict=True)):
+            rigid = [fit.varying(crystal_interval_rad) for fit in rigid]
+            found = _converged(varying, found.correction, system, progress, "crystals")
+    again = [
+        replace(start, keep=fit.keep, scale=fit.scale)
+        for start, fit in zip(rigid, found.fits, strict=True)
+    ]
+    return replace(found, rigid=tuple(again))
+
+
+def _converged(
+    fits: Sequence[DatasetFit],
+    correction: Correction,
+    system: PanelSystem,
+    progress: Progress,
+    stage: str,
+) -> Refined:
+    """All datasets iterated from where they are; the rigid fits are left to the caller."""
     settled = False
+    drawn = stage == "panels"
     for iteration in range(1, _MOST_ITERATIONS + 1):
         if not settled:
             before = [fit.keep for fit in fits]
-            fits = [_judged(fit, correction, in_place=iteration > 2) for fit in fits]
+            in_place = not drawn or iteration > _MOVING_ITERATIONS
+            fits = [_judged(fit, correction, in_place=in_place) for fit in fits]
             changed = sum(int((a != f.keep).sum()) for a, f in zip(before, fits, strict=True))
             total = sum(len(fit.seen) for fit in fits)
-            settled = iteration > 3 and (
+            settled = iteration > _MOVING_ITERATIONS + 1 and (
                 changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
             )
         found = [fit.blocks(correction) for fit in fits]
-        progress("panels", iteration, _rmsd_px(fits, [r for _, r in found]))
+        progress(stage, iteration, _rmsd_px(fits, [r for _, r in found]))
         reduced = [fit.reduced(b, correction) for fit, (b, _) in zip(fits, found, strict=True)]
         step = system.step(correction, reduced)
         longest = max(step.shift_sigma, *(r.largest_shift(step.tangent) for r in reduced))
@@ -80,10 +109,7 @@ def refined_jointly(
         ]
     return Refined(
         fits=tuple(fits),
-        rigid=tuple(
-            replace(start, keep=fit.keep, scale=fit.scale)
-            for start, fit in zip(rigid, fits, strict=True)
-        ),
+        rigid=(),
         correction=correction,
         blocks=tuple(blocks for blocks, _ in found),
         last=step,

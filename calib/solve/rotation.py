@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.arrays import Floats
+from calib.model.arrays import Floats, Ints
 from calib.model.layout import PanelFrames
 from calib.solve.observations import Observations
+from calib.solve.spline import ORDER
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State, tilt_axes
 from calib.solve.vectors import cross, dot, turned, turned_back
 
@@ -75,6 +76,8 @@ class Stage:
         r_crystal = turned(
             state.a_matrix.transpose(1, 2, 0)[:, :, held.crystal[experiment]], seen.hkl[:, part]
         )
+        if seen.basis is not None:
+            r_crystal = _drifted(r_crystal, state.drift, seen.first[part], seen.basis[:, part])
         fixed = held.fixed[:, :, experiment]
         r_datum = turned(fixed, r_crystal)
         phi = _diffracting_angle(r_datum, axis, turned_back(setting, s0), seen.observed[2, part])
@@ -136,6 +139,24 @@ def _rotated(v: Floats, axis: Floats, cosine: Floats, sine: Floats) -> Floats:
     """(3, n) vectors turned about unit axes (Rodrigues)."""
     along = dot(v, axis) * axis
     return np.asarray(along + (v - along) * cosine + cross(axis, v) * sine)
+
+
+def _drifted(r: Floats, drift: Floats, first: Ints, basis: Floats) -> Floats:
+    """(3, n) exp([w]x) (1 + e) r with w and e from the spline of each reflection's crystal."""
+    change = np.zeros((drift.shape[0], len(first)))
+    for k in range(ORDER):
+        change += basis[k] * drift[:, np.minimum(first + k, drift.shape[1] - 1)]
+    w, e = change[:3], change[3:]
+    strained = r + np.stack(
+        [
+            e[0] * r[0] + e[5] * r[1] + e[4] * r[2],
+            e[5] * r[0] + e[1] * r[1] + e[3] * r[2],
+            e[4] * r[0] + e[3] * r[1] + e[2] * r[2],
+        ]
+    )
+    angle = np.sqrt(dot(w, w))
+    axis = w / np.maximum(angle, 1e-300)
+    return _rotated(strained, axis, np.cos(angle), np.sin(angle))
 
 
 def _panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats) -> None:

@@ -32,6 +32,8 @@ class Instrument:
     """(e,) which pose each experiment has."""
     strains: tuple[Floats, ...]
     """(6, k) per crystal: the strains that its symmetry allows."""
+    coefficients: tuple[int, ...]
+    """Per crystal, how many spline coefficients it has: 1 where it stands still."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +44,8 @@ class Step:
     """(6,) of the pose that all share."""
     deviation: Floats
     """(p, 6) of single experiments from it; zero where they share it."""
-    crystal: Floats
-    """(c, 9)"""
+    crystal: tuple[Floats, ...]
+    """(k, 9) per crystal, of its k spline coefficients."""
     beam_rad: float
 
 
@@ -61,6 +63,9 @@ class State:
     """(3, e) 1/Angstrom, the incident wave vectors."""
     deviation: Floats
     """(p, 6) how far each pose has gone from the one that the group shares, in mm and rad."""
+    drift: Floats
+    """(9, k) spline coefficients of all crystals, one after the other: rotation in rad and strain
+    (over ``symmetry.VOIGT``) relative to ``a_matrix``; zero for crystals that stand still."""
 
     def pose(self, index: int = 0) -> RigidMotion:
         """One pose as a rigid motion."""
@@ -73,7 +78,16 @@ class State:
         turn = rotation_from_vector(pose_step[:, 3:])
         arm = self.translation_mm - centre_lab_mm
         translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
-        stretch = np.eye(3) + np.array([strain_matrix(row[3:]) for row in step.crystal])
+        drift, a_matrix = self.drift.copy(), self.a_matrix.copy()
+        first = 0
+        for index, own in enumerate(step.crystal):
+            last = first + len(own)
+            if len(own) == 1:
+                turned = rotation_from_vector(own[0, :3])
+                a_matrix[index] = turned @ (np.eye(3) + strain_matrix(own[0, 3:])) @ a_matrix[index]
+            else:
+                drift[:, first:last] += own.T
+            first = last
         s0 = self.s0
         if step.beam_rad:
             about = tilt_axes(s0, spindle)
@@ -81,9 +95,10 @@ class State:
         return State(
             rotation=turn @ self.rotation,
             translation_mm=translation,
-            a_matrix=rotation_from_vector(step.crystal[:, :3]) @ stretch @ self.a_matrix,
+            a_matrix=a_matrix,
             s0=s0,
             deviation=self.deviation + step.deviation,
+            drift=drift,
         )
 
 
@@ -135,6 +150,7 @@ def starting_point(
         crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
         pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
         strains=strains,
+        coefficients=(1,) * len(strains),
     )
     n_poses = n if pose_per_experiment else 1
     state = State(
@@ -143,5 +159,6 @@ def starting_point(
         a_matrix=np.array(a_matrices),
         s0=np.stack(beams, axis=-1),
         deviation=np.zeros((n_poses, 6)),
+        drift=np.zeros((CRYSTAL_COLUMNS, len(strains))),
     )
     return instrument, state
