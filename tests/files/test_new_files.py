@@ -125,4 +125,18 @@ def test_a_new_table_holds_the_reflections_with_their_pixels_and_rays(dataset: D
     )
     off = np.linalg.norm(s1 - beam.s0, axis=1) / length - 1.0
     assert float(np.median(np.abs(off))) < 5e-3
-    assert 0 < table.array("entering").sum() < len(reflections)
+
+
+def test_entering_reflections_are_those_on_their_way_into_the_sphere(dataset: Dataset) -> None:
+    models, reflections = dataset.experiments, dataset.reflections
+    axis, s0 = models.goniometers[0].axis, models.beams[0].s0
+    r = reflections.miller_index @ models.crystals[0].a_matrix.T
+    inward = []
+    for phi, vector in zip(reflections.centroid_mm[:, 2], r, strict=True):
+        before, after = (
+            np.linalg.norm(s0 + rotation_from_vector(axis * angle) @ vector)
+            for angle in (phi - 1e-4, phi + 1e-4)
+        )
+        inward.append(after < before)
+    assert 0 < sum(inward) < len(inward)
+    np.testing.assert_array_equal(dataset_table(dataset).array("entering"), inward)
