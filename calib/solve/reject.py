@@ -81,12 +81,12 @@ def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats
     members = [order[a:b] for a, b in pairwise(bounds)]
     centred = relative.copy()
     for mine in members:
-        if len(mine):
+        if np.isfinite(relative[0, mine]).any():
             centred[:2, mine] -= np.nanmedian(relative[:2, mine], axis=1, keepdims=True)
     overall = SIGMA_PER_MAD * np.nanmedian(np.abs(centred), axis=1, keepdims=True)
     for mine in members:
         scatter = overall
-        if not in_place and len(mine) >= _OWN_SCATTER_FROM:
+        if not in_place and np.isfinite(centred[0, mine]).sum() >= _OWN_SCATTER_FROM:
             own = SIGMA_PER_MAD * np.nanmedian(np.abs(centred[:, mine]), axis=1, keepdims=True)
             scatter = np.maximum(overall, own)
         centred[:, mine] /= np.maximum(scatter, 1e-12)
