@@ -206,3 +206,17 @@ def test_content_that_lacks_something_is_an_error() -> None:
         from_content(Inner, {"number": 2.0})
     with pytest.raises(ValueError, match="zip"):
         from_content(Outer, {"many": [], "pair": [1], "perhaps": None, "when": None})
+
+
+@dataclass(frozen=True, slots=True)
+class Younger:
+    """As a later version of a record might be: one field more, with a default."""
+
+    old: float
+    new: tuple[str, ...] = ()
+
+
+def test_a_field_added_with_a_default_changes_nothing_that_was_said_before() -> None:
+    assert to_content(Younger(1.0)) == {"old": 1.0}
+    assert from_content(Younger, {"old": 1.0}) == Younger(1.0)
+    assert from_content(Younger, to_content(Younger(1.0, ("a",)))) == Younger(1.0, ("a",))
