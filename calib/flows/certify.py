@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil, floor
 
 from calib.errors import InputError
 from calib.flows.moments import read_instant
@@ -13,7 +14,7 @@ from calib.store.store import Store
 
 REACH = 2.0
 """Unless said otherwise, a calibration holds from its shortest distance divided by this factor
-to its longest one times this factor."""
+to its longest one times this factor, both to the whole mm outwards."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +56,8 @@ def certify(
     )
     distances = found.record.distances_mm
     reach = DistanceRange(
-        distances[0] / REACH if min_distance_mm is None else min_distance_mm,
-        distances[-1] * REACH if max_distance_mm is None else max_distance_mm,
+        float(floor(distances[0] / REACH)) if min_distance_mm is None else min_distance_mm,
+        float(ceil(distances[-1] * REACH)) if max_distance_mm is None else max_distance_mm,
     )
     certification = Certification(
         number=0,

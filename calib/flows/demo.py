@@ -50,7 +50,7 @@ class DemoResult:
     """What the demonstration found."""
 
     derivations: tuple[Derivation, ...]
-    """From the far distance alone, then from both."""
+    """From the far distance alone (in the plane, then with all six parameters), then from both."""
     applied: Applied
     distance_before_mm: float
     distance_after_mm: float
@@ -64,7 +64,7 @@ class DemoResult:
 def demo(
     folder: Path, deed: Deed, *, seed: int, progress: DeriveProgress | None = None
 ) -> DemoResult:
-    """Simulate, derive from one distance and from both, certify, apply; files and store stay in
+    """Simulate, derive from one distance and both, certify, apply; files and store stay in
     ``folder``. ``deed.at`` is when it is recorded."""
     if progress is not None:
         progress("simulating", 0, float("nan"), 0, 3)
@@ -83,14 +83,16 @@ def demo(
     Store.create(location)
     with Store.open(location) as store:
         derivations = []
-        for files, scans in ((far_files, [far]), ((*near_files, *far_files), [near, far])):
-            derived = derive(DeriveRequest(tuple(files)), store, deed, progress=progress)
+        both_files = (*near_files, *far_files)
+        for files, freedom in ((far_files, None), (far_files, Freedom.FULL), (both_files, None)):
+            request = DeriveRequest(files, freedom=freedom)
+            derived = derive(request, store, deed, progress=progress)
             estimate = derived.record.estimate
             errors = corner_errors(
                 layout,
                 estimate.correction,
                 truth,
-                scans[-1].true_pose,
+                far.true_pose,
                 estimate.n_reflections > _MANY,
             )
             derivations.append(Derivation(derived.record.distances_mm, derived, errors))

@@ -81,6 +81,8 @@ def derive(
     cannot be used, and ``StoreError``; nothing is stored then.
     """
     begun = perf_counter()
+    if not dry_run:
+        store.require_writable()
     tell: DeriveProgress = progress or (lambda *_: None)
     tell("reading", 0, float("nan"), 0, len(request.paths))
     datasets = sorted(load_datasets(request.paths), key=lambda d: (d.source.sha256, d.name))

@@ -1,10 +1,14 @@
-"""Frozen dataclasses as plain content (mappings, lists, numbers, text), and back."""
+"""Frozen dataclasses as plain content (mappings, lists, numbers, text), and back.
+
+A field that stands at its default is left out, and filled in again on the way back: so a field
+which is added later, with a default, changes neither what older content says nor its name.
+"""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
@@ -16,7 +20,8 @@ T = TypeVar("T")
 def to_content(value: Any) -> Any:
     """Dataclasses become mappings, tuples lists, enumerations their values; the rest stays."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_content(getattr(value, f.name)) for f in fields(value)}
+        said = ((f, getattr(value, f.name)) for f in fields(value))
+        return {f.name: to_content(v) for f, v in said if f.default is MISSING or v != f.default}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -51,7 +56,12 @@ def _built(kind: Any, content: Any) -> Any:
             return tuple(_built(item_kinds[0], item) for item in content)
         return tuple(_built(k, item) for k, item in zip(item_kinds, content, strict=True))
     if isinstance(kind, type) and is_dataclass(kind):
-        made = {name: _built(inner, content[name]) for name, inner in _kinds(kind).items()}
+        defaults = {f.name for f in fields(kind) if f.default is not MISSING}
+        made = {
+            name: _built(inner, content[name])
+            for name, inner in _kinds(kind).items()
+            if name in content or name not in defaults
+        }
         return kind(**made)
     if kind is datetime and isinstance(content, str):
         return datetime.fromisoformat(content)

@@ -14,6 +14,7 @@ import numpy as np
 from calib.model.arrays import Floats, frozen_floats
 
 _SMALL_ANGLE_RAD = 1e-6
+_LARGE_ANGLE_COSINE = -0.9
 
 
 def skew(vectors: Floats) -> Floats:
@@ -39,7 +40,11 @@ def rotation_from_vector(vectors: Floats) -> Floats:
 
 
 def vector_from_rotation(rotations: Floats) -> Floats:
-    """Rotation vectors (..., 3) in rad of rotation matrices (..., 3, 3), angle below pi."""
+    """Rotation vectors (..., 3) in rad of rotation matrices (..., 3, 3), angle up to pi.
+
+    The axis stands in R - R^T = 2 sin(t) skew(n), and near half a turn, where the sine is lost in
+    rounding, in R + R^T = 2 cos(t) + 2 (1 - cos(t)) n n^T.
+    """
     r = np.asarray(rotations, dtype=np.float64)
     twice_axis_sin = np.stack(
         [
@@ -53,7 +58,17 @@ def vector_from_rotation(rotations: Floats) -> Floats:
     cosine = 0.5 * (np.trace(r, axis1=-2, axis2=-1) - 1.0)
     angle = np.arctan2(sine, cosine)
     factor = np.where(sine > _SMALL_ANGLE_RAD, angle / np.maximum(sine, 1e-300), 1.0)
-    return np.asarray(0.5 * twice_axis_sin * factor[..., None])
+    vectors = 0.5 * twice_axis_sin * factor[..., None]
+    large = cosine < _LARGE_ANGLE_COSINE
+    if large.any():
+        symmetric = 0.5 * (r + np.swapaxes(r, -1, -2)) - cosine[..., None, None] * np.eye(3)
+        longest = np.argmax(np.diagonal(symmetric, axis1=-2, axis2=-1), axis=-1)
+        axis = np.take_along_axis(symmetric, longest[..., None, None], axis=-1)[..., 0]
+        along = (axis * twice_axis_sin).sum(axis=-1, keepdims=True)
+        axis = np.where(along < 0.0, -axis, axis)
+        length = np.maximum(np.linalg.norm(axis, axis=-1), 1e-300)
+        vectors = np.where(large[..., None], axis * (angle / length)[..., None], vectors)
+    return np.asarray(vectors)
 
 
 def right_jacobian(vectors: Floats) -> Floats:

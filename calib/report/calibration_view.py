@@ -96,11 +96,13 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "panels": [
             {
                 **row,
+                "n_rejected": report.rejected_on_panel[index],
+                "n_flagged": report.flagged_on_panel[index],
+                "n_held_out": counts(fit)["held_out"],
                 "rmsd_px": rmsd_px(fit),
                 "median_abs_px": median_abs_px(fit),
-                "n_held_out": counts(fit)["held_out"],
             }
-            for row, fit in zip(rows, report.panels, strict=True)
+            for index, (row, fit) in enumerate(zip(rows, report.panels, strict=True))
         ],
         "shells": [_shell(shell) for shell in report.shells],
         "halves": _halves(report.halves),

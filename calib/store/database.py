@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
-from calib.errors import InputError, StoreError
+from calib.errors import InputError
 from calib.store import failure
 from calib.store.location import Location
 
@@ -79,7 +79,10 @@ class Database:
         """
         if self.read_only:
             raise failure.read_only(self.location)
-        with failure.told_plainly(self.location), self._engine.connect() as connection:
+        with (
+            failure.told_plainly(self.location, writing=True),
+            self._engine.connect() as connection,
+        ):
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 if not self.is_sqlite:
@@ -101,7 +104,7 @@ def existing_file(location: Location) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise _unreadable(location, error.strerror or str(error)) from None
+        raise failure.unreadable(location, error.strerror or str(error)) from None
     if not stat.S_ISREG(mode):
         raise InputError(
             "not-a-store",
@@ -110,17 +113,8 @@ def existing_file(location: Location) -> bool:
             remedy="name a file with --store PATH.",
         )
     if not os.access(location.path, os.R_OK):
-        raise _unreadable(location, "Permission denied")
+        raise failure.unreadable(location, "Permission denied")
     return True
-
-
-def _unreadable(location: Location, reason: str) -> StoreError:
-    return StoreError(
-        "store-unreadable",
-        f"the store cannot be read: {reason}.",
-        place=location.shown,
-        remedy="ask its owner for permission to read it.",
-    )
 
 
 def _may_write(path: Path) -> bool:
@@ -142,8 +136,12 @@ def _sqlite_engine(
             isolation_level=None,
             check_same_thread=False,
         )
-        connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True)

@@ -21,14 +21,16 @@ _FULL_REMEDY = "free some space; the store holds what it held before."
 
 
 @contextlib.contextmanager
-def told_plainly(location: Location) -> Iterator[None]:
+def told_plainly(location: Location, *, writing: bool = False) -> Iterator[None]:
     """Database errors leave as ``CalibError``, those that are bugs as they are."""
     try:
         yield
     except StatementError as error:
         if isinstance(error.orig, CalibError):
             raise error.orig from None
-        failure = store_failure(error, location) if isinstance(error, DBAPIError) else None
+        failure = None
+        if isinstance(error, DBAPIError):
+            failure = store_failure(error, location, writing=writing)
         if failure is None:
             raise
         raise failure from None
@@ -39,11 +41,11 @@ def told_plainly(location: Location) -> Iterator[None]:
         raise failure from None
 
 
-def store_failure(error: DBAPIError, location: Location) -> CalibError | None:
+def store_failure(error: DBAPIError, location: Location, *, writing: bool) -> CalibError | None:
     """The error that a person should see; None for what only a bug can cause."""
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_failure(error.orig, location)
-    return _postgres_failure(error, location)
+    return _postgres_failure(error, location, writing=writing)
 
 
 def read_only(location: Location) -> StoreReadOnlyError:
@@ -53,6 +55,16 @@ def read_only(location: Location) -> StoreReadOnlyError:
         "this user may read the store, but not write it.",
         place=location.shown,
         remedy=READ_ONLY_REMEDY,
+    )
+
+
+def unreadable(location: Location, reason: str) -> StoreError:
+    """The refusal to let this user read."""
+    return StoreError(
+        "store-unreadable",
+        f"the store cannot be read: {reason}.",
+        place=location.shown,
+        remedy="ask its owner for permission to read it.",
     )
 
 
@@ -110,7 +122,7 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
     return None
 
 
-def _postgres_failure(error: DBAPIError, location: Location) -> CalibError | None:
+def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -> CalibError | None:
     original: Any = error.orig
     state = str(getattr(original, "sqlstate", None) or "")
     text = without_password(str(original)).strip()
@@ -119,7 +131,7 @@ def _postgres_failure(error: DBAPIError, location: Location) -> CalibError | Non
     if state == "55P03":
         return locked(location)
     if state in ("42501", "25006"):
-        return read_only(location)
+        return read_only(location) if writing else unreadable(location, said)
     if state == "53100":
         return StoreError(
             "disk-full", "the server's disk is full.", place=place, remedy=_FULL_REMEDY

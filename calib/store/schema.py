@@ -178,7 +178,7 @@ def migrate(database: Database, target: str = "head") -> None:
             migrate_on(connection, target)
         except DBAPIError as error:
             # Whatever the migration met: locks, full disks and lost servers are told as such.
-            raise store_failure(error, database.location) or StoreError(
+            raise store_failure(error, database.location, writing=True) or StoreError(
                 "migration-failed",
                 f"the store could not be brought to revision {target} and is as it was: "
                 f"{error.orig}.",

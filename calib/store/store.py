@@ -25,6 +25,7 @@ from calib.store import calibrations, certifications, detectors, schema
 from calib.store.applications import add_application, read_applications
 from calib.store.database import WAIT_SECONDS, Database, existing_file
 from calib.store.deeds import add_deed
+from calib.store.failure import read_only
 from calib.store.location import Location, chosen_location, default_location
 from calib.store.references import find_position
 from calib.store.resolver import find_certification
@@ -107,6 +108,11 @@ class Store:
     def read_only(self) -> bool:
         """Whether writing is known to be refused (a Postgres role may refuse it only then)."""
         return self._database.read_only
+
+    def require_writable(self) -> None:
+        """Raise ``StoreReadOnlyError`` where writing is known to be refused, before long work."""
+        if self.read_only:
+            raise read_only(self.location)
 
     # detectors
 

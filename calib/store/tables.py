@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -84,7 +85,7 @@ class Dataset(Row, table=True):
     position: int = _column(position_type(), ForeignKey("deed.position"))
     sha256: str = _column(Text)
     name: str = _column(Text)
-    n_reflections: int = _column(Integer)
+    n_reflections: int = _column(BigInteger)
     distance_mm: float = _column(Double)
     wavelength_angstrom: float = _column(Double)
     started: datetime | None = _column(Instant, null=True)
@@ -141,7 +142,7 @@ class Panel(Row, table=True):
     panel: int = _key(Integer)
     name: str = _column(Text)
     status: str = _column(Text)
-    n_reflections: int = _column(Integer)
+    n_reflections: int = _column(BigInteger)
     dx: float = _column(Double)
     dy: float = _column(Double)
     dz: float = _column(Double)

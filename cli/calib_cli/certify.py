@@ -36,6 +36,7 @@ def certify(
         float | None,
         typer.Option(
             "--min-distance-mm",
+            "--min-distance",
             metavar="MM",
             help="The shortest distance. Default: half the shortest one it was derived from.",
         ),
@@ -44,6 +45,7 @@ def certify(
         float | None,
         typer.Option(
             "--max-distance-mm",
+            "--max-distance",
             metavar="MM",
             help="The longest distance, itself excluded. Default: twice the longest one.",
         ),

@@ -59,14 +59,16 @@ class Failure:
 def failure_of(error: BaseException, words: list[str]) -> Failure:
     """What went wrong; for a bug, a report is written. ``words`` is the command line."""
     if isinstance(error, CalibError) and error.exit_code != BUG:
-        return Failure(error.exit_code, error.code, error.problem, error.place, error.remedy)
+        # A full stop would be pasted along with the command before it.
+        remedy = error.remedy if error.remedy.endswith("...") else error.remedy.removesuffix(".")
+        return Failure(error.exit_code, error.code, error.problem, error.place, remedy)
     if isinstance(error, KeyboardInterrupt):
         return Failure(INTERRUPTED, "interrupted", "interrupted.")
     if _is_usage_error(error):
         return _misuse(error)
     if isinstance(error, MemoryError):
         return Failure(
-            MACHINE, "out-of-memory", "there is not enough memory.", "", "fewer datasets at once."
+            MACHINE, "out-of-memory", "there is not enough memory.", "", "fewer datasets at once"
         )
     if isinstance(error, OSError) and error.errno in _MACHINE_ERRORS:
         return Failure(
@@ -74,7 +76,7 @@ def failure_of(error: BaseException, words: list[str]) -> Failure:
             _MACHINE_ERRORS[error.errno],
             f"the machine failed ({error.strerror}).",
             str(error.filename or ""),
-            "again when there is room, or somewhere else.",
+            "again when there is room, or somewhere else",
         )
     return _bug(error, words)
 
@@ -85,17 +87,20 @@ def _is_usage_error(error: BaseException) -> bool:
 
 
 def _misuse(error: BaseException) -> Failure:
-    said = getattr(error, "format_message", error.__str__)()
+    said = str(getattr(error, "format_message", error.__str__)())
+    said = said.replace("Value error, ", "")  # newer Typer's
     context = getattr(error, "ctx", None)
     command = "calib" if context is None else context.command_path
-    return Failure(BAD_INPUT, "bad-use", " ".join(str(said).split()), remedy=f"{command} --help.")
+    return Failure(BAD_INPUT, "bad-use", " ".join(said.split()), remedy=f"{command} --help")
 
 
 def _bug(error: BaseException, words: list[str]) -> Failure:
+    from calib.store.location import without_password
+
     path = written_report(error, words)
-    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    what = without_password(f"{type(error).__name__}: {error}").rstrip(": ")
     if path is None:
-        remedy = "report it to the developers of calib, with what you typed."
+        remedy = "report it to the developers of calib, with what you typed"
     else:
-        remedy = f"report it to the developers of calib with the file {path}."
+        remedy = f"report it to the developers of calib with the file {path}"
     return Failure(BUG, "bug", f"calib failed, which is a bug ({what}).", remedy=remedy)

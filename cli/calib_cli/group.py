@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from typer.core import TyperGroup
 
-from calib_cli.failure import BUG, INTERRUPTED, PIPE_CLOSED, failure_of
+from calib_cli.failure import INTERRUPTED, PIPE_CLOSED, failure_of
 from calib_cli.output import OutputClosedError, say, say_json
 
 
@@ -44,7 +42,6 @@ def exit_code_of(run: Callable[[], Any], words: list[str]) -> int:
     try:
         code = int(run() or 0)
     except OutputClosedError:
-        _forget_stdout()
         return PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
         return _told(error, words)
@@ -54,16 +51,7 @@ def exit_code_of(run: Callable[[], Any], words: list[str]) -> int:
 
 def _told(error: BaseException, words: list[str]) -> int:
     failure = failure_of(error, words)
-    if isinstance(error, OSError) or failure.exit_code == BUG:
-        _forget_stdout()
     say(failure.text)
     if "--json" in words:
         say_json(failure.content)
     return failure.exit_code
-
-
-def _forget_stdout() -> None:
-    """What could not be written is not tried again when the interpreter ends."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -66,6 +67,9 @@ app.add_typer(usage.app, name="usage")
 
 def main() -> None:
     """The program ``calib``."""
+    # Matrices here are small: threads of the linear algebra would spin more than they help, and
+    # results would depend on their number. To be said before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # files are tidied up then
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -26,7 +26,11 @@ def write(text: str) -> None:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
+        _forget(stream)
         raise OutputClosedError from None
+    except OSError:
+        _forget(stream)
+        raise
 
 
 def write_json(value: Any) -> None:
@@ -75,3 +79,11 @@ def harmless(text: str) -> str:
 
 def _json(value: Any, *, indented: bool) -> str:
     return json.dumps(value, indent=2 if indented else None, allow_nan=False)
+
+
+def _forget(stream: TextIO) -> None:
+    """What could not be written is not tried again when the interpreter ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -21,10 +21,11 @@ ACTOR = "CALIB_ACTOR"
 
 def place_of(ctx: typer.Context, option: str | None) -> Location:
     """The store that a command works on: its own ``--store``, else that of ``calib --store``."""
-    from calib.store.location import chosen_location
+    from calib.store.location import Location, chosen_location
 
-    root = ctx.find_root().params.get("store")
-    return chosen_location(root if option is None else option)
+    named = ctx.find_root().params.get("store") if option is None else option
+    # An empty --store is a slip ("$UNSET" in a script), not a wish for the default.
+    return chosen_location(None) if named is None else Location.parse(named)
 
 
 def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = False) -> Store:

@@ -344,6 +344,14 @@ def test_a_number_that_does_not_change_keeps_its_text() -> None:
     assert changed.data.count(b"10.125") == 2
 
 
+def test_a_panel_that_only_turns_is_moved() -> None:
+    file = parsed(experiment_list())
+    old = file.root_frames(0)
+    turn = rotation_from_vector(np.array([0.0, 0.0, 1e-9]))
+    new = PanelFrames(old.rotation @ turn, old.origin_mm)
+    assert_same_frames(file.with_frames({0: new}).root_frames(0), new, 1e-15)
+
+
 def test_another_number_of_panels_is_refused() -> None:
     file = parsed(experiment_list())
     with pytest.raises(LayoutError, match=r"a.expt, detector\[0\]: 2 panel frames, expected 4\."):

@@ -77,6 +77,18 @@ def test_a_photon_is_absorbed_farther_out_than_it_enters() -> None:
     np.testing.assert_allclose(plain[0] - mm[0], depth * along, rtol=1e-6)
 
 
+def test_it_does_not_matter_which_way_a_panels_normal_points() -> None:
+    plain = detector()
+    length_mm = 195 * PIXEL_MM
+    turned_over = np.diag([1.0, -1.0, -1.0])  # slow runs back from the panel's other edge
+    other_edge = plain.frames.origin_mm + length_mm * plain.frames.rotation[:, :, 1]
+    frames = PanelFrames(plain.frames.rotation @ turned_over, other_edge)
+    px, panel = np.array([[400.0, 10.0], [20.0, 150.0]]), np.array([0, 1])
+    mm = mm_from_px(px, panel, plain)
+    mirrored = mm_from_px(px * [1.0, -1.0] + [0.0, 195.0], panel, plain, frames)
+    np.testing.assert_allclose(mirrored, mm * [1.0, -1.0] + [0.0, length_mm], rtol=0, atol=1e-12)
+
+
 def test_frames_given_stand_in_for_the_detectors_own() -> None:
     given_frames = detector(turn=0.1).frames
     px, panel = np.array([[400.0, 10.0], [20.0, 100.0]]), np.array([1, 1])

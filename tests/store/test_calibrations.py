@@ -213,3 +213,12 @@ def test_text_that_one_database_cannot_hold_is_refused_by_both(store: Store) -> 
         with pytest.raises(InputError, match=r"NUL|not Unicode"):
             store.add_detector(DetectorRecord(SERIAL, detector().layout, "UTC", bad), deed())
     assert store.detectors() == []
+
+
+def test_a_deed_without_a_time_zone_is_refused(known: Store) -> None:
+    naive = NOON.replace(tzinfo=None)
+    with pytest.raises(InputError, match="has no time zone"):
+        known.add_calibration(calibration(), STARTS, deed(naive))
+    with pytest.raises(InputError, match="has no time zone"):
+        known.add_calibration(calibration(), (naive, None), deed())
+    assert known.calibrations() == []

@@ -182,7 +182,7 @@ INSTANTS = st.integers(-62_135_000_000_000_000, 253_402_000_000_000_000).map(ins
 """Nearly everything that a datetime can say, to the microsecond."""
 DEEDS = st.builds(Deed, INSTANTS, TEXT, TEXT)
 HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
-COUNTS = st.integers(0, 2**31 - 1)
+COUNTS = st.integers(0, 2**40)
 SPREADS = st.builds(Spread, COUNTS, *[FINITE] * 6)
 BOTH = st.builds(BeforeAfter, SPREADS, SPREADS)
 FITS = st.builds(Fit, st.none() | BOTH, st.none() | BOTH)
@@ -198,9 +198,9 @@ DATASETS = st.builds(
     DatasetUse,
     name=TEXT,
     sha256=st.lists(HASHES, min_size=1, max_size=3).map(lambda names: tuple(sorted(names))),
-    n_reflections=st.integers(0, 2**29),
-    n_rejected=st.integers(0, 2**29),
-    n_flagged=st.integers(0, 2**29),
+    n_reflections=COUNTS,
+    n_rejected=COUNTS,
+    n_flagged=COUNTS,
     n_crystals=COUNTS,
     distance_mm=FINITE,
     wavelength_angstrom=FINITE,

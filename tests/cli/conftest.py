@@ -1,0 +1,45 @@
+"""Files and a store that the commands work on, made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.commands import done
+from support.simulated import write_story
+
+STORE = "beamline.sqlite"
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with files, and a store in which 24-0107:3 waits for somebody to certify it."""
+    folder = tmp_path_factory.mktemp("story") / "data"
+    write_story(folder)
+    store = ("--store", folder / STORE)
+    night1 = folder / "night1.expt", folder / "night1.refl"
+    night2 = folder / "night2.expt", folder / "night2.refl"
+    done("init", *store)
+    for files in (night1, night2, (*night1, *night2)):
+        done("derive", *files, *store, "--by", "ada")
+    return folder
+
+
+@pytest.fixture
+def here(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh copy of the files as the current folder, and of the store as CALIB_STORE."""
+    folder = tmp_path / "here"
+    shutil.copytree(story, folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CALIB_STORE", str(folder / STORE))
+    monkeypatch.setenv("CALIB_ACTOR", "ada")
+    return folder
+
+
+@pytest.fixture
+def certified(here: Path) -> Path:
+    """The same, with 24-0107:3 certified for March 2026."""
+    done("certify", "24-0107:3", "--from", "2026-03-01", "--to", "2026-04-01", "--reason", "new")
+    return here

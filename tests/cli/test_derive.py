@@ -1,0 +1,150 @@
+"""calib derive: what it answers, to people and to scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.commands import calib, done
+from support.simulated import TRUTH
+
+NIGHT_1 = ("night1.expt", "night1.refl")
+NIGHT_2 = ("night2.expt", "night2.refl")
+SIX = {"dx_mm", "dy_mm", "dz_mm", "rx_mrad", "ry_mrad", "rz_mrad"}
+IN_PLANE = {"dx_mm", "dy_mm", "rz_mrad"}
+NEW = ("--prior-shift-um", "80")
+
+
+def test_one_object_says_what_came_of_it(here: Path) -> None:
+    answer = done("derive", *NIGHT_1, *NEW, "--json").json
+    head = answer["calibration"]
+    assert (head["serial"], head["version"], head["freedom"], head["state"]) == (
+        "24-0107", 4, "in-plane", "accepted",
+    )  # fmt: skip
+    assert [round(distance) for distance in head["distances_mm"]] == [150]
+    for stage, axis in (("used", "x"), ("used", "y"), ("held_out", "x"), ("held_out", "y")):
+        before = answer["rmsd_px"]["before"][stage][axis]
+        assert 0.09 < answer["rmsd_px"]["after"][stage][axis] < 0.12 < 0.2 < before
+        assert answer["median_abs_px"]["after"][stage][axis] < 0.1
+    (dataset,) = answer["datasets"]
+    assert dataset["name"] == "night1"
+    assert dataset["n_reflections"] + dataset["n_rejected"] <= 4000
+    assert [panel["panel"] for panel in answer["panels"]] == [0, 1, 2]
+    for panel in answer["panels"]:
+        assert panel["status"] == "measured"
+        assert set(panel["sigma"]) == SIX
+        assert {key for key in SIX if panel["sigma"][key] is not None} == IN_PLANE
+        assert {key for key in SIX if panel[key] != 0.0} == IN_PLANE
+    assert sum(panel["n_reflections"] for panel in answer["panels"]) == dataset["n_reflections"]
+    assert answer["acceptance"]["accepted"] is True
+    assert answer["halves"]["n_panels"] == 3
+    assert answer["convergence"]["converged"] is True
+    assert answer["detector_registered"] is False
+    assert 0.0 < answer["seconds"] < 60.0
+
+
+def test_corrections_are_the_truth_turned_and_shifted(here: Path) -> None:
+    """The difference of two panels' shifts is far above the noise, whatever the gauge."""
+    panels = done("derive", *NIGHT_1, *NIGHT_2, "--json").json["panels"]
+    for axis, key in enumerate(("dx_mm", "dy_mm")):
+        found = panels[0][key] - 2.0 * panels[1][key] + panels[2][key]
+        true = TRUTH.values[0, axis] - 2.0 * TRUTH.values[1, axis] + TRUTH.values[2, axis]
+        assert abs(found - true) < 5e-3 < abs(true)
+
+
+def test_two_distances_free_everything(here: Path) -> None:
+    answer = done("derive", *NIGHT_1, *NIGHT_2, *NEW, "--json").json
+    assert answer["calibration"]["freedom"] == "full"
+    assert answer["freedom_reason"] == "distances of 150 and 265 mm differ by a factor of 1.8"
+    assert all(panel["sigma"][key] > 0.0 for panel in answer["panels"] for key in SIX)
+    assert {dataset["name"] for dataset in answer["datasets"]} == {"night1", "night2"}
+    assert all(dataset["left_out_rmsd_px"] for dataset in answer["datasets"])
+    held = done("derive", *NIGHT_1, *NIGHT_2, "--freedom", "in-plane", "--json").json
+    assert held["calibration"]["freedom"] == "in-plane"
+    assert held["freedom_reason"] == "asked for with --freedom"
+
+
+def test_the_order_of_files_does_not_matter(here: Path) -> None:
+    one = done("derive", *NIGHT_1, *NIGHT_2, "--dry-run", "--json").json
+    other = done("derive", *reversed((*NIGHT_1, *NIGHT_2)), "--dry-run", "--json").json
+    assert one["calibration"]["id"] == other["calibration"]["id"]
+
+
+def test_deriving_twice_is_deriving_once(here: Path) -> None:
+    first = done("derive", *NIGHT_1, *NEW, "--json").json
+    again = done("derive", *NIGHT_1, *NEW, "--json").json
+    assert (first["new"], again["new"]) == (True, False)
+    assert first["calibration"] == again["calibration"]
+    assert "stored before, as 24-0107:4" in done("derive", *NIGHT_1, *NEW).stderr
+
+
+def test_a_dry_run_stores_nothing(here: Path) -> None:
+    before = done("list", "--json").stdout
+    answer = done("derive", *NIGHT_1, *NEW, "--dry-run", "--json").json
+    assert (answer["calibration"]["version"], answer["stored"]) == (None, False)
+    assert done("list", "--json").stdout == before
+    stored = done("derive", *NIGHT_1, *NEW, "--json").json
+    assert stored["calibration"]["id"] == answer["calibration"]["id"]
+
+
+def test_options_reach_the_solver(here: Path) -> None:
+    answer = done(
+        "derive", *NIGHT_1, "--json", "--prior-shift-um", "70", "--prior-normal-um", "30",
+        "--prior-tilt-mrad", "0.7", "--ignore-flags", "--pose", "per-experiment",
+        "--space-group", "P43212", "--free-beam", "--freedom", "full",
+    ).json  # fmt: skip
+    version = answer["calibration"]["version"]
+    parameters = done("show", f"24-0107:{version}", "--json").json["parameters"]
+    assert parameters["prior_shift_um"] == pytest.approx(70.0)
+    assert parameters["prior_normal_um"] == pytest.approx(30.0)
+    assert parameters["prior_tilt_mrad"] == pytest.approx(0.7)
+    assert (parameters["freedom"], parameters["pose"]) == ("full", "per-experiment")
+    assert (parameters["ignore_flags"], parameters["free_beam"]) == (True, True)
+    assert parameters["hall_symbol"]
+
+
+def test_a_detector_not_seen_before_is_registered_and_said(here: Path) -> None:
+    done("init", "--store", "new.sqlite")
+    words = ("derive", *NIGHT_1, "--store", "new.sqlite")
+    dry = done(*words, "--dry-run")
+    assert "Would register detector 24-0107, not seen before" in dry.stderr
+    assert done("detector", "list", "--json", "--store", "new.sqlite").json == []
+    answer = done(*words)
+    assert "Registered detector 24-0107, not seen before; times without offset" in answer.stderr
+    assert "are read in UTC." in answer.stderr
+    (detector,) = done("detector", "list", "--json", "--store", "new.sqlite").json
+    assert (detector["serial"], detector["family"]) == ("24-0107", "PILATUS 300K")
+    assert detector["description"] == "PILATUS 300K, S/N 24-0107"
+
+
+def test_people_read_a_summary_and_what_comes_next(here: Path) -> None:
+    answer = done("derive", *NIGHT_1, *NEW)
+    lines = answer.stdout.splitlines()
+    assert lines[0].startswith("Calibration  24-0107:4  accepted  ")
+    assert lines[1].startswith("Freedom      in-plane: one distance only (150 mm)")
+    for text in ("RMSD in px, before and after", "held out", "Datasets", "Panels", "Accepted"):
+        assert text in lines or any(line.startswith(text) for line in lines)
+    assert answer.stderr == (
+        'Next: calib certify 24-0107:4 --from 2026-03-01T09:00:00Z --reason "..."\n'
+    )
+
+
+def test_who_did_it_is_recorded(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by(*words: str) -> str:
+        head = done("derive", *NIGHT_1, "--json", *words).json["calibration"]
+        shown = done("show", head["id"][:12], "--json").json
+        assert shown["stored"]["host"]
+        actor: str = shown["stored"]["by"]
+        return actor
+
+    assert by("--prior-shift-um", "81", "--by", "grace") == "grace"
+    assert by("--prior-shift-um", "82") == "ada"  # CALIB_ACTOR
+    monkeypatch.delenv("CALIB_ACTOR")
+    monkeypatch.setenv("LOGNAME", "edith")
+    assert by("--prior-shift-um", "83") == "edith"
+
+
+def test_an_answer_that_is_no_is_printed_whole(here: Path) -> None:
+    answer = calib("derive", "night1.expt", "night2.refl", "--json")
+    assert (answer.code, answer.stdout) == (2, "")

@@ -1,0 +1,286 @@
+"""What a process ends with, and that it never ends with a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import calib.flows.certify
+from calib import __version__
+from calib.errors import StoreError
+from calib.store.store import Store
+from support.children import environment, run
+from support.commands import calib as command
+from support.commands import done, program
+from support.simulated import measured, write_imported
+
+
+def test_done_is_0(here: Path) -> None:
+    assert program("list", "--json").code == 0
+    shown = program("--version")
+    assert (shown.code, shown.stdout, shown.stderr) == (0, f"calib {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("show", "24-0107:9"), ("detector", "show", "24-0999"), ("list", "--serial", "24-0999")],
+    ids=str,
+)
+def test_nothing_found_is_1(here: Path, words: tuple[str, ...]) -> None:
+    answer = command(*words, "--json")
+    assert (answer.code, answer.stdout) == (1, "")
+    assert answer.error["code"] in ("unknown-calibration", "unknown-detector")
+
+
+def test_an_empty_list_is_an_answer(tmp_path: Path) -> None:
+    done("init", "--store", tmp_path / "new.sqlite")
+    for words in (("list",), ("detector", "list"), ("usage", "list")):
+        assert done(*words, "--json", "--store", tmp_path / "new.sqlite").json == []
+        human = done(*words, "--store", tmp_path / "new.sqlite")
+        assert human.stdout == ""
+        assert human.stderr
+
+
+def test_misuse_is_2(here: Path) -> None:
+    answer = program("derive", "gone.expt", "--json")
+    assert (answer.code, answer.stdout) == (2, "")
+    assert answer.error["code"] == "missing-file"
+
+
+def test_a_store_that_fails_is_3(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object, **__: object) -> None:
+        raise StoreError("store-locked", "another program is writing.", remedy="try again.")
+
+    monkeypatch.setattr(Store, "certify", locked)
+    answer = command("certify", "24-0107:3", "--reason", "new", "--json")
+    assert (answer.code, answer.stdout) == (3, "")
+    assert answer.error == {
+        "code": "store-locked",
+        "problem": "another program is writing.",
+        "place": None,
+        "remedy": "try again",
+    }
+
+
+def test_a_full_disk_under_the_answer_is_3(here: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "calib_cli", "list"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("Error: the machine failed (No space left on device).\nTry: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_too_little_memory_is_3(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def starve(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Store, "calibrations", starve)
+    answer = command("list", "--json")
+    assert (answer.code, answer.error["code"]) == (3, "out-of-memory")
+
+
+@pytest.fixture
+def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of a user whose log folder is empty."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def test_a_bug_is_70_and_asks_for_a_report(
+    here: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("postgresql://ada:secret@host/calib is away")
+
+    monkeypatch.setattr(calib.flows.certify, "certify", fail)
+    answer = command("certify", "24-0107:3", "--by", "ada", "--reason", "new", "--json")
+    assert (answer.code, answer.stdout) == (70, "")
+    (report,) = logs.rglob("bug-*.log")
+    said, tried, _ = answer.stderr.splitlines()
+    assert said.startswith("Error: calib failed, which is a bug (ZeroDivisionError: ")
+    assert tried == f"Try: report it to the developers of calib with the file {report}"
+    assert answer.error["code"] == "bug"
+    text = report.read_text()
+    assert "Traceback (most recent call last)" in text
+    assert "Command: calib certify 24-0107:3 --by ada --reason new --json" in text
+    assert f"calib-metrology {__version__}" in text
+    assert "Traceback" not in answer.stderr
+    assert "secret" not in text + answer.stderr
+
+
+def test_a_bug_is_told_where_no_log_can_be_written(
+    here: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(calib.flows.certify, "certify", fail)
+    logs.write_text("a file where the folder should be")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(logs / "neither"))
+    answer = command("certify", "24-0107:3", "--reason", "new")
+    assert answer.code == 70
+    assert answer.stderr == (
+        "Error: calib failed, which is a bug (ZeroDivisionError).\n"
+        "Try: report it to the developers of calib, with what you typed\n"
+    )
+
+
+def test_not_accepted_is_1_and_kept_as_a_draft(here: Path) -> None:
+    # An undisturbed detector: there is nothing to correct, so nothing gets better.
+    write_perfect(here)
+    words = ("derive", "perfect.expt", "perfect.refl", "--json")
+    refused = command(*words)
+    assert refused.code == 1
+    found = refused.json
+    assert found["acceptance"]["accepted"] is False
+    assert found["acceptance"]["reasons"]
+    assert found["calibration"]["state"] == "draft"
+    name = f"{found['calibration']['serial']}:{found['calibration']['version']}"
+    assert done("show", name, "--json").json["calibration"] == found["calibration"]
+    people = command(*words[:-1])
+    assert people.code == 1
+    assert "Not accepted, kept as a draft" in people.stdout
+    assert f"calib certify {name} --override" in people.stderr
+    refusal = command("certify", name, "--from", "2026-03-01", "--reason", "new")
+    assert refusal.code == 2
+    assert f"Error: {name} is a draft, it failed acceptance: " in refusal.stderr
+    kept = done("certify", name, "--from", "2026-03-01", "--reason", "new", "--override", "I know")
+    assert "failed acceptance and is certified all the same: I know" in kept.stderr
+
+
+def write_perfect(folder: Path) -> None:
+    """Data of a detector that stands as drawn, with too few reflections for two halves."""
+    from calib.files.dataset_write import write_dataset
+
+    perfect = measured("perfect", 200.0, None, seed=5, n_reflections=900, layout_name="PILATUS 1M",
+                       identifier="PILATUS 1M, S/N 10-0001")  # fmt: skip
+    write_dataset(perfect, folder)
+
+
+def test_many_files_end_with_4_where_some_failed(certified: Path) -> None:
+    write_imported(measured("other", 200.0, None, seed=6), certified / "timeless.expt")
+    some = command("apply", "imported.expt", "timeless.expt", "gone.expt", "--json")
+    assert some.code == 4
+    first, second, third = some.json
+    assert first["outputs"] == ["imported_calibrated.expt"]
+    assert (second["inputs"], second["error"]["code"]) == (["timeless.expt"], "no-time")
+    assert (third["inputs"], third["error"]["code"]) == (["gone.expt"], "missing-file")
+    assert Path("imported_calibrated.expt").exists()
+    assert not Path("timeless_calibrated.expt").exists()
+    assert "Error: timeless.expt: the experiment does not say when" in some.stderr
+
+    all_of_them = command("apply", "timeless.expt", "gone.expt", "--json")
+    assert (all_of_them.code, len(all_of_them.json)) == (2, 2)
+    both = command("apply", "imported.expt", "night2.expt", "--force", "--json")
+    assert both.code == 0
+    assert [view["written"] for view in both.json] == [True, True]
+
+
+def test_a_closed_pipe_ends_quietly(here: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "calib_cli", "show", "24-0107:3", "--json"],
+        env=environment(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+def test_a_closed_stderr_harms_nobody(here: Path) -> None:
+    script = 'exec "$0" -m calib_cli "$@" 2>&-'
+    words = ["sh", "-c", script, sys.executable, "certify", "24-0107:3", "--reason", "a", "--json"]
+    ended = subprocess.run(words, env=environment(), capture_output=True, text=True, check=False)
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["stored"] is True
+
+
+READER = """
+import os, sys
+import calib.flows.apply, calib.flows.certify, calib.flows.derive, calib.report.calibration_view
+import calib.report.application_view, calib.report.certification_view
+import sqlalchemy.dialects.sqlite.pysqlite, calib_cli.main
+from calib_cli.bug import _folders
+if os.getuid() == 0:  # everything is imported: the interpreter's folder may be root's alone
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+os.chdir(sys.argv[1])
+print(calib_cli.main.app(sys.argv[2:], prog_name="calib", standalone_mode=False))
+"""
+
+
+@pytest.fixture
+def shared(certified: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The files and the store in a folder that everybody may read and nobody else may write."""
+    # Not below tmp_path: other users may not enter the folders above it.
+    top = Path(tempfile.mkdtemp(prefix="calib-shared-"))
+    folder = top / "here"
+    shutil.copytree(certified, folder)
+    monkeypatch.setenv("CALIB_STORE", str(folder / "beamline.sqlite"))
+    (folder / "mine").mkdir()
+    (folder / "mine").chmod(0o777)
+    for path in folder.glob("*.*"):
+        path.chmod(0o444)
+    folder.chmod(0o555 if os.getuid() else 0o755)
+    top.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(top)
+
+
+def as_reader(folder: Path, *words: str) -> list[str]:
+    """What a user who may not write the store is told; the exit code stands last."""
+    return run(READER, str(folder), *words).splitlines()
+
+
+def test_a_second_user_reads_and_applies_but_does_not_certify(shared: Path) -> None:
+    store = ("--store", str(shared / "beamline.sqlite"))
+    *_, code = as_reader(shared, "show", "24-0107:3", "--json", *store)
+    assert code == "0"
+    code = as_reader(shared, "certify", "24-0107:3", "--reason", "mine", *store)[-1]
+    assert code == "3"
+    files = (str(shared / "night1.expt"), str(shared / "night1.refl"))
+    assert as_reader(shared, "derive", *files, "--json", *store) == ["3"]
+    applied, code = as_reader(
+        shared / "mine", "apply", str(shared / "imported.expt"), "-o", "out.expt", "--json", *store
+    )
+    assert code == "0"
+    view = json.loads(applied)
+    assert (view["written"], view["recorded"]) == (True, False)
+    assert view["receipt"] == "out.expt.calib.json"
+
+    # Somebody who may write the store delivers the receipt, once.
+    (shared / "beamline.sqlite").chmod(0o644)
+    shared.chmod(0o755)
+    receipt = shared / "mine" / "out.expt.calib.json"
+    tried = done("usage", "push", receipt, "--json", "--dry-run").json
+    assert (tried["recorded"], tried["stored"]) == (1, False)
+    assert done("usage", "list", "--json").json == []
+    told = done("usage", "push", shared / "mine", "--json").json
+    assert (told["recorded"], told["already"], told["files"]) == (1, 0, [str(receipt)])
+    again = done("usage", "push", receipt, "--json").json
+    assert (again["recorded"], again["already"]) == (0, 1)
+    (listed,) = done("usage", "list", "--json").json
+    assert listed["calibration"] == "24-0107:3"
+    assert listed["output_names"] == ["out.expt"]

@@ -1,0 +1,84 @@
+"""Every command explains itself, and its examples work."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from calib.model.correction import Freedom
+from calib_cli.derive import FreedomName
+from support.commands import ALL_COMMANDS, calib, done
+from support.simulated import SERIAL
+
+GROUPS = {(), ("detector",), ("usage",)}
+COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
+BEFORE = {
+    ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
+    ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
+    ("usage", "push"): [
+        ["apply", "imported.expt", "-o", "calibrated.expt", "--calibration", f"{SERIAL}:3"]
+    ],
+}
+"""What must have happened before the examples of a command make sense."""
+
+
+def examples(text: str) -> list[list[str]]:
+    """The words of each command line under "Example:", without the program's name."""
+    _, _, shown = text.partition("Example:\n")
+    lines = re.findall(r"^ +calib (.+)$", shown.partition("\n\n")[0], re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+def test_all_commands_are_there() -> None:
+    names = {" ".join(words) for words in COMMANDS}
+    assert names == {
+        "init", "detector add", "detector list", "detector show", "derive", "list", "show",
+        "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=str)
+def test_the_examples_in_the_help_work(words: tuple[str, ...], here: Path) -> None:
+    if words == ("demo",):
+        pytest.skip("tests/cli/test_demo.py runs it")
+    if words[:1] == ("init",):
+        (here / "beamline.sqlite").unlink()
+    found = examples(done(*words, "--help").stdout)
+    assert found, "no example in the help"
+    for line in BEFORE.get(words, []):
+        done(*line)
+    for line in found:
+        assert tuple(line[: len(words)]) == words
+        done(*line)
+
+
+def test_the_examples_of_the_program_work_one_after_the_other(here: Path) -> None:
+    (here / "beamline.sqlite").unlink()
+    done("init")
+    lines = examples(done("--help").stdout)
+    assert [line[0] for line in lines] == ["derive", "certify", "apply"]
+    for line in lines:
+        done(*line)
+    assert (here / "calibrated.expt").exists()
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=str)
+def test_help_fits_a_narrow_terminal(words: tuple[str, ...]) -> None:
+    text = done(*words, "-h").stdout
+    assert text.startswith("Usage: calib")
+    # An example may be longer than the terminal is wide, since it is to be copied.
+    assert [line for line in text.splitlines() if len(line) > 80 and "  calib" not in line] == []
+    assert "..." not in text.partition("Commands:")[2], "a summary is cut off"
+
+
+def test_without_a_command_the_help_is_shown_as_misuse() -> None:
+    answer = calib()
+    assert (answer.code, answer.stdout) == (2, "")
+    assert answer.stderr.startswith("Usage: calib [OPTIONS] COMMAND [ARGS]...")
+
+
+def test_freedoms_are_named_as_the_model_names_them() -> None:
+    assert [name.value for name in FreedomName] == [freedom.value for freedom in Freedom]

@@ -1,0 +1,92 @@
+"""Which store a command works on, and who makes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calib.store.location import default_location
+from support.commands import calib, done
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user without a store."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
+    monkeypatch.delenv("CALIB_STORE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_only_the_default_is_made_by_itself(home: Path) -> None:
+    assert done("list", "--json").json == []
+    path = default_location().path
+    assert path is not None
+    assert path.is_relative_to(home / "home" / "data")
+    assert path.exists()
+
+
+@pytest.mark.parametrize("named", ["option", "root option", "variable"])
+def test_a_named_store_that_is_absent_names_init(
+    home: Path, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = str(home / "no where" / "calib.sqlite")
+    words = {
+        "option": ("list", "--store", place),
+        "root option": ("--store", place, "list"),
+        "variable": ("list",),
+    }[named]
+    if named == "variable":
+        monkeypatch.setenv("CALIB_STORE", place)
+    answer = calib(*words)
+    assert (answer.code, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"Error: {place}: there is no store here.\nTry: calib init --store '{place}'\n"
+    )
+    assert list(home.iterdir()) == []
+
+
+def test_the_nearest_name_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("variable", "root", "own"):
+        done("init", "--store", f"{name}.sqlite")
+        done("detector", "add", name, "--layout", "PILATUS 300K", "--store", f"{name}.sqlite")
+    monkeypatch.setenv("CALIB_STORE", "variable.sqlite")
+
+    def serial(*words: str) -> str:
+        (view,) = done(*words, "--json").json
+        found: str = view["serial"]
+        return found
+
+    assert serial("detector", "list") == "variable"
+    assert serial("--store", "root.sqlite", "detector", "list") == "root"
+    words = ("--store", "root.sqlite", "detector", "list", "--store", "own.sqlite")
+    assert serial(*words) == "own"
+
+
+def test_init_makes_a_store_once(home: Path) -> None:
+    words = ("init", "--store", "new.sqlite", "--json")
+    dry = done(*words, "--dry-run").json
+    assert (dry["created"], Path("new.sqlite").exists()) == (True, False)
+    first = done(*words).json
+    assert first == {
+        "store": str(home / "new.sqlite"),
+        "created": True,
+        "upgraded_from": None,
+    }
+    before = Path("new.sqlite").read_bytes()
+    assert done(*words).json["created"] is False
+    assert done(*words, "--dry-run").json["created"] is False
+    assert done(*words, "--upgrade").json == {**first, "created": False}
+    assert Path("new.sqlite").read_bytes() == before
+    assert done("init", "--store", "new.sqlite").stdout == (
+        f"There is a store already: {home / 'new.sqlite'}\n"
+    )
+
+
+def test_init_leaves_other_files_alone(home: Path) -> None:
+    Path("notes.txt").write_text("not a database, but long enough to look like one" * 100)
+    answer = calib("init", "--store", "notes.txt", "--json")
+    assert (answer.code, answer.error["code"]) == (2, "not-a-store")
+    assert Path("notes.txt").read_text().startswith("not a database")

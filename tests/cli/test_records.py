@@ -1,0 +1,161 @@
+"""calib list, show, certify, withdraw, detector: what is on record, and how it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.commands import calib, done
+from support.simulated import DETECTOR
+
+
+def test_a_list_names_every_calibration_with_its_state(certified: Path) -> None:
+    lines = done("list", "--json").json
+    assert [(line["calibration"], line["state"], line["freedom"]) for line in lines] == [
+        ("24-0107:1", "accepted", "in-plane"),
+        ("24-0107:2", "accepted", "in-plane"),
+        ("24-0107:3", "certified", "full"),
+    ]
+    assert [line["stored"]["by"] for line in lines] == ["ada"] * 3
+    heading, *rows = done("list").stdout.splitlines()
+    assert heading.split()[:4] == ["calibration", "id", "state", "freedom"]
+    assert [row.split()[0] for row in rows] == [line["calibration"] for line in lines]
+    assert [row.split()[1] for row in rows] == [line["id"][:12] for line in lines]
+
+
+def test_every_way_of_naming_a_calibration_finds_it(here: Path) -> None:
+    by_name = done("show", "24-0107:2", "--json").stdout
+    head = done("show", "24-0107:2", "--json").json["calibration"]
+    for words in ((head["id"],), (head["id"][:8],), ("2",), ("2", "--serial", "24-0107")):
+        assert done("show", *words, "--json").stdout == by_name
+    short = calib("show", head["id"][:7], "--json")
+    assert short.code == 2
+    done("detector", "add", "24-0999", "--layout", DETECTOR)
+    bare = calib("show", "2", "--json")
+    assert (bare.code, bare.error["code"]) == (2, "ambiguous-reference")
+    assert "24-0107:2, 24-0999:2" in bare.error["problem"]
+
+
+def test_a_calibration_shows_all_that_is_known_of_it(certified: Path) -> None:
+    view = done("show", "24-0107:3", "--json").json
+    assert view["data_taken"] == ["2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z"]
+    assert view["stored"]["by"] == "ada"
+    assert view["parameters"]["prior_shift_um"] == 100.0
+    (certification,) = view["certifications"]
+    assert (certification["from"], certification["to"]) == (
+        "2026-03-01T00:00:00Z",
+        "2026-04-01T00:00:00Z",
+    )
+    text = done("show", "24-0107:3").stdout
+    for said in ("certified", "Data taken", "Made with     calib 0", "Panel2", "Certifications"):
+        assert said in text
+
+
+def test_what_derive_said_is_what_is_shown(here: Path) -> None:
+    said = done("derive", "night1.expt", "night1.refl", "--prior-shift-um", "80", "--json").json
+    shown = done("show", "24-0107:4", "--json").json
+    for key in ("calibration", "rmsd_px", "datasets", "panels", "halves", "acceptance"):
+        assert shown[key] == said[key], key
+
+
+def test_certifying_states_time_distance_reason_and_actor(here: Path) -> None:
+    view = done(
+        "certify", "24-0107:1", "--reason", "after module swap", "--by", "grace",
+        "--min-distance-mm", "120", "--max-distance-mm", "300", "--json",
+    ).json["certification"]  # fmt: skip
+    assert view["from"] == "2026-03-01T09:00:00Z"  # when its earliest dataset was taken
+    assert view["to"] is None
+    assert (view["min_distance_mm"], view["max_distance_mm"]) == (120.0, 300.0)
+    assert (view["reason"], view["recorded"]["by"]) == ("after module swap", "grace")
+    assert view["number"] > 0
+    assert done("show", "24-0107:1", "--json").json["certifications"] == [view]
+
+
+def test_a_dry_run_certifies_and_withdraws_nothing(certified: Path) -> None:
+    before = done("show", "24-0107:3", "--json").json
+    again = done("certify", "24-0107:3", "--reason", "again", "--dry-run", "--json").json
+    assert (again["stored"], again["certification"]["number"]) == (False, None)
+    gone = done("withdraw", "24-0107:3", "--reason", "no", "--dry-run", "--json").json
+    assert (gone["stored"], len(gone["certifications"])) == (False, 1)
+    assert done("show", "24-0107:3", "--json").json == before
+
+
+def test_withdrawing_takes_the_word_back_and_keeps_it_on_record(certified: Path) -> None:
+    (view,) = done("withdraw", "24-0107:3", "--reason", "moved", "--json").json["certifications"]
+    assert view["withdrawn"]["reason"] == "moved"
+    assert done("list", "--json").json[2]["state"] == "withdrawn"
+    assert done("show", "24-0107:3", "--json").json["certifications"] == [view]
+    assert "moved" in done("show", "24-0107:3").stdout
+    nothing_left = calib("withdraw", "24-0107:3", "--reason", "again", "--json")
+    assert (nothing_left.code, nothing_left.error["code"]) == (1, "not-certified")
+    assert calib("apply", "imported.expt").code == 1
+
+
+@pytest.mark.parametrize(
+    "source", [("--from", "night1.expt"), ("--layout", DETECTOR)], ids=lambda words: words[0]
+)
+def test_a_detector_is_registered_once(here: Path, source: tuple[str, str]) -> None:
+    place = ("--store", "new.sqlite")
+    done("init", *place)
+    words = ("detector", "add", "24-0107", *source, *place)
+    dry = done(*words, "--dry-run", "--json")
+    assert (dry.json["new"], dry.json["stored"]) == (True, False)
+    assert done("detector", "list", "--json", *place).json == []
+    first = done(*words, "--json")
+    assert "read in UTC for this detector (--time-zone says otherwise)." in first.stderr
+    again = done(*words, "--json")
+    assert (first.json["new"], again.json["new"]) == (True, False)
+    assert "registered already; nothing was changed." in again.stderr
+    view = first.json["detector"]
+    assert (view["family"], view["n_panels"], view["time_zone"]) == (DETECTOR, 3, "UTC")
+    assert view["panel_sizes"] == [{"size_px": [487, 195], "pixel_mm": [0.172, 0.172]}]
+    # Data of it fit, whichever way it was registered.
+    derived = done("derive", "night1.expt", "night1.refl", "--json", *place).json
+    assert derived["detector_registered"] is False
+
+
+def test_a_time_zone_and_a_description_are_kept(here: Path) -> None:
+    words = ("--time-zone", "Europe/London", "--description", "hutch 2, upstream")
+    answer = done("detector", "add", "24-0999", "--layout", DETECTOR, *words)
+    assert answer.stderr == ""
+    view = done("detector", "show", "24-0999", "--json").json
+    assert (view["time_zone"], view["description"]) == ("Europe/London", "hutch 2, upstream")
+    text = done("detector", "show", "24-0999", "--panels").stdout
+    for said in ("Europe/London", "hutch 2, upstream", "Panel2", "No calibration yet."):
+        assert said in text
+
+
+def test_an_unknown_zone_or_layout_is_refused(here: Path) -> None:
+    add = ("detector", "add", "24-0999")
+    layout = calib(*add, "--layout", "PILATUS 7M", "--json")
+    assert (layout.code, layout.error["code"]) == (2, "unknown-layout")
+    assert "PILATUS 6M" in layout.error["remedy"]
+    zone = calib(*add, "--layout", DETECTOR, "--time-zone", "Mars/Base", "--json")
+    assert (zone.code, zone.error["code"]) == (2, "bad-time-zone")
+
+
+def test_a_detector_shows_its_calibrations_and_certifications(certified: Path) -> None:
+    view = done("detector", "show", "24-0107", "--json").json
+    assert view["calibrations"] == done("list", "--json").json
+    assert [one["calibration"] for one in view["certifications"]] == ["24-0107:3"]
+    assert [panel["name"] for panel in view["panels"]] == ["Panel0", "Panel1", "Panel2"]
+    text = done("detector", "show", "24-0107").stdout
+    assert "24-0107:2" in text
+    assert "2026-03-01 00:00:00 UTC to 2026-04-01 00:00:00 UTC" in text
+
+
+def test_export_writes_a_reference_geometry(certified: Path) -> None:
+    words = ("export", "24-0107:3", "-o", "reference.expt")
+    view = done(*words, "--distance-mm", "200", "--json").json
+    assert (view["calibration"], view["format"], view["output"]) == (
+        "24-0107:3",
+        "dials",
+        "reference.expt",
+    )
+    assert calib(*words).code == 2  # it is there
+    assert done(*words, "--force").stdout == "reference.expt\n"
+    done(*words, "--force", "--like", "indexed.expt")
+    # It carries the calibration: deriving or applying knows it again.
+    done("apply", "reference.expt", "-o", "again.expt", "--at", "2026-03-05")
+    assert Path("again.expt").read_bytes() == Path("reference.expt").read_bytes()

@@ -1,0 +1,109 @@
+"""What a person sees at a terminal, and what a pipe gets."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from calib.report.blocks import Facts, Sentences, Table
+from calib_cli.rendering import rendered
+from support.children import environment
+from support.commands import done, program
+
+ESCAPE = "\x1b"
+DERIVE = ("derive", "night1.expt", "night1.refl", "--dry-run")
+
+
+def at_terminal(*words: str, **variables: str) -> tuple[str, str]:
+    """What a command writes to stdout and stderr where both are terminals."""
+    out, out_end = pty.openpty()
+    err, err_end = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "calib_cli", *words],
+        env={**environment(), "TERM": "xterm", "COLUMNS": "100", **variables},
+        stdout=out_end,
+        stderr=err_end,
+    ) as running:
+        os.close(out_end)
+        os.close(err_end)
+        read = everything(err), everything(out)
+        assert running.wait(timeout=60) == 0
+    return read[1], read[0]
+
+
+def everything(terminal: int) -> str:
+    """All that is written to a pseudo-terminal until its other end closes."""
+    parts = []
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # how Linux says that the other end is closed
+            part = b""
+        if not part:
+            os.close(terminal)
+            return b"".join(parts).decode()
+        parts.append(part)
+
+
+def test_a_terminal_gets_colour_and_progress(here: Path) -> None:
+    out, err = at_terminal(*DERIVE)
+    assert ESCAPE in out
+    for said in ("Refining panels", "of 1 datasets", "iteration ", "RMSD 0."):
+        assert said in err
+    assert "Calibration" in out
+
+
+def test_a_pipe_gets_neither(here: Path) -> None:
+    answer = program(*DERIVE, FORCE_COLOR="1")
+    assert answer.code == 0
+    assert ESCAPE not in answer.stdout + answer.stderr
+    assert answer.stderr == ""
+
+
+def test_no_color_gets_neither(here: Path) -> None:
+    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        out, err = at_terminal(*DERIVE, **variables)
+        assert ESCAPE not in out + err
+        assert err == ""
+        assert "Calibration" in out
+
+
+def test_json_on_a_terminal_is_still_json(here: Path) -> None:
+    out, _ = at_terminal("list", "--json")
+    assert ESCAPE not in out
+    assert out.startswith("[\r\n  {\r\n")
+
+
+def test_a_pipe_gets_whole_lines() -> None:
+    long = "word " * 100 + "end"
+    table = Table("Title", ("a", "b"), ((long, "1"), ("x", "22")))
+    assert rendered([Sentences("", (long,)), table], coloured=False).splitlines() == [
+        long,
+        "",
+        "Title",
+        "a" + " " * (len(long) + 2) + "b",
+        f"{long}   1",
+        "x" + " " * (len(long) + 1) + "22",
+    ]
+
+
+def test_markup_and_control_characters_are_shown_not_obeyed(here: Path) -> None:
+    sly = "[red]x[/red] \x1b[2J\x07 :smile:"
+    text = rendered([Facts((("Description", sly),))], coloured=True)
+    assert "[red]x[/red]" in text
+    assert "\x1b[2J" not in text
+    assert "\x07" not in text
+    assert ":smile:" in text
+    done("detector", "add", "24-9", "--layout", "PILATUS 300K", "--description", sly)
+    assert ESCAPE not in done("detector", "list").stdout
+    assert done("detector", "show", "24-9", "--json").json["description"] == sly
+
+
+def test_text_that_the_terminal_cannot_write_does_no_harm(here: Path) -> None:
+    done("detector", "add", "24-9", "--layout", "PILATUS 300K", "--description", "Röntgen µ")
+    answer = program("detector", "list", PYTHONIOENCODING="ascii")
+    assert answer.code == 0
+    assert "R\\xf6ntgen" in answer.stdout

@@ -1,0 +1,463 @@
+"""Real DIALS writes and we read; we write and real DIALS reads."""
+
+from __future__ import annotations
+
+import bz2
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib.errors import FileFormatError
+from calib.files.expt import ExperimentFile
+from calib.files.expt_write import experiments_bytes, reference_geometry_bytes
+from calib.files.pairing import load_datasets
+from calib.files.refl import read_table, rewrite_columns, table_bytes
+from calib.files.refl_write import dataset_table
+from calib.model.correction import Correction
+from calib.model.experiment import Detector, Sensors
+from calib.model.families import known_layout
+from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.model.layout import PanelFrames, PanelShape
+from calib.model.parallax import mm_from_px, px_from_mm
+from calib.simulate.scan import ScanPlan, simulated_scan
+from support.dials import Dials
+
+NANOMETRE_MM = 1e-6
+PICOMETRE_MM = 1e-9
+POSE = RigidMotion(np.diag([1.0, -1.0, -1.0]), np.array([-126.0, 144.0, -200.0]))
+
+
+def run_script(dials: Dials, script: str, cwd: Path) -> Any:
+    """What a script under DIALS' own Python prints last, as JSON."""
+    python = "dials.python" if (dials.folder / "dials.python").exists() else "python3"
+    (cwd / "script.py").write_text(script)
+    return json.loads(dials.run(python, "script.py", cwd=cwd).stdout.splitlines()[-1])
+
+
+# Parallax
+
+PARALLAX = """
+import json
+from dxtbx.model import Panel, ParallaxCorrectedPxMmStrategy, SimplePxMmStrategy
+out = []
+for case in json.load(open("cases.json")):
+    panel = Panel()
+    panel.set_frame(case["fast"], case["slow"], case["origin"])
+    panel.set_pixel_size(case["pixel_mm"])
+    panel.set_image_size((487, 195))
+    panel.set_px_mm_strategy(
+        ParallaxCorrectedPxMmStrategy(case["mu"], case["t0"]) if case["parallax"]
+        else SimplePxMmStrategy())
+    out.append([
+        [panel.pixel_to_millimeter(px) for px in case["px"]],
+        [panel.millimeter_to_pixel(mm) for mm in case["mm"]],
+    ])
+print(json.dumps(out))
+"""
+
+
+def test_parallax_is_that_of_dxtbx(dials: Dials, tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    n, k = 40, 25
+    # Both signs of origin . normal, steep angles, near and far panels.
+    rotation = rotation_from_vector(rng.normal(scale=1.5, size=(n, 3)))
+    origin = rng.normal(scale=80.0, size=(n, 3)) + rotation[:, :, 2] * rng.choice(
+        [-150.0, -60.0, 60.0, 150.0], size=(n, 1)
+    )
+    mu, thickness = rng.uniform(0.3, 5.0, size=n), rng.uniform(0.1, 1.0, size=n)
+    parallax = rng.random(n) < 0.9
+    px = rng.uniform(-5.0, [495.0, 200.0], size=(n, k, 2))
+    mm = rng.uniform(-1.0, [85.0, 35.0], size=(n, k, 2))
+    cases = [
+        {
+            "fast": rotation[i, :, 0].tolist(),
+            "slow": rotation[i, :, 1].tolist(),
+            "origin": origin[i].tolist(),
+            "pixel_mm": [0.172, 0.15],
+            "mu": mu[i],
+            "t0": thickness[i],
+            "parallax": bool(parallax[i]),
+            "px": px[i].tolist(),
+            "mm": mm[i].tolist(),
+        }
+        for i in range(n)
+    ]
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    theirs = np.array(run_script(dials, PARALLAX, tmp_path))
+    detector = Detector(
+        tuple(PanelShape("p", (487, 195), (0.172, 0.15)) for _ in range(n)),
+        PanelFrames(rotation, origin),
+        None,
+        Sensors(parallax, mu, thickness),
+        "",
+    )
+    panel = np.repeat(np.arange(n), k)
+    ours_mm = mm_from_px(px.reshape(-1, 2), panel, detector).reshape(n, k, 2)
+    ours_px = px_from_mm(mm.reshape(-1, 2), panel, detector).reshape(n, k, 2)
+    np.testing.assert_allclose(ours_mm, theirs[:, 0], rtol=0, atol=PICOMETRE_MM)
+    np.testing.assert_allclose(ours_px, theirs[:, 1], rtol=0, atol=PICOMETRE_MM / 0.15)
+    assert np.abs(ours_mm - px * [0.172, 0.15]).max() > 0.1
+
+
+# Reflection tables
+
+WRITE_TABLE = """
+import json
+from dials.array_family import flex
+from dials.model.data import Shoebox
+n = 5
+t = flex.reflection_table()
+t["b"] = flex.bool([True, False, True, True, False])
+t["id"] = flex.int([0, 300, -1, 0, 300])
+t["u"] = flex.size_t([0, 1, 2, 3, 2**31 - 1])
+t["d"] = flex.double([0.1, -2e300, 1 / 3, 4.0, 5e-324])
+t["v2"] = flex.vec2_double([(x, -x / 3) for x in range(n)])
+t["v3"] = flex.vec3_double([(x, -x / 3, 1e-9 * x) for x in range(n)])
+t["m"] = flex.mat3_double([[x + j / 7 for j in range(9)] for x in range(n)])
+t["i6"] = flex.int6([(x, x + 1, 0, 2, -x, 3) for x in range(n)])
+t["h"] = flex.miller_index([(x, -x, 2 * x) for x in range(n)])
+boxes = flex.shoebox(flex.size_t(range(n)), flex.int6([(0, 2, 0, 3, 0, 1 + x) for x in range(n)]))
+boxes.allocate()
+for k, box in enumerate(boxes):
+    for j in range(box.data.size()):
+        box.data[j] = k + j / 9
+        box.mask[j] = j
+        box.background[j] = -j / 7
+t["shoebox"] = boxes
+t.experiment_identifiers()[0] = "aaaa"
+t.experiment_identifiers()[300] = "bbbb"
+t.as_file("t.refl")
+print(json.dumps({
+    "b": list(t["b"]), "id": list(t["id"]), "u": list(t["u"]), "d": list(t["d"]),
+    "v2": list(t["v2"]), "v3": list(t["v3"]), "m": list(t["m"]), "h": list(t["h"]),
+    "i6": [[x, x + 1, 0, 2, -x, 3] for x in range(n)],
+}))
+"""
+
+COMPARE_TABLES = """
+import json
+from dials.array_family import flex
+a, b = (flex.reflection_table.from_file(name) for name in ("t.refl", "changed.refl"))
+same = sorted(key for key in a.keys() if key != "shoebox" and list(a[key]) == list(b[key]))
+boxes = all(
+    x.panel == y.panel and x.bbox == y.bbox and list(x.data) == list(y.data)
+    and list(x.mask) == list(y.mask) and list(x.background) == list(y.background)
+    for x, y in zip(a["shoebox"], b["shoebox"]))
+print(json.dumps({
+    "keys": sorted(b.keys()), "same": same, "boxes": boxes and len(b["shoebox"]) == 5,
+    "v3": list(b["v3"]), "total": sum(sum(x.data) for x in b["shoebox"]),
+    "identifiers": sorted(b.experiment_identifiers().values()),
+}))
+"""
+
+
+def test_every_type_of_column_that_dials_writes_is_read(dials: Dials, tmp_path: Path) -> None:
+    told = run_script(dials, WRITE_TABLE, tmp_path)
+    table = read_table(tmp_path / "t.refl")
+    assert table.identifiers == {0: "aaaa", 300: "bbbb"}
+    assert table_bytes(table) == (tmp_path / "t.refl").read_bytes()
+    for name, values in told.items():
+        ours = table.array(name)
+        np.testing.assert_array_equal(ours, np.array(values).reshape(ours.shape), err_msg=name)
+
+
+def test_dials_finds_everything_but_the_rewritten_column_as_it_was(
+    dials: Dials, tmp_path: Path
+) -> None:
+    run_script(dials, WRITE_TABLE, tmp_path)
+    new = np.arange(15.0).reshape(5, 3) / 7
+    rewrite_columns(tmp_path / "t.refl", tmp_path / "changed.refl", {"v3": new})
+    told = run_script(dials, COMPARE_TABLES, tmp_path)
+    columns = ["b", "d", "h", "i6", "id", "m", "shoebox", "u", "v2", "v3"]
+    assert told["keys"] == columns
+    assert told["same"] == [c for c in columns if c not in ("shoebox", "v3")]
+    assert told["boxes"]
+    assert told["total"] > 0
+    assert told["identifiers"] == ["aaaa", "bbbb"]
+    np.testing.assert_array_equal(told["v3"], new)
+
+
+# Experiment lists
+
+WRITE_EXPERIMENTS = """
+import json
+from dxtbx.model import (BeamFactory, Crystal, Detector, Experiment, ExperimentList,
+    MultiAxisGoniometer, Panel, ParallaxCorrectedPxMmStrategy, ScanFactory)
+from scitbx.array_family import flex
+def panel(k):
+    p = Panel()
+    p.set_local_frame((1, 1e-3 * k, 0), (-1e-3 * k, 1, 0), (20.0 * k, 3.0, 0.1 * k))
+    p.set_pixel_size((0.172, 0.172))
+    p.set_image_size((100, 50))
+    p.set_trusted_range((-1, 1e6))
+    p.set_thickness(0.32)
+    p.set_material("Si")
+    p.set_mu(1.5)
+    p.set_identifier("PILATUS, S/N 24-0107")
+    p.set_name("p%d" % k)
+    p.set_px_mm_strategy(ParallaxCorrectedPxMmStrategy(1.5, 0.32))
+    return p
+def detector(offset):
+    d = Detector()
+    root = d.hierarchy()
+    root.set_frame((0.6, 0.8, 0), (0.8, -0.6, 0), (-30 + offset, 25, -200))
+    for quadrant in range(2):
+        g = root.add_group()
+        g.set_local_frame((0.8, 0.6, 0), (-0.6, 0.8, 0), (50.0 * quadrant, -7, 0.5))
+        for sensor in range(2):
+            s = g.add_group()
+            s.set_local_frame((0, 1, 0), (1, 0, 0), (5.0 * sensor, 1, 2))
+            s.add_panel(panel(4 * quadrant + 2 * sensor))
+            s.add_panel(panel(4 * quadrant + 2 * sensor + 1))
+    return d
+gonio = MultiAxisGoniometer(
+    flex.vec3_double([(0, 1, 0), (0.6, 0, 0.8), (1, 0, 0), (0, 0, 1)]),
+    flex.double([10, 20, 30, 40]), flex.std_string(["a", "b", "c", "d"]), 2)
+beam = BeamFactory.make_beam(sample_to_source=(0.01, 0.02, 1), wavelength=0.97)
+scan = ScanFactory.make_scan((3, 7), 0.1, (10.0, 0.5), {k: 1.5e9 + k for k in range(5)})
+crystal = Crystal((50, 1, 0), (0, 60, 2), (3, 0, 70), "P 21 21 21")
+first, second = detector(0.0), detector(1.0)
+el = ExperimentList([
+    Experiment(beam=beam, detector=first, goniometer=gonio, scan=scan, crystal=crystal,
+        identifier="one"),
+    Experiment(beam=beam, detector=second, crystal=crystal, identifier="two"),
+    Experiment(beam=beam, detector=first, goniometer=gonio, scan=scan, crystal=crystal,
+        identifier="three"),
+])
+el.as_file("e.expt")
+"""
+
+TELL_EXPERIMENTS = """
+import json
+from dxtbx.model.experiment_list import ExperimentListFactory
+el = ExperimentListFactory.from_json_file(NAME, check_format=False)
+print(json.dumps({
+    "frames": [[[p.get_fast_axis(), p.get_slow_axis(), p.get_normal(), p.get_origin()]
+        for p in d] for d in el.detectors()],
+    "root": [[d.hierarchy().get_fast_axis(), d.hierarchy().get_slow_axis(),
+        d.hierarchy().get_origin()] for d in el.detectors()],
+    "detector_of": [el.detectors().index(e.detector) for e in el],
+    "names": [[p.get_name() for p in d] for d in el.detectors()],
+    "strategies": [p.get_px_mm_strategy().name() for d in el.detectors() for p in d],
+    "sensors": [[p.get_mu(), p.get_thickness()] for d in el.detectors() for p in d],
+    "s0": [e.beam.get_s0() for e in el],
+    "gonio": [e.goniometer and [e.goniometer.get_rotation_axis_datum(),
+        e.goniometer.get_fixed_rotation(), e.goniometer.get_setting_rotation()] for e in el],
+    "scan": [e.scan and [e.scan.get_image_range(), e.scan.get_oscillation(deg=False),
+        e.scan.get_epochs()[0]] for e in el],
+    "crystal": [e.crystal and [e.crystal.get_A(), e.crystal.get_space_group().type()
+        .hall_symbol()] for e in el],
+    "identifiers": list(el.identifiers()),
+}))
+"""
+
+
+def told_of(dials: Dials, name: str, cwd: Path) -> Any:
+    return run_script(dials, f"NAME = {name!r}\n{TELL_EXPERIMENTS}", cwd)
+
+
+def lab_frames(frames: PanelFrames) -> np.ndarray[Any, Any]:
+    """As DIALS tells them: (n, 4, 3) fast, slow, normal, origin."""
+    axes = frames.rotation.transpose(0, 2, 1)
+    return np.concatenate([axes, frames.origin_mm[:, None, :]], axis=1)
+
+
+def assert_same_models(file: ExperimentFile, told: Any) -> None:
+    """That we read what dxtbx reads."""
+    models = file.experiments
+    for detector, frames in zip(models.detectors, told["frames"], strict=True):
+        np.testing.assert_allclose(lab_frames(detector.frames), frames, rtol=0, atol=PICOMETRE_MM)
+    for entry, index, s0, gonio, scan, crystal, identifier in zip(
+        models.experiments,
+        told["detector_of"],
+        told["s0"],
+        told["gonio"],
+        told["scan"],
+        told["crystal"],
+        told["identifiers"],
+        strict=True,
+    ):
+        assert (entry.detector, entry.identifier) == (index, identifier)
+        np.testing.assert_allclose(models.beams[entry.beam].s0, s0, atol=1e-12)
+        assert (entry.goniometer is None) == (gonio is None)
+        if entry.goniometer is not None:
+            ours = models.goniometers[entry.goniometer]
+            np.testing.assert_allclose(ours.axis, gonio[0], atol=1e-12)
+            np.testing.assert_allclose(ours.fixed.ravel(), gonio[1], atol=1e-12)
+            np.testing.assert_allclose(ours.setting.ravel(), gonio[2], atol=1e-12)
+        if entry.scan is not None:
+            read = models.scans[entry.scan]
+            assert list(read.image_range) == scan[0]
+            assert (read.start_rad, read.width_rad) == pytest.approx(tuple(scan[1]))
+            assert (read.epoch or 0.0) == scan[2]
+        if entry.crystal is not None:
+            lattice = models.crystals[entry.crystal]
+            np.testing.assert_allclose(lattice.a_matrix.ravel(), crystal[0], atol=1e-12)
+            assert lattice.hall_symbol == crystal[1]
+
+
+def test_experiments_that_dials_writes_mean_what_dials_says(dials: Dials, tmp_path: Path) -> None:
+    told = run_script(dials, WRITE_EXPERIMENTS + f"\nNAME = 'e.expt'\n{TELL_EXPERIMENTS}", tmp_path)
+    file = ExperimentFile.read(tmp_path / "e.expt")
+    assert_same_models(file, told)
+    assert [entry.detector for entry in file.experiments.experiments] == [0, 1, 0]
+
+
+def test_dials_finds_moved_panels_where_we_put_them_and_all_else_as_it_was(
+    dials: Dials, tmp_path: Path
+) -> None:
+    before = run_script(
+        dials, WRITE_EXPERIMENTS + f"\nNAME = 'e.expt'\n{TELL_EXPERIMENTS}", tmp_path
+    )
+    file = ExperimentFile.read(tmp_path / "e.expt")
+    rng = np.random.default_rng(5)
+    old = file.root_frames(0)
+    turn = rotation_from_vector(rng.normal(scale=1e-3, size=(8, 3)))
+    shift = rng.normal(scale=0.1, size=(8, 3))
+    changed = file.with_frames({0: PanelFrames(old.rotation @ turn, old.origin_mm + shift)})
+    (tmp_path / "changed.expt").write_bytes(changed.data)
+    after = told_of(dials, "changed.expt", tmp_path)
+    assert_same_models(changed, after)
+    assert np.abs(np.array(after["frames"][0]) - before["frames"][0]).max() > 0.01
+    assert after["frames"][1] == before["frames"][1]
+    for key in before:
+        if key != "frames":
+            assert after[key] == before[key], key
+
+
+def test_real_files_mean_what_dials_says(dials: Dials, real_data: Path, tmp_path: Path) -> None:
+    for path in sorted(real_data.glob("*/*.expt")):
+        shutil.copy(path, tmp_path / "real.expt")
+        assert_same_models(ExperimentFile.read(path), told_of(dials, "real.expt", tmp_path))
+
+
+# New files
+
+
+def test_dials_refines_a_simulated_scan_to_the_truth(dials: Dials, tmp_path: Path) -> None:
+    plan = ScanPlan(
+        n_reflections=3000,
+        range_rad=1.5,
+        epoch=1.5e9,
+        sensor_mm=0.32,
+        panel_identifier="PILATUS 2M, S/N 24-0107",
+    )
+    layout = known_layout("PILATUS 2M")
+    none = Correction.none(len(layout))
+    rng = np.random.default_rng(1)
+    dataset = simulated_scan(rng, layout, none, POSE, plan, "sim").dataset
+    (tmp_path / "sim.expt").write_bytes(
+        experiments_bytes(dataset.experiments, imageset_template="sim_{imageset}_####.cbf")
+    )
+    (tmp_path / "sim.refl").write_bytes(table_bytes(dataset_table(dataset)))
+    assert_same_models(
+        ExperimentFile.read(tmp_path / "sim.expt"), told_of(dials, "sim.expt", tmp_path)
+    )
+    shown = dials.run("dials.show", "sim.expt", "sim.refl", cwd=tmp_path).stdout
+    assert "identifier:PILATUS 2M, S/N 24-0107" in shown.replace(" :", ":").replace(
+        "identifier: ", "identifier:"
+    )
+    done = dials.run(
+        "dials.refine",
+        "sim.expt",
+        "sim.refl",
+        "scan_varying=False",
+        "outlier.algorithm=null",
+        "output.experiments=refined.expt",
+        "output.reflections=refined.refl",
+        cwd=tmp_path,
+    ).stdout
+    found = re.search(r"\|\s*0 \|\s*\d+ \|\s*([\d.]+) \|\s*([\d.]+) \|\s*([\d.]+) \|", done)
+    assert found is not None, done
+    assert np.array(found.groups(), dtype=float) == pytest.approx([0.1, 0.1, 0.1], rel=0.05)
+    (refined,) = load_datasets([tmp_path / "refined.expt", tmp_path / "refined.refl"])
+    assert refined.detector.lab_from_root is not None
+    np.testing.assert_allclose(
+        refined.detector.lab_from_root.translation_mm, POSE.translation_mm, rtol=0, atol=0.03
+    )
+    assert refined.notices == ()
+    assert refined.epoch == 1.5e9
+
+
+def test_dials_imports_with_a_reference_geometry_that_we_write(
+    dials: Dials, real_data: Path, tmp_path: Path
+) -> None:
+    (packed,) = (real_data / "image").glob("*.cbf.bz2")
+    image = tmp_path / packed.stem
+    image.write_bytes(bz2.decompress(packed.read_bytes()))
+    dials.run(
+        "dials.import",
+        image.name,
+        "multi_panel=True",
+        "output.experiments=plain.expt",
+        cwd=tmp_path,
+    )
+    plain = ExperimentFile.read(tmp_path / "plain.expt")
+    (detector,) = plain.experiments.detectors
+    assert len(detector.panels) == 60
+    moved = PanelFrames(
+        detector.frames.rotation, detector.frames.origin_mm + np.array([1.0, 2.0, 3.0])
+    )
+    reference = Detector(
+        detector.panels, moved, detector.lab_from_root, detector.sensors, detector.identifier
+    )
+    (tmp_path / "reference.expt").write_bytes(
+        reference_geometry_bytes(reference, plain.experiments.beams[0])
+    )
+    dials.run(
+        "dials.import",
+        image.name,
+        "multi_panel=True",
+        "reference_geometry=reference.expt",
+        "use_beam_reference=False",
+        "use_gonio_reference=False",
+        "output.experiments=imported.expt",
+        cwd=tmp_path,
+    )
+    before, after = (told_of(dials, name, tmp_path) for name in ("plain.expt", "imported.expt"))
+    np.testing.assert_allclose(after["frames"][0], lab_frames(moved), rtol=0, atol=PICOMETRE_MM)
+    for key in ("gonio", "scan", "s0", "strategies", "sensors", "names"):
+        assert after[key] == before[key], key
+
+
+# Pickles: what the error tells a person to do works.
+
+WRITE_PICKLES = """
+from dials.array_family import flex
+t = flex.reflection_table()
+t["d"] = flex.double([1, 2])
+t["id"] = flex.int([-1, -1])
+t.as_pickle("t.pickle")
+import pickle
+from dxtbx.model.experiment_list import ExperimentListFactory
+el = ExperimentListFactory.from_json_file("e.expt", check_format=False)
+pickle.dump(el, open("e.pickle", "wb"), protocol=2)
+print("0")
+"""
+
+
+def follow(dials: Dials, error: FileFormatError, cwd: Path) -> None:
+    """Run the command that the remedy of an error names."""
+    python, option, code = shlex.split(error.remedy[error.remedy.index("python -c") :])
+    assert (python, option) == ("python", "-c")
+    run_script(dials, f"{code}\nprint(0)", cwd)
+
+
+def test_the_way_to_convert_a_pickle_works(dials: Dials, tmp_path: Path) -> None:
+    run_script(dials, WRITE_EXPERIMENTS + WRITE_PICKLES, tmp_path)
+    with pytest.raises(FileFormatError) as caught:
+        read_table(tmp_path / "t.pickle")
+    follow(dials, caught.value, tmp_path)
+    np.testing.assert_array_equal(read_table(tmp_path / "t.refl").array("d"), [1.0, 2.0])
+    told = told_of(dials, "e.expt", tmp_path)
+    (tmp_path / "e.expt").unlink()
+    with pytest.raises(FileFormatError) as refused:
+        ExperimentFile.read(tmp_path / "e.pickle")
+    follow(dials, refused.value, tmp_path)
+    assert_same_models(ExperimentFile.read(tmp_path / "e.expt"), told)
