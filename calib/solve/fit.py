@@ -22,6 +22,7 @@ from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State, Step, starting
 from calib.solve.units import PosePrior
 
 _FEWEST_INTERVALS = 3
+_FEWEST_IN_INTERVAL = 40
 _CONVERGED_SIGMA = 0.02
 """A step is the last one when no whitened nuisance direction moves farther than this."""
 
@@ -68,15 +69,16 @@ class DatasetFit:
         )
 
     def thinned(self, most: int) -> DatasetFit:
-        """The same dataset with about so many of its reflections, none of them rejected."""
-        seen = self.seen.thinned(most)
-        return replace(self, seen=seen, keep=np.ones(len(seen), dtype=np.bool_))
+        """The same dataset with about so many of its reflections."""
+        seen, chosen = self.seen.thinned(most)
+        return replace(self, seen=seen, keep=self.keep[chosen])
 
-    def varying(self, interval_rad: float) -> DatasetFit:
-        """The same point with crystals that may change smoothly during long scans, by splines of
-        intervals of about ``interval_rad``.
+    def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
+        """The same point with crystals that may change smoothly during scans of ``from_rad`` or
+        more, by splines of intervals of about ``interval_rad``.
 
-        A crystal varies where it was measured in one scan only, of three intervals or more.
+        A crystal varies where it was measured in one scan only, of three intervals or more; the
+        intervals are as much longer as it takes for 40 reflections in each.
         """
         models, held = self.dataset.experiments, self.instrument
         coefficients, intervals = [1] * len(held.coefficients), {}
@@ -86,8 +88,10 @@ class DatasetFit:
                 continue
             entry = models.experiments[int(where[0])]
             scan = models.scans[entry.scan or 0]
-            count = round(abs(scan.end_rad - scan.start_rad) / interval_rad)
-            if count >= _FEWEST_INTERVALS:
+            span = abs(scan.end_rad - scan.start_rad)
+            n_kept = int((self.keep & (self.seen.experiment == where[0])).sum())
+            count = min(round(span / interval_rad), n_kept // _FEWEST_IN_INTERVAL)
+            if count >= _FEWEST_INTERVALS and span >= from_rad:
                 intervals[int(where[0])] = (scan, count)
                 coefficients[crystal] = count + ORDER - 1
         if not intervals:

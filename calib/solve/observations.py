@@ -62,15 +62,16 @@ class Observations:
         weights = None if basis is None else np.ascontiguousarray(basis[:, order])
         return replace(chosen, first=first[order], basis=weights), order
 
-    def thinned(self, most: int) -> Observations:
-        """At most about so many of the reflections, evenly from every group of five or more."""
+    def thinned(self, most: int) -> tuple[Observations, Ints]:
+        """At most about so many of the reflections, evenly from every group of five or more, and
+        which they are."""
         step = -(-len(self) // most)
         if step == 1:
-            return self
+            return self, np.arange(len(self))
         first = np.repeat(self.group_start[:-1], np.diff(self.group_start))
         few = np.repeat(np.diff(self.group_start) < _FEW_IN_GROUP, np.diff(self.group_start))
         chosen = np.flatnonzero(few | ((np.arange(len(self)) - first) % step == 0))
-        return self._taken(chosen, np.searchsorted(chosen, self.group_start))
+        return self._taken(chosen, np.searchsorted(chosen, self.group_start)), chosen
 
     def _taken(self, chosen: Ints, group_start: Ints) -> Observations:
         return replace(

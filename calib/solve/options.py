@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
+
+import numpy as np
 
 from calib.model.correction import Freedom
 from calib.solve.panels import PanelPrior
+
+
+class Crystals(StrEnum):
+    """Whether crystals may change along their scans."""
+
+    AUTO = "auto"
+    """In scans of more than 90 degrees, where held-out reflections are the better for it."""
+    STATIC = "static"
+    """No crystal changes."""
+    VARYING = "varying"
+    """Every crystal that was measured in one scan of three intervals or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +37,10 @@ class SolveOptions:
     """The symmetry of all crystals, where the files are to be overruled."""
     free_beam: bool = False
     """Refine the beam's tilt towards the spindle."""
+    crystals: Crystals = Crystals.AUTO
+    """Whether crystals may change smoothly along their scans."""
+    crystal_interval_rad: float | None = None
+    """Length of a spline's intervals; None: chosen from the data."""
 
     def content(self) -> dict[str, Any]:
         """The same as plain values, for the calibration's record."""
@@ -35,4 +53,10 @@ class SolveOptions:
             "pose": "per-experiment" if self.pose_per_experiment else "shared",
             "hall_symbol": self.hall_symbol,
             "free_beam": self.free_beam,
+            "crystals": self.crystals.value,
+            "crystal_interval_deg": (
+                None
+                if self.crystal_interval_rad is None
+                else float(np.degrees(self.crystal_interval_rad))
+            ),
         }

@@ -11,8 +11,10 @@ from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
+from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.reject import kept
+from calib.solve.variation import variation_of
 
 _RIGID_ITERATIONS = 12
 _MOST_ITERATIONS = 25
@@ -52,23 +54,26 @@ def refined_jointly(
     starts: Sequence[DatasetFit],
     system: PanelSystem,
     progress: Progress,
-    *,
-    crystal_interval_rad: float | None = None,
+    options: SolveOptions,
 ) -> Refined:
     """Panels, poses and crystals of all datasets refined together.
 
     First each dataset with rigid panels, against outliers by a Huber loss; then all together,
-    the rejection decided anew at each step until it settles. With ``crystal_interval_rad``
-    crystals may vary along their scans, starting from the converged static solution.
+    the rejection decided anew at each step until it settles. Crystals that change along their
+    scans start from the converged static solution: from farther away free splines and a free pose
+    diverge.
     """
     rigid = [_rigid_start(fit, progress) for fit in starts]
     none = Correction.none(len(system.layout))
     found = _converged(rigid, none, system, progress, "panels")
-    if crystal_interval_rad is not None:
-        varying = [fit.varying(crystal_interval_rad) for fit in found.fits]
-        if any(new is not old for new, old in zip(varying, found.fits, strict=True)):
-            rigid = [fit.varying(crystal_interval_rad) for fit in rigid]
-            found = _converged(varying, found.correction, system, progress, "crystals")
+    varying = [variation_of(fit, found.correction, options) for fit in found.fits]
+    if any(varying):
+        rigid = [replace(r, keep=fit.keep) for r, fit in zip(rigid, found.fits, strict=True)]
+        rigid, fits = (
+            [how.of(fit) if how else fit for fit, how in zip(group, varying, strict=True)]
+            for group in (rigid, found.fits)
+        )
+        found = _converged(fits, found.correction, system, progress, "crystals")
     again = [
         replace(start, keep=fit.keep, scale=fit.scale)
         for start, fit in zip(rigid, found.fits, strict=True)

@@ -58,7 +58,7 @@ def solved(
             remedy="add datasets, or index to higher resolution.",
         )
     system = PanelSystem(layout, options.freedom, options.prior)
-    refined = refined_jointly(starts, system, progress)
+    refined = refined_jointly(starts, system, progress, options)
     report = assessed(refined, system)
     convergence = report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
