@@ -96,6 +96,32 @@ class DatasetUse:
     the only one."""
     weight_scale: tuple[float, float, float]
     """Achieved over claimed standard deviation of x, y and phi."""
+    crystal_interval_deg: float | None = None
+    """Length of the intervals of crystals that change along their scans; None where they stand
+    still."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeakMode:
+    """A pattern of panels that the data hardly determine."""
+
+    words: str
+    """Such as ``bow about fast``."""
+    sigma_um: float
+    """One standard deviation, as the root mean square of the panels' motion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """How far the solutions from two distances differ, against their uncertainties."""
+
+    distances_mm: tuple[float, float]
+    chi_square: float
+    degrees_of_freedom: int
+    p_value: float
+    """How likely a difference this large is where one set of corrections describes both."""
+    panel_p_values: tuple[float, ...]
+    """The same for each panel by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +154,7 @@ class Report:
     """Indexed reflections of each panel that flags in the data kept out."""
     null_directions: tuple[str, ...]
     """Further directions which the data do not determine, in words."""
+    weak_modes: tuple[WeakMode, ...] = ()
+    """The least determined patterns of the panels, the worst first."""
+    disagreements: tuple[Disagreement, ...] = ()
+    """Solutions from single distances compared, pair by pair; empty for one distance."""

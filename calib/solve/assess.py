@@ -12,7 +12,9 @@ import numpy as np
 
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction
-from calib.model.report import Convergence, DatasetUse, Halves, Report
+from calib.model.report import Convergence, DatasetUse, Disagreement, Halves, Report
+from calib.solve.consistency import disagreements
+from calib.solve.eliminate import Reduced
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.panels import PanelStep, PanelSystem
@@ -23,6 +25,8 @@ _WITHOUT_HELD_OUT = (0, 2)
 _HALF_A, _HALF_B = (0, 1), (2, 3)
 _FEWEST_FOR_HALVES = 100
 _ITERATIONS = 6
+SAME_DISTANCE = 0.01
+"""Distances that differ by less than this share count as one."""
 
 
 def assessed(refined: Refined, system: PanelSystem) -> Report:
@@ -60,6 +64,7 @@ def assessed(refined: Refined, system: PanelSystem) -> Report:
         held_out_dropped=wild / max(tested, 1),
         gauge=refined.last.gauge.shape[1],
         null_directions=_null_directions(refined),
+        disagreements=_disagreements(refined, system),
         rejected_on_panel=_rejected_on_panel(refined, len(system.layout)),
         flagged_on_panel=tuple(
             np.sum([fit.seen.flagged_on_panel for fit in refined.fits], axis=0).tolist()
@@ -181,10 +186,27 @@ def _datasets(
                 wavelength_angstrom=beam.wavelength_angstrom,
                 rmsd=rmsd,
                 left_out=left_out,
+                crystal_interval_deg=fit.interval_deg,
                 weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
             )
         )
     return tuple(out)
+
+
+def _disagreements(refined: Refined, system: PanelSystem) -> tuple[Disagreement, ...]:
+    """Single-distance solutions compared, distances within 1 % of one another taken as one."""
+    groups: list[tuple[float, list[Reduced]]] = []
+    pairs = zip(refined.fits, refined.blocks, strict=True)
+    found = [
+        (fit.layout.distance_mm(fit.state.pose()), fit.reduced(blocks, refined.correction))
+        for fit, blocks in pairs
+    ]
+    for distance, reduced in sorted(found, key=lambda pair: pair[0]):
+        if groups and distance <= groups[-1][0] * (1.0 + SAME_DISTANCE):
+            groups[-1][1].append(reduced)
+        else:
+            groups.append((distance, [reduced]))
+    return disagreements(system, refined.correction, groups)
 
 
 def _null_directions(refined: Refined) -> tuple[str, ...]:

@@ -133,6 +133,17 @@ class DatasetFit:
         return np.ascontiguousarray(sizes[self.seen.panel].T)
 
     @property
+    def interval_deg(self) -> float | None:
+        """The shortest interval of any crystal's spline; None where all stand still."""
+        models, held, found = self.dataset.experiments, self.instrument, []
+        for index, entry in enumerate(models.experiments):
+            count = held.coefficients[int(held.crystal[index])]
+            if count > 1 and entry.scan is not None:
+                scan = models.scans[entry.scan]
+                found.append(abs(scan.end_rad - scan.start_rad) / (count - ORDER + 1))
+        return float(np.degrees(min(found))) if found else None
+
+    @property
     def n_parameters(self) -> int:
         """How many nuisance parameters the dataset has."""
         poses = len(self.state.rotation) * 6 + (1 if self.free_beam else 0)

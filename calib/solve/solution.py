@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelSystem
 from calib.solve.refine import Progress, refined_jointly
 from calib.solve.reject import covariance_inflation
+from calib.solve.weak import weak_modes
 
 MEASURED_FROM = 50
 """A panel with fewer reflections is sparse."""
@@ -71,6 +72,9 @@ def solved(
         status=_status(used, covariance, system),
         n_reflections=used,
     )
+    measured = np.array([status is PanelStatus.MEASURED for status in estimate.status])
+    modes = weak_modes(layout, estimate, measured)
+    report = replace(report, weak_modes=modes)
     return Solution(estimate, report, judged(report, estimate))
 
 

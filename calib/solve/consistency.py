@@ -1,0 +1,101 @@
+"""Whether one set of corrections describes all distances.
+
+Two solutions from disjoint data share the prior P. With C_i their covariances, their difference
+has the covariance
+
+    C_1 + C_2 - C_1 P C_2 - C_2 P C_1,
+
+since what the prior says is the same in both. It is tested per panel and as a whole, after both
+are brought to the same gauge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy.linalg import block_diag
+from scipy.stats import chi2
+
+from calib.model.arrays import Floats
+from calib.model.correction import Correction
+from calib.model.report import Disagreement
+from calib.solve.eliminate import Reduced
+from calib.solve.panels import PanelSystem
+
+_RANK = 1e-9
+
+
+def disagreements(
+    system: PanelSystem,
+    correction: Correction,
+    groups: Sequence[tuple[float, Sequence[Reduced]]],
+) -> tuple[Disagreement, ...]:
+    """Every pair of distances compared: ``groups`` holds each distance in mm with the reduced
+    normal equations of its datasets, linearised at ``correction``."""
+    if len(groups) < 2:
+        return ()
+    everything = [reduced for _, mine in groups for reduced in mine]
+    joint = system.step(correction, everything)
+    level = _leveller(system, joint.gauge, everything)
+    precision = _marginal(system.precision, joint.gauge)
+    solutions = []
+    for distance, mine in groups:
+        step = system.step(correction, mine)
+        values = step.correction.values[:, list(system.freedom.free)].ravel()
+        solutions.append((distance, level @ values, level @ step.covariance @ level.T))
+    found = []
+    for (one, x1, c1), (other, x2, c2) in combinations(solutions, 2):
+        shared = c1 @ precision @ c2
+        found.append(_compared(one, other, x1 - x2, c1 + c2 - shared - shared.T, system))
+    return tuple(found)
+
+
+def _compared(
+    one: float, other: float, difference: Floats, covariance: Floats, system: PanelSystem
+) -> Disagreement:
+    f = len(system.freedom.free)
+    panels = []
+    for p in range(len(system.layout)):
+        own = slice(p * f, p * f + f)
+        value, rank = _chi_square(difference[own], covariance[own, own])
+        panels.append(float(chi2.sf(value, rank)) if rank else 1.0)
+    value, rank = _chi_square(difference, covariance)
+    return Disagreement(
+        distances_mm=(one, other),
+        chi_square=value,
+        degrees_of_freedom=rank,
+        p_value=float(chi2.sf(value, rank)) if rank else 1.0,
+        panel_p_values=tuple(panels),
+    )
+
+
+def _chi_square(difference: Floats, covariance: Floats) -> tuple[float, int]:
+    """Over the directions in which the covariance has any extent, and how many these are."""
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    good = eigenvalues > _RANK * max(float(eigenvalues[-1]), 1e-300)
+    along = vectors[:, good].T @ (difference / scale)
+    return float((along**2 / eigenvalues[good]).sum()), int(good.sum())
+
+
+def _leveller(system: PanelSystem, gauge: Floats, everything: Sequence[Reduced]) -> Floats:
+    """The projector that takes the information-weighted mean rigid motion out."""
+    free = list(system.freedom.free)
+    alone = np.sum([r.panel_information for r in everything], axis=0)[:, free][:, :, free]
+    weight = np.asarray(block_diag(*alone)) + np.diag(system.precision)
+    if not gauge.shape[1]:
+        return np.eye(len(weight))
+    return np.asarray(
+        np.eye(len(weight)) - gauge @ np.linalg.solve(gauge.T @ weight @ gauge, gauge.T @ weight)
+    )
+
+
+def _marginal(precision: Floats, gauge: Floats) -> Floats:
+    """The prior's inverse covariance with the rigid motions free."""
+    prior = np.diag(precision)
+    if not gauge.shape[1]:
+        return prior
+    held = precision[:, None] * gauge
+    return np.asarray(prior - held @ np.linalg.solve(gauge.T @ held, held.T))
