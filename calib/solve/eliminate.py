@@ -17,8 +17,9 @@ from calib.solve.rigid import adjoints
 from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Stage
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 
-_NULL = 1e-12
-"""Relative information below which a nuisance direction counts as undetermined."""
+_NULL = 1e-10
+"""Share of a direction's information, before anything else was eliminated, below which what is
+left counts as rounding, and the direction as undetermined."""
 POSE_COLUMNS = 6
 
 
@@ -137,11 +138,12 @@ def eliminated(
         for crystal in range(len(held.strains))
         if (held.crystal[blocks.experiment] == crystal).any()
     )
+    free = [*range(poses.start, poses.stop), *([beam] if free_beam else [])]
+    alone = np.diag(total)[free].copy()
     if units:
         reach = np.concatenate([unit.reach for unit in units])
         total -= reach.T @ reach
-    free = [*range(poses.start, poses.stop), *([beam] if free_beam else [])]
-    back, words = _whitened(total[np.ix_(free, free)], _POSE_WORDS)
+    back, words = _whitened(total[np.ix_(free, free)], alone, _POSE_WORDS)
     keep = [*range(panels.stop), rhs]
     pose_reach = back.T @ total[np.ix_(free, keep)]
     full_back = np.zeros((POSE_COLUMNS + 1, back.shape[1]))
@@ -225,13 +227,19 @@ def _unit(
     basis[:3, :3] = np.eye(3)
     basis[3:9, 3 : 3 + strains.shape[1]] = strains
     basis[9:, 3 + strains.shape[1] :] = np.eye(m - 9)
-    back, _ = _whitened(basis.T @ square @ basis, ())
+    own_square = basis.T @ square @ basis
+    back, _ = _whitened(own_square, np.diag(own_square), ())
     return Unit(crystal, experiments, basis, back, back.T @ (basis.T @ across))
 
 
-def _whitened(square: Floats, words: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
-    """W with W^T N W = 1 over the determined directions, and words for the others."""
-    scale = np.sqrt(np.maximum(np.diag(square), 1e-300))
+def _whitened(
+    square: Floats, alone: Floats, words: tuple[str, ...]
+) -> tuple[Floats, tuple[str, ...]]:
+    """W with W^T N W = 1 over the determined directions, and words for the others.
+
+    ``alone`` is the diagonal before anything was eliminated: what is left of it may be rounding.
+    """
+    scale = np.sqrt(np.maximum(alone, 1e-300))
     eigenvalues, vectors = np.linalg.eigh(square / np.outer(scale, scale))
     good = eigenvalues > _NULL
     found = tuple(
