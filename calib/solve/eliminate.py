@@ -110,11 +110,12 @@ def eliminated(
         for crystal in range(len(held.strains))
         if (held.crystal[blocks.experiment] == crystal).any()
     )
+    free = [*range(poses.start, poses.stop), *([beam] if free_beam else [])]
+    alone = np.diag(total)[free].copy()
     if units:
         reach = np.concatenate([unit.reach for unit in units])
         total -= reach.T @ reach
-    free = [*range(poses.start, poses.stop), *([beam] if free_beam else [])]
-    back, words = whitened(total[np.ix_(free, free)], _POSE_WORDS)
+    back, words = whitened(total[np.ix_(free, free)], alone, _POSE_WORDS)
     keep = [*range(panels.stop), rhs]
     pose_reach = back.T @ total[np.ix_(free, keep)]
     full_back = np.zeros((POSE_COLUMNS + 1, back.shape[1]))

@@ -5,7 +5,9 @@ Solves (S + P' + C) step = v - P' x - C x with
 * S, v the sum of the datasets' reduced normal equations,
 * P' = P - P G (G^T P G)^-1 G^T P the assembly tolerance P with the rigid motions G free, since a
   tolerance speaks of panels against one another and not of where the root frame was drawn,
-* C = W G (G^T W G)^-1 G^T W the gauge: the information-weighted mean motion is zero.
+* C = W G (G^T W G)^-1 G^T W the gauge: the mean motion of the panels is zero, each weighted with
+  W, what its own reflections and its tolerance say of it (the tolerance, so that W is never
+  singular).
 
 S and P' know nothing of G, so C only chooses among equal solutions; C's share of the covariance
 is taken out again.
@@ -79,11 +81,8 @@ class PanelSystem:
         information = spread.T @ sum(r.information for r in reduced) @ spread
         vector = spread.T @ sum(r.vector for r in reduced)
         alone = sum(r.panel_information for r in reduced)
-        weight = np.asarray(
-            block_diag(
-                *(to_tangent[:, :, free].transpose(0, 2, 1) @ alone @ to_tangent[:, :, free])
-            )
-        )
+        own = to_tangent[:, :, free].transpose(0, 2, 1) @ alone @ to_tangent[:, :, free]
+        weight = np.asarray(block_diag(*own)) + np.diag(self.precision)
         frames = correction.frames(self.layout)
         centre = frames.points(0.5 * self.layout.size_mm[:, None, :])[:, 0]
         gauge = gauge_directions(frames.rotation, centre, to_tangent, self.freedom)

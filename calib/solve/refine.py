@@ -13,7 +13,7 @@ from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
-from calib.solve.reject import kept
+from calib.solve.reject import SMALLEST_SCALE, kept
 from calib.solve.variation import variation_of
 
 _RIGID_ITERATIONS = 12
@@ -26,6 +26,9 @@ _SETTLED_SHARE = 5e-4
 _ENOUGH_TO_START = 20_000
 """Reflections of a dataset from which pose and crystals are started."""
 _CONVERGED_SIGMA = 0.02
+_CLAIM_COUNTS = 3.0
+"""What the claimed variances weigh against what is found, in reflections: of a few reflections
+that pose, crystal and panels can follow exactly, the scatter found would be none."""
 
 Progress = Callable[[str, int, float], None]
 """Called with the stage, the iteration, and the RMSD in px."""
@@ -138,10 +141,9 @@ def _judged(fit: DatasetFit, correction: Correction, *, in_place: bool) -> Datas
     residuals = fit.residuals(correction)
     keep = kept(fit.seen, residuals, in_place=in_place)
     relative = residuals[:, keep] / fit.seen.sigma[:, keep]
-    n_parameters = fit.n_parameters
-    spare = max(1.0 - n_parameters / max(3.0 * keep.sum(), 1.0), 0.1)
-    scale = np.sqrt(np.mean(relative**2, axis=1) / spare)
-    return replace(fit, keep=keep, scale=np.maximum(scale, 1e-12))
+    spare = max(float(keep.sum()) - fit.n_parameters / 3.0, 0.0)
+    squared = (np.sum(relative**2, axis=1) + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS)
+    return replace(fit, keep=keep, scale=np.maximum(np.sqrt(squared), SMALLEST_SCALE))
 
 
 def _rmsd_px(fits: Sequence[DatasetFit], residuals: Sequence[Floats]) -> float:

@@ -18,6 +18,9 @@ SIGMA_PER_MAD = 1.4826
 _HUBER = 2.0
 _REJECT_BEYOND = 3.2
 """In robust standard deviations of any coordinate."""
+SMALLEST_SCALE = 0.01
+"""Of the claimed standard deviations: a few reflections that pose and crystal can follow exactly
+seem to scatter not at all."""
 MOST_REJECTED = 0.06
 """Of a dataset's usable reflections."""
 MOST_REJECTED_ON_PANEL = 0.15
@@ -40,7 +43,7 @@ def covariance_inflation() -> float:
 def robust_scale(seen: Observations, residuals: Floats) -> Floats:
     """(3,) achieved over claimed standard deviation of x, y and phi, from the median."""
     size = np.nanmedian(np.abs(residuals) / seen.sigma, axis=1)
-    return np.asarray(np.maximum(SIGMA_PER_MAD * size, 1e-12))
+    return np.asarray(np.maximum(SIGMA_PER_MAD * size, SMALLEST_SCALE))
 
 
 def huber_weights(seen: Observations, residuals: Floats) -> Floats:

@@ -12,8 +12,9 @@ from calib.solve.rotation import PANEL_COLUMNS
 from calib.solve.spline import Penalty, second_differences
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State
 
-_NULL = 1e-12
-"""Relative information below which a nuisance direction counts as undetermined."""
+_NULL = 1e-10
+"""Share of a direction's information, before anything else was eliminated, below which what is
+left counts as rounding, and the direction as undetermined."""
 POSE_COLUMNS = 6
 
 
@@ -137,13 +138,19 @@ def unit_of(
     basis = np.zeros((m, count * one.shape[1] + m - n_cells))
     basis[:n_cells, : count * one.shape[1]] = np.kron(np.eye(count), one)
     basis[n_cells:, count * one.shape[1] :] = np.eye(m - n_cells)
-    back, _ = whitened(basis.T @ square @ basis, ())
+    own_square = basis.T @ square @ basis
+    back, _ = whitened(own_square, np.diag(own_square), ())
     return Unit(crystal, experiments, basis, back, back.T @ (basis.T @ across))
 
 
-def whitened(square: Floats, words: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
-    """W with W^T N W = 1 over the determined directions, and words for the others."""
-    scale = np.sqrt(np.maximum(np.diag(square), 1e-300))
+def whitened(
+    square: Floats, alone: Floats, words: tuple[str, ...]
+) -> tuple[Floats, tuple[str, ...]]:
+    """W with W^T N W = 1 over the determined directions, and words for the others.
+
+    ``alone`` is the diagonal before anything was eliminated: what is left of it may be rounding.
+    """
+    scale = np.sqrt(np.maximum(alone, 1e-300))
     eigenvalues, vectors = np.linalg.eigh(square / np.outer(scale, scale))
     good = eigenvalues > _NULL
     found = tuple(
