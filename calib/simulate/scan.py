@@ -31,6 +31,9 @@ from calib.model.layout import Layout, PanelFrames
 from calib.model.parallax import mm_from_px, px_from_mm
 from calib.model.reflections import Reflections
 
+_DRIFT_ROUNDS = 4
+"""The angle changes with the drift at that angle; each round is some 1000 times closer."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScanPlan:
@@ -52,6 +55,8 @@ class ScanPlan:
     outlier_share: float = 0.0
     outlier_px: float = 4.0
     """Outliers scatter by this much in the plane (and ten times the noise in angle)."""
+    drift_rad: float = 0.0
+    """How far the crystal's orientation (and a third of it, its cell) waves during the scan."""
     start_shift_mm: float = 0.2
     start_turn_rad: float = 1e-3
     """How far the pose that is handed over is from the true one."""
@@ -216,27 +221,44 @@ def _diffracting(
 ) -> tuple[Ints, Floats, Floats]:
     """Miller indices (n, 3), angles (n,) in rad and diffracted wave vectors (n, 3) of a scan."""
     r0 = hkl @ np.linalg.inv(real_space).T
-    length = np.linalg.norm(r0, axis=1)
     axis, s0 = goniometer.axis, beam.s0
-    across = np.cross(axis, r0)
-    flat = r0 - np.outer(r0 @ axis, axis)
-    needed = -0.5 * length**2 - (r0 @ axis) * (axis @ s0)
-    a, b = flat @ s0, across @ s0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = needed / np.hypot(a, b)
-    # Tangential passages have no sharp angle; data reduction leaves them out, too.
-    meets = np.abs(ratio) < 0.999
-    half = np.arccos(ratio[meets])
-    middle = np.arctan2(b[meets], a[meets])
+
+    def passages(r: Floats) -> tuple[Floats, Floats]:
+        """Middle and half opening of the two angles at which r (n, 3) meets the Ewald sphere."""
+        flat = r - np.outer(r @ axis, axis)
+        needed = -0.5 * (r**2).sum(axis=1) - (r @ axis) * (axis @ s0)
+        a, b = flat @ s0, np.cross(axis, r) @ s0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = needed / np.hypot(a, b)
+        # Tangential passages have no sharp angle; data reduction leaves them out, too.
+        return np.arctan2(b, a), np.arccos(np.where(np.abs(ratio) < 0.999, ratio, np.nan))
+
     # Both passages of an index stand together, so that cutting the list cuts indices.
-    hkl = np.repeat(hkl[meets], 2, axis=0)
-    flat, across = np.repeat(flat[meets], 2, axis=0), np.repeat(across[meets], 2, axis=0)
-    along = np.repeat(np.outer(r0[meets] @ axis, axis), 2, axis=0)
-    phi = np.stack([middle + half, middle - half], axis=1).ravel() % (2.0 * np.pi)
-    inside = phi < plan.range_rad
-    phi, hkl = phi[inside], hkl[inside]
-    turned = np.cos(phi)[:, None] * flat[inside] + np.sin(phi)[:, None] * across[inside]
-    return hkl, phi, along[inside] + turned + s0
+    hkl, start = np.repeat(hkl, 2, axis=0), np.repeat(r0, 2, axis=0)
+    side = np.tile([1.0, -1.0], len(r0))
+    middle, half = passages(start)
+    phi, r0 = middle + side * half, start
+    if plan.drift_rad:
+        for _ in range(_DRIFT_ROUNDS):
+            r0 = np.einsum("nij,nj->ni", _drift(phi, plan), start)
+            middle, half = passages(r0)
+            phi = middle + side * half
+    phi = phi % (2.0 * np.pi)
+    inside = np.isfinite(phi) & (phi < plan.range_rad)
+    phi, hkl, r0 = phi[inside], hkl[inside], r0[inside]
+    along = np.outer(r0 @ axis, axis)
+    turned = np.cos(phi)[:, None] * (r0 - along) + np.sin(phi)[:, None] * np.cross(axis, r0)
+    return hkl, phi, along + turned + s0
+
+
+def _drift(phi: Floats, plan: ScanPlan) -> Floats:
+    """(n, 3, 3) how the crystal has turned and swollen at each angle: a slow wave about each
+    axis and in each length, of amplitude ``drift_rad``."""
+    turn = phi % (2.0 * np.pi)
+    waves = [np.sin(turn), np.sin(2.0 * turn + 1.0), np.cos(1.5 * turn)]
+    rotation = rotation_from_vector(plan.drift_rad * np.stack(waves, axis=1))
+    swollen = np.eye(3) * (1.0 + 0.3 * plan.drift_rad * np.cos(turn))[:, None, None]
+    return np.asarray(rotation @ swollen)
 
 
 def _hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:

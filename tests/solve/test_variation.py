@@ -1,0 +1,93 @@
+"""Crystals that change along their scans, and the decision whether they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calib.model.correction import Correction, Freedom
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
+from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
+from calib.simulate.score import corner_errors
+from calib.simulate.truth import drawn_correction
+from calib.solve.options import Crystals, SolveOptions
+from calib.solve.panels import PanelPrior
+from calib.solve.solution import Solution, solved
+from calib.solve.spline import basis, located, second_differences
+
+LAYOUT = known_layout("PILATUS 1M")
+TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+ROUNDING = 1e-12
+NOISE_PX = 0.1
+LITTLE_MORE_THAN_NOISE_PX = 1.05 * NOISE_PX
+WAVE_RAD = 1e-3
+
+
+def scan(drift_rad: float) -> SimulatedScan:
+    plan = ScanPlan(n_reflections=8000, range_rad=np.pi, drift_rad=drift_rad, noise_px=NOISE_PX)
+    pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
+    return simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan")
+
+
+def solve(data: SimulatedScan, crystals: Crystals) -> Solution:
+    pose = data.dataset.detector.lab_from_root
+    assert pose is not None
+    options = SolveOptions(Freedom.IN_PLANE, PanelPrior(), crystals=crystals)
+    return solved([(data.dataset, pose)], LAYOUT, options, lambda *_: None)
+
+
+def error_um(solution: Solution, data: SimulatedScan) -> float:
+    """In the plane; the truth's own out-of-plane part is left out on both sides."""
+    in_plane = Correction(TRUTH.values * [1, 1, 0, 0, 0, 1])
+    found = solution.estimate.correction
+    return corner_errors(LAYOUT, found, in_plane, data.true_pose).in_plane_um
+
+
+def held_out_px(solution: Solution) -> float:
+    held = solution.report.overall.held_out
+    assert held is not None
+    return float(np.hypot(held.after.rms_x_px, held.after.rms_y_px) / np.sqrt(2.0))
+
+
+def test_the_basis_sums_to_one_and_is_smooth_across_intervals() -> None:
+    share = np.linspace(0.0, 1.0, 21)
+    assert np.abs(basis(share).sum(axis=0) - 1.0).max() < ROUNDING
+    end, start = basis(np.array([1.0]))[:, 0], basis(np.array([0.0]))[:, 0]
+    assert np.allclose(end[1:], start[:-1], atol=ROUNDING)
+
+
+def test_a_straight_line_has_no_second_difference() -> None:
+    assert np.abs(second_differences(7) @ np.arange(7.0)).max() < ROUNDING
+    assert np.abs(second_differences(7) @ np.arange(7.0) ** 2).min() > 1.0
+
+
+@pytest.mark.parametrize("phi", [-0.1, 0.0, 1.0, 2.999, 3.0, 3.2])
+def test_every_angle_has_an_interval_of_its_scan(phi: float) -> None:
+    interval, share = located(np.array([phi]), 0.0, 3.0, 6)
+    assert 0 <= interval[0] <= 5
+    assert 0.0 <= share[0] <= 1.0
+    if 0.0 <= phi < 3.0:
+        assert interval[0] * 0.5 + share[0] * 0.5 == pytest.approx(phi)
+
+
+def test_a_crystal_that_stands_still_is_left_standing() -> None:
+    solution = solve(scan(0.0), Crystals.AUTO)
+    assert solution.report.datasets[0].crystal_interval_deg is None
+
+
+def test_a_crystal_that_waves_is_followed_and_the_panels_are_the_better_for_it() -> None:
+    data = scan(WAVE_RAD)
+    still, followed = solve(data, Crystals.STATIC), solve(data, Crystals.AUTO)
+    assert followed.report.datasets[0].crystal_interval_deg is not None
+    assert held_out_px(still) > 1.5 * NOISE_PX
+    assert held_out_px(followed) < LITTLE_MORE_THAN_NOISE_PX
+    assert error_um(followed, data) < error_um(still, data)
+
+
+def test_freedom_that_a_static_crystal_does_not_need_costs_little() -> None:
+    data = scan(0.0)
+    still, free = solve(data, Crystals.STATIC), solve(data, Crystals.VARYING)
+    assert free.report.datasets[0].crystal_interval_deg == pytest.approx(15.0)
+    assert held_out_px(free) < 1.02 * held_out_px(still)
+    assert error_um(free, data) < error_um(still, data) + 3.0

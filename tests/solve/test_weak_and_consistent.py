@@ -1,0 +1,96 @@
+"""Directions that data hardly determine, and distances that contradict one another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calib.model.arrays import Floats
+from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
+from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
+from calib.simulate.truth import drawn_correction
+from calib.solve.options import Crystals, SolveOptions
+from calib.solve.panels import PanelPrior
+from calib.solve.solution import Solution, solved
+from calib.solve.weak import weak_modes
+
+LAYOUT = known_layout("PILATUS 1M")
+TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+MOVED_PANEL = 4
+MOVED_MM = 0.03
+
+
+def estimate_with(pattern: Floats, amplitude_mm: float) -> CorrectionEstimate:
+    """Panels known to a micrometre but for one pattern (n, 6) of their parameters."""
+    n = len(LAYOUT)
+    direction = pattern.ravel() / np.linalg.norm(pattern)
+    covariance = 1e-6 * np.eye(6 * n) + n * amplitude_mm**2 * np.outer(direction, direction)
+    return CorrectionEstimate(
+        Correction.none(n),
+        Freedom.FULL,
+        covariance,
+        (PanelStatus.MEASURED,) * n,
+        np.full(n, 1000),
+    )
+
+
+def centred(axis: int) -> Floats:
+    place = LAYOUT.centre_root_mm[:, axis]
+    return np.asarray(place - place.mean())
+
+
+@pytest.mark.parametrize(
+    ("words", "column", "values"),
+    [
+        ("bow about fast", 2, centred(1) ** 2 - (centred(1) ** 2).mean()),
+        ("twist", 2, centred(0) * centred(1)),
+        ("panel 3 along slow", 1, np.eye(len(LAYOUT))[3]),
+    ],
+)
+def test_a_pattern_is_called_by_its_name(words: str, column: int, values: Floats) -> None:
+    pattern = np.zeros((len(LAYOUT), 6))
+    pattern[:, column] = values
+    worst = weak_modes(LAYOUT, estimate_with(pattern, 0.02), np.ones(len(LAYOUT), dtype=bool))[0]
+    assert worst.words == words
+    assert worst.sigma_um == pytest.approx(20.0, rel=0.02)
+
+
+def test_a_scale_is_called_a_scale() -> None:
+    pattern = np.zeros((len(LAYOUT), 6))
+    pattern[:, 0], pattern[:, 1] = centred(0), centred(1)
+    worst = weak_modes(LAYOUT, estimate_with(pattern, 0.02), np.ones(len(LAYOUT), dtype=bool))[0]
+    assert worst.words == "overall scale"
+
+
+def scan(distance_mm: float, truth: Correction, seed: int) -> SimulatedScan:
+    plan = ScanPlan(n_reflections=12_000)
+    pose = facing_pose(LAYOUT, distance_mm, beam_centre_mm=(1.5, -2.0))
+    rng = np.random.default_rng(seed)
+    return simulated_scan(rng, LAYOUT, truth, pose, plan, f"scan_{distance_mm:.0f}")
+
+
+def solve(*scans: SimulatedScan) -> Solution:
+    starts = []
+    for one in scans:
+        pose = one.dataset.detector.lab_from_root
+        assert pose is not None
+        starts.append((one.dataset, pose))
+    options = SolveOptions(Freedom.FULL, PanelPrior(), crystals=Crystals.STATIC)
+    return solved(starts, LAYOUT, options, lambda *_: None)
+
+
+def test_distances_of_one_detector_agree_and_a_panel_that_moved_between_them_is_named() -> None:
+    far, near = scan(200.0, TRUTH, 5), scan(80.0, TRUTH, 6)
+    (same,) = solve(far, near).report.disagreements
+    assert same.p_value > 1e-3
+    values = TRUTH.values.copy()
+    values[MOVED_PANEL, 0] += MOVED_MM
+    (moved,) = solve(far, scan(80.0, Correction(values), 6)).report.disagreements
+    assert moved.p_value < 1e-6
+    assert int(np.argmin(moved.panel_p_values)) == MOVED_PANEL
+
+
+def test_one_distance_has_nothing_to_disagree_with() -> None:
+    assert solve(scan(200.0, TRUTH, 5)).report.disagreements == ()
