@@ -94,11 +94,11 @@ def _reciprocal_rotations(hall_symbol: str) -> Floats:
 
 def hall_from_name(space_group: str) -> str:
     """The Hall symbol of a space group's name or number, such as ``P43212`` or ``96``."""
-    found = (
-        gemmi.find_spacegroup_by_number(int(space_group))
-        if space_group.isdigit()
-        else gemmi.find_spacegroup_by_name(space_group)
-    )
+    found = None
+    if not space_group.isdigit():
+        found = gemmi.find_spacegroup_by_name(space_group)
+    elif 1 <= int(space_group) <= 230:
+        found = gemmi.find_spacegroup_by_number(int(space_group))
     if found is None:
         raise InputError(
             "bad-space-group",
