@@ -16,6 +16,7 @@ from calib.solve.normal import Blocks
 from calib.solve.rigid import adjoints
 from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Stage
 from calib.solve.state import CRYSTAL_COLUMNS, Step
+from calib.solve.symmetry import turned_strains
 
 _NULL = 1e-10
 """Share of a direction's information, before anything else was eliminated, below which what is
@@ -222,7 +223,7 @@ def _unit(
             square[rows, rows] += prior.information()
             across[rows, -1] -= prior.information() @ stage.state.deviation[experiment]
 
-    strains = held.strains[crystal]
+    strains = turned_strains(held.strains[crystal], stage.state.turned[crystal])
     basis = np.zeros((m, m - 6 + strains.shape[1]))
     basis[:3, :3] = np.eye(3)
     basis[3:9, 3 : 3 + strains.shape[1]] = strains

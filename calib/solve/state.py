@@ -31,7 +31,7 @@ class Instrument:
     pose: Ints
     """(e,) which pose each experiment has."""
     strains: tuple[Floats, ...]
-    """(6, k) per crystal: the strains that its symmetry allows."""
+    """(6, k) per crystal: the strains that its symmetry allows, as it stood at the start."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +57,8 @@ class State:
     """(p, 3) the root's origin in the laboratory."""
     a_matrix: Floats
     """(c, 3, 3) 1/Angstrom, the setting matrices."""
+    turned: Floats
+    """(c, 3, 3) how far each crystal has turned since the start; its symmetry turned with it."""
     s0: Floats
     """(3, e) 1/Angstrom, the incident wave vectors."""
     deviation: Floats
@@ -73,6 +75,7 @@ class State:
         turn = rotation_from_vector(pose_step[:, 3:])
         arm = self.translation_mm - centre_lab_mm
         translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
+        crystal_turn = rotation_from_vector(step.crystal[:, :3])
         stretch = np.eye(3) + np.array([strain_matrix(row[3:]) for row in step.crystal])
         s0 = self.s0
         if step.beam_rad:
@@ -81,7 +84,8 @@ class State:
         return State(
             rotation=turn @ self.rotation,
             translation_mm=translation,
-            a_matrix=rotation_from_vector(step.crystal[:, :3]) @ stretch @ self.a_matrix,
+            a_matrix=crystal_turn @ stretch @ self.a_matrix,
+            turned=crystal_turn @ self.turned,
             s0=s0,
             deviation=self.deviation + step.deviation,
         )
@@ -141,6 +145,7 @@ def starting_point(
         rotation=np.repeat(lab_from_root.rotation[None], n_poses, axis=0),
         translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
         a_matrix=np.array(a_matrices),
+        turned=np.repeat(np.eye(3)[None], len(chosen), axis=0),
         s0=np.stack(beams, axis=-1),
         deviation=np.zeros((n_poses, 6)),
     )

@@ -66,6 +66,12 @@ def allowed_strains(a_matrix: Floats, hall_symbol: str) -> Floats:
     return np.asarray(u[:, singular > 0.5])
 
 
+def turned_strains(strains: Floats, turn: Floats) -> Floats:
+    """The strains (6, k) of a crystal that was turned by ``turn`` (3, 3) since: e -> U e U^T."""
+    turned = [turn @ strain_matrix(column) @ turn.T for column in strains.T]
+    return np.array([[m[i, j] for i, j in VOIGT] for m in turned]).T
+
+
 def strain_matrix(components: Floats) -> Floats:
     """The symmetric (3, 3) matrix of six components over ``VOIGT``."""
     return np.asarray(np.einsum("k,kij->ij", components, [_strain(i) for i in range(6)]))
