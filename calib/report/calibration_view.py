@@ -96,8 +96,8 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "panels": [
             {
                 **row,
-                "n_rejected": report.rejected_on_panel[index],
-                "n_flagged": report.flagged_on_panel[index],
+                "n_rejected": _at(report.rejected_on_panel, index),
+                "n_flagged": _at(report.flagged_on_panel, index),
                 "n_held_out": counts(fit)["held_out"],
                 "rmsd_px": rmsd_px(fit),
                 "median_abs_px": median_abs_px(fit),
@@ -113,6 +113,10 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
             "reasons": list(record.acceptance.reasons),
         },
     }
+
+
+def _at(counts: Sequence[int], index: int) -> int | None:
+    return counts[index] if index < len(counts) else None
 
 
 def _head(

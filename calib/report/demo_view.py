@@ -49,7 +49,9 @@ def demo_view(
         ],
         "target": {
             "distance_mm": {"before": number(distances_mm[0]), "after": number(distances_mm[1])},
-            "rmsd_px": {name: number(value) for name, value in target_rmsd_px.items()},
+            "rmsd_px": {
+                name.replace(" ", "_"): number(value) for name, value in target_rmsd_px.items()
+            },
             "outputs": list(outputs),
         },
         "store": store,
@@ -80,7 +82,10 @@ def demo_blocks(view: View) -> list[Block]:
         Table(
             "Target, rigidly refined with its panels",
             ("panels", "RMSD px"),
-            tuple((name, fixed(value, 4)) for name, value in target["rmsd_px"].items()),
+            tuple(
+                (name.replace("_", " "), fixed(value, 4))
+                for name, value in target["rmsd_px"].items()
+            ),
         ),
         Facts(
             (

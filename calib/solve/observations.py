@@ -163,7 +163,8 @@ def _towards_spot(dataset: Dataset) -> Floats:
     xy = table.centroid_mm[:, :2]
     lab = np.einsum("nij,nj->ni", frames.rotation[table.panel][:, :, :2], xy)
     lab += frames.origin_mm[table.panel]
-    return np.asarray(lab / np.linalg.norm(lab, axis=1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # positions that are not finite are left out elsewhere
+        return np.asarray(lab / np.linalg.norm(lab, axis=1, keepdims=True))
 
 
 def _folds(dataset: Dataset, keep: Ints) -> Ints:

@@ -31,7 +31,7 @@ class Instrument:
     pose: Ints
     """(e,) which pose each experiment has."""
     strains: tuple[Floats, ...]
-    """(6, k) per crystal: the strains that its symmetry allows."""
+    """(6, k) per crystal: the strains that its symmetry allows, as it stood at the start."""
     coefficients: tuple[int, ...]
     """Per crystal, how many spline coefficients it has: 1 where it stands still."""
 
@@ -59,6 +59,8 @@ class State:
     """(p, 3) the root's origin in the laboratory."""
     a_matrix: Floats
     """(c, 3, 3) 1/Angstrom, the setting matrices."""
+    turned: Floats
+    """(c, 3, 3) how far each crystal has turned since the start; its symmetry turned with it."""
     s0: Floats
     """(3, e) 1/Angstrom, the incident wave vectors."""
     deviation: Floats
@@ -78,13 +80,14 @@ class State:
         turn = rotation_from_vector(pose_step[:, 3:])
         arm = self.translation_mm - centre_lab_mm
         translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
-        drift, a_matrix = self.drift.copy(), self.a_matrix.copy()
+        drift, a_matrix, turned = self.drift.copy(), self.a_matrix.copy(), self.turned.copy()
         first = 0
         for index, own in enumerate(step.crystal):
             last = first + len(own)
             if len(own) == 1:
-                turned = rotation_from_vector(own[0, :3])
-                a_matrix[index] = turned @ (np.eye(3) + strain_matrix(own[0, 3:])) @ a_matrix[index]
+                by = rotation_from_vector(own[0, :3])
+                a_matrix[index] = by @ (np.eye(3) + strain_matrix(own[0, 3:])) @ a_matrix[index]
+                turned[index] = by @ turned[index]
             else:
                 drift[:, first:last] += own.T
             first = last
@@ -96,6 +99,7 @@ class State:
             rotation=turn @ self.rotation,
             translation_mm=translation,
             a_matrix=a_matrix,
+            turned=turned,
             s0=s0,
             deviation=self.deviation + step.deviation,
             drift=drift,
@@ -157,6 +161,7 @@ def starting_point(
         rotation=np.repeat(lab_from_root.rotation[None], n_poses, axis=0),
         translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
         a_matrix=np.array(a_matrices),
+        turned=np.repeat(np.eye(3)[None], len(chosen), axis=0),
         s0=np.stack(beams, axis=-1),
         deviation=np.zeros((n_poses, 6)),
         drift=np.zeros((CRYSTAL_COLUMNS, len(strains))),

@@ -66,6 +66,12 @@ def allowed_strains(a_matrix: Floats, hall_symbol: str) -> Floats:
     return np.asarray(u[:, singular > 0.5])
 
 
+def turned_strains(strains: Floats, turn: Floats) -> Floats:
+    """The strains (6, k) of a crystal that was turned by ``turn`` (3, 3) since: e -> U e U^T."""
+    turned = [turn @ strain_matrix(column) @ turn.T for column in strains.T]
+    return np.array([[m[i, j] for i, j in VOIGT] for m in turned]).T
+
+
 def strain_matrix(components: Floats) -> Floats:
     """The symmetric (3, 3) matrix of six components over ``VOIGT``."""
     return np.asarray(np.einsum("k,kij->ij", components, [_strain(i) for i in range(6)]))
@@ -94,11 +100,11 @@ def _reciprocal_rotations(hall_symbol: str) -> Floats:
 
 def hall_from_name(space_group: str) -> str:
     """The Hall symbol of a space group's name or number, such as ``P43212`` or ``96``."""
-    found = (
-        gemmi.find_spacegroup_by_number(int(space_group))
-        if space_group.isdigit()
-        else gemmi.find_spacegroup_by_name(space_group)
-    )
+    found = None
+    if not space_group.isdigit():
+        found = gemmi.find_spacegroup_by_name(space_group)
+    elif 1 <= int(space_group) <= 230:
+        found = gemmi.find_spacegroup_by_number(int(space_group))
     if found is None:
         raise InputError(
             "bad-space-group",

@@ -11,6 +11,7 @@ from calib.solve.normal import Blocks
 from calib.solve.rotation import PANEL_COLUMNS
 from calib.solve.spline import Penalty, second_differences
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State
+from calib.solve.symmetry import turned_strains
 
 _NULL = 1e-10
 """Share of a direction's information, before anything else was eliminated, below which what is
@@ -132,7 +133,7 @@ def unit_of(
         square[:n_cells, :n_cells] += stiff
         across[:n_cells, -1] -= stiff @ state.drift[:, offset : offset + count].T.ravel()
 
-    strains = instrument.strains[crystal]
+    strains = turned_strains(instrument.strains[crystal], state.turned[crystal])
     one = np.zeros((CRYSTAL_COLUMNS, 3 + strains.shape[1]))
     one[:3, :3], one[3:, 3:] = np.eye(3), strains
     basis = np.zeros((m, count * one.shape[1] + m - n_cells))

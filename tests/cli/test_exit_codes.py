@@ -217,14 +217,9 @@ def test_a_closed_stderr_harms_nobody(here: Path) -> None:
 
 READER = """
 import os, sys
-import calib.flows.apply, calib.flows.certify, calib.flows.derive, calib.report.calibration_view
-import calib.report.application_view, calib.report.certification_view
-import sqlalchemy.dialects.sqlite.pysqlite, calib_cli.main
-from calib_cli.bug import _folders
-if os.getuid() == 0:  # everything is imported: the interpreter's folder may be root's alone
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+import calib_cli.main
+from support.people import become_another_user
+become_another_user()
 os.chdir(sys.argv[1])
 print(calib_cli.main.app(sys.argv[2:], prog_name="calib", standalone_mode=False))
 """

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
 
 from calib.model.correction import Freedom
 from calib_cli.derive import FreedomName
-from support.commands import ALL_COMMANDS, calib, done
+from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
 GROUPS = {(), ("detector",), ("usage",)}
@@ -25,13 +23,6 @@ BEFORE = {
 """What must have happened before the examples of a command make sense."""
 
 
-def examples(text: str) -> list[list[str]]:
-    """The words of each command line under "Example:", without the program's name."""
-    _, _, shown = text.partition("Example:\n")
-    lines = re.findall(r"^ +calib (.+)$", shown.partition("\n\n")[0], re.MULTILINE)
-    return [shlex.split(line) for line in lines]
-
-
 def test_all_commands_are_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     assert names == {
@@ -40,10 +31,8 @@ def test_all_commands_are_there() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=str)
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words != ("demo",)], ids=str)
 def test_the_examples_in_the_help_work(words: tuple[str, ...], here: Path) -> None:
-    if words == ("demo",):
-        pytest.skip("tests/cli/test_demo.py runs it")
     if words[:1] == ("init",):
         (here / "beamline.sqlite").unlink()
     found = examples(done(*words, "--help").stdout)

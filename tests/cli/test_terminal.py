@@ -36,7 +36,7 @@ def at_terminal(*words: str, **variables: str) -> tuple[str, str]:
 
 def everything(terminal: int) -> str:
     """All that is written to a pseudo-terminal until its other end closes."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         try:
             part = os.read(terminal, 65536)

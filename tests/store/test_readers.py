@@ -26,14 +26,11 @@ from support.records import (
 
 READER = """
 import json, os, sys
+from support.people import become_another_user
 from support.records import NOON, application, deed, detector
 from calib.errors import CalibError
 from calib.store.store import Store
-import calib.store.schema, sqlalchemy.dialects.sqlite.pysqlite
-if os.getuid() == 0:  # everything is imported: the interpreter's folder may be root's alone
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
+become_another_user()
 said = {}
 try:
     with Store.open(sys.argv[1]) as store:

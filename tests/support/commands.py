@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -81,3 +83,10 @@ def _below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 ALL_COMMANDS = list(_below(get_command(app), ()))
 """The words of every command, groups as well: (), ("derive",), ("detector", "add"), ..."""
+
+
+def examples(text: str) -> list[list[str]]:
+    """The words of each command line under "Example:", without the program's name."""
+    _, _, shown = text.partition("Example:\n")
+    lines = re.findall(r"^ +calib (.+)$", shown.partition("\n\n")[0], re.MULTILINE)
+    return [shlex.split(line) for line in lines]

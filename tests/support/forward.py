@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calib.model.arrays import Bools, Floats, Ints
+from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction
 from calib.model.dataset import Dataset, Source
 from calib.model.experiment import (
@@ -30,7 +30,7 @@ from calib.model.frames import RigidMotion
 from calib.model.layout import Layout, PanelFrames
 from calib.model.reflections import Reflections
 
-_GRID = 181
+_GRID = 61
 _NEWTON_STEPS = 6
 
 
@@ -95,24 +95,29 @@ def measured(scene: Scene, rng: np.random.Generator) -> Dataset:
     pixel = np.array([p.pixel_mm for p in scene.layout.panels])[panel]
     sigma = np.column_stack([scene.noise_px * pixel, np.full(len(hkl), scene.noise_phi_rad)])
     centroid = centroid + sigma * rng.normal(size=sigma.shape)
-    reflections = Reflections(
-        experiment, panel, hkl, centroid, sigma**2, np.full(len(hkl), 1 << 2)
-    )
-    return Dataset(
-        scene.name, Source((), ()), models, models.detectors[0], reflections, epoch=None
-    )
+    reflections = Reflections(experiment, panel, hkl, centroid, sigma**2, np.full(len(hkl), 1 << 2))
+    return Dataset(scene.name, Source((), ()), models, models.detectors[0], reflections, epoch=None)
 
 
 def traced(scene: Scene, index: int, hkl: Ints, panel: Ints, near_rad: Floats) -> Floats:
     """(n, 3) x, y in mm and phi in rad of reflections on given panels, near given angles."""
     sweep = scene.sweeps[index]
     phi = _angle(scene, sweep, hkl, near_rad)
-    s1 = _reciprocal(scene, sweep, hkl, phi) + scene.beams[sweep.beam].s0
+    crossing = _crossing(scene, index, panel, _ray(scene, sweep, hkl, phi))
+    return np.column_stack([crossing[:, :2], phi])
+
+
+def _ray(scene: Scene, sweep: Sweep, hkl: Ints, phi: Floats) -> Floats:
+    """(n, 3) s1 = r + s0."""
+    return _reciprocal(scene, sweep, hkl, phi) + scene.beams[sweep.beam].s0
+
+
+def _crossing(scene: Scene, index: int, panel: Ints, s1: Floats) -> Floats:
+    """(n, 3) x, y and t with origin + x fast + y slow = t s1."""
     frames = _true_frames(scene, index)
     rotation, origin = frames.rotation[panel], frames.origin_mm[panel]
     square = np.concatenate([rotation[:, :, :2], -s1[:, :, None]], axis=2)
-    xyt = np.linalg.solve(square, -origin[:, :, None])[:, :, 0]
-    return np.column_stack([xyt[:, :2], phi])
+    return np.asarray(np.linalg.solve(square, -origin[:, :, None])[:, :, 0])
 
 
 def _true_frames(scene: Scene, index: int) -> PanelFrames:
@@ -124,7 +129,9 @@ def _reciprocal(scene: Scene, sweep: Sweep, hkl: Ints, phi: Floats) -> Floats:
     """(n, 3) r = S R(phi) F A h."""
     goniometer = scene.goniometers[sweep.goniometer]
     datum = hkl @ np.linalg.inv(scene.crystals[sweep.crystal].real_space).T @ goniometer.fixed.T
-    turned = Rotation.from_rotvec(phi[:, None] * goniometer.axis).apply(datum)
+    same = np.ptp(phi) == 0.0
+    angle = phi[:1] if same else phi
+    turned = Rotation.from_rotvec(angle[:, None] * goniometer.axis).apply(datum)
     return np.asarray(turned @ goniometer.setting.T)
 
 
@@ -152,21 +159,17 @@ def _sweep(scene: Scene, index: int, rng: np.random.Generator) -> tuple[Ints, In
     hkl = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
     length = np.linalg.norm(hkl @ np.linalg.inv(basis).T, axis=1)
     hkl = hkl[(length > 0.0) & (length < 1.0 / scene.d_min_angstrom)]
-    hkl = hkl[rng.permutation(len(hkl))[: 60 * sweep.n_reflections]]
+    hkl = hkl[rng.permutation(len(hkl))[: 30 * sweep.n_reflections]]
     hkl, phi = _crossings(scene, sweep, hkl)
     sine = _sharpness(scene, sweep, hkl, phi)
     hkl, phi = hkl[sine > 0.1], phi[sine > 0.1]
-    everything = [
-        traced(scene, index, hkl, np.full(len(hkl), panel), phi)
-        for panel in range(len(scene.layout))
-    ]
-    on = [
-        (found[:, :2] >= 0.0).all(axis=1)
-        & (found[:, :2] < scene.layout.size_mm[panel]).all(axis=1)
-        & _ahead(scene, index, panel, hkl, phi)
-        for panel, found in enumerate(everything)
-    ]
-    picked = [(hkl[m], np.full(m.sum(), p), everything[p][m]) for p, m in enumerate(on)]
+    s1 = _ray(scene, sweep, hkl, phi)
+    picked = []
+    for index_of_panel, size in enumerate(scene.layout.size_mm):
+        found = _crossing(scene, index, np.full(len(hkl), index_of_panel), s1)
+        on = (found >= 0.0).all(axis=1) & (found[:, :2] < size).all(axis=1)
+        exact = np.column_stack([found[on, :2], phi[on]])
+        picked.append((hkl[on], np.full(on.sum(), index_of_panel), exact))
     hkl, panel, exact = (np.concatenate([part[i] for part in picked]) for i in range(3))
     assert len(hkl) >= sweep.n_reflections, f"only {len(hkl)} reflections hit the detector"
     chosen = rng.permutation(len(hkl))[: sweep.n_reflections]
@@ -191,19 +194,10 @@ def _crossings(scene: Scene, sweep: Sweep, hkl: Ints) -> tuple[Ints, Floats]:
 def _sharpness(scene: Scene, sweep: Sweep, hkl: Ints, phi: Floats) -> Floats:
     """(n,) |(s1 x s0) . axis| of unit vectors: reflections near the spindle have a small one."""
     s0 = scene.beams[sweep.beam].s0
-    s1 = _reciprocal(scene, sweep, hkl, phi) + s0
+    s1 = _ray(scene, sweep, hkl, phi)
     goniometer = scene.goniometers[sweep.goniometer]
     across = np.cross(s1, s0) / (s0 @ s0)
     return np.asarray(np.abs(across @ (goniometer.setting @ goniometer.axis)))
-
-
-def _ahead(scene: Scene, index: int, panel: int, hkl: Ints, phi: Floats) -> Bools:
-    """(n,) whether the ray meets the panel on its way and not backwards."""
-    sweep = scene.sweeps[index]
-    s1 = _reciprocal(scene, sweep, hkl, phi) + scene.beams[sweep.beam].s0
-    frames = _true_frames(scene, index)
-    normal, origin = frames.rotation[panel][:, 2], frames.origin_mm[panel]
-    return np.asarray((s1 @ normal) * (origin @ normal) > 0.0)
 
 
 def with_models(dataset: Dataset, models: ExperimentList) -> Dataset:

@@ -156,7 +156,5 @@ def simulation(
         beam_centre_mm=beam_centre_mm,
         tilt_rad=(turn[0], turn[1], turn[2]),
     )
-    plan = ScanPlan(
-        n_reflections=n_reflections, outlier_share=outlier_share, noise_px=noise_px
-    )
+    plan = ScanPlan(n_reflections=n_reflections, outlier_share=outlier_share, noise_px=noise_px)
     return layout, truth, simulated_scan(rng, layout, truth, pose, plan, f"seed{seed}")

@@ -1,0 +1,131 @@
+"""docs/json.md says of every key what it means: no key is undocumented, none is made up."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import calib_cli.failure
+from support.commands import calib, done
+from support.json_page import PAGE, Keys, documented, is_of, leaves, within
+from support.simulated import DETECTOR
+
+CERTIFICATION = documented("A certification")
+CALIBRATION = documented("A calibration")
+DETECTOR_KEYS = documented("A detector")
+TYPES = {"text", "time", "integer", "number", "true or false", "object"}
+LINE = documented("`calib list`")
+CONTRACT: dict[str, Keys] = {
+    "derive": CALIBRATION | documented("`calib derive`"),
+    "show": CALIBRATION | documented("`calib show`") | within("certifications[]", CERTIFICATION),
+    "list": LINE,
+    "certify": documented("`calib certify`") | within("certification", CERTIFICATION),
+    "withdraw": documented("`calib withdraw`") | within("certifications[]", CERTIFICATION),
+    "apply": documented("`calib apply`"),
+    "usage push": documented("`calib usage push`"),
+    "usage list": documented("`calib usage list`"),
+    "detector add": documented("`calib detector add`") | within("detector", DETECTOR_KEYS),
+    "detector list": DETECTOR_KEYS,
+    "detector show": DETECTOR_KEYS
+    | documented("`calib detector show`")
+    | within("calibrations[]", LINE)
+    | within("certifications[]", CERTIFICATION),
+    "export": documented("`calib export`"),
+    "init": documented("`calib init`"),
+}
+
+
+@pytest.fixture
+def answers(here: Path) -> dict[str, list[Any]]:
+    """What every command answers, the rarer cases as well."""
+    said: dict[str, list[Any]] = {name: [] for name in CONTRACT}
+
+    def ask(name: str, *words: str, code: int = 0) -> None:
+        answer = calib(*name.split(), *words, "--json")
+        assert answer.code == code, answer.stderr
+        found = answer.json
+        said[name] += found if isinstance(found, list) else [found]
+
+    night1, night2 = ("night1.expt", "night1.refl"), ("night2.expt", "night2.refl")
+    ask("init", "--store", "new.sqlite")
+    ask("init", "--store", "new.sqlite", "--dry-run")
+    ask("detector add", "24-0999", "--layout", DETECTOR)
+    ask("derive", *night1, *night2, "--store", "new.sqlite")
+    ask("derive", *night1, "--dry-run")
+    ask("derive", *night2, "--space-group", "P43212")
+    ask("show", "24-0107:4")
+    ask("certify", "24-0107:3", "--reason", "new", "--to", "2027-01-01")
+    ask("certify", "24-0107:1", "--reason", "old", "--dry-run")
+    ask("apply", "indexed.expt", "indexed.refl", "-o", "a.expt")
+    ask("apply", "a.expt", "-o", "b.expt", "--calibration", "24-0107:1")
+    ask("apply", "imported.expt", "--dry-run")
+    ask("usage list")
+    ask("usage push", "a.expt.calib.json")
+    ask("show", "24-0107:3")
+    ask("detector show", "24-0107")
+    ask("withdraw", "24-0107:3", "--reason", "moved")
+    ask("apply", "imported.expt", "--if-missing", "copy")
+    ask("show", "24-0107:3")
+    ask("detector show", "24-0107")
+    ask("list")
+    ask("detector list")
+    ask("export", "24-0107:3", "-o", "reference.expt")
+    return said
+
+
+def test_every_printed_key_is_documented(answers: dict[str, list[Any]]) -> None:
+    for name, views in answers.items():
+        keys = CONTRACT[name]
+        for key, value in (leaf for view in views for leaf in leaves(view)):
+            if value is None and any(known.startswith(f"{key}.") for known in keys):
+                continue  # an object that is absent
+            assert key in keys, f"calib {name} prints {key}, which docs/json.md does not name"
+            assert is_of(value, keys[key]), f"calib {name}: {key} is {value!r}"
+
+
+def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
+    for name, views in answers.items():
+        seen = {key for view in views for key, _ in leaves(view)}
+        printed = {key for key, kind in CONTRACT[name].items() if kind != "object"}
+        # Arrays that are empty where all is well, and what a new certification cannot have.
+        rare = {"null_directions[]", "notices[]", "warnings[]"}
+        rare |= {key for key in printed if name == "certify" and ".withdrawn." in key}
+        assert printed - seen <= rare, f"calib {name} never prints {sorted(printed - seen - rare)}"
+
+
+def test_what_may_be_absent_is_sometimes_there(answers: dict[str, list[Any]]) -> None:
+    for name, keys in CONTRACT.items():
+        found = {key for view in answers[name] for key, value in leaves(view) if value is not None}
+        never = {key for key, kind in keys.items() if kind.endswith("or null")} - found
+        never -= {key for key in never if key.endswith("override")}  # tests/cli/test_exit_codes.py
+        assert never <= {"upgraded_from"}, (name, never)  # tests/migrations has older stores
+
+
+def test_types_are_those_that_the_page_explains() -> None:
+    for keys in CONTRACT.values():
+        assert {kind.removesuffix(" or null") for kind in keys.values()} <= TYPES
+
+
+def test_the_page_names_every_exit_code() -> None:
+    codes = {
+        value
+        for name, value in vars(calib_cli.failure).items()
+        if name.isupper() and isinstance(value, int)
+    }
+    listed = re.findall(r"^\| (\d+) \|", PAGE.partition("\n## Where things go\n")[0], re.MULTILINE)
+    assert sorted(int(code) for code in listed) == sorted(codes)
+
+
+def test_an_error_has_the_keys_that_the_page_names(here: Path) -> None:
+    keys = documented("Where things go")
+    assert {f"error.{key}" for key in calib("show", "9999", "--json").error} == set(keys)
+    for words in (("show", "9999"), ("derive", "gone.expt"), ("list", "--frobnicate")):
+        for key, value in calib(*words, "--json").error.items():
+            assert is_of(value, keys[f"error.{key}"])
+
+
+def test_json_is_one_line_in_a_pipe(here: Path) -> None:
+    assert done("show", "24-0107:3", "--json").stdout.count("\n") == 1

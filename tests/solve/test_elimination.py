@@ -1,0 +1,352 @@
+"""Small blocks, Schur complements and the whole solution against dense algebra."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.optimize import least_squares
+
+from calib.model.arrays import Floats
+from calib.model.correction import Correction, Freedom
+from calib.model.layout import Layout
+from calib.solve.eliminate import Reduced
+from calib.solve.fit import DatasetFit
+from calib.solve.normal import Blocks
+from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
+from calib.solve.refine import Refined, refined_jointly
+from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
+from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
+from calib.solve.state import CRYSTAL_COLUMNS, Step
+from calib.solve.symmetry import turned_strains
+from calib.solve.units import PosePrior
+from support.forward import measured
+from support.scenes import general_scene, options, quiet, simulation, started
+
+RELATIVE = 1e-7
+"""The normal equations of pose, crystals and panels lose half of the sixteen digits."""
+
+
+@cache
+def general_fit(*, pose_per_experiment: bool = False, free_beam: bool = False) -> DatasetFit:
+    """A general dataset near its solution, weights as claimed."""
+    scene = general_scene()
+    dataset = measured(scene, np.random.default_rng(1))
+    chosen = options(pose_per_experiment=pose_per_experiment, free_beam=free_beam)
+    fit = started(dataset, scene.layout, chosen)
+    if pose_per_experiment:
+        rng = np.random.default_rng(2)
+        deviation = rng.normal(size=(4, 6)) * [0.05, 0.05, 0.05, 1e-4, 1e-4, 1e-4]
+        still = (np.zeros((1, CRYSTAL_COLUMNS)),) * 3
+        step = Step(np.zeros(6), deviation, still, 0.0)
+        fit = fit.moved(step)
+    return fit
+
+
+def near_truth() -> Correction:
+    truth = general_scene().correction.values
+    rng = np.random.default_rng(3)
+    return Correction(truth + rng.normal(size=truth.shape) * [0.01, 0.01, 0.01, 1e-4, 1e-4, 1e-4])
+
+
+def dense(fit: DatasetFit, correction: Correction) -> tuple[Floats, Floats, int]:
+    """The full weighted normal matrix and vector: panels' tangents, pose, beam, then every
+    crystal's rotation and allowed strains, then every pose deviation with its prior; and how many
+    columns belong to the panels."""
+    stage = fit.stage(correction)
+    prediction = stage.predict(fit.seen, slice(0, None), derivatives=True)
+    assert prediction.jacobian is not None
+    j, n_panels, n = prediction.jacobian, len(fit.layout), len(fit.seen)
+    experiment, panel = fit.seen.experiment, fit.seen.panel
+    panels = np.zeros((3, n, 6 * n_panels))
+    for column in range(PANEL_COLUMNS):
+        panels[:, np.arange(n), 6 * panel + column] = j[:, column]
+    centre = fit.state.pose().points(fit.layout.centre_root_mm.mean(axis=0))
+    moves = adjoints(
+        stage.panel_rotation.transpose(2, 3, 0, 1), stage.panel_centre_mm.transpose(1, 2, 0), centre
+    )[fit.instrument.pose[experiment], panel]
+    pose = np.einsum("ckn,nkm->cnm", j[:, :PANEL_COLUMNS], moves)
+    columns = [panels, pose]
+    if fit.free_beam:
+        columns.append(j[:, BEAM_COLUMN][:, :, None])
+    for which, at_start in enumerate(fit.instrument.strains):
+        strains = turned_strains(at_start, fit.state.turned[which])
+        mine = (fit.instrument.crystal[experiment] == which)[None, :, None]
+        own = j[:, PANEL_COLUMNS:BEAM_COLUMN].transpose(0, 2, 1)
+        columns += [own[:, :, :3] * mine, own[:, :, 3:] @ strains * mine]
+    first = sum(block.shape[2] for block in columns)
+    if fit.pose_prior is not None:
+        columns += [pose * (experiment == e)[None, :, None] for e in range(len(fit.state.rotation))]
+    full = np.concatenate(columns, axis=2).reshape(3 * n, -1)
+    weight = fit.weights.reshape(-1)
+    matrix = full.T @ (full * weight[:, None])
+    vector = full.T @ (j[:, RESIDUAL_COLUMN].reshape(-1) * weight)
+    if fit.pose_prior is not None:
+        precision = fit.pose_prior.information()
+        for e, deviation in enumerate(fit.state.deviation):
+            rows = slice(first + 6 * e, first + 6 * e + 6)
+            matrix[rows, rows] += precision
+            vector[rows] -= precision @ deviation
+    return matrix, vector, 6 * n_panels
+
+
+def whitened(information: Floats) -> Floats:
+    """What makes information about mm and rad, much and little of it, comparable."""
+    return np.asarray(1.0 / np.sqrt(np.diag(information)))
+
+
+CASES = [(False, False), (False, True), (True, False), (True, True)]
+
+
+@pytest.mark.parametrize(("pose_per_experiment", "free_beam"), CASES)
+def test_elimination_is_the_schur_complement_of_the_dense_equations(
+    pose_per_experiment: bool, free_beam: bool
+) -> None:
+    fit = general_fit(pose_per_experiment=pose_per_experiment, free_beam=free_beam)
+    correction = near_truth()
+    blocks, _ = fit.blocks(correction)
+    reduced = fit.reduced(blocks, correction)
+    matrix, vector, p = dense(fit, correction)
+    scale = whitened(matrix)
+    inner = np.linalg.solve(
+        (matrix * np.outer(scale, scale))[p:, p:],
+        np.column_stack([(matrix * np.outer(scale, scale))[p:, :p], (scale * vector)[p:]]),
+    )
+    coupling = (matrix * np.outer(scale, scale))[:p, p:]
+    schur = (matrix * np.outer(scale, scale))[:p, :p] - coupling @ inner[:, :-1]
+    right = (scale * vector)[:p] - coupling @ inner[:, -1]
+    mine = scale[:p]
+    assert np.abs(reduced.information * np.outer(mine, mine) - schur).max() < RELATIVE
+    assert np.abs(reduced.vector * mine - right).max() < RELATIVE * np.abs(right).max()
+    assert reduced.null_directions == ()
+
+
+@pytest.mark.parametrize(("pose_per_experiment", "free_beam"), CASES)
+def test_the_nuisance_follows_the_panels_as_the_dense_equations_say(
+    pose_per_experiment: bool, free_beam: bool
+) -> None:
+    fit = general_fit(pose_per_experiment=pose_per_experiment, free_beam=free_beam)
+    correction = near_truth()
+    blocks, _ = fit.blocks(correction)
+    matrix, vector, p = dense(fit, correction)
+    panel_step = np.random.default_rng(5).normal(size=p) * np.tile([1e-2] * 3 + [1e-4] * 3, p // 6)
+    scale = whitened(matrix)[p:]
+    expected = scale * np.linalg.solve(
+        matrix[p:, p:] * np.outer(scale, scale),
+        scale * (vector[p:] - matrix[p:, :p] @ panel_step),
+    )
+    step = fit.reduced(blocks, correction).nuisance_step(panel_step)
+    found = [step.pose, *([np.array([step.beam_rad])] if free_beam else [])]
+    for (own,), strains in zip(step.crystal, fit.instrument.strains, strict=True):
+        found += [own[:3], strains.T @ own[3:]]
+        assert strains @ strains.T @ own[3:] == pytest.approx(own[3:], abs=1e-12)
+    if pose_per_experiment:
+        found += list(step.deviation)
+    difference = (np.concatenate(found) - expected) / scale
+    assert np.abs(difference).max() < RELATIVE * np.abs(expected / scale).max()
+
+
+def test_folds_add_up_to_the_whole() -> None:
+    fit, correction = general_fit(), near_truth()
+    blocks, _ = fit.blocks(correction)
+    parts = [fit.reduced(blocks.of_folds((k,)), correction) for k in range(4)]
+    whole = sum(part.panel_information for part in parts)
+    found = fit.reduced(blocks, correction).panel_information
+    assert np.abs(whole - found).max() < RELATIVE * np.abs(found).max()
+    assert {0, 1, 2, 3} == set(blocks.fold.tolist())
+    total = sum(blocks.of_folds((k,)).chi_square for k in range(4))
+    assert total == pytest.approx(blocks.chi_square)
+
+
+def test_a_reflection_without_weight_is_as_good_as_absent() -> None:
+    fit, correction = general_fit(), near_truth()
+    keep = np.random.default_rng(0).random(len(fit.seen)) > 0.2
+    spoilt = fit.seen.observed.copy()
+    spoilt[:2, ~keep] += 3.0
+    without, _ = replace(fit, keep=keep).blocks(correction)
+    with_spoilt, _ = replace(fit, keep=keep, seen=replace(fit.seen, observed=spoilt)).blocks(
+        correction
+    )
+    assert np.array_equal(without.matrices, with_spoilt.matrices)
+
+
+def test_a_reflection_that_never_diffracts_carries_no_weight() -> None:
+    fit, correction = general_fit(), near_truth()
+    hkl = fit.seen.hkl.copy()
+    hkl[:, 7] *= 100.0
+    keep = fit.keep.copy()
+    keep[7] = False
+    lost, residuals = replace(fit, seen=replace(fit.seen, hkl=hkl)).blocks(correction)
+    absent, _ = replace(fit, keep=keep).blocks(correction)
+    assert np.isnan(residuals[:, 7]).all()
+    assert np.abs(lost.matrices - absent.matrices).max() == 0.0
+
+
+def test_the_chi_square_is_that_of_the_residuals() -> None:
+    fit, correction = general_fit(), near_truth()
+    blocks, residuals = fit.blocks(correction)
+    assert blocks.chi_square == pytest.approx(float((fit.weights * residuals**2).sum()))
+    assert np.array_equal(residuals, fit.residuals(correction))
+
+
+# The whole solution.
+
+
+@cache
+def small_solution() -> tuple[Layout, Refined, PanelSystem]:
+    layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=900)
+    system = PanelSystem(layout, Freedom.FULL, PanelPrior())
+    refined = refined_jointly([started(scan.dataset, layout, options())], system, quiet, options())
+    return layout, refined, system
+
+
+def prior_root(layout: Layout, correction: Correction, system: PanelSystem) -> Floats:
+    """(6 n, 6 n) a square root of the prior with rigid motions free, at a correction."""
+    frames = correction.frames(layout)
+    centre = frames.points(0.5 * layout.size_mm[:, None, :])[:, 0]
+    gauge = gauge_directions(
+        frames.rotation, centre, tangents_from_parameters(correction), Freedom.FULL
+    )
+    held = system.precision[:, None] * gauge
+    prior = np.diag(system.precision) - held @ np.linalg.solve(gauge.T @ held, held.T)
+    sigma = 1.0 / np.sqrt(system.precision)
+    values, vectors = np.linalg.eigh(prior * np.outer(sigma, sigma))
+    return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T / sigma)
+
+
+def test_the_solution_is_that_of_a_general_least_squares_program() -> None:
+    layout, refined, system = small_solution()
+    fit = refined.fits[0]
+    root = prior_root(layout, refined.correction, system)
+    keep, scale = fit.keep, np.array([1.0] * 3 + [1e-3] * 3)
+    sigma = fit.seen.sigma[:, keep] * fit.scale[:, None]
+    start = refined.rigid[0]
+    strains = turned_strains(start.instrument.strains[0], start.state.turned[0])
+
+    def at(x: Floats) -> tuple[DatasetFit, Correction]:
+        panels = Correction(x[:18].reshape(3, 6) * scale)
+        crystal = np.concatenate([x[24:27] * 1e-3, strains @ x[27:] * 1e-3])
+        step = Step(x[18:24] * scale, np.zeros((1, 6)), (crystal[None],), 0.0)
+        return start.moved(step), panels
+
+    # Along the gauge every point is as good; the general program is held where the solver's is.
+    gauge = one_more_step(refined, system).gauge
+    pin = gauge / np.linalg.norm(gauge / np.tile(scale, 3)[:, None], axis=0)
+    pin = 1e4 * pin / np.tile(scale, 3)[:, None] ** 2
+
+    def cost(x: Floats) -> Floats:
+        moved, panels = at(x)
+        data = moved.residuals(panels)[:, keep] / sigma
+        away = (panels.values - refined.correction.values).ravel()
+        return np.concatenate([data.ravel(), root @ panels.values.ravel(), pin.T @ away])
+
+    n_parameters = 18 + 6 + 3 + strains.shape[1]
+    found = least_squares(cost, np.zeros(n_parameters), jac="3-point", x_scale="jac", gtol=1e-12)
+    _, panels = at(found.x)
+    mine = np.concatenate(
+        [
+            (fit.residuals(refined.correction)[:, keep] / sigma).ravel(),
+            root @ refined.correction.values.ravel(),
+        ]
+    )
+    assert mine @ mine == pytest.approx(2.0 * found.cost, abs=1e-3)
+    sigma_of = np.sqrt(np.diag(one_more_step(refined, system).covariance)).reshape(3, 6)
+    assert (np.abs(panels.values - refined.correction.values) / sigma_of).max() < 0.02
+
+
+def one_more_step(refined: Refined, system: PanelSystem) -> PanelStep:
+    return system.step(refined.correction, reduced_of(refined))
+
+
+def reduced_of(refined: Refined) -> list[Reduced]:
+    blocks: list[Blocks] = [fit.blocks(refined.correction)[0] for fit in refined.fits]
+    return [
+        fit.reduced(block, refined.correction)
+        for fit, block in zip(refined.fits, blocks, strict=True)
+    ]
+
+
+def test_the_covariance_is_the_constrained_inverse_of_the_dense_equations() -> None:
+    """Of all x with G^T W x = 0: G the gauge, W the panels' own information and tolerance."""
+    layout, refined, system = small_solution()
+    fit, step = refined.fits[0], one_more_step(*small_solution()[1:])
+    matrix, _, p = dense(fit, refined.correction)
+    to_tangent = tangents_from_parameters(refined.correction)
+    spread = np.zeros((p, p))
+    for k, square in enumerate(to_tangent):
+        spread[6 * k : 6 * k + 6, 6 * k : 6 * k + 6] = square
+    root = prior_root(layout, refined.correction, system)
+    full = matrix.copy()
+    full[:p, :p] = spread.T @ matrix[:p, :p] @ spread + root.T @ root
+    full[:p, p:] = spread.T @ matrix[:p, p:]
+    full[p:, :p] = full[:p, p:].T
+    own = fit.reduced(fit.blocks(refined.correction)[0], refined.correction).panel_information
+    weight = np.zeros((p, p))
+    for k, square in enumerate(to_tangent):
+        at = slice(6 * k, 6 * k + 6)
+        weight[at, at] = square.T @ own[k] @ square + np.diag(system.precision[at])
+    rows = (weight @ step.gauge).T
+    scale = whitened(full)
+    rows = rows * scale[:p] / np.linalg.norm(rows * scale[:p], axis=1, keepdims=True)
+    k = len(rows)
+    bordered = np.zeros((len(full) + k, len(full) + k))
+    bordered[: len(full), : len(full)] = full * np.outer(scale, scale)
+    bordered[len(full) :, :p] = rows
+    bordered[:p, len(full) :] = rows.T
+    covariance = np.linalg.inv(bordered)[:p, :p] * np.outer(scale[:p], scale[:p])
+    sigma = np.sqrt(np.diag(covariance))
+    assert np.abs((step.covariance - covariance) / np.outer(sigma, sigma)).max() < 1e-5
+
+
+def test_the_information_weighted_mean_motion_of_the_panels_is_zero() -> None:
+    _, refined, system = small_solution()
+    step = one_more_step(refined, system)
+    to_tangent = tangents_from_parameters(refined.correction)
+    own = reduced_of(refined)[0].panel_information
+    tolerance = np.diag(system.precision[:6])
+    weight = to_tangent.transpose(0, 2, 1) @ own @ to_tangent + tolerance
+    pull = np.einsum("nij,nj->ni", weight, step.correction.values).ravel()
+    size = np.einsum("nij,nj->ni", weight, np.abs(step.correction.values)).ravel()
+    for motion in step.gauge.T:
+        assert abs(motion @ pull) < 1e-6 * (np.abs(motion) @ np.abs(size))
+
+
+def test_the_solution_stands_still() -> None:
+    _, refined, system = small_solution()
+    step = one_more_step(refined, system)
+    moved = np.abs(step.correction.values - refined.correction.values)
+    sigma = np.sqrt(np.diag(step.covariance)).reshape(-1, 6)
+    assert (moved / sigma).max() < 0.02
+    assert refined.converged
+
+
+@pytest.mark.parametrize("n_kept", [1, 2, 3, 4])
+def test_what_so_few_reflections_leave_undetermined_is_named_and_stands_still(n_kept: int) -> None:
+    """Each gives three numbers; a tetragonal crystal and a pose have eleven."""
+    layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=900)
+    fit = started(scan.dataset, layout, options())
+    keep = np.zeros(len(fit.seen), dtype=np.bool_)
+    keep[:: len(keep) // n_kept] = True
+    keep[np.flatnonzero(keep)[n_kept:]] = False
+    fit = replace(fit, keep=keep)
+    none = Correction.none(3)
+    reduced = fit.reduced(fit.blocks(none)[0], none)
+    determined = min(3 * n_kept, 11)
+    assert reduced.n_determined == determined
+    assert len(reduced.null_directions) == min(6, 11 - determined)
+    # What pose and crystal can follow exactly says nothing of the panels.
+    alone = np.abs(np.diag(np.concatenate(reduced.panel_information.transpose(1, 0, 2))))
+    if determined < 11:
+        assert np.abs(reduced.information).max() < 1e-9 * max(alone.max(), 1.0)
+    moved = fit.moved(reduced.nuisance_step(np.zeros(18)))
+    shift_mm = moved.state.translation_mm - fit.state.translation_mm
+    assert np.linalg.norm(shift_mm) < 20.0
+    if determined == 3 * n_kept:
+        assert np.abs(moved.residuals(none)[:, keep] / fit.seen.sigma[:, keep]).max() < 20.0
+
+
+def test_a_pose_prior_is_the_inverse_of_its_variances() -> None:
+    prior = PosePrior(0.2, 1e-3)
+    assert np.diag(prior.information()) == pytest.approx([25.0] * 3 + [1e6] * 3)

@@ -1,0 +1,257 @@
+"""Which reflections a solution uses, and into which folds they fall."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calib.errors import SolveError
+from calib.model.arrays import Bools
+from calib.model.correction import Correction
+from calib.model.dataset import Dataset
+from calib.model.experiment import Scan
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
+from calib.model.reflections import Reflections
+from calib.solve.observations import FOLDS, Observations, usable_observations
+from support.forward import Scene, Sweep, measured, with_models
+from support.scenes import TETRAGONAL, crystal, general_scene, options, simulation, started
+
+
+@cache
+def scan() -> Dataset:
+    _, _, made = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=3000)
+    return made.dataset
+
+
+@cache
+def many_sweeps() -> Dataset:
+    return measured(general_scene(), np.random.default_rng(1))
+
+
+def with_columns(dataset: Dataset, **changes: Any) -> Dataset:
+    """The dataset with some columns changed for the rows given as {row: value}."""
+    table = dataset.reflections
+    arrays = {}
+    for name, rows in changes.items():
+        column = getattr(table, name).copy()
+        for row, value in rows.items():
+            column[row] = value
+        arrays[name] = column
+    return replace(dataset, reflections=replace(table, **arrays))
+
+
+def centroids(seen: Observations) -> set[tuple[float, ...]]:
+    return {tuple(column) for column in seen.observed.T.tolist()}
+
+
+def rows_used(dataset: Dataset, seen: Observations) -> Bools:
+    used = centroids(seen)
+    table = dataset.reflections.centroid_mm.tolist()
+    return np.array([tuple(row) in used for row in table])
+
+
+def test_observations_are_sorted_into_groups_of_one_experiment_panel_and_fold() -> None:
+    seen = usable_observations(many_sweeps())
+    key = np.stack([seen.experiment, seen.panel, seen.fold])
+    starts = seen.group_start
+    assert (starts[0], starts[-1]) == (0, len(seen))
+    assert (np.diff(starts) > 0).all()
+    groups = [key[:, a:b] for a, b in pairwise(starts)]
+    assert all((group == group[:, :1]).all() for group in groups)
+    assert len({tuple(group[:, 0]) for group in groups}) == len(groups)
+
+
+def test_every_row_keeps_its_own_numbers_through_the_sorting() -> None:
+    dataset = many_sweeps()
+    seen, table = usable_observations(dataset), dataset.reflections
+    by_position = {tuple(row): k for k, row in enumerate(table.centroid_mm.tolist())}
+    rows = [by_position[tuple(column)] for column in seen.observed.T.tolist()]
+    assert len(set(rows)) == len(seen)
+    assert np.array_equal(seen.experiment, table.experiment[rows])
+    assert np.array_equal(seen.panel, table.panel[rows])
+    assert np.array_equal(seen.hkl.T, table.miller_index[rows])
+    assert np.array_equal(seen.sigma.T, np.sqrt(table.variance_mm[rows]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"experiment": {5: -1}},
+        {"miller_index": {5: (0, 0, 0)}},
+        {"variance_mm": {5: (1e-4, 0.0, 1e-8)}},
+        {"variance_mm": {5: (1e-4, 1e-4, -1.0)}},
+        {"variance_mm": {5: (1e-4, float("nan"), 1e-8)}},
+        {"centroid_mm": {5: (1.0, float("nan"), 0.1)}},
+        {"centroid_mm": {5: (1.0, float("inf"), 0.1)}},
+        {"centroid_mm": {5: (1.0, 1.0, -0.1)}},
+        {"centroid_mm": {5: (1.0, 1.0, 7.0)}},
+        {"flags": {5: 1 << 10}},
+        {"flags": {5: 1 << 17}},
+        {"flags": {5: 1 << 25}},
+        {"flags": {5: 1 << 27}},
+    ],
+    ids=lambda changes: str(changes),
+)
+def test_what_cannot_be_used_is_left_out_and_nothing_else(changes: dict[str, Any]) -> None:
+    before = rows_used(scan(), usable_observations(scan()))
+    assert before[5]
+    spoilt = with_columns(scan(), **changes)
+    seen = usable_observations(spoilt)
+    after = rows_used(spoilt, seen)
+    assert not after[5]
+    assert np.array_equal(np.delete(after, 5), np.delete(before, 5))
+    flagged = np.bincount(spoilt.reflections.panel[5:6], minlength=3) * ("flags" in changes)
+    assert seen.flagged_on_panel.tolist() == flagged.tolist()
+
+
+@pytest.mark.parametrize("bit", [2, 3, 4, 5, 8, 16, 26])
+def test_other_flags_keep_nothing_out(bit: int) -> None:
+    spoilt = with_columns(scan(), flags={5: 1 << bit})
+    assert len(usable_observations(spoilt)) == len(usable_observations(scan()))
+
+
+def test_judgements_of_others_can_be_set_aside_and_overloads_cannot() -> None:
+    spoilt = with_columns(scan(), flags={5: 1 << 17, 6: 1 << 25, 7: 1 << 10, 8: 1 << 27})
+    respected = usable_observations(spoilt)
+    reconsidered = usable_observations(spoilt, ignore_flags=True)
+    assert len(reconsidered) == len(respected) + 2
+    assert (respected.flagged_on_panel.sum(), reconsidered.flagged_on_panel.sum()) == (4, 2)
+
+
+def test_reflections_near_the_spindle_are_left_out() -> None:
+    """As DIALS counts nearness: |(s1 x s0) . axis| of unit vectors."""
+    dataset = scan()
+    seen = usable_observations(dataset)
+    left_out = ~rows_used(dataset, seen)
+    table, frames = dataset.reflections, dataset.detector.frames
+    lab = np.einsum("nij,nj->ni", frames.rotation[table.panel][:, :, :2], table.centroid_mm[:, :2])
+    lab += frames.origin_mm[table.panel]
+    # The spindle runs along x and the beam along -z: the product is the y of the direction.
+    nearness = np.abs(lab[:, 1]) / np.linalg.norm(lab, axis=1)
+    assert left_out.any()
+    assert np.array_equal(left_out, nearness <= 0.02)
+    assert seen.n_unfit == left_out.sum()
+
+
+def test_when_nothing_is_left_the_message_says_how_much_was_flagged() -> None:
+    table = scan().reflections
+    flagged = replace(scan(), reflections=replace(table, flags=np.full(len(table), 1 << 17)))
+    with pytest.raises(SolveError) as caught:
+        usable_observations(flagged)
+    assert str(caught.value).startswith(
+        "seed1: none of the 3000 reflections can be used (3000 are flagged as outliers or excluded)"
+    )
+
+
+def test_a_thinned_set_is_an_even_part_of_every_group_and_all_of_the_small_ones() -> None:
+    seen = usable_observations(many_sweeps())
+    few, _ = seen.thinned(-(-len(seen) // 3))
+    assert len(few) < 0.6 * len(seen)
+    assert centroids(few) < centroids(seen)
+    assert len(few.group_start) == len(seen.group_start)
+    assert (few.group_start[0], few.group_start[-1]) == (0, len(few))
+    sizes, left = np.diff(seen.group_start), np.diff(few.group_start)
+    assert (left[sizes < 5] == sizes[sizes < 5]).all()
+    assert (left[sizes >= 5] == -(-sizes[sizes >= 5] // 3)).all()
+    key = np.stack([few.experiment, few.panel, few.fold])
+    assert all(np.ptp(key[:, a:b], axis=1).max() == 0 for a, b in pairwise(few.group_start))
+    assert seen.thinned(len(seen))[0] is seen
+
+
+# Folds.
+
+SCANS = [(0.1, 3600), (0.15, 540), (0.1, 10), (-0.1, 900)]
+"""Width of an image in degrees, and how many images."""
+
+
+def folds_by_block(width_deg: float, n_images: int, seed: int = 0) -> tuple[Observations, Scan]:
+    """Reflections spread evenly over one scan."""
+    rng = np.random.default_rng(seed)
+    dataset = scan()
+    models = dataset.experiments
+    width = np.radians(width_deg)
+    swept = Scan((1, n_images), 0.5, width, None)
+    n = 4000
+    xy = dataset.reflections.centroid_mm[rng.integers(0, 3000, n), :2]
+    table = Reflections(
+        np.zeros(n, dtype=np.int64),
+        dataset.reflections.panel[rng.integers(0, 3000, n)],
+        np.ones((n, 3), dtype=np.int64),
+        np.column_stack([xy, 0.5 + rng.random(n) * n_images * width]),
+        np.ones((n, 3)),
+        np.zeros(n, dtype=np.int64),
+    )
+    changed = replace(dataset, reflections=table)
+    return usable_observations(with_models(changed, replace(models, scans=(swept,)))), swept
+
+
+@pytest.mark.parametrize(("width_deg", "n_images"), SCANS)
+def test_a_fifth_is_held_out_in_short_blocks_and_the_halves_are_equal(
+    width_deg: float, n_images: int
+) -> None:
+    seen, _ = folds_by_block(width_deg, n_images)
+    assert seen.held_out.mean() == pytest.approx(0.2, abs=0.03)
+    half = seen.fold // 2
+    assert half.mean() == pytest.approx(0.5, abs=0.06)
+    assert set(seen.fold) == set(range(FOLDS))
+
+
+@pytest.mark.parametrize(("width_deg", "n_images"), SCANS)
+def test_nothing_is_held_out_at_a_scans_ends(width_deg: float, n_images: int) -> None:
+    seen, swept = folds_by_block(width_deg, n_images)
+    phi, low = seen.observed[2], min(swept.start_rad, swept.end_rad)
+    share = (phi - low) / abs(swept.end_rad - swept.start_rad)
+    held = share[seen.held_out]
+    assert held.min() > share[~seen.held_out].min()
+    assert held.max() < share[~seen.held_out].max()
+    # Whole blocks stand between what is held out and the ends.
+    span_deg = np.degrees(abs(swept.end_rad - swept.start_rad))
+    block = min(1.0 / 15.0, 2.0 / span_deg)
+    assert held.min() >= block
+    assert held.max() <= 1.0 - block
+
+
+def test_blocks_are_runs_of_phi_of_at_most_two_degrees() -> None:
+    seen, _ = folds_by_block(0.1, 3600)
+    order = np.argsort(seen.observed[2])
+    fold, phi = seen.fold[order], np.degrees(seen.observed[2][order])
+    ends = np.flatnonzero(np.diff(fold)) + 1
+    lengths = [np.ptp(run) for run in np.split(phi, ends)]
+    assert max(lengths) <= 2.0
+    assert len(lengths) > 150
+
+
+def test_each_experiment_has_its_own_blocks() -> None:
+    """Two crystals on the same images, and sweeps one after the other."""
+    layout = known_layout("PILATUS 300K")
+    rng = np.random.default_rng(0)
+    twins = tuple(crystal(rng, (57.8, 57.8, 150.2, 90, 90, 90), TETRAGONAL) for _ in range(2))
+    image = np.radians(0.1)
+    general = general_scene()
+    both = Scan((1, 600), 0.0, image, None)
+    scene = Scene(
+        layout,
+        Correction.none(3),
+        (facing_pose(layout, 120.0),),
+        general.beams[:1],
+        general.goniometers[:1],
+        twins,
+        (
+            Sweep(both, crystal=0),
+            Sweep(both, crystal=1),
+            Sweep(Scan((1, 600), 7.0, image, None), crystal=0),
+        ),
+    )
+    dataset = measured(scene, rng)
+    seen = usable_observations(dataset)
+    for index in range(3):
+        mine = seen.experiment == index
+        assert seen.held_out[mine].mean() == pytest.approx(0.2, abs=0.08)
+        assert set(seen.fold[mine]) == set(range(FOLDS))
+    assert len(started(dataset, layout, options()).instrument.strains) == 2
