@@ -20,7 +20,8 @@ from calib.model.experiment import Detector
 from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
 from calib.model.record import CalibrationRecord, Deed, DetectorRecord, StoredCalibration
-from calib.solve.options import SolveOptions
+from calib.solve.assess import SAME_DISTANCE
+from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels import PanelPrior
 from calib.solve.solution import solved
 from calib.solve.symmetry import hall_from_name
@@ -28,7 +29,7 @@ from calib.store.store import Store
 
 FULL_FROM_RATIO = 1.5
 """Distances that differ by this factor determine all six parameters of a panel."""
-_SAME_DISTANCE = 0.01
+_SHORTEST_INTERVAL_DEG, _LONGEST_INTERVAL_DEG = 1.0, 120.0
 
 DeriveProgress = Callable[[str, int, float, int, int], None]
 """Called with the stage, the iteration, the RMSD in px, datasets done and datasets in all."""
@@ -49,6 +50,8 @@ class DeriveRequest:
     pose_per_experiment: bool = False
     space_group: str | None = None
     free_beam: bool = False
+    crystals: Crystals = Crystals.AUTO
+    crystal_interval_deg: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +113,8 @@ def derive(
         pose_per_experiment=request.pose_per_experiment,
         hall_symbol=hall_from_name(request.space_group) if request.space_group else None,
         free_beam=request.free_beam,
+        crystals=request.crystals,
+        crystal_interval_rad=_interval_rad(request.crystal_interval_deg),
     )
     solution = solved(
         [
@@ -195,7 +200,7 @@ def _merged(distances_mm: Sequence[float]) -> tuple[float, ...]:
     """Distances in ascending order, those within 1 % of one another as their mean."""
     groups: list[list[float]] = []
     for distance in sorted(distances_mm):
-        if groups and distance <= groups[-1][0] * (1.0 + _SAME_DISTANCE):
+        if groups and distance <= groups[-1][0] * (1.0 + SAME_DISTANCE):
             groups[-1].append(distance)
         else:
             groups.append([distance])
@@ -215,6 +220,18 @@ def _freedom(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[Free
     return Freedom.IN_PLANE, (
         f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
     )
+
+
+def _interval_rad(degrees: float | None) -> float | None:
+    if degrees is None:
+        return None
+    if not _SHORTEST_INTERVAL_DEG <= degrees <= _LONGEST_INTERVAL_DEG:
+        raise InputError(
+            "bad-interval",
+            f"crystals cannot be followed in intervals of {degrees:g} degrees.",
+            remedy=f"--crystal-interval {_SHORTEST_INTERVAL_DEG:g} to {_LONGEST_INTERVAL_DEG:g}.",
+        )
+    return float(np.radians(degrees))
 
 
 def _reordered(data: Dataset, place: Placement) -> Dataset:

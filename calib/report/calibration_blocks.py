@@ -133,14 +133,33 @@ def _findings(view: View, *, all_panels: bool) -> list[Block]:
         "Accepted" if accepted else "Not accepted, kept as a draft",
         tuple(view["acceptance"]["reasons"]),
     )
-    weak = view["null_directions"]
+    blind = view["null_directions"]
+    weak = [f"{m['words']}: {fixed(m['sigma_um'], 1)} um" for m in view["weak_modes"]]
     return [
         _residual_table(view),
         _dataset_table(view["datasets"]),
         *_panel_table(view, all_panels=all_panels),
-        *([Sentences("Not determined by these data", tuple(weak))] if weak else []),
+        *([Sentences("Not determined by these data", tuple(blind))] if blind else []),
+        *([Sentences("Hardest to tell (one standard deviation)", tuple(weak))] if weak else []),
+        *_disagreements(view["disagreements"]),
         verdict,
     ]
+
+
+def _disagreements(views: Sequence[View]) -> list[Block]:
+    """Distances compared pair by pair: a p-value near 0 says that no set describes both."""
+    if not views:
+        return []
+    said = []
+    for view in views:
+        one, other = (fixed(distance, 0) for distance in view["distances_mm"])
+        worst = min(range(len(view["panel_p_values"])), key=view["panel_p_values"].__getitem__)
+        said.append(
+            f"{one} and {other} mm: chi-square {fixed(view['chi_square'], 0)} of "
+            f"{view['degrees_of_freedom']}, p {general(view['p_value'], 2)}; least alike panel "
+            f"{worst}, p {general(view['panel_p_values'][worst], 2)}"
+        )
+    return [Sentences("Do the distances agree", tuple(said))]
 
 
 def _residual_table(view: View) -> Table:

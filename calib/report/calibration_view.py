@@ -13,7 +13,14 @@ from calib.model.record import (
     State,
     StoredCalibration,
 )
-from calib.model.report import Convergence, DatasetUse, Halves, Report, Shell
+from calib.model.report import (
+    Convergence,
+    DatasetUse,
+    Disagreement,
+    Halves,
+    Report,
+    Shell,
+)
 from calib.report.certification_view import certification_view, deed_view
 from calib.report.residuals import both_px, counts, median_abs_px, phi_mrad, rmsd_px
 from calib.report.scalar import instant, number
@@ -108,6 +115,7 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "halves": _halves(report.halves),
         "convergence": _convergence(report.convergence),
         **_directions(report),
+        "disagreements": [_disagreement(one) for one in report.disagreements],
         "acceptance": {
             "accepted": record.acceptance.accepted,
             "reasons": list(record.acceptance.reasons),
@@ -140,6 +148,7 @@ def _dataset(dataset: DatasetUse) -> dict[str, Any]:
         "n_rejected": dataset.n_rejected,
         "n_flagged": dataset.n_flagged,
         "n_crystals": dataset.n_crystals,
+        "crystal_interval_deg": number(dataset.crystal_interval_deg),
         "distance_mm": number(dataset.distance_mm),
         "wavelength_angstrom": number(dataset.wavelength_angstrom),
         "rmsd_px": both_px(dataset.rmsd),
@@ -182,4 +191,20 @@ def _convergence(convergence: Convergence) -> dict[str, Any]:
 
 
 def _directions(report: Report) -> dict[str, Any]:
-    return {"gauge": report.gauge, "null_directions": list(report.null_directions)}
+    return {
+        "gauge": report.gauge,
+        "null_directions": list(report.null_directions),
+        "weak_modes": [
+            {"words": mode.words, "sigma_um": number(mode.sigma_um)} for mode in report.weak_modes
+        ],
+    }
+
+
+def _disagreement(found: Disagreement) -> dict[str, Any]:
+    return {
+        "distances_mm": [number(distance) for distance in found.distances_mm],
+        "chi_square": number(found.chi_square),
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "p_value": number(found.p_value),
+        "panel_p_values": [number(value) for value in found.panel_p_values],
+    }

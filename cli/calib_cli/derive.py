@@ -33,6 +33,14 @@ class FreedomName(StrEnum):
     FULL = "full"
 
 
+class CrystalsName(StrEnum):
+    """The names of ``calib.solve.options.Crystals``, which is heavier to import."""
+
+    AUTO = "auto"
+    STATIC = "static"
+    VARYING = "varying"
+
+
 class PoseName(StrEnum):
     """How many poses the experiments of one file have."""
 
@@ -91,6 +99,22 @@ def derive(
     free_beam: Annotated[
         bool, typer.Option("--free-beam", help="Refine the beam's tilt towards the spindle, too.")
     ] = False,
+    crystals: Annotated[
+        CrystalsName,
+        typer.Option(
+            "--crystals",
+            help="Whether orientation and cell may change smoothly along a scan. auto: in scans "
+            "over 90 degrees, where held-out reflections are the better for it.",
+        ),
+    ] = CrystalsName.AUTO,
+    crystal_interval: Annotated[
+        float | None,
+        typer.Option(
+            "--crystal-interval",
+            metavar="DEG",
+            help="Length of the intervals of that change. Default: chosen from the data.",
+        ),
+    ] = None,
     panels: AllPanels = False,
     by: By = None,
     store: StorePlace = None,
@@ -111,6 +135,7 @@ def derive(
     from calib.model.correction import Freedom
     from calib.report.calibration_blocks import derived_blocks
     from calib.report.calibration_view import derived_view
+    from calib.solve.options import Crystals
     from calib.solve.panels import PanelPrior
 
     request = DeriveRequest(
@@ -127,6 +152,8 @@ def derive(
         pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
         space_group=space_group,
         free_beam=free_beam,
+        crystals=Crystals(crystals.value),
+        crystal_interval_deg=crystal_interval,
     )
     with open_store(ctx, store, read_only=dry_run) as opened, derive_progress() as progress:
         done = derived(request, opened, deed(by), dry_run=dry_run, progress=progress)

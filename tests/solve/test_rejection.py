@@ -46,6 +46,8 @@ def observations(panel: Ints, sigma: float = 1.0) -> Observations:
         flagged_on_panel=np.zeros(int(panel.max()) + 1, dtype=np.int64),
         n_unfit=0,
         group_start=np.array(starts),
+        first=np.zeros(n, dtype=np.int64),
+        basis=None,
     )
 
 
