@@ -34,6 +34,9 @@ class DatasetFit:
     state: State
     keep: Bools
     """(n,) reflections that are not rejected."""
+    trust: Floats
+    """(n,) 0 to 1, what their weights are multiplied by; below 1 for wild ones that were too many
+    to reject."""
     scale: Floats
     """(3,) achieved over claimed standard deviation of x, y and phi."""
     free_beam: bool
@@ -58,6 +61,7 @@ class DatasetFit:
             instrument=instrument,
             state=state,
             keep=np.ones(len(seen), dtype=np.bool_),
+            trust=np.ones(len(seen)),
             scale=np.ones(3),
             free_beam=options.free_beam,
             pose_prior=PosePrior() if options.pose_per_experiment else None,
@@ -66,12 +70,19 @@ class DatasetFit:
     def thinned(self, most: int) -> DatasetFit:
         """The same dataset with about so many of its reflections, none of them rejected."""
         seen = self.seen.thinned(most)
-        return replace(self, seen=seen, keep=np.ones(len(seen), dtype=np.bool_))
+        keep, trust = np.ones(len(seen), dtype=np.bool_), np.ones(len(seen))
+        return replace(self, seen=seen, keep=keep, trust=trust)
 
     @property
     def weights(self) -> Floats:
         """(3, n) inverse variances of the reflections that are kept."""
-        return np.asarray(self.keep / (self.seen.sigma * self.scale[:, None]) ** 2)
+        share = self.keep * self.trust
+        return np.asarray(share / (self.seen.sigma * self.scale[:, None]) ** 2)
+
+    @property
+    def n_trusted(self) -> float:
+        """How many reflections those that are kept are worth."""
+        return float(self.trust[self.keep].sum())
 
     @property
     def pixel_mm(self) -> Floats:

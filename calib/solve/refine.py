@@ -12,7 +12,7 @@ from calib.model.correction import Correction
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.panels import PanelStep, PanelSystem
-from calib.solve.reject import SMALLEST_SCALE, kept
+from calib.solve.reject import SMALLEST_SCALE, judged
 
 _RIGID_ITERATIONS = 12
 _MOST_ITERATIONS = 25
@@ -84,7 +84,7 @@ def refined_jointly(
     return Refined(
         fits=tuple(fits),
         rigid=tuple(
-            replace(start, keep=fit.keep, scale=fit.scale)
+            replace(start, keep=fit.keep, trust=fit.trust, scale=fit.scale)
             for start, fit in zip(rigid, fits, strict=True)
         ),
         correction=correction,
@@ -108,11 +108,13 @@ def _rigid_start(fit: DatasetFit, progress: Progress) -> DatasetFit:
 def _judged(fit: DatasetFit, correction: Correction, *, in_place: bool) -> DatasetFit:
     """Outliers and weights decided from the residuals of the moment."""
     residuals = fit.residuals(correction)
-    keep = kept(fit.seen, residuals, in_place=in_place)
-    relative = residuals[:, keep] / fit.seen.sigma[:, keep]
-    spare = max(float(keep.sum()) - fit.n_parameters / 3.0, 0.0)
-    squared = (np.sum(relative**2, axis=1) + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS)
-    return replace(fit, keep=keep, scale=np.maximum(np.sqrt(squared), SMALLEST_SCALE))
+    found = judged(fit.seen, residuals, in_place=in_place)
+    fit = replace(fit, keep=found.keep, trust=found.trust)
+    relative = residuals[:, fit.keep] / fit.seen.sigma[:, fit.keep]
+    total = (relative**2) @ fit.trust[fit.keep]
+    spare = max(fit.n_trusted - fit.n_parameters / 3.0, 0.0)
+    scale = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
+    return replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
 
 
 def _rmsd_px(fits: Sequence[DatasetFit], residuals: Sequence[Floats]) -> float:
