@@ -91,7 +91,7 @@ def _rigid_again(refined: Refined, none: Correction) -> tuple[list[DatasetFit], 
 
 def _convergence(refined: Refined) -> Convergence:
     chi_square = sum(blocks.chi_square for blocks in refined.blocks)
-    n_data = sum(3 * int(fit.keep.sum()) for fit in refined.fits)
+    n_data = round(sum(3.0 * fit.n_trusted for fit in refined.fits))
     n_nuisance = sum(fit.n_parameters for fit in refined.fits)
     n_panels = len(refined.last.covariance) - refined.last.gauge.shape[1]
     return Convergence(

@@ -38,6 +38,9 @@ class DatasetFit:
     state: State
     keep: Bools
     """(n,) reflections that are not rejected."""
+    trust: Floats
+    """(n,) 0 to 1, what their weights are multiplied by; below 1 for wild ones that were too many
+    to reject."""
     scale: Floats
     """(3,) achieved over claimed standard deviation of x, y and phi."""
     free_beam: bool
@@ -63,6 +66,7 @@ class DatasetFit:
             instrument=instrument,
             state=state,
             keep=np.ones(len(seen), dtype=np.bool_),
+            trust=np.ones(len(seen)),
             scale=np.ones(3),
             free_beam=options.free_beam,
             pose_prior=PosePrior() if options.pose_per_experiment else None,
@@ -71,7 +75,7 @@ class DatasetFit:
     def thinned(self, most: int) -> DatasetFit:
         """The same dataset with about so many of its reflections."""
         seen, chosen = self.seen.thinned(most)
-        return replace(self, seen=seen, keep=self.keep[chosen])
+        return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
 
     def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
         """The same point with crystals that may change smoothly during scans of ``from_rad`` or
@@ -111,6 +115,7 @@ class DatasetFit:
             self,
             seen=seen,
             keep=self.keep[order],
+            trust=self.trust[order],
             instrument=replace(held, coefficients=tuple(coefficients)),
             state=replace(self.state, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
         )
@@ -124,7 +129,13 @@ class DatasetFit:
     @property
     def weights(self) -> Floats:
         """(3, n) inverse variances of the reflections that are kept."""
-        return np.asarray(self.keep / (self.seen.sigma * self.scale[:, None]) ** 2)
+        share = self.keep * self.trust
+        return np.asarray(share / (self.seen.sigma * self.scale[:, None]) ** 2)
+
+    @property
+    def n_trusted(self) -> float:
+        """How many reflections those that are kept are worth."""
+        return float(self.trust[self.keep].sum())
 
     @property
     def pixel_mm(self) -> Floats:

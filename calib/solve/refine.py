@@ -13,7 +13,7 @@ from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
-from calib.solve.reject import SMALLEST_SCALE, kept
+from calib.solve.reject import SMALLEST_SCALE, judged
 from calib.solve.variation import variation_of
 
 _RIGID_ITERATIONS = 12
@@ -78,7 +78,7 @@ def refined_jointly(
         )
         found = _converged(fits, found.correction, system, progress, "crystals")
     again = [
-        replace(start, keep=fit.keep, scale=fit.scale)
+        replace(start, keep=fit.keep, trust=fit.trust, scale=fit.scale)
         for start, fit in zip(rigid, found.fits, strict=True)
     ]
     return replace(found, rigid=tuple(again))
@@ -139,11 +139,13 @@ def _rigid_start(fit: DatasetFit, progress: Progress) -> DatasetFit:
 def _judged(fit: DatasetFit, correction: Correction, *, in_place: bool) -> DatasetFit:
     """Outliers and weights decided from the residuals of the moment."""
     residuals = fit.residuals(correction)
-    keep = kept(fit.seen, residuals, in_place=in_place)
-    relative = residuals[:, keep] / fit.seen.sigma[:, keep]
-    spare = max(float(keep.sum()) - fit.n_parameters / 3.0, 0.0)
-    squared = (np.sum(relative**2, axis=1) + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS)
-    return replace(fit, keep=keep, scale=np.maximum(np.sqrt(squared), SMALLEST_SCALE))
+    found = judged(fit.seen, residuals, in_place=in_place)
+    fit = replace(fit, keep=found.keep, trust=found.trust)
+    relative = residuals[:, fit.keep] / fit.seen.sigma[:, fit.keep]
+    total = (relative**2) @ fit.trust[fit.keep]
+    spare = max(fit.n_trusted - fit.n_parameters / 3.0, 0.0)
+    scale = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
+    return replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
 
 
 def _rmsd_px(fits: Sequence[DatasetFit], residuals: Sequence[Floats]) -> float:

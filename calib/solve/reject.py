@@ -5,6 +5,7 @@ A reflection is judged against its own panel's median, so that a shifted panel i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from math import erf
 
@@ -21,6 +22,9 @@ _REJECT_BEYOND = 3.2
 SMALLEST_SCALE = 0.01
 """Of the claimed standard deviations: a few reflections that pose and crystal can follow exactly
 seem to scatter not at all."""
+_DISTRUST = 4.0
+"""A wild reflection that the limits do not let be rejected pulls with the inverse cube of its
+deviation (its weight times its residual)."""
 MOST_REJECTED = 0.06
 """Of a dataset's usable reflections."""
 MOST_REJECTED_ON_PANEL = 0.15
@@ -56,11 +60,22 @@ def huber_weights(seen: Observations, residuals: Floats) -> Floats:
     return np.asarray(weights)
 
 
-def kept(seen: Observations, residuals: Floats, *, in_place: bool) -> Bools:
-    """(n,) the reflections that are no outliers.
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """Which reflections count, and how much."""
+
+    keep: Bools
+    """(n,) those that are not rejected."""
+    trust: Floats
+    """(n,) what the weight of each is multiplied by, 0 to 1."""
+
+
+def judged(seen: Observations, residuals: Floats, *, in_place: bool) -> Judgement:
+    """Which reflections are outliers.
 
     Beyond 3.2 robust standard deviations in x, y or phi a reflection is rejected, the worst
-    first, but at most 6 % of all and 15 % on any panel with 50 or more. ``in_place`` says that
+    first, but at most 6 % of all and 15 % on any panel with 50 or more; those beyond that were
+    too many to reject have a trust of (3.2 / deviation)^4, all others of 1. ``in_place`` says that
     the panels have been refined, so that all should scatter alike.
     """
     badness = _badness(seen, residuals, in_place=in_place)
@@ -73,7 +88,9 @@ def kept(seen: Observations, residuals: Floats, *, in_place: bool) -> Bools:
     worst_first = order[reject[order]]
     too_many = worst_first[int(MOST_REJECTED * len(seen)) :]
     reject[too_many] = False
-    return np.asarray(~reject | lost) & ~lost
+    keep = np.asarray(~reject & ~lost)
+    beyond = np.maximum(np.where(keep, badness, np.inf) / _REJECT_BEYOND, 1.0)
+    return Judgement(keep, beyond**-_DISTRUST)
 
 
 def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats:

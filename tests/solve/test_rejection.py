@@ -15,13 +15,14 @@ from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction, Freedom, PanelStatus
 from calib.model.dataset import Dataset
 from calib.model.frames import fit_rigid
+from calib.simulate.score import corner_errors
 from calib.solve.observations import Observations
 from calib.solve.reject import (
     MOST_REJECTED,
     MOST_REJECTED_ON_PANEL,
     covariance_inflation,
     huber_weights,
-    kept,
+    judged,
     robust_scale,
 )
 from calib.solve.solution import Solution
@@ -75,7 +76,7 @@ def test_never_more_is_rejected_than_the_limits_allow(
     wild = rng.random(len(panel)) < share
     residuals[:, wild] += size * rng.normal(size=(3, int(wild.sum())))
     seen = observations(panel)
-    assert_within_limits(seen.panel, kept(seen, residuals, in_place=in_place))
+    assert_within_limits(seen.panel, judged(seen, residuals, in_place=in_place).keep)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -84,7 +85,7 @@ def test_the_worst_are_rejected_first(seed: int) -> None:
     seen = observations(np.zeros(500, dtype=np.int64))
     residuals = rng.normal(size=(3, 500))
     residuals[rng.integers(0, 3, 100), np.arange(100)] = rng.uniform(20.0, 900.0, 100)
-    keep = kept(seen, residuals, in_place=True)
+    keep = judged(seen, residuals, in_place=True).keep
     worst = np.abs(residuals).max(axis=0)
     assert (~keep).sum() == int(MOST_REJECTED * 500)
     # The three coordinates are each judged by their own scatter, known to a few per cent.
@@ -94,7 +95,7 @@ def test_the_worst_are_rejected_first(seed: int) -> None:
 def test_clean_data_lose_only_their_tails() -> None:
     rng = np.random.default_rng(0)
     seen = observations(rng.integers(0, 10, 50_000))
-    keep = kept(seen, rng.normal(size=(3, 50_000)), in_place=True)
+    keep = judged(seen, rng.normal(size=(3, 50_000)), in_place=True).keep
     # Three coordinates beyond 3.2 sigma: 3 x 0.00137.
     assert 0.003 < (~keep).mean() < 0.0055
 
@@ -108,7 +109,7 @@ def test_a_shifted_panel_is_no_outlier(in_place: bool) -> None:
     shifted[0, seen.panel == 4] += 60.0
     shifted[1, seen.panel == 4] -= 25.0
     assert np.array_equal(
-        kept(seen, shifted, in_place=in_place), kept(seen, plain, in_place=in_place)
+        judged(seen, shifted, in_place=in_place).keep, judged(seen, plain, in_place=in_place).keep
     )
 
 
@@ -118,9 +119,9 @@ def test_a_tilted_panel_is_no_outlier_before_it_is_in_place() -> None:
     residuals = rng.normal(size=(3, 3000))
     mine = seen.panel == 4
     residuals[0, mine] += rng.uniform(-20.0, 20.0, 300)
-    before = kept(seen, residuals, in_place=False)
+    before = judged(seen, residuals, in_place=False).keep
     assert (~before[mine]).sum() < 10
-    after = kept(seen, residuals, in_place=True)
+    after = judged(seen, residuals, in_place=True).keep
     assert (~after[mine]).sum() == int(MOST_REJECTED_ON_PANEL * 300)
 
 
@@ -132,7 +133,7 @@ def test_a_panels_outliers_do_not_use_up_the_others_share() -> None:
     residuals[0, bad] += rng.choice([-90.0, 90.0], size=300)
     lone = np.flatnonzero(seen.panel == 5)[7]
     residuals[1, lone] = 30.0
-    keep = kept(seen, residuals, in_place=True)
+    keep = judged(seen, residuals, in_place=True).keep
     assert not keep[lone]
     assert (~keep[bad]).sum() == int(MOST_REJECTED_ON_PANEL * 300)
 
@@ -144,7 +145,7 @@ def test_a_reflection_that_cannot_be_predicted_is_never_kept() -> None:
     lost = [0, 1, 2, 40, 100]
     residuals[:, lost] = np.nan
     for in_place in (False, True):
-        keep = kept(seen, residuals, in_place=in_place)
+        keep = judged(seen, residuals, in_place=in_place).keep
         assert not keep[lost].any()
         assert keep.sum() > 340
 
@@ -153,7 +154,7 @@ def test_the_angle_counts_as_much_as_the_position() -> None:
     seen = observations(np.zeros(400, dtype=np.int64))
     residuals = np.random.default_rng(5).normal(size=(3, 400))
     residuals[2, 17] = 25.0
-    assert not kept(seen, residuals, in_place=True)[17]
+    assert not judged(seen, residuals, in_place=True).keep[17]
 
 
 @given(st.floats(0.05, 20.0), st.integers(0, 2**32 - 1))
@@ -162,9 +163,34 @@ def test_claimed_variances_that_are_wrong_by_a_factor_change_nothing(
 ) -> None:
     panel = np.repeat(np.arange(3), 200)
     residuals = np.random.default_rng(seed).standard_t(3, size=(3, 600))
-    one = kept(observations(panel), residuals, in_place=True)
-    other = kept(observations(panel, sigma=factor), residuals, in_place=True)
+    one = judged(observations(panel), residuals, in_place=True).keep
+    other = judged(observations(panel, sigma=factor), residuals, in_place=True).keep
     assert np.array_equal(one, other)
+
+
+def test_wild_reflections_that_were_too_many_to_reject_hardly_pull() -> None:
+    rng = np.random.default_rng(8)
+    seen = observations(np.zeros(1000, dtype=np.int64))
+    residuals = rng.normal(size=(3, 1000))
+    residuals[0, :200] = np.geomspace(10.0, 1e6, 200)
+    found = judged(seen, residuals, in_place=True)
+    wild = found.keep & (residuals[0] > 9.0)
+    assert wild.sum() == 200 - int(MOST_REJECTED * 1000)
+    pull = found.trust[wild] * residuals[0, wild]
+    assert (np.diff(pull) < 0.0).all()
+    assert pull.max() < 0.5, "a reflection at one sigma pulls with one"
+    assert (found.trust[~found.keep] == 0.0).all()
+    tame = np.abs(residuals).max(axis=0) < 3.0
+    assert (found.trust[tame] == 1.0).all()
+
+
+def test_where_the_limits_do_not_bind_what_is_kept_is_fully_trusted() -> None:
+    rng = np.random.default_rng(9)
+    seen = observations(np.repeat(np.arange(5), 200))
+    residuals = rng.normal(size=(3, 1000))
+    residuals[0, ::40] = 50.0
+    found = judged(seen, residuals, in_place=True)
+    assert (found.trust[found.keep] == 1.0).all()
 
 
 def test_the_robust_scale_is_that_of_the_middle_half() -> None:
@@ -231,6 +257,23 @@ def test_a_derivation_rejects_within_the_limits(share: float) -> None:
     rejected = np.array(found.report.rejected_on_panel)
     assert rejected.sum() == use.n_rejected
     assert (rejected[counts >= POPULATED] <= MOST_REJECTED_ON_PANEL * counts[counts >= 50]).all()
+
+
+@pytest.mark.parametrize(("share", "worse_by"), [(0.05, 1.3), (0.10, 1.6), (0.20, 2.0)])
+def test_outliers_beyond_the_limit_do_not_spoil_the_solution(share: float, worse_by: float) -> None:
+    layout, truth, clean = simulation(n_reflections=6000)
+    _, _, spoilt = simulation(n_reflections=6000, outlier_share=share)
+    errors = [
+        corner_errors(
+            layout,
+            solution([scan.dataset], layout, options()).estimate.correction,
+            truth,
+            scan.true_pose,
+        )
+        for scan in (clean, spoilt)
+    ]
+    assert errors[1].in_plane_um < worse_by * errors[0].in_plane_um
+    assert errors[1].normal_um < worse_by * errors[0].normal_um
 
 
 def moved_dataset(dataset: Dataset, panel: int, shift_mm: Floats) -> Dataset:
