@@ -47,13 +47,13 @@ class DatasetFit:
         dataset: Dataset, layout: Layout, lab_from_root: RigidMotion, options: SolveOptions
     ) -> DatasetFit:
         """The dataset as its files have it, with every usable reflection."""
-        seen = usable_observations(dataset, ignore_flags=options.ignore_flags)
         instrument, state = starting_point(
             dataset,
             lab_from_root,
             hall_symbol=options.hall_symbol,
             pose_per_experiment=options.pose_per_experiment,
         )
+        seen = usable_observations(dataset, ignore_flags=options.ignore_flags)
         return DatasetFit(
             dataset=dataset,
             layout=layout,
@@ -92,9 +92,13 @@ class DatasetFit:
 
     @property
     def n_parameters(self) -> int:
-        """How many nuisance parameters the dataset has."""
-        poses = len(self.state.rotation) * 6 + (1 if self.free_beam else 0)
-        return poses + sum(3 + int(strains.shape[1]) for strains in self.instrument.strains)
+        """How many nuisance parameters the dataset has; those of other datasets of the same file,
+        and of crystals without a usable reflection, do not count."""
+        experiments = np.unique(self.seen.experiment)
+        poses = 1 if self.pose_prior is None else len(experiments)
+        crystals = np.unique(self.instrument.crystal[experiments])
+        cells = sum(int(self.instrument.strains[c].shape[1]) for c in crystals)
+        return 6 * poses + int(self.free_beam) + 3 * len(crystals) + cells
 
     def stage(self, correction: Correction) -> Stage:
         """The panels at ``correction``, seen through the poses of the moment."""
