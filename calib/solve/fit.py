@@ -52,13 +52,13 @@ class DatasetFit:
         dataset: Dataset, layout: Layout, lab_from_root: RigidMotion, options: SolveOptions
     ) -> DatasetFit:
         """The dataset as its files have it, with every usable reflection."""
-        seen = usable_observations(dataset, ignore_flags=options.ignore_flags)
         instrument, state = starting_point(
             dataset,
             lab_from_root,
             hall_symbol=options.hall_symbol,
             pose_per_experiment=options.pose_per_experiment,
         )
+        seen = usable_observations(dataset, ignore_flags=options.ignore_flags)
         return DatasetFit(
             dataset=dataset,
             layout=layout,
@@ -156,11 +156,13 @@ class DatasetFit:
 
     @property
     def n_parameters(self) -> int:
-        """How many nuisance parameters the dataset has."""
-        poses = len(self.state.rotation) * 6 + (1 if self.free_beam else 0)
-        held = self.instrument
-        cells = zip(held.strains, held.coefficients, strict=True)
-        return poses + sum((3 + int(strains.shape[1])) * count for strains, count in cells)
+        """How many nuisance parameters the dataset has; those of other datasets of the same file,
+        and of crystals without a usable reflection, do not count."""
+        experiments, held = np.unique(self.seen.experiment), self.instrument
+        poses = 1 if self.pose_prior is None else len(experiments)
+        crystals = np.unique(held.crystal[experiments]).tolist()
+        cells = [(3 + int(held.strains[c].shape[1])) * held.coefficients[c] for c in crystals]
+        return 6 * poses + int(self.free_beam) + sum(cells)
 
     def stage(self, correction: Correction) -> Stage:
         """The panels at ``correction``, seen through the poses of the moment."""
