@@ -161,8 +161,8 @@ class DatasetFit:
         experiments, held = np.unique(self.seen.experiment), self.instrument
         poses = 1 if self.pose_prior is None else len(experiments)
         crystals = np.unique(held.crystal[experiments]).tolist()
-        cells = [(3 + int(held.strains[c].shape[1])) * held.coefficients[c] for c in crystals]
-        return 6 * poses + int(self.free_beam) + sum(cells)
+        cells: int = sum((3 + held.strains[c].shape[1]) * held.coefficients[c] for c in crystals)
+        return 6 * poses + int(self.free_beam) + cells
 
     def stage(self, correction: Correction) -> Stage:
         """The panels at ``correction``, seen through the poses of the moment."""
