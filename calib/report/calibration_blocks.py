@@ -209,17 +209,16 @@ def _before_after(rmsd_px: View) -> list[str]:
 
 
 def _panel_table(view: View, *, all_panels: bool) -> list[Block]:
-    """All panels; or, where they are many, those that are not measured."""
+    """All panels; or, where they are many, those that lean on the prior."""
     panels = view["panels"]
     whole = all_panels or len(panels) <= _FEW_PANELS
-    shown = [panel for panel in panels if whole or panel["status"] != "measured"]
-    left = len(panels) - len(shown)
+    shown = [panel for panel in panels if whole or panel["status"] == "sparse"]
     keys = [key for key in (*_SHIFTS, *_TURNS) if any(p["sigma"][key] is not None for p in panels)]
     blocks: list[Block] = []
     if shown:
         blocks.append(
             Table(
-                "Panels" if whole else "Panels that are not measured",
+                "Panels" if whole else "Sparse panels",
                 ("panel", "name", "status", "reflections", *(_HEADINGS[key] for key in keys)),
                 tuple(
                     (
@@ -234,10 +233,24 @@ def _panel_table(view: View, *, all_panels: bool) -> list[Block]:
                 n_text=3,
             )
         )
-    if left:
-        said = f"{left} measured panels are not listed; --panels lists them."
-        blocks.append(Sentences("", (said,)))
-    return blocks
+    said = []
+    blind = [panel["panel"] for panel in panels if panel["status"] == "unmeasured"]
+    if blind and not whole:
+        said.append(f"Unmeasured, moving only with the rest: {_ranges(blind)}.")
+    if len(shown) < len(panels):
+        said.append("--panels lists every panel.")
+    return [*blocks, Sentences("", tuple(said))] if said else blocks
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words: 0-15, 18, 20-39."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _with_sigma(panel: View, key: str) -> str:

@@ -146,19 +146,27 @@ def titles(blocks: list[Block]) -> list[str]:
     return [block.title for block in blocks if isinstance(block, Table | Sentences)]
 
 
-def test_of_many_panels_those_that_are_not_measured_are_listed() -> None:
+def test_of_many_panels_sparse_ones_are_listed_and_unmeasured_ones_named() -> None:
     record = calibration(n_panels=60)
-    weak = sum(status is not PanelStatus.MEASURED for status in record.estimate.status)
-    (table,) = (
-        block
-        for block in derived_blocks(derived(record), all_panels=False)
-        if isinstance(block, Table) and block.title == "Panels that are not measured"
+    status = record.estimate.status
+    blocks = derived_blocks(derived(record), all_panels=False)
+    (table,) = (b for b in blocks if isinstance(b, Table) and b.title == "Sparse panels")
+    assert [row[2] for row in table.rows] == ["sparse"] * status.count(PanelStatus.SPARSE)
+    (said,) = (
+        line
+        for block in blocks
+        if isinstance(block, Sentences)
+        for line in block.lines
+        if line.startswith("Unmeasured")
     )
-    assert len(table.rows) == weak
-    assert "measured" not in {row[2] for row in table.rows}
+    named: set[int] = set()
+    for run in said.rpartition(": ")[2].rstrip(".").split(", "):
+        first, _, last = run.partition("-")
+        named |= set(range(int(first), int(last or first) + 1))
+    assert named == {k for k, one in enumerate(status) if one is PanelStatus.UNMEASURED}
     whole = derived_blocks(derived(record), all_panels=True)
     assert "Panels" in titles(whole)
-    assert "Panels that are not measured" not in titles(whole)
+    assert "Sparse panels" not in titles(whole)
 
 
 def test_the_verdict_and_what_is_not_determined_are_said() -> None:
