@@ -444,11 +444,12 @@ def test_a_free_beam_is_determined_and_finds_its_tilt() -> None:
     layout, _, near, _ = near_and_far()
     tilted = tilted_beam(near, 2e-3)
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
-    refined = refined_jointly([started(tilted, layout, options(free_beam=True))], system, quiet)
+    free = options(free_beam=True)
+    refined = refined_jointly([started(tilted, layout, free)], system, quiet, free)
     s0 = refined.fits[0].state.s0[:, 0]
     assert refined.converged
     assert s0 / np.linalg.norm(s0) == pytest.approx([0.0, 0.0, -1.0], abs=1e-4)
-    held = refined_jointly([started(tilted, layout, options())], system, quiet)
+    held = refined_jointly([started(tilted, layout, options())], system, quiet, options())
     assert held.fits[0].scale[2] > 1.5 * refined.fits[0].scale[2]
 
 
@@ -536,7 +537,7 @@ def test_progress_is_told_stage_by_stage() -> None:
     told: list[tuple[str, int, float]] = []
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
     starts = [started(dataset, layout, options()) for dataset in (near, far)]
-    refined = refined_jointly(starts, system, lambda *what: told.append(what))
+    refined = refined_jointly(starts, system, lambda *what: told.append(what), options())
     assert [stage for stage, _, _ in told[:2]] == ["rigid", "rigid"]
     panels = [(iteration, rmsd) for stage, iteration, rmsd in told if stage == "panels"]
     assert [iteration for iteration, _ in panels] == list(range(1, refined.iterations + 1))

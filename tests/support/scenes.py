@@ -19,7 +19,7 @@ from calib.model.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.fit import DatasetFit
-from calib.solve.options import SolveOptions
+from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels import PanelPrior
 from calib.solve.solution import Solution, solved
 from support.forward import Scene, Sweep
@@ -116,8 +116,9 @@ def started(dataset: Dataset, layout: Layout, options: SolveOptions) -> DatasetF
 
 
 def options(freedom: Freedom = Freedom.FULL, **changes: object) -> SolveOptions:
-    """The default options with some changed."""
-    return SolveOptions(**{"freedom": freedom, "prior": PanelPrior(), **changes})  # type: ignore[arg-type]
+    """The default options with some changed; crystals stand still, as the simulated ones do."""
+    given = {"freedom": freedom, "prior": PanelPrior(), "crystals": Crystals.STATIC, **changes}
+    return SolveOptions(**given)  # type: ignore[arg-type]
 
 
 def solution(
