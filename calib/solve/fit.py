@@ -19,7 +19,7 @@ from calib.solve.reject import huber_weights
 from calib.solve.rotation import Stage
 from calib.solve.spline import ORDER, Penalty, basis, located
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State, Step, starting_point
-from calib.solve.units import PosePrior
+from calib.solve.units import PosePrior, Widened, unit_of
 
 _FEWEST_INTERVALS = 3
 _FEWEST_IN_INTERVAL = 40
@@ -119,6 +119,25 @@ class DatasetFit:
             instrument=replace(held, coefficients=tuple(coefficients)),
             state=replace(self.state, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
         )
+
+    def across_panels(self) -> DatasetFit:
+        """The same point with reflections grouped across panels; its blocks tell of crystals
+        alone."""
+        seen, order = self.seen.varying(self.seen.first, self.seen.basis, by_panel=False)
+        return replace(self, seen=seen, keep=self.keep[order], trust=self.trust[order])
+
+    def crystals_step(self, blocks: Blocks) -> Step:
+        """The step of the crystals with panels, pose and beam standing still; ``blocks`` are those
+        of ``across_panels``."""
+        held, nothing = self.instrument, np.zeros((len(blocks.matrices), 6, 6))
+        wide, n = Widened.of(blocks, nothing), len(self.layout)
+        crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
+        for which in range(len(crystal)):
+            unit = unit_of(wide, which, held, self.state, n, prior=None, penalty=self.penalty)
+            own = unit.basis @ (unit.back @ unit.reach[:, -1])
+            crystal[which] = own.reshape(-1, CRYSTAL_COLUMNS)
+        still = np.zeros_like(self.state.deviation)
+        return Step(np.zeros(6), still, tuple(crystal), 0.0)
 
     @property
     def _used(self) -> Bools:

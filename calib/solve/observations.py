@@ -51,11 +51,17 @@ class Observations:
     def __len__(self) -> int:
         return len(self.experiment)
 
-    def varying(self, first: Ints, basis: Floats | None) -> tuple[Observations, Ints]:
-        """The same reflections, sorted by their spline coefficients too, and the order (n,) in
-        which they come; ``first`` (n,) and ``basis`` (4, n) as in the fields of these names."""
-        order = np.lexsort((first, self.fold, self.panel, self.experiment))
-        keys = np.stack([k[order] for k in (self.experiment, self.panel, self.fold, first)])
+    def varying(
+        self, first: Ints, basis: Floats | None, *, by_panel: bool = True
+    ) -> tuple[Observations, Ints]:
+        """The same reflections, grouped by their spline coefficients too, and the order (n,) in
+        which they come; ``first`` (n,) and ``basis`` (4, n) as in the fields of these names.
+
+        Without ``by_panel`` groups run across panels: few and large, for crystals alone.
+        """
+        panel = self.panel if by_panel else np.zeros_like(self.panel)
+        order = np.lexsort((first, self.fold, panel, self.experiment))
+        keys = np.stack([k[order] for k in (self.experiment, panel, self.fold, first)])
         change = (np.diff(keys, axis=1) != 0).any(axis=0)
         start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(order)]])
         chosen = self._taken(order, start)

@@ -40,8 +40,9 @@ def variation_of(
 ) -> Variation | None:
     """How the crystals of a dataset are to change, where that is asked for or worth it.
 
-    ``Crystals.AUTO`` compares, panels held at ``correction`` and on a part of the reflections, the
-    weighted sum of squares of held-out blocks with static crystals and with each interval.
+    ``Crystals.AUTO`` compares, panels held at ``correction``, the pose as it is, and on a part of
+    the reflections, the weighted sum of squares of held-out blocks with static crystals and with
+    each interval.
     """
     asked = options.crystal_interval_rad
     if options.crystals is Crystals.STATIC:
@@ -64,12 +65,12 @@ def variation_of(
 
 
 def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
-    """Of the held-out reflections that are kept, predicted without them."""
-    still = np.zeros(6 * len(fit.layout))
+    """Of the held-out reflections that are kept, predicted by crystals refined without them; pose
+    and panels stand still."""
+    fit = fit.across_panels()
     for _ in range(_ITERATIONS):
         blocks, _residuals = fit.blocks(correction)
-        blind = fit.reduced(blocks.of_folds(_WITHOUT_HELD_OUT), correction)
-        fit = fit.moved(blind.nuisance_step(still))
+        fit = fit.moved(fit.crystals_step(blocks.of_folds(_WITHOUT_HELD_OUT)))
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]
     return float(np.nansum(residuals**2 * fit.weights[:, tested]))
