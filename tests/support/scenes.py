@@ -146,9 +146,11 @@ def simulation(
     beam_centre_mm: tuple[float, float] = (1.5, -2.0),
 ) -> tuple[Layout, Correction, SimulatedScan]:
     """A layout, its true correction, and a scan with it; detectors of one name and
-    ``truth_seed`` are the same detector."""
+    ``truth_seed`` are the same detector, and that of a negative one stands as drawn."""
     layout = known_layout(name)
-    truth = drawn_correction(np.random.default_rng(truth_seed), layout)
+    truth = Correction.none(len(layout))
+    if truth_seed >= 0:
+        truth = drawn_correction(np.random.default_rng(truth_seed), layout)
     rng = np.random.default_rng(1000 + seed)
     turn = rng.normal(scale=2e-3, size=3)
     pose: RigidMotion = facing_pose(

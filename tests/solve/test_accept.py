@@ -1,0 +1,129 @@
+"""The verdict: each gate fails for its own reason, and for nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+
+from calib.model.correction import Correction, CorrectionEstimate, PanelStatus
+from calib.model.report import Acceptance, BeforeAfter, Report, Spread
+from calib.solve.accept import judged
+from calib.solve.solution import Solution
+from support.scenes import options, simulation, solution
+
+
+@cache
+def good() -> Solution:
+    layout, _, near = simulation(seed=1, n_reflections=3000)
+    _, _, far = simulation(seed=2, distance_mm=400.0, n_reflections=3000)
+    return solution([near.dataset, far.dataset], layout, options())
+
+
+def verdict(report: Report, estimate: CorrectionEstimate | None = None) -> Acceptance:
+    return judged(report, estimate or good().estimate)
+
+
+def with_axis(spread: Spread, axis: str, value: float) -> Spread:
+    return replace(spread, rms_x_px=value) if axis == "x" else replace(spread, rms_y_px=value)
+
+
+def worse(both: BeforeAfter | None, axis: str, factor: float) -> BeforeAfter:
+    """After becomes so many times before in one coordinate."""
+    assert both is not None
+    before = both.before.rms_x_px if axis == "x" else both.before.rms_y_px
+    return replace(both, after=with_axis(both.after, axis, factor * before))
+
+
+def test_a_good_derivation_is_accepted_and_says_what_it_found() -> None:
+    found = verdict(good().report)
+    held = good().report.overall.held_out
+    assert held is not None
+    assert found.accepted
+    assert found.reasons == (
+        f"Held-out RMSD fell from {held.before.rms_x_px:.3f} to {held.after.rms_x_px:.3f} px in x "
+        f"and {held.before.rms_y_px:.3f} to {held.after.rms_y_px:.3f} in y.",
+    )
+    assert good().acceptance == found
+
+
+def test_an_iteration_that_did_not_end_is_not_accepted() -> None:
+    report = good().report
+    open_end = replace(report.convergence, converged=False, iterations=25, last_shift_sigma=0.31)
+    assert verdict(replace(report, convergence=open_end)).reasons == (
+        "Not converged after 25 iterations: the last step was still 0.31 sigma.",
+    )
+
+
+def test_held_out_reflections_must_fall_in_both_coordinates() -> None:
+    report = good().report
+    for axis in ("x", "y"):
+        held = worse(report.overall.held_out, axis, 1.0)
+        found = verdict(replace(report, overall=replace(report.overall, held_out=held)))
+        assert not found.accepted
+        (reason,) = found.reasons
+        assert reason.startswith(f"Held-out RMSD in {axis} did not fall: ")
+    none = replace(report, overall=replace(report.overall, held_out=None))
+    assert verdict(none).reasons == (
+        "There is no held-out reflection to test the corrections with.",
+    )
+
+
+def test_halves_must_agree_better_than_the_corrections_are_large() -> None:
+    report, estimate = good().report, good().estimate
+    assert report.halves is not None
+    size_um = 1e3 * np.sqrt(np.mean(estimate.correction.values[:, :2] ** 2))
+    apart = replace(report, halves=replace(report.halves, rms_in_plane_um=1.01 * size_um))
+    near = replace(report, halves=replace(report.halves, rms_in_plane_um=0.99 * size_um))
+    assert verdict(near).accepted
+    (reason,) = verdict(apart).reasons
+    assert reason.startswith(f"Independent halves differ by {1.01 * size_um:.1f} um in the plane")
+    (reason,) = verdict(replace(report, halves=None)).reasons
+    assert reason.startswith("No two panels have the 100 reflections")
+
+
+def test_no_resolution_shell_may_get_worse_unnoticed() -> None:
+    report = good().report
+    shells = list(report.shells)
+    shells[3] = replace(shells[3], held_out=worse(shells[3].held_out, "y", 1.03))
+    (reason,) = verdict(replace(report, shells=tuple(shells))).reasons
+    assert reason.startswith("Held-out RMSD in y rose from ")
+    assert f"between {shells[3].d_max_angstrom:.2f} and {shells[3].d_min_angstrom:.2f}" in reason
+    shells[3] = replace(shells[3], held_out=worse(shells[3].held_out, "y", 1.01))
+    assert verdict(replace(report, shells=tuple(shells))).accepted
+
+
+def test_a_dataset_that_the_others_describe_worse_than_no_correction_is_named() -> None:
+    report = good().report
+    datasets = list(report.datasets)
+    datasets[1] = replace(datasets[1], left_out=worse(datasets[1].left_out, "x", 1.1))
+    (reason,) = verdict(replace(report, datasets=tuple(datasets))).reasons
+    assert reason.startswith("seed2, left out, is described worse by the other datasets'")
+
+
+def test_a_tenth_of_the_panels_must_be_measured() -> None:
+    estimate = good().estimate
+    nothing = replace(estimate, status=(PanelStatus.SPARSE,) * 10)
+    assert verdict(good().report, nothing).reasons == ("Only 0 of 10 panels are measured.",)
+    one = replace(estimate, status=(PanelStatus.MEASURED, *nothing.status[1:]))
+    large = replace(one, correction=Correction(np.full((10, 6), 0.1)))
+    assert verdict(good().report, large).accepted
+
+
+def test_every_gate_that_failed_gives_its_reason() -> None:
+    report = good().report
+    bad = replace(
+        report,
+        halves=None,
+        convergence=replace(report.convergence, converged=False),
+        overall=replace(report.overall, held_out=worse(report.overall.held_out, "x", 1.2)),
+    )
+    assert len(verdict(bad).reasons) == 3
+
+
+def test_noise_alone_is_not_accepted() -> None:
+    """A detector that stands exactly as drawn has nothing to be corrected."""
+    layout, _, scan = simulation(seed=3, n_reflections=2000, truth_seed=-1)
+    found = solution([scan.dataset], layout, options())
+    assert not found.acceptance.accepted
