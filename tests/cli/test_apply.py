@@ -138,12 +138,23 @@ def test_a_distance_that_is_not_certified_says_how(here: Path) -> None:
         "certify", "24-0107:3", "--from", "2026-03-01", "--reason", "far only",
         "--min-distance-mm", "250",
     )  # fmt: skip
+    told = done("apply", "imported.expt", "--distance-mm", "300", "-o", "told.expt", "--json").json
+    assert told["detectors"][0]["distance_mm"] == 300.0
     answer = calib("apply", "imported.expt", "--json")
-    assert answer.code == 1
+    assert (answer.code, answer.error["code"]) == (1, "not-certified")
     remedy = shlex.split(answer.error["remedy"])
     done(*remedy[1:])
     done("apply", "imported.expt")
-    assert done("apply", "imported.expt", "--distance-mm", "300", "-o", "b.expt").code == 0
+
+
+def test_another_serial_needs_force(certified: Path) -> None:
+    words = ("apply", "imported.expt", "--serial", "24-0999", "--calibration", "24-0999:1")
+    done("derive", "night1.expt", "night1.refl", "--serial", "24-0999", "--force-serial")
+    answer = calib(*words)
+    assert answer.code == 2
+    assert "the file says that the detector is 24-0107, not 24-0999." in answer.stderr
+    forced = done(*words, "--force-serial", "--json").json
+    assert forced["detectors"][0]["calibration"] == "24-0999:1"
 
 
 def test_pipelines_may_go_on_without_a_calibration(here: Path) -> None:

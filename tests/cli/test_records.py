@@ -146,16 +146,20 @@ def test_a_detector_shows_its_calibrations_and_certifications(certified: Path) -
 
 
 def test_export_writes_a_reference_geometry(certified: Path) -> None:
-    words = ("export", "24-0107:3", "-o", "reference.expt")
-    view = done(*words, "--distance-mm", "200", "--json").json
-    assert (view["calibration"], view["format"], view["output"]) == (
-        "24-0107:3",
-        "dials",
-        "reference.expt",
-    )
-    assert calib(*words).code == 2  # it is there
-    assert done(*words, "--force").stdout == "reference.expt\n"
-    done(*words, "--force", "--like", "indexed.expt")
-    # It carries the calibration: deriving or applying knows it again.
-    done("apply", "reference.expt", "-o", "again.expt", "--at", "2026-03-05")
-    assert Path("again.expt").read_bytes() == Path("reference.expt").read_bytes()
+    def distance_mm(*words: str) -> float:
+        """Where the detector stands in what was written, which carries the calibration."""
+        view = done("export", "24-0107:3", "-o", "reference.expt", "--force", *words, "--json").json
+        assert (view["calibration"], view["format"]) == ("24-0107:3", "dials")
+        assert view["output"] == "reference.expt"
+        known = ("--at", "2026-03-05", "--force", "--json")
+        again = done("apply", "reference.expt", "-o", "again.expt", *known).json
+        assert Path("again.expt").read_bytes() == Path("reference.expt").read_bytes()
+        distance: float = again["detectors"][0]["distance_mm"]
+        return distance
+
+    shortest = done("show", "24-0107:3", "--json").json["calibration"]["distances_mm"][0]
+    assert distance_mm() == pytest.approx(shortest)
+    assert distance_mm("--distance-mm", "222") == pytest.approx(222.0)
+    imported = done("apply", "imported.expt", "--dry-run", "--json").json["detectors"][0]
+    assert distance_mm("--like", "imported.expt") == pytest.approx(imported["distance_mm"])
+    assert calib("export", "24-0107:3", "-o", "reference.expt").code == 2  # it is there
