@@ -54,6 +54,9 @@ class DemoResult:
     applied: Applied
     distance_before_mm: float
     distance_after_mm: float
+    distance_true_mm: float
+    """Of the target; the file was handed over with a pose near the true one."""
+    truth: Correction
     target_rmsd_px: tuple[tuple[str, float], ...]
     """Rigid refinement of the target with its panels as drawn, as applied, and as they truly are:
     the name of the geometry and the RMSD over x and y."""
@@ -121,6 +124,8 @@ def demo(
         applied=applied,
         distance_before_mm=layout.distance_mm(before.lab_from_root),
         distance_after_mm=layout.distance_mm(after.lab_from_root),
+        distance_true_mm=layout.distance_mm(target.true_pose),
+        truth=truth,
         target_rmsd_px=(
             ("as drawn", _rmsd_px(target.dataset, layout, Correction.none(len(layout)))),
             ("as applied", _rmsd_px(target.dataset, layout, best.record.estimate.correction)),
