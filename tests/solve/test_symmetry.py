@@ -83,7 +83,7 @@ def test_allowed_strains_keep_the_symmetry_even_when_they_are_large(name: str) -
         assert_symmetric(stretched, given.hall_symbol)
 
 
-@pytest.mark.parametrize("name", set(SYSTEMS) - {"P1"})
+@pytest.mark.parametrize("name", sorted(set(SYSTEMS) - {"P1"}))
 def test_every_other_strain_breaks_the_symmetry(name: str) -> None:
     given = some_crystal(name)
     strains = allowed_strains(given.a_matrix, given.hall_symbol)
