@@ -31,7 +31,12 @@ def test_done_is_0(here: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("show", "24-0107:9"), ("detector", "show", "24-0999"), ("list", "--serial", "24-0999")],
+    [
+        ("show", "24-0107:9"),
+        ("detector", "show", "24-0999"),
+        ("list", "--serial", "24-0999"),
+        ("usage", "list", "--serial", "24-0999"),
+    ],
     ids=str,
 )
 def test_nothing_found_is_1(here: Path, words: tuple[str, ...]) -> None:
@@ -94,6 +99,9 @@ def test_too_little_memory_is_3(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (answer.code, answer.error["code"]) == (3, "out-of-memory")
 
 
+URL = "postgresql://ada:secret@host/calib"
+
+
 @pytest.fixture
 def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The home of a user whose log folder is empty."""
@@ -106,19 +114,19 @@ def test_a_bug_is_70_and_asks_for_a_report(
     here: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise ZeroDivisionError("postgresql://ada:secret@host/calib is away")
+        raise ZeroDivisionError(f"{URL} is away")
 
     monkeypatch.setattr(calib.flows.certify, "certify", fail)
-    answer = command("certify", "24-0107:3", "--by", "ada", "--reason", "new", "--json")
+    answer = command("certify", "24-0107:3", "--by", URL, "--reason", "new", "--json")
     assert (answer.code, answer.stdout) == (70, "")
     (report,) = logs.rglob("bug-*.log")
     said, tried, _ = answer.stderr.splitlines()
     assert said.startswith("Error: calib failed, which is a bug (ZeroDivisionError: ")
     assert tried == f"Try: report it to the developers of calib with the file {report}"
     assert answer.error["code"] == "bug"
-    text = report.read_text()
+    text, shown = report.read_text(), URL.replace("secret", "***")
     assert "Traceback (most recent call last)" in text
-    assert "Command: calib certify 24-0107:3 --by ada --reason new --json" in text
+    assert f"Command: calib certify 24-0107:3 --by {shown} --reason new --json" in text
     assert f"calib-metrology {__version__}" in text
     assert "Traceback" not in answer.stderr
     assert "secret" not in text + answer.stderr
@@ -160,7 +168,9 @@ def test_not_accepted_is_1_and_kept_as_a_draft(here: Path) -> None:
     refusal = command("certify", name, "--from", "2026-03-01", "--reason", "new")
     assert refusal.code == 2
     assert f"Error: {name} is a draft, it failed acceptance: " in refusal.stderr
-    kept = done("certify", name, "--from", "2026-03-01", "--reason", "new", "--override", "I know")
+    insist = ("certify", name, "--from", "2026-03-01", "--reason", "new", "--override", "I know")
+    kept = done(*insist, "--json")
+    assert kept.json["certification"]["override"] == "I know"
     assert "failed acceptance and is certified all the same: I know" in kept.stderr
 
 

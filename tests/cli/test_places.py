@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from calib.store.location import default_location
+from calib.store.database import Database
+from calib.store.location import Location, default_location
+from calib.store.schema import migrate
 from support.commands import calib, done
 
 
@@ -90,3 +92,22 @@ def test_init_leaves_other_files_alone(home: Path) -> None:
     answer = calib("init", "--store", "notes.txt", "--json")
     assert (answer.code, answer.error["code"]) == (2, "not-a-store")
     assert Path("notes.txt").read_text().startswith("not a database")
+
+
+def test_an_older_store_is_upgraded_only_when_asked(home: Path) -> None:
+    Path("old.sqlite").touch()
+    database = Database(Location.parse("old.sqlite"), foreign_keys=False)
+    migrate(database, "0003")
+    database.close()
+    for name in ("list", "init"):
+        answer = calib(name, "--store", "old.sqlite")
+        assert answer.code == 2
+        remedy = f"back it up, then calib init --upgrade --store {home / 'old.sqlite'}"
+        assert answer.stderr.endswith(f"Try: {remedy}\n")
+    words = ("init", "--upgrade", "--store", "old.sqlite")
+    before = Path("old.sqlite").read_bytes()
+    dry = done(*words, "--dry-run")
+    assert dry.stdout == f"Would upgrade the store from revision 0003: {home / 'old.sqlite'}\n"
+    assert Path("old.sqlite").read_bytes() == before
+    assert done(*words, "--json").json["upgraded_from"] == "0003"
+    assert done("list", "--store", "old.sqlite", "--json").json == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from calib.model.correction import Freedom, PanelStatus
 from calib.model.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
+from calib.model.report import Halves
 from calib.report.application_blocks import application_table
 from calib.report.application_view import application_view
 from calib.report.blocks import (
@@ -140,6 +141,41 @@ def test_shifts_are_in_mm_and_turns_in_mrad() -> None:
     assert panel["rx_mrad"] == 1e3 * values[1, 3]
     assert panel["sigma"]["dz_mm"] == sigma[1, 2]
     assert panel["sigma"]["rz_mrad"] == pytest.approx(1e3 * sigma[1, 5])
+
+
+def test_every_number_stands_under_its_own_key() -> None:
+    """All numbers of the record differ, so that none can stand in for another."""
+    record = calibration()
+    report = replace(record.report, halves=Halves(3, 1.5, 2.5, 1.02))
+    view = derived(replace(record, report=report))
+    assert view["halves"] == asdict(Halves(3, 1.5, 2.5, 1.02))
+    assert view["convergence"] == asdict(report.convergence)
+    alone, other = report.datasets
+    assert view["datasets"][0]["left_out_rmsd_px"] is None
+    for both, shown in (
+        (alone.rmsd, view["datasets"][0]["rmsd_px"]),
+        (other.left_out, view["datasets"][1]["left_out_rmsd_px"]),
+        (report.shells[0].held_out, view["shells"][0]["held_out_rmsd_px"]),
+    ):
+        assert both is not None
+        assert shown == {
+            "before": {"x": both.before.rms_x_px, "y": both.before.rms_y_px},
+            "after": {"x": both.after.rms_x_px, "y": both.after.rms_y_px},
+        }
+    fit = report.overall
+    for kind, both in (("used", fit.used), ("held_out", fit.held_out)):
+        assert both is not None
+        assert view["n_reflections"][kind] == both.after.n
+        for stage, spread in (("before", both.before), ("after", both.after)):
+            assert view["rmsd_px"][stage][kind] == {"x": spread.rms_x_px, "y": spread.rms_y_px}
+            assert view["median_abs_px"][stage][kind] == {
+                "x": spread.median_abs_x_px,
+                "y": spread.median_abs_y_px,
+            }
+            assert view["phi_mrad"][stage][kind] == {
+                "rmsd": spread.rms_phi_mrad,
+                "median_abs": spread.median_abs_phi_mrad,
+            }
 
 
 def titles(blocks: list[Block]) -> list[str]:
