@@ -15,7 +15,7 @@ from calib.errors import (
     InputError,
     LayoutError,
     NotFoundError,
-    StoreReadOnlyError,
+    StoreError,
 )
 from calib.files.expt import ExperimentFile
 from calib.files.pairs import TOGETHER, Pair, pair_files
@@ -158,11 +158,12 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
     try:
         for application in applications:
             store.record_application(application)
-    except StoreReadOnlyError:
+    except StoreError as error:
+        # The files are there and right: what is missing can be delivered later.
         recorded = False
         warnings.append(
-            f"you may not write the store, so {receipt.name} is the record; it can be delivered "
-            f"later with calib usage push {receipt}."
+            f"the store did not take the record ({error.problem.rstrip('.')}), so {receipt.name} "
+            f"is the record; deliver it later with calib usage push {receipt}."
         )
     return Applied(detectors, outputs, receipt, recorded, False, tuple(warnings))
 

@@ -49,8 +49,9 @@ def read_receipt(path: Path) -> list[Application]:
 
     Raises ``FileFormatError`` where it is none, or was changed after it was written.
     """
+    data = read_bytes(path)
     try:
-        content = json.loads(read_bytes(path))
+        content = json.loads(data)
     except ValueError as error:
         raise _no_receipt(path, "it is no JSON") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:

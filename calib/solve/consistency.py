@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.linalg import block_diag
 from scipy.stats import chi2
 
 from calib.model.arrays import Floats
@@ -38,7 +37,7 @@ def disagreements(
         return ()
     everything = [reduced for _, mine in groups for reduced in mine]
     joint = system.step(correction, everything)
-    level = _leveller(system, joint.gauge, everything)
+    level = _leveller(joint.gauge, system.gauge_weight(correction, everything))
     precision = _marginal(system.precision, joint.gauge)
     solutions = []
     for distance, mine in groups:
@@ -80,16 +79,12 @@ def _chi_square(difference: Floats, covariance: Floats) -> tuple[float, int]:
     return float((along**2 / eigenvalues[good]).sum()), int(good.sum())
 
 
-def _leveller(system: PanelSystem, gauge: Floats, everything: Sequence[Reduced]) -> Floats:
-    """The projector that takes the information-weighted mean rigid motion out."""
-    free = list(system.freedom.free)
-    alone = np.sum([r.panel_information for r in everything], axis=0)[:, free][:, :, free]
-    weight = np.asarray(block_diag(*alone)) + np.diag(system.precision)
+def _leveller(gauge: Floats, weight: Floats) -> Floats:
+    """The projector that takes the weighted mean rigid motion out."""
     if not gauge.shape[1]:
         return np.eye(len(weight))
-    return np.asarray(
-        np.eye(len(weight)) - gauge @ np.linalg.solve(gauge.T @ weight @ gauge, gauge.T @ weight)
-    )
+    held = weight[:, None] * gauge
+    return np.asarray(np.eye(len(weight)) - gauge @ np.linalg.solve(gauge.T @ held, held.T))
 
 
 def _marginal(precision: Floats, gauge: Floats) -> Floats:

@@ -5,9 +5,9 @@ Solves (S + P' + C) step = v - P' x - C x with
 * S, v the sum of the datasets' reduced normal equations,
 * P' = P - P G (G^T P G)^-1 G^T P the assembly tolerance P with the rigid motions G free, since a
   tolerance speaks of panels against one another and not of where the root frame was drawn,
-* C = W G (G^T W G)^-1 G^T W the gauge: the mean motion of the panels is zero, each weighted with
-  W, what its own reflections and its tolerance say of it (the tolerance, so that W is never
-  singular).
+* C = W G (G^T W G)^-1 G^T W the gauge: the mean motion of the panels is zero, each parameter
+  weighted with W, what the panel's own reflections and its tolerance say of it. W is diagonal: its
+  correlations (a panel's height looks like a shift) would make up for a common tilt by shifts.
 
 S and P' know nothing of G, so C only chooses among equal solutions; C's share of the covariance
 is taken out again.
@@ -80,9 +80,7 @@ class PanelSystem:
         spread = np.asarray(block_diag(*to_tangent[:, :, free]))
         information = spread.T @ sum(r.information for r in reduced) @ spread
         vector = spread.T @ sum(r.vector for r in reduced)
-        alone = sum(r.panel_information for r in reduced)
-        own = to_tangent[:, :, free].transpose(0, 2, 1) @ alone @ to_tangent[:, :, free]
-        weight = np.asarray(block_diag(*own)) + np.diag(self.precision)
+        weight = np.diag(self.gauge_weight(correction, reduced))
         frames = correction.frames(self.layout)
         centre = frames.points(0.5 * self.layout.size_mm[:, None, :])[:, 0]
         gauge = gauge_directions(frames.rotation, centre, to_tangent, self.freedom)
@@ -112,6 +110,13 @@ class PanelSystem:
             gauge=gauge,
             shift_sigma=float(np.abs(solution / sigma).max()),
         )
+
+    def gauge_weight(self, correction: Correction, reduced: Sequence[Reduced]) -> Floats:
+        """(n f,) what the panels' own reflections and tolerance say of each free parameter."""
+        to_tangent = tangents_from_parameters(correction)[:, :, list(self.freedom.free)]
+        alone = sum(r.panel_information for r in reduced)
+        own = to_tangent.transpose(0, 2, 1) @ alone @ to_tangent
+        return np.asarray(np.diagonal(own, axis1=1, axis2=2).ravel() + self.precision)
 
     @staticmethod
     def _unseen(gauge: Floats, information: Floats, weight: Floats) -> Floats:
