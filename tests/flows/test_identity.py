@@ -1,0 +1,122 @@
+"""Which detector a file is of, and whether its panels stand as drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib.errors import InputError, LayoutError
+from calib.flows.identity import new_detector, serial_of
+from calib.model.correction import Correction
+from calib.model.experiment import Detector, Sensors
+from calib.model.families import known_layout
+from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.model.layout import Layout
+from calib.model.pose import facing_pose
+
+LAYOUT = known_layout("PILATUS 1M")
+POSE = facing_pose(LAYOUT, 200.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
+ONE_MICROMETRE_MM = 1e-3
+OWN = "PILATUS 1M, S/N 10-0042"
+
+
+def standing(
+    correction: Correction | None = None,
+    *,
+    layout: Layout = LAYOUT,
+    identifier: str = OWN,
+    with_root: bool = True,
+) -> Detector:
+    carried = correction or Correction.none(len(layout))
+    none = np.zeros(len(layout))
+    return Detector(
+        layout.panels,
+        carried.frames(layout).moved(POSE),
+        POSE if with_root else None,
+        Sensors(none > 0, none, none),
+        identifier,
+    )
+
+
+def nudged(panel: int, parameter: int, amount: float) -> Correction:
+    values = np.zeros((len(LAYOUT), 6))
+    values[panel, parameter] = amount
+    return Correction(values)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "said", "force", "expected"),
+    [
+        (OWN, None, False, "10-0042"),
+        (OWN, "10-0042", False, "10-0042"),
+        (OWN, "10-0099", True, "10-0099"),
+        ("", "10-0099", False, "10-0099"),
+        ("no serial here", "10-0099", False, "10-0099"),
+    ],
+)
+def test_the_serial_is_the_files_own_or_the_one_that_was_said(
+    identifier: str, said: str | None, force: bool, expected: str
+) -> None:
+    assert serial_of(standing(identifier=identifier), said, force=force, place="x") == expected
+
+
+def test_a_serial_that_contradicts_the_file_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        serial_of(standing(), "10-0099", force=False, place="a.expt")
+    assert str(caught.value) == (
+        "a.expt: the file says that the detector is 10-0042, not 10-0099. "
+        "Try: leave --serial out, or --force-serial if 10-0042 is wrong."
+    )
+
+
+def test_a_detector_without_a_serial_needs_one() -> None:
+    with pytest.raises(InputError) as caught:
+        serial_of(standing(identifier=""), None, force=False, place="a.expt")
+    assert caught.value.code == "no-serial"
+    assert "--serial" in caught.value.remedy
+
+
+@pytest.mark.parametrize("with_root", [True, False])
+def test_a_new_detector_is_taken_as_drawn(with_root: bool) -> None:
+    found = new_detector("10-0042", standing(with_root=with_root), time_zone="UTC", place="x")
+    assert found.layout.panels == LAYOUT.panels
+    assert np.abs(found.layout.frames.origin_mm - LAYOUT.frames.origin_mm).max() < 1e-9
+    assert found.description == OWN
+
+
+@pytest.mark.parametrize(("parameter", "amount"), [(0, 0.002), (1, 0.05), (2, 0.02), (4, 1e-4)])
+@pytest.mark.parametrize("panel", [0, 7])
+def test_a_known_family_off_its_grid_carries_a_correction_already(
+    panel: int, parameter: int, amount: float
+) -> None:
+    detector = standing(nudged(panel, parameter, amount))
+    with pytest.raises(LayoutError) as caught:
+        new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
+    assert caught.value.code == "already-corrected"
+    assert "from the grid of a PILATUS 1M" in caught.value.problem
+    assert 'calib detector add 10-0042 --layout "PILATUS 1M"' in caught.value.remedy
+
+
+def test_a_module_that_stands_upside_down_is_off_the_grid() -> None:
+    """Half a turn about its own centre leaves it where it was: only its pixels know."""
+    detector = standing(nudged(3, 5, np.pi))
+    with pytest.raises(LayoutError, match="carry a correction"):
+        new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
+
+
+def test_rounding_in_a_file_is_no_correction() -> None:
+    detector = standing(nudged(3, 0, 0.3 * ONE_MICROMETRE_MM))
+    assert new_detector("10-0042", detector, time_zone="UTC", place="x").layout.panels
+
+
+def test_an_unknown_family_is_taken_as_it_stands() -> None:
+    shapes = tuple(replace(p, size_px=(400, 200)) for p in LAYOUT.panels)
+    rng = np.random.default_rng(1)
+    scattered = Layout(
+        shapes,
+        LAYOUT.frames.moved(RigidMotion(rotation_from_vector(rng.normal(size=3)), np.ones(3))),
+    )
+    found = new_detector("x", standing(layout=scattered), time_zone="UTC", place="x")
+    assert np.abs(found.layout.frames.origin_mm - scattered.frames.origin_mm).max() < 1e-9

@@ -1,0 +1,69 @@
+"""Times as people and files give them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calib.errors import InputError
+from calib.flows.moments import instant_of_epoch, read_instant, zone_named
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LONDON = "Europe/London"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("2026-03-01", "UTC", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-07-01", LONDON, datetime(2026, 6, 30, 23, tzinfo=UTC)),
+        ("2026-07-01T09:30", LONDON, datetime(2026, 7, 1, 8, 30, tzinfo=UTC)),
+        ("2026-07-01T09:30+00:00", LONDON, datetime(2026, 7, 1, 9, 30, tzinfo=UTC)),
+        ("2026-07-01T09:30Z", "Asia/Tokyo", datetime(2026, 7, 1, 9, 30, tzinfo=UTC)),
+        (" 2026-03-01 09:30:15 ", "UTC", datetime(2026, 3, 1, 9, 30, 15, tzinfo=UTC)),
+        ("now", LONDON, NOW),
+        (" NOW ", LONDON, NOW),
+    ],
+)
+def test_a_time_without_an_offset_is_read_in_the_detectors_zone(
+    text: str, zone: str, expected: datetime
+) -> None:
+    found = read_instant(text, zone, NOW)
+    assert found == expected
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "01.03.2026", "2026-03-01T25:00"])
+def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_instant(text, "UTC", NOW)
+    assert caught.value.problem == f"{text!r} is no date or time."
+    assert "2026-03-01T09:30" in caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["Europe/Atlantis", "", "../etc/passwd", "/UTC"])
+def test_what_is_no_zone_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="is no time zone"):
+        zone_named(name)
+
+
+def test_an_epoch_is_the_wall_clock_of_the_site() -> None:
+    """dxtbx turns local time into seconds as if it were UTC."""
+    wall = datetime(2026, 7, 1, 9, 30, tzinfo=UTC).timestamp()
+    assert instant_of_epoch(wall, "UTC") == datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
+    assert instant_of_epoch(wall, LONDON) == datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
+    assert instant_of_epoch(wall, "America/Chicago") == datetime(2026, 7, 1, 14, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("epoch", [None, 0, 0.0])
+def test_an_epoch_of_zero_is_unknown(epoch: float | None) -> None:
+    assert instant_of_epoch(epoch, "UTC") is None
+
+
+@given(st.integers(1, 4_000_000_000))
+def test_what_a_site_in_utc_wrote_is_the_instant_itself(seconds: int) -> None:
+    found = instant_of_epoch(float(seconds), "UTC")
+    assert found == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)

@@ -1,0 +1,144 @@
+"""Receipts: what was applied, written beside the output, delivered to the store once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from calib.errors import CalibError, FileFormatError, MissingFileError
+from calib.flows.receipt import push, read_receipt, receipt_bytes, receipt_path
+from calib.model.record import Application, Deed, StoredCalibration
+from calib.store.store import Store
+from support.records import application, calibration, deed, detector
+
+LATER = Deed(datetime(2026, 3, 9, tzinfo=UTC), "grace", "office")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    Store.create(tmp_path / "calib.sqlite")
+    with Store.open(tmp_path / "calib.sqlite") as opened:
+        yield opened
+
+
+def stored(store: Store) -> StoredCalibration:
+    record = calibration()
+    starts = (None,) * len(record.report.datasets)
+    found, _ = store.add_calibration(record, starts, deed(), detector())
+    return found
+
+
+def receipts(store: Store, folder: Path, n: int) -> list[Application]:
+    """Receipts of n applications in a folder and below it."""
+    found = stored(store)
+    made = [application(found, f"file{k}.expt") for k in range(n)]
+    for k, one in enumerate(made):
+        place = folder / f"{k % 2}" / f"file{k}.expt"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        receipt_path(place).write_bytes(receipt_bytes([one]))
+    return made
+
+
+def test_a_receipt_lies_beside_the_output() -> None:
+    assert receipt_path(Path("a/b.expt")) == Path("a/b.expt.calib.json")
+
+
+def test_a_receipt_is_read_as_it_was_written(store: Store, tmp_path: Path) -> None:
+    one = application(stored(store))
+    other = replace(one, data_time=None, output_names=("ä.expt", "ä.refl"))
+    path = tmp_path / "a.calib.json"
+    path.write_bytes(receipt_bytes([one, other]))
+    assert read_receipt(path) == [one, other]
+    assert [entry["id"] for entry in json.loads(path.read_text())["applications"]] == [
+        one.id,
+        other.id,
+    ]
+
+
+def test_receipts_are_delivered_once(store: Store, tmp_path: Path) -> None:
+    made = receipts(store, tmp_path / "data", 5)
+    first = push([tmp_path / "data"], store, LATER)
+    assert (first.recorded, first.already, len(first.files)) == (5, 0, 5)
+    again = push([tmp_path / "data"], store, LATER)
+    assert (again.recorded, again.already) == (0, 5)
+    assert {one.id for one in store.applications()} == {one.id for one in made}
+
+
+def test_a_delivered_application_keeps_who_applied_it_and_when(
+    store: Store, tmp_path: Path
+) -> None:
+    (one,) = receipts(store, tmp_path / "data", 1)
+    push([tmp_path / "data"], store, LATER)
+    (found,) = store.applications()
+    assert found.applied == one.applied
+    assert found.applied.at < LATER.at - timedelta(days=1)
+
+
+def test_a_dry_run_counts_and_delivers_nothing(store: Store, tmp_path: Path) -> None:
+    receipts(store, tmp_path / "data", 3)
+    push([tmp_path / "data" / "1"], store, LATER)
+    found = push([tmp_path / "data"], store, LATER, dry_run=True)
+    assert (found.recorded, found.already) == (2, 1)
+    assert len(store.applications()) == 1
+
+
+def test_one_bad_receipt_delivers_none_of_them(store: Store, tmp_path: Path) -> None:
+    receipts(store, tmp_path / "data", 3)
+    (tmp_path / "data" / "0" / "zz.expt.calib.json").write_text("{")
+    with pytest.raises(FileFormatError, match="it is no JSON"):
+        push([tmp_path / "data"], store, LATER)
+    assert len(store.applications()) == 0
+
+
+def test_a_receipt_of_a_calibration_that_the_store_does_not_know_is_refused(
+    store: Store, tmp_path: Path
+) -> None:
+    one = replace(application(stored(store)), calibration_id="0" * 64)
+    path = tmp_path / "a.calib.json"
+    path.write_bytes(receipt_bytes([one]))
+    with pytest.raises(CalibError) as caught:
+        push([path], store, LATER)
+    assert caught.value.exit_code in {1, 2}
+    assert len(store.applications()) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda c: c["applications"][0].update(version=7), "was changed after it was written"),
+        (lambda c: c["applications"][0].update(why="because"), "was changed after it was written"),
+        (lambda c: c["applications"][0].pop("why"), "something is missing or misshapen"),
+        (lambda c: c.update(format="calib/receipt/9"), "its format is not calib/receipt/1"),
+        (lambda c: c.pop("applications"), "something is missing or misshapen"),
+    ],
+    ids=["version", "why", "missing", "format", "empty"],
+)
+def test_a_receipt_that_is_not_as_it_was_written_is_refused(
+    store: Store, tmp_path: Path, change: object, problem: str
+) -> None:
+    content = json.loads(receipt_bytes([application(stored(store))]))
+    change(content)  # type: ignore[operator]
+    path = tmp_path / "a.calib.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(FileFormatError) as caught:
+        read_receipt(path)
+    assert problem in str(caught.value)
+    assert caught.value.place == str(path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "not json", '{"format": 1}'])
+def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.calib.json"
+    path.write_text(text)
+    with pytest.raises(FileFormatError, match="this is no receipt of calib"):
+        read_receipt(path)
+
+
+def test_a_receipt_that_is_not_there_is_told(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError):
+        push([tmp_path / "nothing.calib.json"], store, LATER)
