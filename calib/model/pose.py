@@ -23,6 +23,9 @@ DRAWN = "as drawn"
 """The name of the candidate without a correction."""
 _SAME_MM = 1e-6
 _FITS_MM = 1e-3
+_OTHERS_MM = 5.0
+"""No refinement moves a panel this far: panels that do not fit better come in another order, or
+are others of the same size."""
 _ROUNDS = 20
 
 
@@ -69,6 +72,14 @@ def placed(
     (pose, miss), name, correction = min(fitted, key=lambda found: found[0][1])
     if miss <= _FITS_MM:
         return Placement(pose, order, name, correction, miss, exact=False)
+    if miss > _OTHERS_MM:
+        raise LayoutError(
+            "other-layout",
+            "these are not the panels of the calibrated detector, or they come in another order "
+            f"under other names: as they come they stand up to {miss:.0f} mm from their places.",
+            remedy="give the serial of the detector that took these data with --serial, or import "
+            "the images again with the program that imported the metrology data.",
+        )
     return Placement(pose, order, "", None, miss, exact=False)
 
 

@@ -194,6 +194,16 @@ def test_another_layout_is_refused_with_what_differs() -> None:
         panel_order(LAYOUT, (*LAYOUT.panels[:3], wide, *LAYOUT.panels[4:]))
 
 
+@pytest.mark.parametrize("with_root", [False, True])
+def test_panels_in_another_order_under_other_names_are_refused(with_root: bool) -> None:
+    """As they come they would be put where others are."""
+    detector = standing(Correction.none(10), some_pose(1), with_root=with_root)
+    shuffled = reordered(detector, [1, 0, *range(2, 10)])
+    renamed = tuple(replace(p, name=f"q{k}") for k, p in enumerate(shuffled.panels))
+    with pytest.raises(LayoutError, match="in another order under other names: as they come they"):
+        placed(LAYOUT, replace(shuffled, panels=renamed), [("a", some_correction(1))])
+
+
 @given(SEEDS, st.booleans())
 def test_a_detector_taken_as_drawn_is_found_where_it_stands(seed: int, with_root: bool) -> None:
     pose, correction = some_pose(seed), some_correction(seed)
