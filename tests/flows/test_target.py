@@ -1,0 +1,72 @@
+"""Which detector each row of a reflection table belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib.files.expt import ExperimentFile
+from calib.files.expt_write import experiments_bytes
+from calib.files.refl import Column, Table
+from calib.flows.target import detector_of_rows
+from calib.model.arrays import Ints
+from calib.model.experiment import Experiment, ExperimentList
+from support.simulated import NIGHT_1, measured
+
+
+def file_of(detectors: tuple[int, ...], imagesets: tuple[int | None, ...]) -> ExperimentFile:
+    """Experiments on these of two detectors, each with its imageset."""
+    a = measured("a", 150.0, NIGHT_1, seed=1, n_reflections=10).experiments
+    b = measured("b", 200.0, NIGHT_1, seed=2, n_reflections=10).experiments
+    entries = tuple(
+        Experiment(f"e{k}", 0, detector, 0, 0, None, imageset)
+        for k, (detector, imageset) in enumerate(zip(detectors, imagesets, strict=True))
+    )
+    models = ExperimentList(
+        experiments=tuple(replace(entry, imageset=None) for entry in entries),
+        beams=a.beams,
+        detectors=(*a.detectors, *b.detectors),
+        goniometers=a.goniometers,
+        scans=a.scans,
+        crystals=(),
+    )
+    file = ExperimentFile.parse(experiments_bytes(models), "both.expt")
+    return replace(file, experiments=replace(file.experiments, experiments=entries))
+
+
+def rows(file: ExperimentFile, experiment: list[int], imageset: list[int] | None) -> list[int]:
+    """The detector of each row."""
+    columns = {}
+    if imageset is not None:
+        columns["imageset_id"] = Column("int", np.array(imageset, dtype=np.int32))
+    table = Table(len(experiment), {}, columns)
+    numbers: Ints = np.array(experiment, dtype=np.int64)
+    return [int(k) for k in detector_of_rows(file, table, numbers)]
+
+
+def test_an_indexed_reflection_is_on_its_experiments_detector() -> None:
+    file = file_of((0, 1, 0), (0, 1, 2))
+    assert rows(file, [0, 1, 2, 1], None) == [0, 1, 0, 1]
+
+
+def test_one_that_is_not_indexed_is_on_the_detector_of_its_images() -> None:
+    file = file_of((0, 1, 0), (0, 1, 2))
+    assert rows(file, [-1, -1, -1, 0], [0, 1, 2, 1]) == [0, 1, 0, 0]
+
+
+def test_where_images_belong_to_two_detectors_it_cannot_be_told() -> None:
+    file = file_of((0, 1), (0, 0))
+    assert rows(file, [-1, 0, 1], [0, 0, 0]) == [-1, 0, 1]
+
+
+def test_without_imagesets_it_cannot_be_told_either() -> None:
+    file = file_of((0, 1), (0, 1))
+    assert rows(file, [-1, 1], None) == [-1, 1]
+
+
+@pytest.mark.parametrize("imageset", [None, [0, 7, 0]])
+def test_the_only_detector_has_all_of_them(imageset: list[int] | None) -> None:
+    file = file_of((1, 1), (0, 1))
+    assert rows(file, [-1, 0, 1], imageset) == [1, 1, 1]
