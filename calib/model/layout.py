@@ -114,8 +114,20 @@ class Layout:
         centre_lab = lab_from_root.points(self.centre_root_mm.mean(axis=0))
         return abs(float(normal_lab @ centre_lab))
 
+    def identity(self) -> dict[str, Any]:
+        """What makes this layout this layout, for the canonical form: numbers as whole arrays,
+        which are hashed ten times faster than written out one by one."""
+        return {
+            "format": "calib/layout/1",
+            "names": [panel.name for panel in self.panels],
+            "size_px": [list(panel.size_px) for panel in self.panels],
+            "pixel_mm": np.array([panel.pixel_mm for panel in self.panels], float).reshape(-1, 2),
+            "rotation": self.frames.rotation,
+            "origin_mm": self.frames.origin_mm,
+        }
+
     def content(self) -> dict[str, Any]:
-        """What makes this layout this layout, for the canonical form."""
+        """The layout in JSON's own kinds; ``from_content`` gives it back exactly."""
         return {
             "format": "calib/layout/1",
             "panels": [

@@ -43,8 +43,8 @@ class DetectorRecord:
 
     @property
     def layout_id(self) -> str:
-        """The name of the layout's content."""
-        return content_id(self.layout.content())
+        """The name of the layout's identity."""
+        return content_id(self.layout.identity())
 
 
 def panels_id(

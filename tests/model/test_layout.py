@@ -120,7 +120,7 @@ def test_a_layout_survives_the_way_through_its_content(name: str) -> None:
     assert back.panels == layout.panels
     assert np.array_equal(back.frames.rotation, layout.frames.rotation)
     assert np.array_equal(back.frames.origin_mm, layout.frames.origin_mm)
-    assert content_id(back.content()) == content_id(layout.content())
+    assert content_id(back.identity()) == content_id(layout.identity())
 
 
 def test_layouts_that_differ_in_anything_have_different_names() -> None:
@@ -131,9 +131,13 @@ def test_layouts_that_differ_in_anything_have_different_names() -> None:
         Layout(layout.panels, PanelFrames(layout.frames.rotation, shifted)),
         Layout((replace(layout.panels[0], name="x"), *layout.panels[1:]), layout.frames),
         Layout((replace(layout.panels[0], size_px=(486, 195)), *layout.panels[1:]), layout.frames),
+        Layout(
+            (replace(layout.panels[0], pixel_mm=(0.172, 0.1)), *layout.panels[1:]), layout.frames
+        ),
+        Layout(layout.panels, PanelFrames(layout.frames.rotation[:, :, [1, 0, 2]], shifted)),
     ]
-    names = {content_id(one.content()) for one in [layout, *others]}
-    assert len(names) == 4
+    names = {content_id(one.identity()) for one in [layout, *others]}
+    assert len(names) == len(others) + 1
 
 
 def test_what_differs_is_said_in_words() -> None:
