@@ -91,15 +91,14 @@ def _rigid_again(refined: Refined, none: Correction) -> tuple[list[DatasetFit], 
 
 def _convergence(refined: Refined) -> Convergence:
     chi_square = sum(blocks.chi_square for blocks in refined.blocks)
-    n_data = round(sum(3.0 * fit.n_trusted for fit in refined.fits))
+    n_data = sum(3.0 * fit.n_trusted for fit in refined.fits)
     n_nuisance = sum(fit.n_parameters for fit in refined.fits)
-    n_panels = len(refined.last.covariance) - refined.last.gauge.shape[1]
     return Convergence(
         converged=refined.converged,
         iterations=refined.iterations,
         last_shift_sigma=refined.longest_shift,
         chi_square=chi_square,
-        degrees_of_freedom=n_data - n_nuisance - n_panels,
+        degrees_of_freedom=round(n_data - n_nuisance - refined.last.n_determined),
     )
 
 

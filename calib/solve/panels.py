@@ -60,6 +60,9 @@ class PanelStep:
     """(n f, n f) of the free parameters, in mm and rad."""
     gauge: Floats
     """(n f, k) the rigid motions that were fixed by convention."""
+    n_determined: float
+    """How many panel parameters the data determine; one that only leans on the prior counts as the
+    data's share in it."""
     shift_sigma: float
     """The largest change of a parameter in units of its sigma."""
 
@@ -108,6 +111,7 @@ class PanelSystem:
             tangent=spread @ solution,
             covariance=0.5 * (covariance + covariance.T),
             gauge=gauge,
+            n_determined=float((covariance * information).sum()),
             shift_sigma=float(np.abs(solution / sigma).max()),
         )
 

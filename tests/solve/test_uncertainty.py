@@ -121,6 +121,28 @@ def test_sparse_panels_are_as_uncertain_as_they_say() -> None:
     assert np.sqrt(np.mean(np.array(sparse) ** 2)) == pytest.approx(1.0, abs=0.12)
 
 
+def test_panels_without_reflections_do_not_make_the_others_uncertain() -> None:
+    """Six of sixty panels are lit: the parameters of the dark ones use up no data."""
+    layout = known_layout("PILATUS 6M")
+    prior = PanelPrior(
+        AS_THE_PRIOR_SAYS.shift_mm, AS_THE_PRIOR_SAYS.normal_mm, AS_THE_PRIOR_SAYS.tilt_rad
+    )
+    lit = [26, 27, 28, 31, 32, 33]
+    dark = tuple((panel, 0) for panel in range(60) if panel not in lit)
+    plan = ScanPlan(300, shadowed=dark, cell_angstrom=SMALL_CELL)
+    pose = facing_pose(layout, 200.0, beam_centre_mm=(5.0, 3.0))
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(30_000 + seed)
+        truth = drawn_correction(rng, layout, AS_THE_PRIOR_SAYS)
+        scan = simulated_scan(rng, layout, truth, pose, plan, "dark")
+        done = solution([scan.dataset], layout, options(prior=prior))
+        assert done.report.convergence.degrees_of_freedom > 0.95 * 900 - 20 - 36
+        errors = errors_of(layout, done.estimate, truth).relative.reshape(60, 6)
+        found.append(errors[lit])
+    assert np.sqrt(np.mean(np.square(found))) == pytest.approx(1.0, abs=0.12)
+
+
 def test_the_covariance_is_symmetric_and_has_the_gauge_as_its_only_null_space() -> None:
     layout = known_layout("PILATUS 300K")
     rng = np.random.default_rng(1)
