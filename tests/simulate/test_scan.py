@@ -80,6 +80,17 @@ def test_every_reflection_is_on_its_panel_and_in_the_scan() -> None:
     assert not table.flagged((10, 17, 25, 27)).any()
 
 
+def test_reflections_come_from_near_the_spindle_too() -> None:
+    """Where the lattice grazes the sphere, down to an angle that data reduction leaves out."""
+    table, frames = exact().dataset.reflections, TRUTH.frames(LAYOUT).moved(POSE)
+    lab = np.einsum("nij,nj->ni", frames.rotation[table.panel][:, :, :2], table.centroid_mm[:, :2])
+    lab += frames.origin_mm[table.panel]
+    nearness = np.abs(lab[:, 1]) / np.linalg.norm(lab, axis=1)
+    assert (nearness < 0.05).sum() > 10
+    graze = np.abs(lab[:, 1]) / np.hypot(lab[:, 0], lab[:, 1])
+    assert graze.min() < 0.1
+
+
 def test_no_passage_is_measured_twice_and_each_index_at_most_twice() -> None:
     table = exact().dataset.reflections
     _, counts = np.unique(table.miller_index, axis=0, return_counts=True)
