@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from calib.errors import InputError, LayoutError, NotFoundError
@@ -15,6 +17,7 @@ from calib.model.record import DetectorRecord
 from calib.store.store import Store
 
 _ON_GRID_MM = 1e-3
+_SERIAL = re.compile(r"[^\s:]{1,80}")
 
 
 def serial_of(detector: Detector, said: str | None, *, force: bool, place: str) -> str:
@@ -38,7 +41,19 @@ def serial_of(detector: Detector, said: str | None, *, force: bool, place: str) 
             place=place,
             remedy=f"leave --serial out, or --force-serial if {own} is wrong.",
         )
-    return said or own or ""
+    return checked_serial(said or own or "")
+
+
+def checked_serial(serial: str) -> str:
+    """The serial itself; raises ``InputError`` where it could not stand in ``SERIAL:VERSION``."""
+    if not _SERIAL.fullmatch(serial) or not serial.isprintable():
+        raise InputError(
+            "bad-serial",
+            f"{serial!r} cannot be a serial number: it has white space, a colon, or more than 80 "
+            "characters.",
+            remedy="the number on the detector, such as 24-0107.",
+        )
+    return serial
 
 
 def known_detector(store: Store, serial: str) -> DetectorRecord | None:

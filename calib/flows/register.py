@@ -8,7 +8,7 @@ from pathlib import Path
 from calib.errors import InputError
 from calib.files.expt import ExperimentFile
 from calib.files.pairing import refuse_one_panel
-from calib.flows.identity import new_detector, serial_of
+from calib.flows.identity import checked_serial, new_detector, serial_of
 from calib.flows.moments import zone_named
 from calib.model.families import known_layout
 from calib.model.record import Deed, DetectorRecord
@@ -46,6 +46,7 @@ def register(
             "a detector needs one source of its layout.",
             remedy='either --from FILE.expt or --layout "PILATUS 6M".',
         )
+    checked_serial(serial)
     zone = time_zone or "UTC"
     zone_named(zone)
     if layout is not None:

@@ -74,6 +74,12 @@ def targets_in(
     Raises ``InputError`` for a detector without a serial, ``NotFoundError`` for one that the store
     does not know, ``LayoutError`` for other panels than it has.
     """
+    if distance_mm is not None and not 0.0 < distance_mm < float("inf"):
+        raise InputError(
+            "bad-distance",
+            f"{distance_mm:g} mm is no distance.",
+            remedy="--distance-mm with a number above 0, or leave it out.",
+        )
     models = file.experiments
     used = sorted({entry.detector for entry in models.experiments})
     found = []

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError, LayoutError
-from calib.flows.identity import new_detector, serial_of
+from calib.flows.identity import checked_serial, new_detector, serial_of
 from calib.model.correction import Correction
 from calib.model.experiment import Detector, Sensors
 from calib.model.families import known_layout
@@ -69,6 +69,13 @@ def test_a_serial_that_contradicts_the_file_is_refused() -> None:
         "a.expt: the file says that the detector is 10-0042, not 10-0099. "
         "Try: leave --serial out, or --force-serial if 10-0042 is wrong."
     )
+
+
+@pytest.mark.parametrize("serial", ["24:0107", "24 0107", "24\n0107", "9" * 81, "24\x1b[0107"])
+def test_a_serial_that_could_not_stand_before_a_colon_is_refused(serial: str) -> None:
+    with pytest.raises(InputError) as refused:
+        checked_serial(serial)
+    assert refused.value.code == "bad-serial"
 
 
 def test_a_detector_without_a_serial_needs_one() -> None:
