@@ -1,6 +1,6 @@
 """${message}
 
-Why: TODO.
+Why: (say it here)
 """
 
 from __future__ import annotations
