@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from calib.errors import SolveError
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.solve.fit import DatasetFit
@@ -25,6 +26,8 @@ _MOVING_ITERATIONS = 2
 _SETTLED_SHARE = 5e-4
 _ENOUGH_TO_START = 20_000
 """Reflections of a dataset from which pose and crystals are started."""
+_MOST_LOST = 0.5
+"""Share of a dataset's reflections that may not diffract at all where it starts."""
 _CONVERGED_SIGMA = 0.02
 _CLAIM_COUNTS = 3.0
 """What the claimed variances weigh against what is found, in reflections: of a few reflections
@@ -132,7 +135,17 @@ def _rigid_start(fit: DatasetFit, progress: Progress) -> DatasetFit:
     none = Correction.none(len(fit.layout))
     thin = fit.thinned(_ENOUGH_TO_START)
     moved, _ = thin.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
-    progress("rigid", 1, _rmsd_px([moved], [moved.residuals(none)]))
+    residuals = moved.residuals(none)
+    lost = np.asarray(~np.isfinite(residuals).all(axis=0))
+    if lost.mean() > _MOST_LOST:
+        raise SolveError(
+            "not-predictable",
+            f"{int(lost.sum())} of {len(lost)} reflections cannot be where the experiment's models "
+            "put them: crystal, beam or detector are far from the truth.",
+            place=fit.dataset.name,
+            remedy="refine the experiment with dials.refine first.",
+        )
+    progress("rigid", 1, _rmsd_px([moved], [residuals]))
     return replace(fit, state=moved.state)
 
 

@@ -45,7 +45,10 @@ def covariance_inflation() -> float:
 
 
 def robust_scale(seen: Observations, residuals: Floats) -> Floats:
-    """(3,) achieved over claimed standard deviation of x, y and phi, from the median."""
+    """(3,) achieved over claimed standard deviation of x, y and phi, from the median; 1 where no
+    reflection can be predicted."""
+    if not np.isfinite(residuals).any():
+        return np.ones(3)
     size = np.nanmedian(np.abs(residuals) / seen.sigma, axis=1)
     return np.asarray(np.maximum(SIGMA_PER_MAD * size, SMALLEST_SCALE))
 
