@@ -12,7 +12,9 @@ from scipy.spatial.transform import Rotation
 from calib.errors import InputError
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
-from calib.model.experiment import Crystal
+from calib.model.experiment import Crystal, Scan
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
 from calib.solve.symmetry import (
     VOIGT,
     allowed_strains,
@@ -20,8 +22,8 @@ from calib.solve.symmetry import (
     strain_matrix,
     symmetric_setting,
 )
-from support.forward import with_models
-from support.scenes import crystal, options, simulation, started
+from support.forward import Scene, Sweep, measured, with_models
+from support.scenes import crystal, general_scene, options, simulation, started
 
 EXACT_ANGSTROM = 1e-10
 EXACT_DEGREES = 1e-10
@@ -146,6 +148,30 @@ def test_the_six_components_of_a_strain_stand_where_they_say() -> None:
     strain = strain_matrix(np.arange(1.0, 7.0))
     assert [strain[i, j] for i, j in VOIGT] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert np.array_equal(strain, strain.T)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_crystal_system_is_refined_to_its_cell_and_keeps_its_symmetry(name: str) -> None:
+    """From a cell a thousandth off its symmetry and an orientation two milliradians off."""
+    layout, true, general = known_layout("PILATUS 300K"), some_crystal(name), general_scene()
+    scene = Scene(
+        layout,
+        Correction.none(3),
+        (facing_pose(layout, 120.0),),
+        general.beams[:1],
+        general.goniometers[:1],
+        (true,),
+        (Sweep(Scan((1, 900), 0.0, np.radians(0.1), None), n_reflections=400),),
+    )
+    dataset = measured(scene, np.random.default_rng(1))
+    turn = Rotation.from_rotvec([2e-3, -1e-3, 1e-3]).as_matrix()
+    given = Crystal(distorted(true, 1e-3).real_space @ turn, true.hall_symbol)
+    models = replace(dataset.experiments, crystals=(given,))
+    fit = started(with_models(dataset, models), layout, options())
+    fit, _ = fit.refined_at(Correction.none(3), robust=True, iterations=20)
+    assert_symmetric(fit.state.a_matrix[0], true.hall_symbol, 1e-12)
+    found = cell_of(np.linalg.inv(fit.state.a_matrix[0]))
+    assert found == pytest.approx(np.array(SYSTEMS[name][0]), abs=0.02)
 
 
 @pytest.mark.parametrize("turn_rad", [0.0, 5e-4, 2e-2])
