@@ -9,11 +9,8 @@ under ``long`` holds the medians.
 
 from __future__ import annotations
 
-import resource
-import sys
 from dataclasses import dataclass
 from functools import cache
-from time import process_time
 
 import numpy as np
 import pytest
@@ -38,8 +35,6 @@ MANY = 500
 LIMITS_WELL_MEASURED_UM = CornerErrors(7.0, 16.0, 2.6)
 LIMITS_ALL_UM = CornerErrors(10.0, 20.0, 5.0)
 THREE_SD = 3.0
-TIME_LIMIT_S = 15.0
-MEMORY_LIMIT_KB = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +45,6 @@ class Case:
     truth: Correction
     scan: SimulatedScan
     found: Solution
-    seconds: float
 
     def errors(self, *, well_measured: bool) -> CornerErrors:
         """Of all panels, or of those with more than 500 reflections."""
@@ -74,9 +68,8 @@ def seed_size(seed: int) -> Case:
         tilt_rad=(tilt[0], tilt[1], tilt[2]),
     )
     scan = simulated_scan(rng, layout, truth, pose, SEED_SIZE, f"seed_{seed}")
-    begun = process_time()
     found = solution([scan.dataset], layout, SolveOptions(Freedom.FULL, PanelPrior()))
-    return Case(layout, truth, scan, found, process_time() - begun)
+    return Case(layout, truth, scan, found)
 
 
 @cache
@@ -107,12 +100,6 @@ def test_it_converges_from_panels_as_drawn() -> None:
     assert convergence.iterations <= 8
     assert first().found.acceptance.accepted
     assert first().found.report.gauge == 6
-
-
-def test_it_takes_less_than_a_quarter_of_a_minute_and_a_gigabyte() -> None:
-    assert first().seconds < TIME_LIMIT_S
-    if sys.platform == "linux":  # elsewhere the unit is another one
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < MEMORY_LIMIT_KB
 
 
 def test_well_measured_panels_are_found_to_a_few_micrometres() -> None:
