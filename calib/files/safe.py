@@ -36,8 +36,18 @@ def read_bytes(path: Path) -> bytes:
 def open_input(path: Path) -> BufferedReader:
     """A file opened to read bytes; raises ``MissingFileError`` in words where it cannot be."""
     try:
+        # A pipe is not waited for, and a device has no end: neither is opened to be read.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise MissingFileError(
+                "missing-file",
+                "this is a device or a pipe, not a file.",
+                place=str(path),
+                remedy="save what it gives to a file, and name that.",
+            )
         return path.open("rb")
     except OSError as error:
+        if isinstance(error, CalibError):
+            raise
         raise _unreadable(path, error) from error
 
 

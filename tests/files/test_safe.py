@@ -16,7 +16,13 @@ from typing import BinaryIO
 import pytest
 
 from calib.errors import InputError, MissingFileError, StoreError
-from calib.files.safe import Outputs, check_writable_target, read_bytes, write_safely
+from calib.files.safe import (
+    Outputs,
+    check_writable_target,
+    open_input,
+    read_bytes,
+    write_safely,
+)
 
 OLD, NEW = b"old", b"new"
 
@@ -276,3 +282,12 @@ def test_a_file_that_breaks_off_while_read_is_told(
     monkeypatch.setattr(Path, "open", lambda *_: Broken())
     with pytest.raises(MissingFileError, match=r"cannot be read \(Input/output error\)\."):
         read_bytes(tmp_path / "in.expt")
+
+
+def test_what_has_no_end_is_no_input(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.refl"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(MissingFileError) as refused:
+            open_input(path)
+        assert refused.value.problem == "this is a device or a pipe, not a file."
