@@ -34,7 +34,14 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
         ) from error
     if read.tzinfo is None:
         read = read.replace(tzinfo=zone_named(zone))
-    return read.astimezone(UTC)
+    try:
+        return read.astimezone(UTC)
+    except OverflowError as error:
+        raise InputError(
+            "bad-time",
+            f"{text!r} lies beyond the years that can be told.",
+            remedy="a year from 1 to 9999 in UTC.",
+        ) from error
 
 
 def instant_of_epoch(epoch: float | None, zone: str) -> datetime | None:

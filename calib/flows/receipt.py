@@ -52,13 +52,13 @@ def read_receipt(path: Path) -> list[Application]:
     data = read_bytes(path)
     try:
         content = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _no_receipt(path, "it is no JSON") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise _no_receipt(path, f"its format is not {_FORMAT}")
     try:
         return [_verified(entry, path) for entry in content["applications"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, FileFormatError):
             raise
         raise _no_receipt(path, f"something is missing or misshapen ({error})") from error

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from calib.model.record import StoredCalibration
 
 
+_SMALLEST_PRIOR, _LARGEST_PRIOR = 1e-3, 1e6
+"""In micrometres or milliradian; beyond these arithmetic fails before physics does."""
+
+
 class FreedomName(StrEnum):
     """The names of ``calib.model.correction.Freedom``, which is heavier to import."""
 
@@ -187,8 +191,14 @@ def derive(
 def _positive(option: str, value: float) -> float:
     from calib.errors import InputError
 
-    if value > 0.0 and value != float("inf"):
+    if _SMALLEST_PRIOR <= value <= _LARGEST_PRIOR:
         return value
+    if 0.0 < value < float("inf"):
+        raise InputError(
+            "bad-prior",
+            f"{option} {value:g} is no tolerance of a detector.",
+            remedy=f"a number from {_SMALLEST_PRIOR:g} to {_LARGEST_PRIOR:g}.",
+        )
     raise InputError(
         "bad-prior", f"{option} {value:g} is no tolerance.", remedy="a number above 0."
     )

@@ -85,4 +85,7 @@ def export(
         )
     else:
         write(f"{written}\n")
-        say(f"Use it with dials.import reference_geometry={written}")
+        say(
+            f"Use it with dials.import reference_geometry={written} "
+            "use_beam_reference=False use_gonio_reference=False"
+        )
