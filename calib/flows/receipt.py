@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,11 @@ def push(paths: Sequence[Path], store: Store, deed: Deed, *, dry_run: bool = Fal
 
 
 def _receipts_at(path: Path) -> list[Path]:
-    return sorted(path.rglob(f"*{ENDING}")) if path.is_dir() else [path]
+    if not path.is_dir():
+        return [path]
+    # os.walk passes over folders that cannot be read, or vanish meanwhile.
+    found = ((folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted(Path(folder) / name for folder, name in found if name.endswith(ENDING))
 
 
 def _verified(entry: dict[str, Any], path: Path) -> Application:
