@@ -53,6 +53,10 @@ def assessed(refined: Refined, system: PanelSystem) -> Report:
         )
         held.append(found)
         wild, tested = wild + lost, tested + of
+    whole = [
+        fit.reduced(blocks, refined.correction)
+        for fit, blocks in zip(refined.fits, refined.blocks, strict=True)
+    ]
     all_used, all_held = Residuals.joined(used), Residuals.joined(held)
     return Report(
         overall=fit_of(all_used, all_held),
@@ -60,11 +64,11 @@ def assessed(refined: Refined, system: PanelSystem) -> Report:
         shells=all_held.shells(),
         halves=_halves(refined, system),
         convergence=_convergence(refined),
-        datasets=_datasets(refined, system, rigid, used),
+        datasets=_datasets(refined, system, rigid, used, whole),
         held_out_dropped=wild / max(tested, 1),
         gauge=refined.last.gauge.shape[1],
-        null_directions=_null_directions(refined),
-        disagreements=_disagreements(refined, system),
+        null_directions=_null_directions(refined, whole),
+        disagreements=_disagreements(refined, system, whole),
         rejected_on_panel=_rejected_on_panel(refined, len(system.layout)),
         flagged_on_panel=tuple(
             np.sum([fit.seen.flagged_on_panel for fit in refined.fits], axis=0).tolist()
@@ -154,12 +158,12 @@ def _variance(step: PanelStep, n_free: int) -> Floats:
 
 
 def _datasets(
-    refined: Refined, system: PanelSystem, rigid: list[DatasetFit], used: list[Residuals]
+    refined: Refined,
+    system: PanelSystem,
+    rigid: list[DatasetFit],
+    used: list[Residuals],
+    reduced: list[Reduced],
 ) -> tuple[DatasetUse, ...]:
-    reduced = [
-        fit.reduced(blocks, refined.correction)
-        for fit, blocks in zip(refined.fits, refined.blocks, strict=True)
-    ]
     out = []
     for index, fit in enumerate(refined.fits):
         left_out = None
@@ -192,13 +196,14 @@ def _datasets(
     return tuple(out)
 
 
-def _disagreements(refined: Refined, system: PanelSystem) -> tuple[Disagreement, ...]:
+def _disagreements(
+    refined: Refined, system: PanelSystem, whole: list[Reduced]
+) -> tuple[Disagreement, ...]:
     """Single-distance solutions compared, distances within 1 % of one another taken as one."""
     groups: list[tuple[float, list[Reduced]]] = []
-    pairs = zip(refined.fits, refined.blocks, strict=True)
     found = [
-        (fit.layout.distance_mm(fit.state.pose()), fit.reduced(blocks, refined.correction))
-        for fit, blocks in pairs
+        (fit.layout.distance_mm(fit.state.pose()), own)
+        for fit, own in zip(refined.fits, whole, strict=True)
     ]
     for distance, reduced in sorted(found, key=lambda pair: pair[0]):
         if groups and distance <= groups[-1][0] * (1.0 + SAME_DISTANCE):
@@ -208,9 +213,9 @@ def _disagreements(refined: Refined, system: PanelSystem) -> tuple[Disagreement,
     return disagreements(system, refined.correction, groups)
 
 
-def _null_directions(refined: Refined) -> tuple[str, ...]:
-    found = []
-    for fit, blocks in zip(refined.fits, refined.blocks, strict=True):
-        words = fit.reduced(blocks, refined.correction).null_directions
-        found += [f"{fit.dataset.name}: {word}" for word in words]
-    return tuple(found)
+def _null_directions(refined: Refined, whole: list[Reduced]) -> tuple[str, ...]:
+    return tuple(
+        f"{fit.dataset.name}: {word}"
+        for fit, own in zip(refined.fits, whole, strict=True)
+        for word in own.null_directions
+    )
