@@ -106,3 +106,11 @@ def _only_serial(connection: Connection, reference: str) -> str:
         f"{listed}" + (", ..." if len(known) > 10 else "."),
         remedy="--serial SERIAL, or one of these.",
     )
+
+
+def position_of(connection: Connection, calibration_id: str) -> int | None:
+    """The position of the calibration of a whole id; None where the store does not hold it."""
+    found: int | None = connection.execute(
+        select(CALIBRATION.c.position).where(CALIBRATION.c.id == calibration_id)
+    ).scalar()
+    return found

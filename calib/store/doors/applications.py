@@ -1,0 +1,24 @@
+"""The store's door: applications."""
+
+from __future__ import annotations
+
+from calib.model.record import Application, Deed
+from calib.store.applications import add_application, read_applications
+from calib.store.doors.door import Door
+
+
+class ApplicationDoor(Door):
+    """Which file got which calibration."""
+
+    def record_application(self, application: Application, deed: Deed | None = None) -> bool:
+        """Record a receipt, once; False where it is recorded. ``deed`` is the recording's own
+        where that happens later than the application."""
+        with self._database.writing() as connection:
+            return add_application(connection, application, deed or application.applied)
+
+    def applications(
+        self, serial: str | None = None, calibration_id: str | None = None
+    ) -> list[Application]:
+        """What was applied, in the order of the record."""
+        with self._database.reading() as connection:
+            return read_applications(connection, serial, calibration_id)

@@ -1,0 +1,36 @@
+"""The store's door: detectors."""
+
+from __future__ import annotations
+
+from calib.model.record import Deed, DetectorRecord
+from calib.store import detectors
+from calib.store.deeds import add_deed
+from calib.store.doors.door import Door
+
+
+class DetectorDoor(Door):
+    """Physical detectors."""
+
+    def add_detector(self, record: DetectorRecord, deed: Deed) -> bool:
+        """Register a detector; False where it is registered with this layout already.
+
+        Raises ``LayoutError`` where it is registered with another one.
+        """
+        with self._database.writing() as connection:
+            known = detectors.find_detector(connection, record.serial)
+            if known is not None:
+                detectors.check_same(known[1], record)
+                return False
+            position, _ = add_deed(connection, deed)
+            detectors.insert_detector(connection, position, record)
+            return True
+
+    def detector(self, serial: str) -> DetectorRecord:
+        """The detector; ``NotFoundError`` lists those that the store knows."""
+        with self._database.reading() as connection:
+            return detectors.read_detector(connection, serial)[1]
+
+    def detectors(self) -> list[DetectorRecord]:
+        """All detectors, by serial."""
+        with self._database.reading() as connection:
+            return detectors.read_detectors(connection)
