@@ -9,6 +9,9 @@ from typing import Any
 
 from calib.errors import FileFormatError
 
+_BEYOND = 2**63
+"""No whole number of these files needs more than 64 bits; arrays could not hold it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -65,9 +68,9 @@ class Node:
 
     def integer(self) -> int:
         """This whole number."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.bad(expected="a whole number")
-        return self.value
+        if not _is_whole(self.value):
+            raise self.bad(expected="a whole number of at most 64 bits")
+        return int(self.value)
 
     def text(self) -> str:
         """This text."""
@@ -87,15 +90,16 @@ class Node:
     def integers(self, count: int) -> list[int]:
         """This list of so many whole numbers."""
         value = self.value
-        whole = isinstance(value, list) and all(
-            isinstance(item, int) and not isinstance(item, bool) for item in value
-        )
-        if not whole or len(value) != count:
+        if not isinstance(value, list) or len(value) != count or not all(map(_is_whole, value)):
             raise self.bad(expected=f"a list of {count} whole numbers")
         return list(value)
 
     def _to(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -_BEYOND <= value < _BEYOND
 
 
 def _is_number(value: Any) -> bool:

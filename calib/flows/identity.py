@@ -17,7 +17,7 @@ from calib.model.record import DetectorRecord
 from calib.store.store import Store
 
 _ON_GRID_MM = 1e-3
-_SERIAL = re.compile(r"[^\s:]{1,80}")
+_SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
 
 
 def serial_of(detector: Detector, said: str | None, *, force: bool, place: str) -> str:
@@ -49,8 +49,8 @@ def checked_serial(serial: str) -> str:
     if not _SERIAL.fullmatch(serial) or not serial.isprintable():
         raise InputError(
             "bad-serial",
-            f"{serial!r} cannot be a serial number: it has white space, a colon, or more than 80 "
-            "characters.",
+            f"{serial!r} cannot be a serial number: it begins with a dash, or has white space, a "
+            "colon, or more than 80 characters.",
             remedy="the number on the detector, such as 24-0107.",
         )
     return serial

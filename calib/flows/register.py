@@ -37,8 +37,8 @@ def register(
 ) -> Registered:
     """Register a detector with the layout of an experiment file, or of a known detector by name.
 
-    Raises ``InputError`` where neither or both are given, and ``LayoutError`` where the serial is
-    registered with another layout.
+    Raises ``InputError`` where neither or both are given, or the serial is registered with another
+    time zone, and ``LayoutError`` where it is registered with another layout.
     """
     if (experiments is None) == (layout is None):
         raise InputError(
@@ -58,7 +58,12 @@ def register(
         serial_of(detector, serial, force=False, place=str(experiments))
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
         record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
-    if dry_run:
-        return Registered(record, all(d.serial != serial for d in store.detectors()))
-    new = store.add_detector(record, deed)
-    return Registered(record if new else store.detector(serial), new)
+    new = store.would_add_detector(record) if dry_run else store.add_detector(record, deed)
+    known = record if new else store.detector(serial)
+    if time_zone is not None and known.time_zone != time_zone:
+        raise InputError(
+            "other-time-zone",
+            f"detector {serial} is registered with times in {known.time_zone}, not {time_zone}.",
+            remedy="give times with an offset, such as 2026-03-01T09:00+01:00.",
+        )
+    return Registered(known, new)

@@ -650,3 +650,11 @@ def test_the_real_cspad_has_its_panels_in_quadrants_and_sensors(real_data: Path)
     assert read.lab_from_root is not None
     assert read.lab_from_root.translation_mm.tolist() == [0.0, 0.0, -105.003]
     assert {entry.goniometer for entry in file.experiments.experiments} == {None}
+
+
+@pytest.mark.parametrize("digits", [19, 300, 4000])
+def test_a_whole_number_beyond_64_bits_is_bad_input(digits: int) -> None:
+    content = experiment_list()
+    content["scan"][0]["image_range"] = [1, int("9" * digits)]
+    with pytest.raises(FileFormatError, match=r"scan\[0\]\.image_range"):
+        parsed(content)

@@ -71,7 +71,9 @@ def test_a_serial_that_contradicts_the_file_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("serial", ["24:0107", "24 0107", "24\n0107", "9" * 81, "24\x1b[0107"])
+@pytest.mark.parametrize(
+    "serial", ["24:0107", "24 0107", "24\n0107", "9" * 81, "24\x1b[0107", "-24"]
+)
 def test_a_serial_that_could_not_stand_before_a_colon_is_refused(serial: str) -> None:
     with pytest.raises(InputError) as refused:
         checked_serial(serial)

@@ -75,8 +75,8 @@ def experiment_list(**changes: Any) -> dict[str, Any]:
         "goniometer": [
             {
                 "rotation_axis": [1.0, 0.0, 0.0],
-                "fixed_rotation": IDENTITY,
-                "setting_rotation": IDENTITY,
+                "fixed_rotation": list(IDENTITY),
+                "setting_rotation": list(IDENTITY),
             }
         ],
         "scan": [

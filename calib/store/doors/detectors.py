@@ -25,6 +25,14 @@ class DetectorDoor(Door):
             detectors.insert_detector(connection, position, record)
             return True
 
+    def would_add_detector(self, record: DetectorRecord) -> bool:
+        """What ``add_detector`` would answer, with its errors; nothing is written."""
+        with self._database.reading() as connection:
+            known = detectors.find_detector(connection, record.serial)
+            if known is not None:
+                detectors.check_same(known[1], record)
+            return known is None
+
     def detector(self, serial: str) -> DetectorRecord:
         """The detector; ``NotFoundError`` lists those that the store knows."""
         with self._database.reading() as connection:

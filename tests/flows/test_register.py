@@ -1,0 +1,54 @@
+"""Registering a detector: once, and only as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from calib.errors import InputError, LayoutError
+from calib.flows.register import Registered, register
+from calib.model.record import Deed
+from calib.store.store import Store
+
+DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    Store.create(tmp_path / "calib.sqlite")
+    with Store.open(tmp_path / "calib.sqlite") as opened:
+        yield opened
+
+
+def registered(store: Store, layout: str, zone: str | None, *, dry_run: bool) -> Registered:
+    return register(
+        store,
+        "3-0999",
+        experiments=None,
+        layout=layout,
+        time_zone=zone,
+        description="",
+        deed=DEED,
+        dry_run=dry_run,
+    )
+
+
+def test_a_dry_run_answers_what_the_real_one_would(store: Store) -> None:
+    for dry_run in (True, False):
+        assert registered(store, "PILATUS 300K", "Europe/London", dry_run=dry_run).new
+    for dry_run in (True, False):
+        again = registered(store, "PILATUS 300K", None, dry_run=dry_run)
+        assert (again.new, again.record.time_zone) == (False, "Europe/London")
+        with pytest.raises(LayoutError, match="another layout"):
+            registered(store, "PILATUS 1M", None, dry_run=dry_run)
+
+
+def test_another_time_zone_is_refused_and_nothing_changes(store: Store) -> None:
+    registered(store, "PILATUS 300K", "Europe/London", dry_run=False)
+    for dry_run in (True, False):
+        with pytest.raises(InputError, match="Europe/London, not Asia/Tokyo"):
+            registered(store, "PILATUS 300K", "Asia/Tokyo", dry_run=dry_run)
+    assert store.detector("3-0999").time_zone == "Europe/London"
