@@ -2,28 +2,29 @@
 
 A read sees one snapshot. A write is serialised with all others before it reads anything: BEGIN
 IMMEDIATE on SQLite, an advisory lock as its first statement on Postgres. Both are whole or nothing.
-SQLite keeps a rollback journal: a closed WAL store in a folder that the reader may not write
-cannot be read at all (docs/decisions/0004).
+On SQLite readers and the writer never wait for each other, except on network file systems
+(``calib.store.journal``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from calib.errors import InputError
 from calib.store import failure
+from calib.store.file_system import network_file_system
+from calib.store.journal import Journal
 from calib.store.location import Location
+from calib.store.sqlite_file import FileConnection, StoreFile
 
 WAIT_SECONDS = 10.0
 """How long to wait for another writer."""
@@ -43,15 +44,23 @@ class Database:
         wait_seconds: float = WAIT_SECONDS,
         foreign_keys: bool = True,
         draft: Path | None = None,
+        journal: Journal = Journal.AUTO,
     ) -> None:
         """``foreign_keys`` are off for migrations; ``draft`` is the file that will be the store."""
         self.location = location
         if location.path is not None:
             path = draft or location.path
-            self.read_only = read_only or not _may_write(path)
-            self._engine = _sqlite_engine(
-                path, wait_seconds, read_only=self.read_only, foreign_keys=foreign_keys
+            self._file = StoreFile(
+                location,
+                path,
+                read_only=read_only,
+                wait_seconds=wait_seconds,
+                foreign_keys=foreign_keys,
+                journal=journal,
+                network=network_file_system(path),
             )
+            self.read_only = read_only or not self._file.may_write
+            self._engine = _sqlite_engine(self._file)
         else:
             self.read_only = read_only
             self._engine = _postgres_engine(location, wait_seconds)
@@ -63,12 +72,24 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection on which everything read comes from one moment."""
+        """A connection on which everything read comes from one moment.
+
+        Raises ``StoreChangedError`` at the end, whatever was read, where it does not
+        (``calib.store.again`` asks again).
+        """
         with failure.told_plainly(self.location), self._engine.connect() as connection:
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
-                yield connection
+            evidence = sqlite_connection(connection).evidence if self.is_sqlite else None
+            try:
+                with connection.begin():
+                    yield connection
+            except Exception:
+                if evidence is not None and not evidence.holds():
+                    raise failure.changing(self.location) from None
+                raise
+            if evidence is not None and not evidence.holds():
+                raise failure.changing(self.location)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -83,6 +104,8 @@ class Database:
             failure.told_plainly(self.location, writing=True),
             self._engine.connect() as connection,
         ):
+            if self.is_sqlite:
+                self._file.settle(sqlite_connection(connection))
             connection.execution_options(**{_WRITES: True})
             with connection.begin():
                 if not self.is_sqlite:
@@ -117,34 +140,17 @@ def existing_file(location: Location) -> bool:
     return True
 
 
-def _may_write(path: Path) -> bool:
-    # SQLite writes its journal beside the file, so the folder counts as well.
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+def sqlite_connection(connection: Connection) -> FileConnection:
+    """The driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, FileConnection)  # noqa: S101
+    return driver
 
 
-def _sqlite_engine(
-    path: Path, wait_seconds: float, *, read_only: bool, foreign_keys: bool
-) -> Engine:
-    address = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rw'}"
-
-    def connect() -> sqlite3.Connection:
-        # isolation_level None: the driver begins and commits nothing by itself.
-        connection = sqlite3.connect(
-            address,
-            uri=True,
-            timeout=wait_seconds,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
-            connection.execute("PRAGMA synchronous = FULL")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, hide_parameters=True)
+def _sqlite_engine(file: StoreFile) -> Engine:
+    # A user who may not write looks anew at each read how the file can be opened.
+    pool = QueuePool if file.may_write else NullPool
+    engine = create_engine("sqlite://", creator=file.connect, poolclass=pool, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -78,18 +78,49 @@ def locked(location: Location) -> StoreError:
     )
 
 
+class StoreChangedError(StoreError):
+    """The store was changed while it was read without a lock: to be read again."""
+
+
+def changing(location: Location) -> StoreChangedError:
+    """What was read is not of one moment."""
+    return StoreChangedError(
+        "store-changing",
+        "the store was changed again and again while this user, who may not write it, read it.",
+        place=location.shown,
+        remedy="try again.",
+    )
+
+
+def interrupted(location: Location) -> StoreReadOnlyError:
+    """A write was broken off, and this user cannot put it right."""
+    return StoreReadOnlyError(
+        "store-interrupted",
+        "a write was interrupted, and only somebody who may write the store can undo it.",
+        place=location.shown,
+        remedy="let such a user run any calib command on this store, then try again.",
+    )
+
+
+def on_network(location: Location, network: str) -> StoreError:
+    """A write-ahead log in use on a file system over a network."""
+    return StoreError(
+        "store-on-network",
+        f"the store has a write-ahead log in use, which is not valid on a network file system "
+        f"({network}).",
+        place=location.shown,
+        remedy="end the programs that use it; then let somebody who may write it run "
+        f"calib db upgrade {location.option}.",
+    )
+
+
 def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | None:
     code = getattr(error, "sqlite_errorcode", None)
     place = location.shown
     if code is None:
         return None
     if code in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY):
-        return StoreReadOnlyError(
-            "store-interrupted",
-            "a write was interrupted, and only somebody who may write the store can undo it.",
-            place=place,
-            remedy="let such a user run any calib command on this store, then try again.",
-        )
+        return interrupted(location)
     match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return locked(location)

@@ -14,8 +14,10 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from calib.errors import InputError, IntegrityError, StoreError
+from calib.store.again import asked_again
 from calib.store.database import Database, existing_file
 from calib.store.failure import store_failure
+from calib.store.journal import Journal
 from calib.store.location import Location
 from calib.store.tables import METADATA
 
@@ -81,6 +83,7 @@ def check_revision(found: str | None, location: Location) -> None:
     )
 
 
+@asked_again
 def revision_at(database: Database) -> str | None:
     """The store's revision; None where the database is empty."""
     try:
@@ -94,12 +97,12 @@ def revision_at(database: Database) -> str | None:
         ) from None
 
 
-def create(location: Location) -> bool:
+def create(location: Location, journal: Journal = Journal.AUTO) -> bool:
     """Make an empty store; False where one of today's revision is there already."""
     path = location.path
-    if path is not None and not existing_file(location) and _create_file(location, path):
+    if path is not None and not existing_file(location) and _create_file(location, path, journal):
         return True
-    database = Database(location, foreign_keys=False)
+    database = Database(location, foreign_keys=False, journal=journal)
     try:
         found = revision_at(database)
         if found is None:
@@ -111,11 +114,11 @@ def create(location: Location) -> bool:
         database.close()
 
 
-def upgrade(location: Location) -> tuple[str, str]:
+def upgrade(location: Location, journal: Journal = Journal.AUTO) -> tuple[str, str]:
     """Carry an older store to today's revision, whole or not at all; (from, to)."""
     if location.path is not None and not existing_file(location):
         check_revision(None, location)
-    database = Database(location, foreign_keys=False)
+    database = Database(location, foreign_keys=False, journal=journal)
     try:
         found = revision_at(database)
         if found is None or found not in REVISIONS:
@@ -127,7 +130,7 @@ def upgrade(location: Location) -> tuple[str, str]:
         database.close()
 
 
-def _create_file(location: Location, path: Path) -> bool:
+def _create_file(location: Location, path: Path, journal: Journal) -> bool:
     """Made under another name first, so that nobody ever opens half a store."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -141,11 +144,11 @@ def _create_file(location: Location, path: Path) -> bool:
             remedy="name a folder that you may write, with --store PATH.",
         ) from None
     try:
-        database = Database(location, foreign_keys=False, draft=draft)
+        database = Database(location, foreign_keys=False, draft=draft, journal=journal)
         try:
             migrate(database)
         finally:
-            database.close()
+            database.close()  # which leaves one file, whatever the journal
         try:
             path.hardlink_to(draft)  # unlike a rename, it never replaces what is there
         except FileExistsError:

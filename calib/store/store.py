@@ -14,6 +14,7 @@ from calib.store.doors.calibrations import CalibrationDoor
 from calib.store.doors.certifications import CertificationDoor
 from calib.store.doors.detectors import DetectorDoor
 from calib.store.failure import read_only
+from calib.store.journal import Journal
 from calib.store.location import Location, chosen_location, default_location
 
 
@@ -30,6 +31,7 @@ class Store(DetectorDoor, CalibrationDoor, CertificationDoor, ApplicationDoor):
         *,
         read_only: bool = False,
         wait_seconds: float = WAIT_SECONDS,
+        journal: Journal = Journal.AUTO,
     ) -> Store:
         """The store at a path or address; where None is given, at ``CALIB_STORE`` or the default.
 
@@ -45,8 +47,8 @@ class Store(DetectorDoor, CalibrationDoor, CertificationDoor, ApplicationDoor):
                     place=place.shown,
                     remedy=f"calib init {place.option}.",
                 )
-            Store.create(place)
-        database = Database(place, read_only=read_only, wait_seconds=wait_seconds)
+            Store.create(place, journal)
+        database = Database(place, read_only=read_only, wait_seconds=wait_seconds, journal=journal)
         try:
             schema.check_revision(schema.revision_at(database), place)
         except BaseException:
@@ -55,17 +57,19 @@ class Store(DetectorDoor, CalibrationDoor, CertificationDoor, ApplicationDoor):
         return Store(database)
 
     @staticmethod
-    def create(location: str | Path | Location) -> bool:
+    def create(location: str | Path | Location, journal: Journal = Journal.AUTO) -> bool:
         """Make an empty store; False where one of today's revision is there already.
 
         Raises ``InputError`` where something else is there, or a store of another revision.
         """
-        return schema.create(_place(location))
+        return schema.create(_place(location), journal)
 
     @staticmethod
-    def upgrade(location: str | Path | Location) -> tuple[str, str]:
+    def upgrade(
+        location: str | Path | Location, journal: Journal = Journal.AUTO
+    ) -> tuple[str, str]:
         """Carry an older store to today's revision, whole or not at all; (from, to)."""
-        return schema.upgrade(_place(location))
+        return schema.upgrade(_place(location), journal)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -6,14 +6,17 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from calib.store.journal import Journal
 from calib.store.store import Store
-from support import children
+from support import children, raw
 from support.records import (
     NOON,
     SERIAL,
@@ -43,6 +46,62 @@ except CalibError as error:
     said["error"] = [type(error).__name__, error.code, error.exit_code, str(error)]
 print(json.dumps(said))
 """
+
+KILLED = """
+import os, signal, sys
+from support.records import NOON, calibration, deed
+from calib.store.store import Store
+child = os.fork()
+if child == 0:
+    store = Store.open(sys.argv[1])
+    store.add_calibration(calibration(seed=7), (NOON, None), deed())
+    os.kill(os.getpid(), signal.SIGKILL)
+os.waitpid(child, 0)
+"""
+READS = """
+import json, sys, time
+from support.people import become_another_user
+from calib.store.sqlite_file import StoreFile
+from calib.store.store import Store
+become_another_user()
+said = {"counts": [], "alone": 0, "beside": 0}
+opened = StoreFile._open
+def counted(self, how, **rest):
+    said["alone" if how == "immutable=1" else "beside"] += 1
+    return opened(self, how, **rest)
+StoreFile._open = counted
+end = None
+while end is None or time.monotonic() < end:
+    with Store.open(sys.argv[1]) as store:
+        lines = store.calibrations()
+        said["counts"].append(len(lines))
+        for line in lines[-2:]:
+            store.calibration(line.id)
+    if end is None:
+        end = time.monotonic() + float(sys.argv[2])
+        print("ready", flush=True)
+print(json.dumps(said))
+"""
+CHANGED_UNDER = """
+import json, sys
+from support.people import become_another_user
+from calib.store.again import asked_again
+from calib.store.database import Database
+from calib.store.location import Location
+become_another_user()
+database = Database(Location.parse(sys.argv[1]))
+counts = []
+@asked_again
+def question():
+    with database.reading() as connection:
+        counts.append(connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar())
+        if len(counts) == 1:
+            print("reading", flush=True)
+            sys.stdin.readline()
+question()
+print(json.dumps({"turns": len(counts), "counts": counts}))
+"""
+SECONDS = 60.0 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1.5
 
 
 @pytest.fixture
@@ -91,18 +150,98 @@ def test_a_store_that_may_not_be_read_says_so(shared: Path) -> None:
     assert "the store cannot be read: Permission denied" in said["error"][3]
 
 
+def test_a_reader_beside_a_writer_reads_through_the_log(shared: Path) -> None:
+    shared.chmod(0o644)
+    with Store.open(shared) as store:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        assert log_of(shared).stat().st_size > 0
+        said = json.loads(children.run(READER, str(shared)))
+    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert said["listed"] == [2, 2]
+
+
+def test_a_reader_after_a_killed_writer_reads_what_that_one_had_committed(shared: Path) -> None:
+    shared.chmod(0o644)
+    children.run(KILLED, str(shared))
+    assert log_of(shared).stat().st_size > 0
+    said = json.loads(children.run(READER, str(shared)))
+    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert said["listed"] == [2, 2]
+    assert log_of(shared).stat().st_size > 0  # he could not put it right, and need not
+    with Store.open(shared) as store:
+        assert len(store.calibrations()) == 2
+
+
+def test_a_log_without_its_index_is_not_read_past(shared: Path) -> None:
+    shared.chmod(0o644)
+    children.run(KILLED, str(shared))
+    shared.with_name(f"{shared.name}-shm").unlink()
+    said = json.loads(children.run(READER, str(shared)))
+    assert said["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
+
+
+def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Path) -> None:
+    shared.chmod(0o644)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READS, str(shared), str(SECONDS)],
+        env=children.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    adds = 0
+    while reader.poll() is None:
+        with Store.open(shared) as store:  # closed each time: the log comes and goes
+            for _ in range(adds % 3 + 1):
+                adds += 1
+                store.add_calibration(calibration(seed=adds), (NOON, None), deed())
+    said = json.loads(reader.stdout.read())
+    reader.stdout.close()
+    assert reader.returncode == 0
+    assert said["alone"] + said["beside"] > 10
+    assert said["counts"] == sorted(said["counts"])
+    assert 1 < said["counts"][-1] <= adds + 1
+
+
+def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> None:
+    shared.chmod(0o644)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", CHANGED_UNDER, str(shared)],
+        env=children.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "reading\n"
+    with Store.open(shared) as store:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+    said, _ = reader.communicate("go on\n", timeout=60)
+    assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
+
+
 def test_a_reader_of_an_interrupted_write_is_told_whom_to_ask(shared: Path) -> None:
+    raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
     interrupt(shared)
     said = json.loads(children.run(READER, str(shared)))
     assert said["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
     assert "let such a user run any calib command on this store" in said["error"][3]
     shared.chmod(0o644)
     shared.parent.chmod(0o755)
-    with Store.open(shared) as store:  # the owner's next command puts it right
+    with Store.open(
+        shared, journal=Journal.ROLLBACK
+    ) as store:  # the owner's next command puts it right
         assert len(store.calibrations()) == 1
         assert store.record_application(application(store.calibration("1")))
     shared.chmod(0o444)
     assert json.loads(children.run(READER, str(shared)))["listed"] == [1, 1]
+
+
+def log_of(path: Path) -> Path:
+    """The file's write-ahead log."""
+    return path.with_name(f"{path.name}-wal")
 
 
 def interrupt(path: Path) -> None:

@@ -1,0 +1,131 @@
+"""A store's SQLite file, and how this user can open it (docs/decisions/0004).
+
+Who may write opens it in the common way. Who may not cannot make the two files that a write-ahead
+log needs beside it. Where they exist he reads through them; where they do not, nobody writes, and
+he reads the file alone and proves afterwards that it was not changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import quote
+
+from calib.store import failure
+from calib.store.evidence import Evidence
+from calib.store.journal import Journal, end_wal, has_wal, settle
+from calib.store.location import Location
+
+_PAUSE_SECONDS = 0.005
+_GONE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY)
+
+
+class FileConnection(sqlite3.Connection):
+    """A connection which knows what it must prove after a read."""
+
+    evidence: Evidence | None = None
+    """None where SQLite's own locks see to it that a read is of one moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """One file, as one user opens it."""
+
+    location: Location
+    path: Path
+    read_only: bool
+    wait_seconds: float
+    foreign_keys: bool
+    journal: Journal
+    network: str
+    """The network file system that it lies on; empty on a local one."""
+
+    @property
+    def may_write(self) -> bool:
+        """Whether this user may: the journal lies beside the file, so the folder counts as well."""
+        beside = [name for name in self.beside("-wal", "-shm") if name.exists()]
+        return all(os.access(name, os.W_OK) for name in (self.path, self.path.parent, *beside))
+
+    def beside(self, *endings: str) -> list[Path]:
+        """The files that SQLite keeps beside this one; links are followed, as it does."""
+        real = os.path.realpath(self.path)
+        return [Path(f"{real}{ending}") for ending in endings]
+
+    def connect(self) -> FileConnection:
+        """A new connection, proven to reach the store."""
+        if self.may_write:
+            return self._as_writer()
+        end = time.monotonic() + self.wait_seconds
+        while True:
+            try:
+                return self._as_guest()
+            except sqlite3.OperationalError as error:
+                # A writer came or went between the look and the opening.
+                if error.sqlite_errorcode & 0xFF not in _GONE or not has_wal(self.path):
+                    raise
+                (log, index) = self.beside("-wal", "-shm")
+                if log.exists() and not index.exists():
+                    raise failure.interrupted(self.location) from None
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
+
+    def _as_writer(self) -> FileConnection:
+        connection = self._open("mode=rw", at_once=not (self.network and has_wal(self.path)))
+        try:
+            if self.network and has_wal(self.path) and not end_wal(connection):
+                self._refuse_wal()
+            connection.execute(f"PRAGMA query_only = {'ON' if self.read_only else 'OFF'}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """See to it, before a write, that the store has the journal which it should have."""
+        if not self.network:
+            settle(connection, self.journal)
+
+    def _refuse_wal(self) -> NoReturn:
+        raise failure.on_network(self.location, self.network)
+
+    def _as_guest(self) -> FileConnection:
+        if not has_wal(self.path):
+            return self._open("mode=ro")
+        log, rollback = self.beside("-wal", "-journal")
+        if self.network and log.exists():
+            self._refuse_wal()
+        if log.exists() or rollback.exists():
+            return self._open("mode=ro")
+        evidence = Evidence.settled(self.path, self.wait_seconds)
+        if evidence is None:
+            raise failure.changing(self.location)
+        if log.exists():  # looked for again: what was gathered is of a file without a log
+            return self._as_guest()
+        connection = self._open("immutable=1")
+        connection.evidence = evidence
+        return connection
+
+    def _open(self, how: str, *, at_once: bool = True) -> FileConnection:
+        # isolation_level None: the driver begins and commits nothing by itself.
+        connection = sqlite3.connect(
+            f"file:{quote(str(self.path))}?{how}",
+            uri=True,
+            timeout=self.wait_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=FileConnection,
+        )
+        try:
+            connection.execute(f"PRAGMA foreign_keys = {'ON' if self.foreign_keys else 'OFF'}")
+            connection.execute("PRAGMA synchronous = FULL")
+            if at_once:
+                connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except BaseException:
+            connection.close()
+            raise
+        return connection

@@ -1,0 +1,147 @@
+"""Which journal a store's file keeps, and how network file systems are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calib.errors import StoreError
+from calib.store.database import WAIT_SECONDS
+from calib.store.evidence import Evidence
+from calib.store.file_system import file_system_of, network_file_system
+from calib.store.journal import Journal, has_wal
+from calib.store.location import Location
+from calib.store.sqlite_file import StoreFile
+from calib.store.store import Store
+from support import raw
+from support.records import deed, detector
+
+MOUNTS = r"""
+22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/root rw
+30 22 0:26 / /home rw,nosuid shared:15 master:2 - nfs4 filer:/home rw,vers=4.2
+31 22 0:27 / /home/ada/local rw - xfs /dev/sdb1 rw
+32 22 0:28 / /data\040of\040all rw - fuse.sshfs ada@there:/data rw
+33 22 0:29 / /dls rw - autofs systemd-1 rw
+34 33 0:30 / /dls/i24 rw - gpfs i24 rw
+35 22 0:31 / /twice rw - nfs filer:/twice rw
+36 22 0:32 / /twice rw - tmpfs tmpfs rw
+damaged line
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "network"),
+    [
+        ("/srv/calib.sqlite", "ext4", ""),
+        ("/home/ada/calib.sqlite", "nfs4", "nfs4"),
+        ("/home/ada/local/calib.sqlite", "xfs", ""),
+        ("/homes/calib.sqlite", "ext4", ""),
+        ("/data of all/calib.sqlite", "fuse.sshfs", "fuse.sshfs"),
+        ("/dls/i24/calib.sqlite", "gpfs", "gpfs"),
+        ("/twice/calib.sqlite", "tmpfs", ""),
+    ],
+)
+def test_the_mount_nearest_above_a_path_is_its_file_system(
+    path: str, kind: str, network: str
+) -> None:
+    assert file_system_of(Path(path), MOUNTS) == kind
+    assert network_file_system(Path(path), MOUNTS) == network
+
+
+def test_a_link_is_followed_to_the_file_system_that_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "near").symlink_to("/home/ada")
+    assert file_system_of(tmp_path / "near" / "calib.sqlite", MOUNTS) == "nfs4"
+
+
+def test_the_kernel_names_the_file_system_of_the_tests(tmp_path: Path) -> None:
+    assert file_system_of(tmp_path) != ""
+    assert file_system_of(tmp_path, "") == ""
+
+
+def kept_by(path: Path) -> str:
+    return str(raw.execute(str(path), "PRAGMA journal_mode")[0][0])
+
+
+def test_a_store_with_the_other_journal_is_changed_by_the_next_write(tmp_path: Path) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path, Journal.ROLLBACK)
+    assert (kept_by(path), has_wal(path)) == ("delete", False)
+    with Store.open(path, read_only=True) as store:
+        assert store.detectors() == []
+    assert kept_by(path) == "delete"
+    for serial, journal, kept in (
+        ("a", Journal.ROLLBACK, "delete"),
+        ("b", Journal.AUTO, "wal"),
+        ("c", Journal.ROLLBACK, "delete"),
+    ):
+        with Store.open(path, journal=journal) as store:
+            store.add_detector(detector(serial), deed())
+        assert (kept_by(path), has_wal(path)) == (kept, kept == "wal")
+    with Store.open(path) as store:
+        assert [record.serial for record in store.detectors()] == ["a", "b", "c"]
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_store_in_use_keeps_its_journal_and_is_written_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path)
+    with Store.open(path) as reader, Store.open(path, journal=Journal.ROLLBACK) as writer:
+        assert reader.detectors() == []
+        assert writer.add_detector(detector(), deed())
+        assert len(reader.detectors()) == 1
+    assert has_wal(path)
+
+
+def on_network(path: Path, *, read_only: bool = False) -> StoreFile:
+    """A file as if it lay on NFS."""
+    return StoreFile(
+        Location.parse(path),
+        path,
+        read_only=read_only,
+        wait_seconds=WAIT_SECONDS,
+        foreign_keys=True,
+        journal=Journal.AUTO,
+        network="nfs4",
+    )
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_on_a_network_file_system_a_log_is_given_up(tmp_path: Path, read_only: bool) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path)
+    connection = on_network(path, read_only=read_only).connect()
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    with Store.open(path, journal=Journal.ROLLBACK) as other:  # the lock was let go
+        assert other.add_detector(detector(), deed())
+    assert connection.execute("SELECT serial FROM detector").fetchall() == [(detector().serial,)]
+    connection.close()
+    assert not has_wal(path)
+
+
+def test_on_a_network_file_system_a_log_in_use_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path)
+    with Store.open(path) as store:
+        store.add_detector(detector(), deed())
+        with pytest.raises(StoreError, match="not valid on a network file system") as caught:
+            on_network(path).connect()
+    assert (caught.value.code, caught.value.exit_code) == ("store-on-network", 3)
+    assert "end the programs that use it" in caught.value.remedy
+    on_network(path).connect().close()
+
+
+def test_any_write_to_a_file_shows_in_the_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "calib.sqlite"
+    path.write_bytes(bytes(8192))
+    before = Evidence.settled(path, 1.0)
+    assert before is not None
+    assert before.holds()
+    with path.open("r+b") as opened:  # same size, same header, a page further on
+        opened.seek(5000)
+        opened.write(b"x")
+    assert not before.holds()
+    path.unlink()
+    assert not before.holds()
+    path.write_bytes(bytes(8192))
+    assert Evidence.settled(path, 0.0) is None  # too young to be told from the next change
