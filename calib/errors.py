@@ -22,9 +22,17 @@ class CalibError(Exception):
         self.remedy = remedy
         self.place = place
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that an error of another process arrives as it is."""
+        return _again, (type(self), self.code, self.problem, self.remedy, self.place)
+
     def __str__(self) -> str:
         text = f"{self.place}: {self.problem}" if self.place else self.problem
         return f"{text} Try: {self.remedy}" if self.remedy else text
+
+
+def _again(kind: type[CalibError], code: str, problem: str, remedy: str, place: str) -> CalibError:
+    return kind(code, problem, remedy=remedy, place=place)
 
 
 class InputError(CalibError, ValueError):

@@ -30,7 +30,7 @@ def read_reflections(pair: Pair) -> tuple[Reflections, Floats | None, list[str]]
     table has none. Raises ``InputError`` and ``FileFormatError``.
     """
     if pair.reflection_path is None:
-        return no_reflections(), None, []
+        return Reflections.none(), None, []
     table = read_table(pair.reflection_path, tuple(_ELEMENT_SHAPES))
     place = str(pair.reflection_path)
     _check_elements(table, place)
@@ -74,13 +74,6 @@ def read_reflections(pair: Pair) -> tuple[Reflections, Floats | None, list[str]]
     )
     px = np.asarray(table.array(_PX)[rows, :2]) if _PX in table else None
     return reflections, px, notices
-
-
-def no_reflections() -> Reflections:
-    """An empty list of reflections."""
-    counts, vectors = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
-    indices = np.zeros((0, 3), dtype=np.int64)
-    return Reflections(counts, counts, indices, vectors, vectors, counts)
 
 
 def _check_elements(table: Table, place: str) -> None:

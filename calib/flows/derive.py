@@ -99,11 +99,8 @@ def derive(
     placements = [_placed(detector.layout, data, known) for data in datasets]
     distances = _distances_mm(detector.layout, placements)
     freedom, reason = _freedom(request.freedom, distances)
-    done = 0
 
-    def relay(stage: str, iteration: int, rmsd_px: float) -> None:
-        nonlocal done
-        done = min(done + 1, len(datasets)) if stage == "rigid" else done
+    def relay(stage: str, iteration: int, rmsd_px: float, done: int) -> None:
         tell(stage, iteration, rmsd_px, done, len(datasets))
 
     options = SolveOptions(
@@ -138,7 +135,7 @@ def derive(
     )
     stored, new = None, True
     if not dry_run:
-        tell("storing", 0, float("nan"), done, len(datasets))
+        tell("storing", 0, float("nan"), len(datasets), len(datasets))
         starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
         stored, new = store.add_calibration(record, starts, deed, detector if fresh else None)
     notices = [notice for data in datasets for notice in data.notices]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calib.errors import InputError
 from calib.model.experiment import Detector, ExperimentList
@@ -54,3 +54,7 @@ class Dataset:
                 place=f"{self.name}, column id",
                 remedy="use the .expt and .refl files that were written together.",
             )
+
+    def without_reflections(self) -> Dataset:
+        """The same models and an empty list of reflections."""
+        return replace(self, reflections=Reflections.none())

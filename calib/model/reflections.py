@@ -44,6 +44,12 @@ class Reflections:
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), dtype, shape, name))
 
+    @staticmethod
+    def none() -> Reflections:
+        """An empty list."""
+        counts, vectors = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
+        return Reflections(counts, counts, vectors.astype(np.int64), vectors, vectors, counts)
+
     def __len__(self) -> int:
         return len(self.experiment)
 

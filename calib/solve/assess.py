@@ -7,120 +7,131 @@ folds: a solution without some folds is one further step from the converged poin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
-from calib.model.arrays import Bools, Floats, Ints
-from calib.model.correction import Correction
-from calib.model.report import Convergence, DatasetUse, Disagreement, Halves, Report
+from calib.model.arrays import Bools, Floats
+from calib.model.report import Convergence, DatasetUse, Disagreement, Fit, Halves, Report, Shell
 from calib.solve.consistency import disagreements
-from calib.solve.eliminate import Reduced
-from calib.solve.fit import DatasetFit
-from calib.solve.normal import Blocks
+from calib.solve.eliminate import Share
+from calib.solve.examine import (
+    ALL_FOLDS,
+    HALF_A,
+    HALF_B,
+    WITHOUT_HELD_OUT,
+    Account,
+    examined,
+    in_shells,
+    left_out,
+    share_of,
+)
 from calib.solve.panels import PanelStep, PanelSystem
-from calib.solve.refine import Refined
-from calib.solve.spread import Residuals, fit_of, held_out_residuals
+from calib.solve.refine import Progress, Refined, together
+from calib.solve.tally import Tally
 
-_WITHOUT_HELD_OUT = (0, 2)
-_HALF_A, _HALF_B = (0, 1), (2, 3)
 _FEWEST_FOR_HALVES = 100
-_ITERATIONS = 6
+_SHELLS = 8
+_FEWEST_IN_SHELL = 100
 SAME_DISTANCE = 0.01
 """Distances that differ by less than this share count as one."""
 
 
-def assessed(refined: Refined, system: PanelSystem) -> Report:
+def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Report:
     """Everything that a derivation measures of itself."""
-    none = Correction.none(len(system.layout))
-    rigid, rigid_blocks = _rigid_again(refined, none)
-    used, held, wild, tested = [], [], 0, 0
-    reduced = [
-        fit.reduced(blocks.of_folds(_WITHOUT_HELD_OUT), refined.correction)
-        for fit, blocks in zip(refined.fits, refined.blocks, strict=True)
-    ]
-    working = system.step(refined.correction, reduced)
-    for fit, before, blocks, seen in zip(refined.fits, rigid, rigid_blocks, reduced, strict=True):
-        residuals = fit.residuals(refined.correction)
-        used.append(Residuals(fit, before.residuals(none), residuals, fit.keep))
-        blind = before.moved(
-            before.reduced(blocks.of_folds(_WITHOUT_HELD_OUT), none).nuisance_step(
-                np.zeros(6 * len(system.layout))
-            )
-        )
-        tried = fit.moved(seen.nuisance_step(working.tangent))
-        found, lost, of = held_out_residuals(
-            fit, blind.residuals(none), tried.residuals(working.correction)
-        )
-        held.append(found)
-        wild, tested = wild + lost, tested + of
-    whole = [
-        fit.reduced(blocks, refined.correction)
-        for fit, blocks in zip(refined.fits, refined.blocks, strict=True)
-    ]
-    all_used, all_held = Residuals.joined(used), Residuals.joined(held)
+    working = step_of_folds(refined, system, WITHOUT_HELD_OUT)
+    accounts: list[Account] = []
+    resolution: list[Floats] = []
+    used: Tally | None = None
+    held: Tally | None = None
+    for account, tested in refined.fleet.stream(examined, refined.correction, working):
+        accounts.append(account)
+        resolution.append(tested.d_held_angstrom)
+        used = tested.used if used is None else used.plus(tested.used)
+        held = tested.held if held is None else held.plus(tested.held)
+        progress("testing", 0, float("nan"), len(accounts))
+    assert used is not None  # noqa: S101 - a derivation has a dataset
+    assert held is not None  # noqa: S101 - the same
+    shares = _by_distance(refined, [account.use.distance_mm for account in accounts])
+    n_wild, n_held = (sum(getattr(a, name) for a in accounts) for name in ("n_wild", "n_held"))
+    panels = range(len(system.layout))
     return Report(
-        overall=fit_of(all_used, all_held),
-        panels=tuple(fit_of(all_used, all_held, p) for p in range(len(system.layout))),
-        shells=all_held.shells(),
-        halves=_halves(refined, system),
-        convergence=_convergence(refined),
-        datasets=_datasets(refined, system, rigid, used, whole),
-        held_out_dropped=wild / max(tested, 1),
+        overall=Fit(used.whole(), held.whole()),
+        panels=tuple(Fit(used.group(p), held.group(p)) for p in panels),
+        shells=_shells(refined, np.concatenate(resolution)),
+        halves=_halves(refined, system, accounts),
+        convergence=_convergence(refined, accounts),
+        datasets=_datasets(refined, system, accounts, [share for _, share in shares], progress),
+        held_out_dropped=n_wild / max(n_held, 1),
         gauge=refined.last.gauge.shape[1],
-        null_directions=_null_directions(refined, whole),
-        disagreements=_disagreements(refined, system, whole),
-        rejected_on_panel=_rejected_on_panel(refined, len(system.layout)),
-        flagged_on_panel=tuple(
-            np.sum([fit.seen.flagged_on_panel for fit in refined.fits], axis=0).tolist()
+        null_directions=tuple(
+            f"{account.use.name}: {word}"
+            for account in accounts
+            for word in account.null_directions
         ),
+        disagreements=_disagreements(refined, system, shares),
+        rejected_on_panel=tuple(np.sum([a.rejected_on_panel for a in accounts], axis=0).tolist()),
+        flagged_on_panel=tuple(np.sum([a.flagged_on_panel for a in accounts], axis=0).tolist()),
     )
 
 
-def panel_counts(fits: Sequence[DatasetFit], n_panels: int) -> Ints:
-    """(n,) the reflections used on each panel."""
-    counts = [np.bincount(fit.seen.panel[fit.keep], minlength=n_panels) for fit in fits]
-    return np.asarray(np.sum(counts, axis=0))
+def step_of_folds(refined: Refined, system: PanelSystem, folds: tuple[int, ...]) -> PanelStep:
+    """The step from the solution to the one from some folds of all datasets."""
+    said = together(refined.fleet.stream(share_of, refined.correction, folds))
+    return system.step(refined.correction, [said])
 
 
-def _rejected_on_panel(refined: Refined, n_panels: int) -> tuple[int, ...]:
-    counts = [np.bincount(f.seen.panel[~f.keep], minlength=n_panels) for f in refined.fits]
-    return tuple(np.sum(counts, axis=0).tolist())
+def _by_distance(refined: Refined, distances_mm: Sequence[float]) -> list[tuple[float, Share]]:
+    """What the datasets of each distance say together, ascending; distances within 1 % of one
+    another count as one."""
+    group = {}
+    bounds: list[float] = []
+    for distance, place in sorted((d, i) for i, d in enumerate(distances_mm)):
+        if not bounds or distance > bounds[-1] * (1.0 + SAME_DISTANCE):
+            bounds.append(distance)
+        group[place] = len(bounds) - 1
+    shares: dict[int, Share] = {}
+    for place, share in enumerate(refined.fleet.stream(share_of, refined.correction, ALL_FOLDS)):
+        mine = group[place]
+        shares[mine] = shares[mine].plus(share) if mine in shares else share
+    return [(bounds[mine], shares[mine]) for mine in sorted(shares)]
 
 
-def _rigid_again(refined: Refined, none: Correction) -> tuple[list[DatasetFit], list[Blocks]]:
-    """Each dataset with the panels as drawn, refined on the reflections that were used."""
-    pairs = [fit.refined_at(none, robust=False, iterations=_ITERATIONS) for fit in refined.rigid]
-    return [fit for fit, _ in pairs], [blocks for _, blocks in pairs]
+def _shells(refined: Refined, d_angstrom: Floats) -> tuple[Shell, ...]:
+    """Equally filled resolution shells of held-out reflections, coarse to fine."""
+    count = min(_SHELLS, len(d_angstrom) // _FEWEST_IN_SHELL)
+    if count < 2:
+        return ()
+    edges = np.quantile(d_angstrom, np.linspace(1.0, 0.0, count + 1))
+    tally = reduce(Tally.plus, refined.fleet.stream(in_shells, edges))
+    found = [(high, low, tally.group(k)) for k, (high, low) in enumerate(pairwise(edges))]
+    return tuple(Shell(float(high), float(low), both) for high, low, both in found if both)
 
 
-def _convergence(refined: Refined) -> Convergence:
-    chi_square = sum(blocks.chi_square for blocks in refined.blocks)
-    n_data = sum(3.0 * fit.n_trusted for fit in refined.fits)
-    n_nuisance = sum(fit.n_parameters for fit in refined.fits)
+def _convergence(refined: Refined, accounts: Sequence[Account]) -> Convergence:
+    n_data = sum(3.0 * account.n_trusted for account in accounts)
+    n_nuisance = sum(account.n_parameters for account in accounts)
     return Convergence(
         converged=refined.converged,
         iterations=refined.iterations,
         last_shift_sigma=refined.longest_shift,
-        chi_square=chi_square,
+        chi_square=sum(account.chi_square for account in accounts),
         degrees_of_freedom=round(n_data - n_nuisance - refined.last.n_determined),
     )
 
 
-def _halves(refined: Refined, system: PanelSystem) -> Halves | None:
-    """Two solutions from the odd and the even blocks, compared after rigid alignment."""
-    enough = _populated(refined, len(system.layout))
+def _halves(refined: Refined, system: PanelSystem, accounts: Sequence[Account]) -> Halves | None:
+    """Two solutions from the odd and the even blocks, compared after rigid alignment.
+
+    Over the panels with 100 reflections or more in each half.
+    """
+    counts = np.sum([account.used_in_halves for account in accounts], axis=0)
+    enough: Bools = np.asarray((counts >= _FEWEST_FOR_HALVES).all(axis=0))
     if enough.sum() < 2:
         return None
-    a, b = (
-        system.step(
-            refined.correction,
-            [
-                fit.reduced(blocks.of_folds(folds), refined.correction)
-                for fit, blocks in zip(refined.fits, refined.blocks, strict=True)
-            ],
-        )
-        for folds in (_HALF_A, _HALF_B)
-    )
+    a, b = (step_of_folds(refined, system, folds) for folds in (HALF_A, HALF_B))
     free = list(system.freedom.free)
     difference = (a.correction.values - b.correction.values)[enough][:, free]
     variance = _variance(a, len(free))[enough] + _variance(b, len(free))[enough]
@@ -135,14 +146,6 @@ def _halves(refined: Refined, system: PanelSystem) -> Halves | None:
         rms_normal_um=None if normal is None else float(np.sqrt(np.mean(normal**2))),
         chi_square_per_degree=float((difference**2 / variance).sum() / max(spare, 1)),
     )
-
-
-def _populated(refined: Refined, n_panels: int) -> Bools:
-    """(n,) the panels with 100 reflections or more in each half."""
-    counts = np.zeros((2, n_panels), dtype=np.int64)
-    for fit in refined.fits:
-        np.add.at(counts, (fit.seen.fold[fit.keep] // 2, fit.seen.panel[fit.keep]), 1)
-    return np.asarray((counts >= _FEWEST_FOR_HALVES).all(axis=0))
 
 
 def aligned(difference: Floats, gauge: Floats, variance: Floats) -> Floats:
@@ -160,62 +163,26 @@ def _variance(step: PanelStep, n_free: int) -> Floats:
 def _datasets(
     refined: Refined,
     system: PanelSystem,
-    rigid: list[DatasetFit],
-    used: list[Residuals],
-    reduced: list[Reduced],
+    accounts: Sequence[Account],
+    shares: Sequence[Share],
+    progress: Progress,
 ) -> tuple[DatasetUse, ...]:
+    """Each dataset's use; where there are several, with what the others alone make of it."""
+    uses = [account.use for account in accounts]
+    if len(uses) == 1:
+        return tuple(uses)
+    everything = reduce(Share.plus, shares)
     out = []
-    for index, fit in enumerate(refined.fits):
-        left_out = None
-        if len(reduced) > 1:
-            others = system.step(refined.correction, reduced[:index] + reduced[index + 1 :])
-            alone, _ = fit.refined_at(others.correction, robust=False, iterations=_ITERATIONS)
-            none = Correction.none(len(system.layout))
-            left_out = Residuals(
-                fit, rigid[index].residuals(none), alone.residuals(others.correction), fit.keep
-            ).compared()
-        rmsd = used[index].compared()
-        assert rmsd is not None  # noqa: S101 - a dataset without reflections is refused
-        beam = fit.dataset.experiments.beams[fit.dataset.experiments.experiments[0].beam]
-        out.append(
-            DatasetUse(
-                name=fit.dataset.name,
-                sha256=tuple(sorted(fit.dataset.source.sha256)),
-                n_reflections=int(fit.keep.sum()),
-                n_rejected=int((~fit.keep).sum()),
-                n_flagged=int(fit.seen.flagged_on_panel.sum()),
-                n_crystals=len(fit.instrument.strains),
-                distance_mm=fit.layout.distance_mm(fit.state.pose()),
-                wavelength_angstrom=beam.wavelength_angstrom,
-                rmsd=rmsd,
-                left_out=left_out,
-                crystal_interval_deg=fit.interval_deg,
-                weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
-            )
-        )
+    found = refined.fleet.stream(left_out, refined.correction, system, everything)
+    for use, rmsd in zip(uses, found, strict=True):
+        out.append(replace(use, left_out=rmsd))
+        progress("leaving out", 0, float("nan"), len(out))
     return tuple(out)
 
 
 def _disagreements(
-    refined: Refined, system: PanelSystem, whole: list[Reduced]
+    refined: Refined, system: PanelSystem, shares: Sequence[tuple[float, Share]]
 ) -> tuple[Disagreement, ...]:
-    """Single-distance solutions compared, distances within 1 % of one another taken as one."""
-    groups: list[tuple[float, list[Reduced]]] = []
-    found = [
-        (fit.layout.distance_mm(fit.state.pose()), own)
-        for fit, own in zip(refined.fits, whole, strict=True)
-    ]
-    for distance, reduced in sorted(found, key=lambda pair: pair[0]):
-        if groups and distance <= groups[-1][0] * (1.0 + SAME_DISTANCE):
-            groups[-1][1].append(reduced)
-        else:
-            groups.append((distance, [reduced]))
+    """Single-distance solutions compared."""
+    groups = [(distance, [share]) for distance, share in shares]
     return disagreements(system, refined.correction, groups)
-
-
-def _null_directions(refined: Refined, whole: list[Reduced]) -> tuple[str, ...]:
-    return tuple(
-        f"{fit.dataset.name}: {word}"
-        for fit, own in zip(refined.fits, whole, strict=True)
-        for word in own.null_directions
-    )

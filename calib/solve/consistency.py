@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.model.report import Disagreement
-from calib.solve.eliminate import Reduced
+from calib.solve.eliminate import Share
 from calib.solve.panels import PanelSystem
 
 _RANK = 1e-9
@@ -29,7 +29,7 @@ _RANK = 1e-9
 def disagreements(
     system: PanelSystem,
     correction: Correction,
-    groups: Sequence[tuple[float, Sequence[Reduced]]],
+    groups: Sequence[tuple[float, Sequence[Share]]],
 ) -> tuple[Disagreement, ...]:
     """Every pair of distances compared: ``groups`` holds each distance in mm with the reduced
     normal equations of its datasets, linearised at ``correction``."""
@@ -59,13 +59,13 @@ def _compared(
     for p in range(len(system.layout)):
         own = slice(p * f, p * f + f)
         value, rank = _chi_square(difference[own], covariance[own, own])
-        panels.append(float(chi2.sf(value, rank)) if rank else 1.0)
+        panels.append(float(chdtrc(rank, value)) if rank else 1.0)
     value, rank = _chi_square(difference, covariance)
     return Disagreement(
         distances_mm=(one, other),
         chi_square=value,
         degrees_of_freedom=rank,
-        p_value=float(chi2.sf(value, rank)) if rank else 1.0,
+        p_value=float(chdtrc(rank, value)) if rank else 1.0,
         panel_p_values=tuple(panels),
     )
 

@@ -21,8 +21,8 @@ from calib.solve.units import POSE_COLUMNS, PosePrior, Unit, Widened, unit_of, w
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reduced:
-    """Normal equations over the panels' tangent motions, with the way back to the nuisance."""
+class Share:
+    """What one dataset, or several together, say of the panels' tangent motions."""
 
     information: Floats
     """(6 n, 6 n)"""
@@ -30,6 +30,28 @@ class Reduced:
     """(6 n,)"""
     panel_information: Floats
     """(n, 6, 6) what each panel's reflections would say with everything else known."""
+
+    def plus(self, other: Share) -> Share:
+        """Both together."""
+        return Share(
+            self.information + other.information,
+            self.vector + other.vector,
+            self.panel_information + other.panel_information,
+        )
+
+    def minus(self, other: Share) -> Share:
+        """Without ``other``, which is part of it."""
+        return Share(
+            self.information - other.information,
+            self.vector - other.vector,
+            self.panel_information - other.panel_information,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduced(Share):
+    """Normal equations over the panels' tangent motions, with the way back to the nuisance."""
+
     null_directions: tuple[str, ...]
     """Undetermined directions of pose and beam, in words."""
     units: tuple[Unit, ...]
@@ -40,6 +62,10 @@ class Reduced:
     """Spline coefficients of each crystal; 1 where it stands still."""
     n_determined: int
     """How many nuisance parameters the data determined."""
+
+    def share(self) -> Share:
+        """The same without the way back."""
+        return Share(self.information, self.vector, self.panel_information)
 
     def largest_shift(self, panel_step: Floats) -> float:
         """The longest part of ``nuisance_step`` along any determined direction, in its sigma."""

@@ -25,7 +25,7 @@ from calib.errors import SolveError
 from calib.model.arrays import Floats
 from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
-from calib.solve.eliminate import Reduced
+from calib.solve.eliminate import Share
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
 _SEEN_BY_DATA = 1e-6
@@ -76,7 +76,7 @@ class PanelSystem:
         self.prior = prior
         self.precision = np.tile(prior.sigma()[list(freedom.free)] ** -2.0, len(layout))
 
-    def step(self, correction: Correction, reduced: Sequence[Reduced]) -> PanelStep:
+    def step(self, correction: Correction, reduced: Sequence[Share]) -> PanelStep:
         """The step from ``correction`` to the solution of the linearised problem."""
         n, free = len(self.layout), list(self.freedom.free)
         to_tangent = tangents_from_parameters(correction)
@@ -115,7 +115,7 @@ class PanelSystem:
             shift_sigma=float(np.abs(solution / sigma).max()),
         )
 
-    def gauge_weight(self, correction: Correction, reduced: Sequence[Reduced]) -> Floats:
+    def gauge_weight(self, correction: Correction, reduced: Sequence[Share]) -> Floats:
         """(n f,) what the panels' own reflections and tolerance say of each free parameter."""
         to_tangent = tangents_from_parameters(correction)[:, :, list(self.freedom.free)]
         alone = sum(r.panel_information for r in reduced)

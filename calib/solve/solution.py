@@ -15,12 +15,13 @@ from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
 from calib.model.report import Acceptance, Report
 from calib.solve.accept import judged
-from calib.solve.assess import assessed, panel_counts
-from calib.solve.fit import DatasetFit
+from calib.solve.assess import assessed
+from calib.solve.fleet import Fleet, LocalFleet
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelSystem
 from calib.solve.refine import Progress, refined_jointly
 from calib.solve.reject import covariance_inflation
+from calib.solve.standing import started
 from calib.solve.weak import weak_modes
 
 MEASURED_FROM = 50
@@ -44,13 +45,28 @@ def solved(
     options: SolveOptions,
     progress: Progress,
 ) -> Solution:
-    """The panel corrections that all datasets share.
+    """The panel corrections that all datasets share, solved in this process.
 
-    ``datasets`` come with their starting poses (lab_from_root). Raises ``SolveError`` where
-    nothing can be used or no panel has 50 reflections.
+    ``datasets`` come with their starting poses (lab_from_root). Raises what ``solved_by`` raises.
     """
-    starts = [DatasetFit.start(data, layout, pose, options) for data, pose in datasets]
-    counts = panel_counts(starts, len(layout))
+    fleet = LocalFleet([data for data, _ in datasets])
+    return solved_by(fleet, [pose for _, pose in datasets], layout, options, progress)
+
+
+def solved_by(
+    fleet: Fleet,
+    poses: Sequence[RigidMotion],
+    layout: Layout,
+    options: SolveOptions,
+    progress: Progress,
+) -> Solution:
+    """The panel corrections that all datasets of a fleet share.
+
+    Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root). Raises
+    ``SolveError`` where nothing can be used or no panel has 50 reflections.
+    """
+    found = fleet.map(started, layout, options, each=[(pose,) for pose in poses])
+    counts = np.sum(found, axis=0)
     if counts.max(initial=0) < MEASURED_FROM:
         raise SolveError(
             "all-panels-sparse",
@@ -59,12 +75,12 @@ def solved(
             remedy="add datasets, or index to higher resolution.",
         )
     system = PanelSystem(layout, options.freedom, options.prior)
-    refined = refined_jointly(starts, system, progress, options)
-    report = assessed(refined, system)
+    refined = refined_jointly(fleet, system, progress, options)
+    report = assessed(refined, system, progress)
     convergence = report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     covariance = refined.last.covariance * achieved * covariance_inflation()
-    used = panel_counts(refined.fits, len(layout))
+    used = np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels])
     estimate = CorrectionEstimate(
         correction=refined.correction,
         freedom=options.freedom,

@@ -1,20 +1,17 @@
-"""Residuals in numbers: overall, per panel, per resolution shell, used and held out."""
+"""Residuals of one dataset, with the panels as drawn and corrected, used and held out."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
-from calib.model.arrays import Bools, Floats
-from calib.model.report import BeforeAfter, Fit, Shell, Spread
+from calib.model.arrays import Bools, Floats, Ints
+from calib.model.report import BeforeAfter, Spread
 from calib.solve.fit import DatasetFit
 from calib.solve.reject import SIGMA_PER_MAD
+from calib.solve.tally import Tally
 
 _BEYOND = 5.0
 """Held-out reflections farther than this many robust sigma in either model are left out."""
-_SHELLS = 8
-_FEWEST_IN_SHELL = 100
 
 
 class Residuals:
@@ -30,40 +27,15 @@ class Residuals:
         length = np.linalg.norm(np.einsum("nij,jn->ni", a, fit.seen.hkl[:, chosen]), axis=1)
         self.d_angstrom = 1.0 / np.maximum(length, 1e-9)
 
-    @staticmethod
-    def joined(parts: list[Residuals]) -> Residuals:
-        """Those of several datasets as one."""
-        out = object.__new__(Residuals)
-        out.before = np.concatenate([p.before for p in parts], axis=1)
-        out.after = np.concatenate([p.after for p in parts], axis=1)
-        out.panel = np.concatenate([p.panel for p in parts])
-        out.d_angstrom = np.concatenate([p.d_angstrom for p in parts])
-        return out
+    def tally(self, group: Ints, n_groups: int) -> Tally:
+        """Counted by group (n,), to be put together with those of other datasets."""
+        return Tally.of(self.before, self.after, group, n_groups)
 
-    def compared(self, chosen: Bools | None = None) -> BeforeAfter | None:
+    def compared(self) -> BeforeAfter | None:
         """The two models side by side; None where there is no reflection."""
-        pick = slice(None) if chosen is None else chosen
-        before, after = self.before[:, pick], self.after[:, pick]
-        if not before.shape[1]:
+        if not self.before.shape[1]:
             return None
-        return BeforeAfter(_spread(before), _spread(after))
-
-    def shells(self) -> tuple[Shell, ...]:
-        """Equally filled resolution shells, coarse to fine."""
-        n = len(self.d_angstrom)
-        count = min(_SHELLS, n // _FEWEST_IN_SHELL)
-        if count < 2:
-            return ()
-        edges = np.quantile(self.d_angstrom, np.linspace(1.0, 0.0, count + 1))
-        found = []
-        for index, (high, low) in enumerate(pairwise(edges)):
-            inside = (self.d_angstrom <= high) & (self.d_angstrom > low)
-            if index == count - 1:
-                inside |= self.d_angstrom == low
-            both = self.compared(inside)
-            if both is not None:
-                found.append(Shell(float(high), float(low), both))
-        return tuple(found)
+        return BeforeAfter(_spread(self.before), _spread(self.after))
 
 
 def held_out_residuals(
@@ -81,13 +53,6 @@ def held_out_residuals(
             scale = SIGMA_PER_MAD * np.nanmedian(np.abs(residuals[:, held]), axis=1, keepdims=True)
             wild |= ~(np.abs(residuals) <= _BEYOND * scale).all(axis=0)
     return Residuals(fit, before, after, held & ~wild), int((held & wild).sum()), int(held.sum())
-
-
-def fit_of(used: Residuals, held_out: Residuals, panel: int | None = None) -> Fit:
-    """Used and held-out residuals, of all panels or of one."""
-    if panel is None:
-        return Fit(used.compared(), held_out.compared())
-    return Fit(used.compared(used.panel == panel), held_out.compared(held_out.panel == panel))
 
 
 def _shown(residuals: Floats, pixel_mm: Floats) -> Floats:

@@ -108,7 +108,7 @@ from calib_cli.main import main
 def stays(*_):
     print("deriving", file=sys.stderr, flush=True)
     time.sleep(60)
-refine._rmsd_px = stays
+refine.linearised = stays
 main()
 """
 """A program that stays in the middle of a derivation."""

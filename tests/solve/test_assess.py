@@ -13,14 +13,17 @@ from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.report import BeforeAfter, Report
-from calib.solve.assess import aligned
+from calib.solve.assess import aligned, step_of_folds
+from calib.solve.examine import ALL_FOLDS, HALF_A, HALF_B, WITHOUT_HELD_OUT
 from calib.solve.fit import DatasetFit
+from calib.solve.fleet import LocalFleet
 from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
-from calib.solve.refine import Refined, refined_jointly
+from calib.solve.refine import Refined
 from calib.solve.spread import Residuals, held_out_residuals
-from support.scenes import options, quiet, simulation, solution, started
+from calib.solve.standing import Standing
+from support.scenes import fits, options, quiet, simulation, solution, started
+from support.scenes import refined as jointly
 
-WITHOUT_HELD_OUT = (0, 2)
 PIXEL_MM = 0.172
 ONE_SIGMA = 1.0
 NOISE_PX = 0.1
@@ -39,19 +42,14 @@ def report(freedom: Freedom = Freedom.FULL) -> Report:
 
 
 def refined(dataset: Dataset, freedom: Freedom = Freedom.FULL) -> tuple[Refined, PanelSystem]:
-    layout = plain()[0]
-    chosen = options(freedom)
-    system = PanelSystem(layout, freedom, PanelPrior())
-    return refined_jointly([started(dataset, layout, chosen)], system, quiet, chosen), system
+    system = PanelSystem(plain()[0], freedom, PanelPrior())
+    return jointly([dataset], system, options(freedom), quiet), system
 
 
-def solution_of_folds(found: Refined, system: PanelSystem, folds: tuple[int, ...]) -> PanelStep:
-    """As the assessment makes it: one step from the solution, with some folds only."""
-    reduced = [
-        fit.reduced(blocks.of_folds(folds), found.correction)
-        for fit, blocks in zip(found.fits, found.blocks, strict=True)
-    ]
-    return system.step(found.correction, reduced)
+def with_fit(found: Refined, fit: DatasetFit) -> Refined:
+    """The same solution with its only dataset in another state."""
+    standing = Standing(fit, fit, fit.blocks(found.correction)[0])
+    return replace(found, fleet=LocalFleet([standing]))
 
 
 def held_out_rows(dataset: Dataset) -> Bools:
@@ -90,7 +88,7 @@ def test_held_out_reflections_hardly_touch_the_solution_that_they_test(
     noise = size_px * np.random.default_rng(0).normal(size=(int(rows.sum()), 2))
     found, system = refined(dataset, freedom)
     spoilt, _ = refined(moved(dataset, rows, noise), freedom)
-    working, after = (solution_of_folds(r, system, WITHOUT_HELD_OUT) for r in (found, spoilt))
+    working, after = (step_of_folds(r, system, WITHOUT_HELD_OUT) for r in (found, spoilt))
     assert farthest_sigma(working, after, freedom.free) < ONE_SIGMA
     full = (found.correction.values - spoilt.correction.values)[:, freedom.free]
     sigma = np.sqrt(np.diag(working.covariance)).reshape(-1, len(freedom.free))
@@ -101,21 +99,16 @@ def test_with_the_rejection_standing_held_out_reflections_do_not_touch_it_at_all
     """What they say goes into their own blocks: the same working solution to the last bits."""
     dataset = plain()[2]
     found, system = refined(dataset)
-    (fit,) = found.fits
+    (fit,) = fits(found)
     held = fit.seen.held_out
     observed = fit.seen.observed.copy()
     observed[:2, held] += np.random.default_rng(1).normal(size=(2, int(held.sum())))
     spoilt = replace(fit, seen=replace(fit.seen, observed=observed))
-    blocks = tuple(one.blocks(found.correction)[0] for one in (fit, spoilt))
     plain_step, spoilt_step = (
-        solution_of_folds(replace(found, fits=(fit,), blocks=(b,)), system, WITHOUT_HELD_OUT)
-        for b in blocks
+        step_of_folds(with_fit(found, one), system, WITHOUT_HELD_OUT) for one in (fit, spoilt)
     )
     assert np.array_equal(plain_step.correction.values, spoilt_step.correction.values)
-    one, other = (
-        solution_of_folds(replace(found, fits=(fit,), blocks=(b,)), system, (0, 1, 2, 3))
-        for b in blocks
-    )
+    one, other = (step_of_folds(with_fit(found, one), system, ALL_FOLDS) for one in (fit, spoilt))
     assert farthest_sigma(one, other, Freedom.FULL.free) > 1.0
 
 
@@ -123,8 +116,8 @@ def test_one_step_to_the_working_solution_is_enough() -> None:
     """A full refinement without the held-out reflections, the rejection standing, ends there."""
     layout, _, dataset = plain()
     found, system = refined(dataset)
-    working = solution_of_folds(found, system, WITHOUT_HELD_OUT)
-    (fit,) = found.fits
+    working = step_of_folds(found, system, WITHOUT_HELD_OUT)
+    (fit,) = fits(found)
     fit = replace(fit, keep=fit.keep & ~fit.seen.held_out)
     correction = Correction.none(len(layout))
     for _ in range(12):
@@ -230,17 +223,13 @@ def test_halves_are_of_independent_reflections() -> None:
     """Spoiling one half leaves the solution of the other where it was, to the last bits."""
     dataset = plain()[2]
     found, system = refined(dataset)
-    (fit,) = found.fits
+    (fit,) = fits(found)
     second = fit.seen.fold >= 2
     observed = fit.seen.observed.copy()
     observed[:2, second] += 0.1
     spoilt = replace(fit, seen=replace(fit.seen, observed=observed))
     halves = [
-        [
-            solution_of_folds(replace(found, fits=(one,), blocks=(b,)), system, folds)
-            for b in [one.blocks(found.correction)[0]]
-            for folds in ((0, 1), (2, 3))
-        ]
+        [step_of_folds(with_fit(found, one), system, folds) for folds in (HALF_A, HALF_B)]
         for one in (fit, spoilt)
     ]
     assert np.array_equal(halves[0][0].correction.values, halves[1][0].correction.values)
@@ -249,7 +238,7 @@ def test_halves_are_of_independent_reflections() -> None:
 
 def test_halves_are_compared_after_alignment() -> None:
     found, system = refined(plain()[2])
-    a, b = (solution_of_folds(found, system, folds) for folds in ((0, 1), (2, 3)))
+    a, b = (step_of_folds(found, system, folds) for folds in (HALF_A, HALF_B))
     variance = sum(np.diag(step.covariance).reshape(10, 6) for step in (a, b))
     gauge = found.last.gauge.reshape(10, 6, -1)
     apart = 1e3 * aligned(a.correction.values - b.correction.values, gauge, np.asarray(variance))

@@ -14,16 +14,24 @@ from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
 from calib.solve.eliminate import Reduced
 from calib.solve.fit import DatasetFit
-from calib.solve.normal import Blocks
 from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
-from calib.solve.refine import Refined, refined_jointly
+from calib.solve.refine import Refined
 from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
 from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from calib.solve.symmetry import turned_strains
 from calib.solve.units import PosePrior
 from support.forward import measured
-from support.scenes import general_scene, options, quiet, simulation, started
+from support.scenes import (
+    fits,
+    general_scene,
+    options,
+    quiet,
+    refined,
+    simulation,
+    standings,
+    started,
+)
 
 RELATIVE = 1e-7
 """The normal equations of pose, crystals and panels lose half of the sixteen digits."""
@@ -198,8 +206,8 @@ def test_the_chi_square_is_that_of_the_residuals() -> None:
 def small_solution() -> tuple[Layout, Refined, PanelSystem]:
     layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=900)
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
-    refined = refined_jointly([started(scan.dataset, layout, options())], system, quiet, options())
-    return layout, refined, system
+    found = refined([scan.dataset], system, options(), quiet)
+    return layout, found, system
 
 
 def prior_root(layout: Layout, correction: Correction, system: PanelSystem) -> Floats:
@@ -217,12 +225,12 @@ def prior_root(layout: Layout, correction: Correction, system: PanelSystem) -> F
 
 
 def test_the_solution_is_that_of_a_general_least_squares_program() -> None:
-    layout, refined, system = small_solution()
-    fit = refined.fits[0]
-    root = prior_root(layout, refined.correction, system)
+    layout, solved, system = small_solution()
+    (fit,) = fits(solved)
+    root = prior_root(layout, solved.correction, system)
     keep, scale = fit.keep, np.array([1.0] * 3 + [1e-3] * 3)
     sigma = fit.seen.sigma[:, keep] * fit.scale[:, None]
-    start = refined.rigid[0]
+    start = standings(solved)[0].rigid
     strains = turned_strains(start.instrument.strains[0], start.state.turned[0])
 
     def at(x: Floats) -> tuple[DatasetFit, Correction]:
@@ -232,14 +240,14 @@ def test_the_solution_is_that_of_a_general_least_squares_program() -> None:
         return start.moved(step), panels
 
     # Along the gauge every point is as good; the general program is held where the solver's is.
-    gauge = one_more_step(refined, system).gauge
+    gauge = one_more_step(solved, system).gauge
     pin = gauge / np.linalg.norm(gauge / np.tile(scale, 3)[:, None], axis=0)
     pin = 1e4 * pin / np.tile(scale, 3)[:, None] ** 2
 
     def cost(x: Floats) -> Floats:
         moved, panels = at(x)
         data = moved.residuals(panels)[:, keep] / sigma
-        away = (panels.values - refined.correction.values).ravel()
+        away = (panels.values - solved.correction.values).ravel()
         return np.concatenate([data.ravel(), root @ panels.values.ravel(), pin.T @ away])
 
     n_parameters = 18 + 6 + 3 + strains.shape[1]
@@ -247,43 +255,40 @@ def test_the_solution_is_that_of_a_general_least_squares_program() -> None:
     _, panels = at(found.x)
     mine = np.concatenate(
         [
-            (fit.residuals(refined.correction)[:, keep] / sigma).ravel(),
-            root @ refined.correction.values.ravel(),
+            (fit.residuals(solved.correction)[:, keep] / sigma).ravel(),
+            root @ solved.correction.values.ravel(),
         ]
     )
     assert mine @ mine == pytest.approx(2.0 * found.cost, abs=1e-3)
-    sigma_of = np.sqrt(np.diag(one_more_step(refined, system).covariance)).reshape(3, 6)
-    assert (np.abs(panels.values - refined.correction.values) / sigma_of).max() < 0.02
+    sigma_of = np.sqrt(np.diag(one_more_step(solved, system).covariance)).reshape(3, 6)
+    assert (np.abs(panels.values - solved.correction.values) / sigma_of).max() < 0.02
 
 
-def one_more_step(refined: Refined, system: PanelSystem) -> PanelStep:
-    return system.step(refined.correction, reduced_of(refined))
+def one_more_step(solved: Refined, system: PanelSystem) -> PanelStep:
+    return system.step(solved.correction, reduced_of(solved))
 
 
-def reduced_of(refined: Refined) -> list[Reduced]:
-    blocks: list[Blocks] = [fit.blocks(refined.correction)[0] for fit in refined.fits]
-    return [
-        fit.reduced(block, refined.correction)
-        for fit, block in zip(refined.fits, blocks, strict=True)
-    ]
+def reduced_of(solved: Refined) -> list[Reduced]:
+    at = solved.correction
+    return [fit.reduced(fit.blocks(at)[0], at) for fit in fits(solved)]
 
 
 def test_the_covariance_is_the_constrained_inverse_of_the_dense_equations() -> None:
     """Of all x with G^T W x = 0: G the gauge, W what each panel's own reflections and tolerance
     say of each parameter."""
-    layout, refined, system = small_solution()
-    fit, step = refined.fits[0], one_more_step(*small_solution()[1:])
-    matrix, _, p = dense(fit, refined.correction)
-    to_tangent = tangents_from_parameters(refined.correction)
+    layout, solved, system = small_solution()
+    (fit,), step = fits(solved), one_more_step(*small_solution()[1:])
+    matrix, _, p = dense(fit, solved.correction)
+    to_tangent = tangents_from_parameters(solved.correction)
     spread = np.zeros((p, p))
     for k, square in enumerate(to_tangent):
         spread[6 * k : 6 * k + 6, 6 * k : 6 * k + 6] = square
-    root = prior_root(layout, refined.correction, system)
+    root = prior_root(layout, solved.correction, system)
     full = matrix.copy()
     full[:p, :p] = spread.T @ matrix[:p, :p] @ spread + root.T @ root
     full[:p, p:] = spread.T @ matrix[:p, p:]
     full[p:, :p] = full[:p, p:].T
-    own = fit.reduced(fit.blocks(refined.correction)[0], refined.correction).panel_information
+    own = fit.reduced(fit.blocks(solved.correction)[0], solved.correction).panel_information
     weight = np.concatenate([np.diag(t.T @ own[k] @ t) for k, t in enumerate(to_tangent)])
     rows = step.gauge.T * (weight + system.precision)
     scale = whitened(full)
@@ -299,10 +304,10 @@ def test_the_covariance_is_the_constrained_inverse_of_the_dense_equations() -> N
 
 
 def test_the_information_weighted_mean_motion_of_the_panels_is_zero() -> None:
-    _, refined, system = small_solution()
-    step = one_more_step(refined, system)
-    to_tangent = tangents_from_parameters(refined.correction)
-    own = reduced_of(refined)[0].panel_information
+    _, solved, system = small_solution()
+    step = one_more_step(solved, system)
+    to_tangent = tangents_from_parameters(solved.correction)
+    own = reduced_of(solved)[0].panel_information
     full = to_tangent.transpose(0, 2, 1) @ own @ to_tangent
     weight = np.diagonal(full, axis1=1, axis2=2).ravel() + system.precision
     pull = weight * step.correction.values.ravel()
@@ -311,12 +316,12 @@ def test_the_information_weighted_mean_motion_of_the_panels_is_zero() -> None:
 
 
 def test_the_solution_stands_still() -> None:
-    _, refined, system = small_solution()
-    step = one_more_step(refined, system)
-    moved = np.abs(step.correction.values - refined.correction.values)
+    _, solved, system = small_solution()
+    step = one_more_step(solved, system)
+    moved = np.abs(step.correction.values - solved.correction.values)
     sigma = np.sqrt(np.diag(step.covariance)).reshape(-1, 6)
     assert (moved / sigma).max() < 0.02
-    assert refined.converged
+    assert solved.converged
 
 
 @pytest.mark.parametrize("n_kept", [1, 2, 3, 4])

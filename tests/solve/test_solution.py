@@ -21,14 +21,15 @@ from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.panels import PanelPrior, PanelSystem
-from calib.solve.refine import refined_jointly
 from calib.solve.solution import Solution
 from support.forward import measured, with_models
 from support.scenes import (
     barrel,
+    fits,
     general_scene,
     options,
     quiet,
+    refined,
     simulation,
     solution,
     started,
@@ -455,12 +456,13 @@ def test_a_free_beam_is_determined_and_finds_its_tilt() -> None:
     tilted = tilted_beam(near, 2e-3)
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
     free = options(free_beam=True)
-    refined = refined_jointly([started(tilted, layout, free)], system, quiet, free)
-    s0 = refined.fits[0].state.s0[:, 0]
-    assert refined.converged
+    found = refined([tilted], system, free, quiet)
+    (fit,) = fits(found)
+    s0 = fit.state.s0[:, 0]
+    assert found.converged
     assert s0 / np.linalg.norm(s0) == pytest.approx([0.0, 0.0, -1.0], abs=1e-4)
-    held = refined_jointly([started(tilted, layout, options())], system, quiet, options())
-    assert held.fits[0].scale[2] > 1.5 * refined.fits[0].scale[2]
+    (held,) = fits(refined([tilted], system, options(), quiet))
+    assert held.scale[2] > 1.5 * fit.scale[2]
 
 
 def test_a_free_beam_that_was_right_changes_little() -> None:
@@ -544,11 +546,10 @@ def test_the_same_dataset_twice_counts_twice() -> None:
 
 def test_progress_is_told_stage_by_stage() -> None:
     layout, _, near, far = near_and_far()
-    told: list[tuple[str, int, float]] = []
+    told: list[tuple[str, int, float, int]] = []
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
-    starts = [started(dataset, layout, options()) for dataset in (near, far)]
-    refined = refined_jointly(starts, system, lambda *what: told.append(what), options())
-    assert [stage for stage, _, _ in told[:2]] == ["rigid", "rigid"]
-    panels = [(iteration, rmsd) for stage, iteration, rmsd in told if stage == "panels"]
-    assert [iteration for iteration, _ in panels] == list(range(1, refined.iterations + 1))
+    found = refined([near, far], system, options(), lambda *what: told.append(what))
+    assert [(stage, done) for stage, _, _, done in told[:2]] == [("rigid", 1), ("rigid", 2)]
+    panels = [(k, rmsd) for stage, k, rmsd, done in told if stage == "panels" and done == 2]
+    assert [iteration for iteration, _ in panels] == list(range(1, found.iterations + 1))
     assert panels[-1][1] < 0.3 * panels[0][1]

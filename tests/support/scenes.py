@@ -19,9 +19,13 @@ from calib.model.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.fit import DatasetFit
+from calib.solve.fleet import LocalFleet
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.panels import PanelPrior
+from calib.solve.panels import PanelPrior, PanelSystem
+from calib.solve.refine import Progress, Refined, refined_jointly
 from calib.solve.solution import Solution, solved
+from calib.solve.standing import Standing
+from calib.solve.standing import started as begun
 from support.forward import Scene, Sweep
 
 TETRAGONAL = " P 4nw 2abw"
@@ -113,6 +117,26 @@ def started(dataset: Dataset, layout: Layout, options: SolveOptions) -> DatasetF
     pose = dataset.detector.lab_from_root
     assert pose is not None
     return DatasetFit.start(dataset, layout, pose, options)
+
+
+def refined(
+    datasets: Sequence[Dataset], system: PanelSystem, chosen: SolveOptions, progress: Progress
+) -> Refined:
+    """Datasets that start at the poses in their files, refined jointly."""
+    fleet = LocalFleet(datasets)
+    poses = [(dataset.detector.lab_from_root,) for dataset in datasets]
+    fleet.map(begun, system.layout, chosen, each=poses)
+    return refined_jointly(fleet, system, progress, chosen)
+
+
+def fits(found: Refined) -> list[DatasetFit]:
+    """The datasets at the solution."""
+    return [standing.fit for standing in standings(found)]
+
+
+def standings(found: Refined) -> list[Standing]:
+    """Where each dataset stands at the solution."""
+    return found.fleet.map(lambda standing: (standing, standing))
 
 
 def options(freedom: Freedom = Freedom.FULL, **changes: object) -> SolveOptions:

@@ -1,0 +1,154 @@
+"""What each dataset measures of a solution, as operations of a fleet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.model.arrays import Floats, Ints
+from calib.model.correction import Correction
+from calib.model.report import BeforeAfter, DatasetUse
+from calib.solve.eliminate import Share
+from calib.solve.fit import DatasetFit
+from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.spread import Residuals, held_out_residuals
+from calib.solve.standing import Standing
+from calib.solve.tally import Tally
+
+ALL_FOLDS = (0, 1, 2, 3)
+WITHOUT_HELD_OUT = (0, 2)
+HALF_A, HALF_B = (0, 1), (2, 3)
+_ITERATIONS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Account:
+    """One dataset's account of itself at the solution."""
+
+    use: DatasetUse
+    """Without what the other datasets say of it."""
+    n_trusted: float
+    n_parameters: int
+    chi_square: float
+    null_directions: tuple[str, ...]
+    used_on_panel: Ints
+    """(n,)"""
+    rejected_on_panel: Ints
+    """(n,)"""
+    flagged_on_panel: Ints
+    """(n,)"""
+    used_in_halves: Ints
+    """(2, n)"""
+    n_wild: int
+    """Held-out reflections left out as wild, of ..."""
+    n_held: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """One dataset's residuals, as far as they are put together with those of others."""
+
+    used: Tally
+    """Of the reflections used, by panel."""
+    held: Tally
+    """Of held-out ones, by panel."""
+    d_held_angstrom: Floats
+    """Resolution of each of these."""
+
+
+def share_of(
+    standing: Standing, correction: Correction, folds: tuple[int, ...]
+) -> tuple[Standing, Share]:
+    """What some folds of the dataset say of the panels at the solution."""
+    assert standing.blocks is not None  # noqa: S101 - linearised at the solution
+    reduced = standing.fit.reduced(standing.blocks.of_folds(folds), correction)
+    return standing, reduced.share()
+
+
+def examined(
+    standing: Standing, correction: Correction, working: PanelStep
+) -> tuple[Standing, tuple[Account, Tested]]:
+    """Everything that the dataset finds out by itself.
+
+    ``working`` is the step from the solution to the one without held-out reflections, which tests
+    that: one further step from the converged point for pose and crystals, too.
+    """
+    fit, blocks = standing.fit, standing.blocks
+    assert blocks is not None  # noqa: S101 - linearised at the solution
+    n = len(fit.layout)
+    none, still = Correction.none(n), np.zeros(6 * n)
+    rigid, rigid_blocks = standing.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
+    used = _used(fit, rigid.residuals(none), fit.residuals(correction))
+    blind = rigid.reduced(rigid_blocks.of_folds(WITHOUT_HELD_OUT), none).nuisance_step(still)
+    seen = fit.reduced(blocks.of_folds(WITHOUT_HELD_OUT), correction)
+    tried = fit.moved(seen.nuisance_step(working.tangent))
+    held, n_wild, n_held = held_out_residuals(
+        fit, rigid.moved(blind).residuals(none), tried.residuals(working.correction)
+    )
+    halves = np.zeros((2, n), dtype=np.int64)
+    np.add.at(halves, (fit.seen.fold[fit.keep] // 2, fit.seen.panel[fit.keep]), 1)
+    account = Account(
+        use=_use(fit, used),
+        n_trusted=fit.n_trusted,
+        n_parameters=fit.n_parameters,
+        chi_square=blocks.chi_square,
+        null_directions=fit.reduced(blocks, correction).null_directions,
+        used_on_panel=halves.sum(axis=0),
+        rejected_on_panel=np.bincount(fit.seen.panel[~fit.keep], minlength=n),
+        flagged_on_panel=fit.seen.flagged_on_panel,
+        used_in_halves=halves,
+        n_wild=n_wild,
+        n_held=n_held,
+    )
+    tested = Tested(used.tally(used.panel, n), held.tally(held.panel, n), held.d_angstrom)
+    return replace(standing, rigid=rigid, held=held), (account, tested)
+
+
+def in_shells(standing: Standing, edges: Floats) -> tuple[Standing, Tally]:
+    """Held-out residuals by resolution: shell k has edges[k] >= d > edges[k + 1], the last one its
+    lower edge too."""
+    held = standing.held
+    assert held is not None  # noqa: S101 - examined before
+    shell = np.searchsorted(-edges, -held.d_angstrom, side="right") - 1
+    shell = np.clip(shell, 0, len(edges) - 2)
+    return replace(standing, held=None), held.tally(shell, len(edges) - 1)
+
+
+def left_out(
+    standing: Standing, correction: Correction, system: PanelSystem, everything: Share
+) -> tuple[Standing, BeforeAfter | None]:
+    """The dataset's reflections with corrections from all others alone, ``everything`` being what
+    all of them say together."""
+    fit = standing.fit
+    none = Correction.none(len(fit.layout))
+    _, own = share_of(standing, correction, ALL_FOLDS)
+    others = system.step(correction, [everything.minus(own)])
+    alone, _ = fit.refined_at(others.correction, robust=False, iterations=_ITERATIONS)
+    before, after = standing.rigid.residuals(none), alone.residuals(others.correction)
+    return standing, _used(fit, before, after).compared()
+
+
+def _used(fit: DatasetFit, before: Floats, after: Floats) -> Residuals:
+    finite = np.isfinite(before).all(axis=0) & np.isfinite(after).all(axis=0)
+    return Residuals(fit, before, after, np.asarray(fit.keep & finite))
+
+
+def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
+    rmsd = used.compared()
+    assert rmsd is not None  # noqa: S101 - a dataset without reflections is refused
+    beam = fit.dataset.experiments.beams[fit.dataset.experiments.experiments[0].beam]
+    return DatasetUse(
+        name=fit.dataset.name,
+        sha256=tuple(sorted(fit.dataset.source.sha256)),
+        n_reflections=int(fit.keep.sum()),
+        n_rejected=int((~fit.keep).sum()),
+        n_flagged=int(fit.seen.flagged_on_panel.sum()),
+        n_crystals=len(fit.instrument.strains),
+        distance_mm=fit.layout.distance_mm(fit.state.pose()),
+        wavelength_angstrom=beam.wavelength_angstrom,
+        rmsd=rmsd,
+        left_out=None,
+        crystal_interval_deg=fit.interval_deg,
+        weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
+    )

@@ -1,0 +1,157 @@
+"""Where the refinement of one dataset stands, and the operations that carry it on.
+
+Each operation takes a ``Standing`` and gives the next one with an answer small enough to travel;
+``fleet`` says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.errors import SolveError
+from calib.model.arrays import Floats, Ints
+from calib.model.correction import Correction
+from calib.model.dataset import Dataset
+from calib.model.frames import RigidMotion
+from calib.model.layout import Layout
+from calib.solve.eliminate import Reduced, Share
+from calib.solve.fit import DatasetFit
+from calib.solve.normal import Blocks
+from calib.solve.options import SolveOptions
+from calib.solve.reject import SMALLEST_SCALE, judged
+from calib.solve.spread import Residuals
+from calib.solve.variation import variation_of
+
+_RIGID_ITERATIONS = 12
+_ENOUGH_TO_START = 20_000
+"""Reflections of a dataset from which pose and crystals are started."""
+_MOST_LOST = 0.5
+"""Share of a dataset's reflections that may not diffract at all where it starts."""
+_CLAIM_COUNTS = 3.0
+"""What the claimed variances weigh against what is found, in reflections: of a few reflections
+that pose, crystal and panels can follow exactly, the scatter found would be none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """One dataset between two steps of the joint refinement."""
+
+    fit: DatasetFit
+    """At the point of the moment."""
+    rigid: DatasetFit
+    """Pose and crystals as they were before panels moved."""
+    blocks: Blocks | None = None
+    """The normal equations where they were last linearised."""
+    reduced: Reduced | None = None
+    """The same, crystals and pose eliminated."""
+    held: Residuals | None = None
+    """Those of held-out reflections, once the solution has been tested."""
+
+
+@dataclass(frozen=True, slots=True)
+class SquaredPx:
+    """A sum of squared distances in px, and over how many reflections."""
+
+    total: float
+    count: int
+
+
+def started(
+    dataset: Dataset, layout: Layout, options: SolveOptions, lab_from_root: RigidMotion
+) -> tuple[Standing, Ints]:
+    """The dataset as its files have it; how many usable reflections each panel has (n,)."""
+    fit = DatasetFit.start(dataset, layout, lab_from_root, options)
+    # Observations hold what is needed of the reflections from here on.
+    fit = replace(fit, dataset=dataset.without_reflections())
+    return Standing(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
+
+
+def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
+    """Pose and crystals from a part of the reflections: a start needs no more.
+
+    Raises ``SolveError`` where half of the reflections cannot be predicted.
+    """
+    fit = standing.fit
+    none = Correction.none(len(fit.layout))
+    thin = fit.thinned(_ENOUGH_TO_START)
+    moved, _ = thin.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
+    residuals = moved.residuals(none)
+    lost = np.asarray(~np.isfinite(residuals).all(axis=0))
+    if lost.mean() > _MOST_LOST:
+        raise SolveError(
+            "not-predictable",
+            f"{int(lost.sum())} of {len(lost)} reflections cannot be where the experiment's models "
+            "put them: crystal, beam or detector are far from the truth.",
+            place=fit.dataset.name,
+            remedy="refine the experiment with dials.refine first.",
+        )
+    placed = replace(fit, state=moved.state)
+    return Standing(placed, placed), _squared_px(moved, residuals)
+
+
+def rejudged(
+    standing: Standing, correction: Correction, in_place: bool
+) -> tuple[Standing, tuple[int, int]]:
+    """Outliers and weights decided from the residuals of the moment; how many reflections were
+    judged otherwise than before, and of how many."""
+    fit = standing.fit
+    residuals = fit.residuals(correction)
+    found = judged(fit.seen, residuals, in_place=in_place)
+    changed = int((found.keep != fit.keep).sum())
+    fit = replace(fit, keep=found.keep, trust=found.trust)
+    relative = residuals[:, fit.keep] / fit.seen.sigma[:, fit.keep]
+    total = (relative**2) @ fit.trust[fit.keep]
+    spare = max(fit.n_trusted - fit.n_parameters / 3.0, 0.0)
+    scale = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
+    fit = replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
+    return replace(standing, fit=fit), (changed, len(fit.seen))
+
+
+def linearised(
+    standing: Standing, correction: Correction
+) -> tuple[Standing, tuple[Share, SquaredPx]]:
+    """What the dataset says of the panels at ``correction``."""
+    fit = standing.fit
+    blocks, residuals = fit.blocks(correction)
+    reduced = fit.reduced(blocks, correction)
+    share = reduced.share()
+    return replace(standing, blocks=blocks, reduced=reduced), (share, _squared_px(fit, residuals))
+
+
+def shift_with(standing: Standing, tangent: Floats) -> tuple[Standing, float]:
+    """How far pose and crystals would go with a step of the panels (6 n,), in sigma."""
+    assert standing.reduced is not None  # noqa: S101 - linearised before
+    return standing, standing.reduced.largest_shift(tangent)
+
+
+def moved_with(standing: Standing, tangent: Floats) -> tuple[Standing, None]:
+    """Pose and crystals after that step."""
+    assert standing.reduced is not None  # noqa: S101 - linearised before
+    fit = standing.fit.moved(standing.reduced.nuisance_step(tangent))
+    return Standing(fit, standing.rigid), None
+
+
+def varied(
+    standing: Standing, correction: Correction, options: SolveOptions
+) -> tuple[Standing, bool]:
+    """Crystals free to change along their scans where that is asked for or worth it; whether."""
+    fit = standing.fit
+    how = variation_of(fit, correction, options)
+    if how is None:
+        return standing, False
+    rigid = replace(standing.rigid, keep=fit.keep)
+    return Standing(how.of(fit), how.of(rigid), standing.blocks, standing.reduced), True
+
+
+def settled(standing: Standing) -> tuple[Standing, None]:
+    """The rigid start with the reflections and weights of the solution."""
+    fit = standing.fit
+    rigid = replace(standing.rigid, keep=fit.keep, trust=fit.trust, scale=fit.scale)
+    return replace(standing, rigid=rigid), None
+
+
+def _squared_px(fit: DatasetFit, residuals: Floats) -> SquaredPx:
+    squared = (residuals[:2] / fit.pixel_mm) ** 2
+    return SquaredPx(float(squared[:, fit.keep].sum()), int(fit.keep.sum()))
