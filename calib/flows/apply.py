@@ -148,7 +148,7 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
                 data_time=done.data_time,
                 distance_mm=done.distance_mm,
                 why=done.why,
-                applied=deed,
+                applied=deed.signature,
             )
             for done in detectors
         ]
@@ -157,7 +157,7 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
     recorded = True
     try:
         for application in applications:
-            store.record_application(application)
+            store.record_application(application, deed)
     except StoreError as error:
         # The files are there and right: what is missing can be delivered later.
         recorded = False

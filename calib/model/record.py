@@ -27,6 +27,14 @@ class Deed:
     actor: str
     """Login name, or what ``CALIB_ACTOR`` or ``--by`` says."""
     host: str
+    command: str = ""
+    """The command line, passwords hidden; empty from a program that uses the library."""
+    reason: str = ""
+
+    @property
+    def signature(self) -> Deed:
+        """Who, when and where alone, as rows and receipts keep it; the log keeps the rest."""
+        return Deed(self.at, self.actor, self.host)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, insert, select
 
 from calib.errors import IntegrityError, NotFoundError
 from calib.model.record import Application, Deed
-from calib.store.deeds import add_deed
-from calib.store.tables import APPLICATION, CALIBRATION
+from calib.store.log import recording
+from calib.store.tables import APPLICATION, CALIBRATION, DETECTOR
 
 
 def add_application(connection: Connection, application: Application, deed: Deed) -> bool:
@@ -24,35 +24,40 @@ def add_application(connection: Connection, application: Application, deed: Deed
     ).first()
     if there is not None:
         return False
-    calibration = connection.execute(
-        select(CALIBRATION.c.position).where(CALIBRATION.c.id == application.calibration_id)
-    ).scalar()
-    if calibration is None:
+    applied = connection.execute(
+        select(CALIBRATION.c.position, DETECTOR.c.serial)
+        .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
+        .where(CALIBRATION.c.id == application.calibration_id)
+    ).first()
+    if applied is None:
         raise NotFoundError(
             "unknown-calibration",
             f"the store holds no calibration {application.calibration_id[:12]} "
             f"({application.serial}:{application.version} where it was applied).",
             remedy="push the receipt to the store that the calibration came from.",
         )
-    position, _ = add_deed(connection, deed)
-    connection.execute(
-        insert(APPLICATION).values(
-            position=position,
-            id=name,
-            calibration=calibration,
-            serial=application.serial,
-            version=application.version,
-            input_sha256=json.dumps(application.input_sha256),
-            output_sha256=json.dumps(application.output_sha256),
-            output_names=json.dumps(application.output_names),
-            data_time=application.data_time,
-            distance_mm=application.distance_mm,
-            why=application.why,
-            applied_at=application.applied.at,
-            actor=application.applied.actor,
-            host=application.applied.host,
+    with recording(connection, deed, "application", applied.serial, (APPLICATION,)) as (
+        position,
+        _,
+    ):
+        connection.execute(
+            insert(APPLICATION).values(
+                position=position,
+                id=name,
+                calibration=applied.position,
+                serial=application.serial,
+                version=application.version,
+                input_sha256=json.dumps(application.input_sha256),
+                output_sha256=json.dumps(application.output_sha256),
+                output_names=json.dumps(application.output_names),
+                data_time=application.data_time,
+                distance_mm=application.distance_mm,
+                why=application.why,
+                applied_at=application.applied.at,
+                actor=application.applied.actor,
+                host=application.applied.host,
+            )
         )
-    )
     return True
 
 

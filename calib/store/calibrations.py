@@ -34,6 +34,7 @@ from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
 from calib.store.heads import acceptance_of, changed, heads, verify_head
 from calib.store.panels import panel_rows, panel_values
 from calib.store.tables import (
+    ARTIFACT,
     CALIBRATION,
     CALIBRATION_DATASET,
     CERTIFICATION,
@@ -43,6 +44,9 @@ from calib.store.tables import (
 )
 
 Row = SqlRow[Any]
+
+TABLES = (DATASET, ARTIFACT, CALIBRATION, CALIBRATION_DATASET, PANEL)
+"""Where a derivation puts its rows."""
 
 
 def insert_calibration(

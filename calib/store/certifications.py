@@ -13,7 +13,7 @@ from sqlalchemy import Row as SqlRow
 from calib.errors import InputError, NotFoundError
 from calib.model.record import Certification, Deed
 from calib.model.validity import DistanceRange, Validity
-from calib.store.deeds import add_deed
+from calib.store.log import recording
 from calib.store.tables import CALIBRATION, CERTIFICATION, DEED, DETECTOR, WITHDRAWAL
 
 _TAKEN_BACK = DEED.alias("taken_back")
@@ -55,20 +55,28 @@ def add_certification(connection: Connection, certification: Certification) -> C
             remedy='derive again from better data, or --override "REASON" to stand for it all the '
             "same.",
         )
-    position, recorded = add_deed(connection, certification.recorded)
-    connection.execute(
-        insert(CERTIFICATION).values(
-            position=position,
-            calibration=head.position,
-            detector=head.detector,
-            valid_from=certification.validity.start,
-            valid_to=certification.validity.end,
-            distance_min_mm=certification.distances.minimum_mm,
-            distance_max_mm=certification.distances.maximum_mm,
-            reason=certification.reason,
-            override_reason=certification.override,
+    with recording(
+        connection,
+        certification.recorded,
+        "certification",
+        head.serial,
+        (CERTIFICATION,),
+        certification.reason,
+    ) as (position, recorded):
+        connection.execute(
+            insert(CERTIFICATION).values(
+                position=position,
+                calibration=head.position,
+                detector=head.detector,
+                valid_from=certification.validity.start,
+                valid_to=certification.validity.end,
+                distance_min_mm=certification.distances.minimum_mm,
+                distance_max_mm=certification.distances.maximum_mm,
+                gap_mm=None,
+                reason=certification.reason,
+                override_reason=certification.override,
+            )
         )
-    )
     return replace(certification, number=position, recorded=recorded)
 
 
@@ -92,11 +100,14 @@ def add_withdrawals(
         raise NotFoundError(
             "not-certified", f"{called} {problem}.", remedy="calib show lists the certifications."
         )
-    position, recorded = add_deed(connection, deed)
-    connection.execute(
-        insert(WITHDRAWAL),
-        [{"certification": one.number, "position": position, "reason": reason} for one in live],
-    )
+    with recording(connection, deed, "withdrawal", live[0].serial, (WITHDRAWAL,), reason) as (
+        position,
+        recorded,
+    ):
+        connection.execute(
+            insert(WITHDRAWAL),
+            [{"certification": one.number, "position": position, "reason": reason} for one in live],
+        )
     return [replace(one, withdrawn=recorded, withdrawn_reason=reason) for one in live]
 
 

@@ -14,10 +14,10 @@ _TICK = timedelta(microseconds=1)
 
 
 def add_deed(connection: Connection, deed: Deed) -> tuple[int, Deed]:
-    """The next position, and the deed as it is recorded there.
+    """The next position, and the deed's signature as it is recorded there.
 
     The time recorded is max(deed.at, last + 1 microsecond), so that a clock which goes backwards
-    does no harm. To be called once in a write, after it was serialised.
+    does no harm. For ``calib.store.log.recording`` alone, in a write that was serialised.
     """
     last = connection.execute(
         select(DEED.c.position, DEED.c.recorded_at).order_by(DEED.c.position.desc()).limit(1)

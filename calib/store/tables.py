@@ -65,6 +65,23 @@ class Deed(Row, table=True):
     host: str = _column(Text)
 
 
+class Entry(Row, table=True):
+    """The log's entry for a deed: what was recorded, chained by hashes (``calib.model.log``)."""
+
+    __tablename__ = "entry"
+    __table_args__ = (UniqueConstraint("chain", "ordinal"),)
+    position: int = _position()
+    chain: str = _column(Text)
+    ordinal: int = _column(BigInteger)
+    kind: str = _column(Text)
+    command: str = _column(Text)
+    reason: str = _column(Text)
+    contents: str = _column(Text)
+    salt: str = _column(Text)
+    previous: str | None = _column(Text, null=True)
+    hash: str = _column(Text)
+
+
 class Detector(Row, table=True):
     """One physical detector."""
 
@@ -82,7 +99,7 @@ class Dataset(Row, table=True):
 
     __tablename__ = "dataset"
     id: str = _key(Text)
-    position: int = _column(position_type(), ForeignKey("deed.position"))
+    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
     sha256: str = _column(Text)
     name: str = _column(Text)
     n_reflections: int = _column(BigInteger)
@@ -96,7 +113,7 @@ class Artifact(Row, table=True):
 
     __tablename__ = "artifact"
     sha256: str = _key(Text)
-    position: int = _column(position_type(), ForeignKey("deed.position"))
+    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
     kind: str = _column(Text)
     content: bytes = _column(LargeBinary)
 
@@ -169,6 +186,7 @@ class Certification(Row, table=True):
     valid_to: datetime | None = _column(Instant, null=True)
     distance_min_mm: float = _column(Double)
     distance_max_mm: float = _column(Double)
+    gap_mm: float | None = _column(Double, null=True)
     reason: str = _column(Text)
     override_reason: str = _column(Text)
 
@@ -178,7 +196,7 @@ class Withdrawal(Row, table=True):
 
     __tablename__ = "withdrawal"
     certification: int = _key(position_type(), ForeignKey("certification.position"))
-    position: int = _column(position_type(), ForeignKey("deed.position"))
+    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
     reason: str = _column(Text)
 
 
@@ -207,6 +225,7 @@ def _table(name: str) -> Table:
 
 
 DEED = _table("deed")
+ENTRY = _table("entry")
 DETECTOR = _table("detector")
 DATASET = _table("dataset")
 ARTIFACT = _table("artifact")

@@ -11,6 +11,7 @@ import psycopg
 
 TABLES = (
     "deed",
+    "entry",
     "detector",
     "dataset",
     "artifact",

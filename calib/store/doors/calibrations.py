@@ -7,6 +7,7 @@ from datetime import datetime
 
 from calib.errors import InputError, LayoutError
 from calib.model.correction import Correction
+from calib.model.log import STORE_CHAIN
 from calib.model.record import (
     CalibrationLine,
     CalibrationRecord,
@@ -15,9 +16,10 @@ from calib.model.record import (
     StoredCalibration,
 )
 from calib.store import calibrations, detectors
-from calib.store.deeds import add_deed
 from calib.store.doors.door import Door
+from calib.store.log import recording
 from calib.store.references import find_position, position_of
+from calib.store.tables import DETECTOR
 
 
 class CalibrationDoor(Door):
@@ -55,12 +57,13 @@ class CalibrationDoor(Door):
                     f"{record.serial}.",
                     remedy="derive it with the layout that the store gives for this serial.",
                 )
-            position, _ = add_deed(connection, deed)
-            if known is None:
-                detectors.insert_detector(connection, position, detector)
-            calibrations.insert_calibration(
-                connection, position, known[0] if known is not None else position, record, starts
-            )
+            chain = STORE_CHAIN if known is None else record.serial
+            rows = (DETECTOR, *calibrations.TABLES) if known is None else calibrations.TABLES
+            with recording(connection, deed, "calibration", chain, rows) as (position, _):
+                if known is None:
+                    detectors.insert_detector(connection, position, detector)
+                born = known[0] if known is not None else position
+                calibrations.insert_calibration(connection, position, born, record, starts)
             # Read back before the commit: what cannot be verified is never stored.
             return calibrations.read_calibration(connection, position), True
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from calib.model.log import STORE_CHAIN
 from calib.model.record import Deed, DetectorRecord
 from calib.store import detectors
-from calib.store.deeds import add_deed
 from calib.store.doors.door import Door
+from calib.store.log import recording
+from calib.store.tables import DETECTOR
 
 
 class DetectorDoor(Door):
@@ -21,8 +23,8 @@ class DetectorDoor(Door):
             if known is not None:
                 detectors.check_same(known[1], record)
                 return False
-            position, _ = add_deed(connection, deed)
-            detectors.insert_detector(connection, position, record)
+            with recording(connection, deed, "detector", STORE_CHAIN, (DETECTOR,)) as (position, _):
+                detectors.insert_detector(connection, position, record)
             return True
 
     def would_add_detector(self, record: DetectorRecord) -> bool:

@@ -1,0 +1,34 @@
+"""The store's door: the log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calib.model.log import Audit, Entry, Head
+from calib.store import detectors
+from calib.store.audit import audited
+from calib.store.doors.door import Door
+from calib.store.log import read_entries, read_heads
+
+
+class LogDoor(Door):
+    """Every change that was recorded."""
+
+    def log(self, serial: str | None = None, last: int | None = None) -> list[Entry]:
+        """The entries of a detector from its birth on, or of all, in order; only the ``last`` ones
+        where a number is given."""
+        with self._database.reading() as connection:
+            if serial is not None:
+                detectors.detector_position(connection, serial)
+            return read_entries(connection, serial, last)
+
+    def heads(self) -> tuple[Head, ...]:
+        """The end of every chain, the store's first."""
+        with self._database.reading() as connection:
+            return read_heads(connection)
+
+    def audit(self, checkpoint: Sequence[Head] = ()) -> Audit:
+        """Compare every row, artifact and entry with the log, and the log with ends of its chains
+        that were signed once. What is wrong is found, not raised."""
+        with self._database.reading() as connection:
+            return audited(connection, checkpoint)

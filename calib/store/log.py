@@ -1,0 +1,124 @@
+"""The log's entries: one for each deed, hashed over what it recorded and the entry before."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, insert, select
+
+from calib.model.log import STORE_CHAIN, Entry, Head, entry_id
+from calib.model.record import Deed
+from calib.store.contents import contents_at
+from calib.store.deeds import add_deed
+from calib.store.tables import DEED, DETECTOR, ENTRY
+
+
+@contextlib.contextmanager
+def recording(
+    connection: Connection,
+    deed: Deed,
+    kind: str,
+    chain: str,
+    tables: tuple[Table, ...],
+    reason: str | None = None,
+) -> Iterator[tuple[int, Deed]]:
+    """One change: gives its position and the deed as recorded; afterwards the rows which bear that
+    position in ``tables`` are entered in the log.
+
+    ``chain`` is the serial of the detector that this is about, or ``STORE_CHAIN`` where a detector
+    is born. ``reason`` is the deed's where None is given.
+    """
+    position, recorded = add_deed(connection, deed)
+    yield position, recorded
+    ordinal, previous = _end_of(connection, chain)
+    said = deed.reason if reason is None else reason
+    entry = Entry(
+        position=position,
+        recorded=replace(recorded, command=deed.command, reason=said),
+        chain=chain,
+        ordinal=ordinal + 1,
+        kind=kind,
+        contents=contents_at(connection, position, tables),
+        salt=secrets.token_hex(16),
+        previous=previous,
+        hash="",
+    )
+    connection.execute(
+        insert(ENTRY).values(
+            position=position,
+            chain=chain,
+            ordinal=entry.ordinal,
+            kind=kind,
+            command=deed.command,
+            reason=said,
+            contents=json.dumps(entry.contents, sort_keys=True),
+            salt=entry.salt,
+            previous=previous,
+            hash=entry_id(entry),
+        )
+    )
+
+
+def read_entries(connection: Connection, serial: str | None, last: int | None) -> list[Entry]:
+    """The log of a detector from its birth on, or of all, in order; the ``last`` ones where a
+    number is given."""
+    wanted = select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host).join(
+        DEED, DEED.c.position == ENTRY.c.position
+    )
+    if serial is not None:
+        birth = select(DETECTOR.c.position).where(DETECTOR.c.serial == serial).scalar_subquery()
+        wanted = wanted.where((ENTRY.c.chain == serial) | (ENTRY.c.position == birth))
+    rows = connection.execute(wanted.order_by(ENTRY.c.position.desc()).limit(last))
+    return [entry_of(row) for row in rows][::-1]
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    """The entry in a row of ``entry`` with its deed."""
+    return Entry(
+        position=row.position,
+        recorded=Deed(row.recorded_at, row.actor, row.host, row.command, row.reason),
+        chain=row.chain,
+        ordinal=row.ordinal,
+        kind=row.kind,
+        contents=json.loads(row.contents),
+        salt=row.salt,
+        previous=row.previous,
+        hash=row.hash,
+    )
+
+
+def read_heads(connection: Connection) -> tuple[Head, ...]:
+    """The end of every chain that has an entry, by name."""
+    ends = select(ENTRY.c.chain, func.max(ENTRY.c.ordinal).label("ordinal")).group_by(ENTRY.c.chain)
+    end = ends.subquery()
+    rows = connection.execute(
+        select(ENTRY.c.chain, ENTRY.c.ordinal, ENTRY.c.position, ENTRY.c.hash).join(
+            end, (end.c.chain == ENTRY.c.chain) & (end.c.ordinal == ENTRY.c.ordinal)
+        )
+    )
+    return tuple(sorted((Head(*row) for row in rows), key=lambda head: head.chain))
+
+
+def _end_of(connection: Connection, chain: str) -> tuple[int, str | None]:
+    """The ordinal and hash of a chain's last entry; a detector's birth comes before its first."""
+    row = connection.execute(
+        select(ENTRY.c.ordinal, ENTRY.c.hash)
+        .where(ENTRY.c.chain == chain)
+        .order_by(ENTRY.c.ordinal.desc())
+        .limit(1)
+    ).first()
+    if row is not None:
+        return row.ordinal, row.hash
+    if chain == STORE_CHAIN:
+        return 0, None
+    birth = connection.execute(
+        select(ENTRY.c.hash)
+        .join(DETECTOR, DETECTOR.c.position == ENTRY.c.position)
+        .where(DETECTOR.c.serial == chain)
+    ).scalar()
+    return 0, birth

@@ -1,0 +1,249 @@
+"""The log says of every row what it was, in one order; whatever is done to it is found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from calib.model.log import STORE_CHAIN, by_id, entry_id, rows_id
+from calib.store.contents import contents_at
+from calib.store.database import Database
+from calib.store.location import Location
+from calib.store.store import Store
+from calib.store.tables import PANEL
+from support import raw
+from support.records import (
+    DAY,
+    HOUR,
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+
+OTHER = "24-0108"
+TICK = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def filled(place: str, store: Store) -> str:
+    """Two detectors with rows in every table."""
+    by_ada = replace(deed(), command="calib derive night1.expt")
+    stored, _ = store.add_calibration(calibration(), (NOON, None), by_ada, detector())
+    store.add_detector(detector(OTHER), deed(NOON - DAY))
+    second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), deed())
+    first = store.certify(certification(stored, NOON, NOON + DAY))
+    store.certify(certification(second, NOON + DAY, recorded=deed(NOON + HOUR, "bob")))
+    store.withdraw(first.number, "a loose cable", deed(NOON + 2 * HOUR))
+    store.record_application(application(stored))
+    store.add_calibration(calibration(OTHER), (NOON, None), deed())
+    return place
+
+
+def problems(place: str) -> list[tuple[str, str, str]]:
+    with Store.open(place) as store:
+        return [(f.table, f.row, f.problem) for f in store.audit().findings]
+
+
+def test_every_change_has_one_entry_in_the_one_order(filled: str) -> None:
+    with Store.open(filled) as store:
+        log = store.log()
+    assert [entry.position for entry in log] == list(range(1, 9))
+    assert [entry.kind for entry in log] == [
+        "calibration", "detector", "calibration", "certification", "certification", "withdrawal",
+        "application", "calibration",
+    ]  # fmt: skip
+    times = [entry.recorded.at for entry in log]
+    assert times == [
+        NOON, NOON + TICK, NOON + 2 * TICK, NOON + 3 * TICK, NOON + HOUR, NOON + 2 * HOUR,
+        NOON + 2 * HOUR + TICK, NOON + 2 * HOUR + 2 * TICK,
+    ]  # fmt: skip
+    assert (log[0].recorded.command, log[4].recorded.actor) == ("calib derive night1.expt", "bob")
+    assert log[5].recorded.reason == "a loose cable"
+    assert set(log[0].contents) == {
+        "detector", "dataset", "artifact", "calibration", "calibration_dataset", "panel",
+    }  # fmt: skip
+
+
+def test_detectors_have_chains_which_begin_with_their_births(filled: str) -> None:
+    with Store.open(filled) as store:
+        log = store.log()
+        ends = {head.chain: (head.ordinal, head.hash) for head in store.heads()}
+        mine = store.log(SERIAL)
+    chains = [(entry.chain, entry.ordinal) for entry in log]
+    assert chains == [
+        (STORE_CHAIN, 1), (STORE_CHAIN, 2), (SERIAL, 1), (SERIAL, 2), (SERIAL, 3), (SERIAL, 4),
+        (SERIAL, 5), (OTHER, 1),
+    ]  # fmt: skip
+    before = [None, 0, 0, 2, 3, 4, 5, 1]
+    assert [entry.previous for entry in log] == [
+        None if index is None else log[index].hash for index in before
+    ]
+    assert all(entry.hash == entry_id(entry) for entry in log)
+    assert ends == {
+        STORE_CHAIN: (2, log[1].hash), SERIAL: (5, log[6].hash), OTHER: (1, log[7].hash),
+    }  # fmt: skip
+    assert mine == [log[0], *log[2:7]]
+
+
+def test_a_chain_proves_itself_without_names_hosts_and_commands(filled: str) -> None:
+    with Store.open(filled) as store:
+        entry = store.log(SERIAL)[0]
+    by = by_id(entry.recorded, entry.salt)
+    nameless = replace(entry, recorded=replace(entry.recorded, actor="", host="", command=""))
+    assert entry_id(nameless, by) == entry.hash
+    assert entry_id(nameless) != entry.hash
+    assert by != by_id(entry.recorded, "another salt")
+
+
+def test_a_column_that_is_null_throughout_does_not_count() -> None:
+    rows: dict[str, list[Any]] = {"a": [1, 2], "b": ["x", None]}
+    assert rows_id(rows) == rows_id({**rows, "later": [None, None]})
+    assert rows_id(rows) != rows_id({**rows, "later": [None, 0.0]})
+
+
+def test_an_untouched_store_verifies(filled: str) -> None:
+    with Store.open(filled) as store:
+        audit = store.audit()
+    assert audit.findings == ()
+    assert (audit.n_entries, audit.n_chains, audit.last_position) == (8, 3, 8)
+    assert audit.n_rows == sum(
+        len(raw.rows(filled, table)) for table in raw.TABLES if table not in ("deed", "entry")
+    )
+
+
+def test_an_empty_store_verifies(store: Store) -> None:
+    audit = store.audit()
+    assert (audit.findings, audit.n_entries, audit.last_position) == ((), 0, 0)
+    assert store.heads() == ()
+
+
+CHANGED = "the rows are not what the log says: changed"
+GONE = "the rows that the log speaks of are gone"
+SLIPPED_IN = "rows that the log does not know were slipped in"
+EDITED = "the deed or its entry was changed"
+ORDER = "entries were deleted, inserted or moved"
+TAMPERINGS = [
+    ("UPDATE detector SET description = 'x' WHERE position = 2", "detector", 2, CHANGED),
+    ("UPDATE calibration SET version = 7 WHERE position = 1", "calibration", 1, CHANGED),
+    ("UPDATE calibration SET report = '' WHERE position = 1", "calibration", 1, CHANGED),
+    ("UPDATE panel SET dx = dx + 1e-12 WHERE calibration = 3", "panel", 3, CHANGED),
+    ("DELETE FROM panel WHERE calibration = 3 AND panel = 2", "panel", 3, CHANGED),
+    ("DELETE FROM panel WHERE calibration = 3", "panel", 3, GONE),
+    ("UPDATE dataset SET name = 'x' WHERE position = 1", "dataset", 1, CHANGED),
+    (
+        "UPDATE calibration_dataset SET started = NULL WHERE calibration = 3",
+        "calibration_dataset", 3, CHANGED,
+    ),
+    (
+        "UPDATE certification SET distance_max_mm = 501 WHERE position = 5",
+        "certification", 5, CHANGED,
+    ),
+    ("UPDATE certification SET reason = '' WHERE position = 4", "certification", 4, CHANGED),
+    ("UPDATE certification SET gap_mm = 1 WHERE position = 4", "certification", 4, CHANGED),
+    ("DELETE FROM withdrawal", "withdrawal", 6, GONE),
+    ("UPDATE withdrawal SET certification = 5", "withdrawal", 6, CHANGED),
+    (
+        "INSERT INTO withdrawal (certification, position, reason) VALUES (5, 7, 'sly')",
+        "withdrawal", 7, SLIPPED_IN,
+    ),
+    (
+        "INSERT INTO withdrawal (certification, position, reason) VALUES (5, 99, 'sly')",
+        "withdrawal", 99, "rows that no entry of the log speaks of",
+    ),
+    ("UPDATE application SET why = 'x'", "application", 7, CHANGED),
+    ("DELETE FROM artifact WHERE position = 1", "artifact", 1, GONE),
+    ("UPDATE deed SET actor = 'eve' WHERE position = 5", "entry", 5, EDITED),
+    ("UPDATE deed SET host = 'eve' WHERE position = 5", "entry", 5, EDITED),
+    ("UPDATE entry SET command = 'x' WHERE position = 5", "entry", 5, EDITED),
+    ("UPDATE entry SET reason = 'x' WHERE position = 5", "entry", 5, EDITED),
+    ("UPDATE entry SET kind = 'x' WHERE position = 5", "entry", 5, EDITED),
+    ("UPDATE entry SET hash = previous WHERE position = 5", "entry", 5, EDITED),
+    ("UPDATE entry SET contents = '[' WHERE position = 5", "entry", 5, "cannot be read any more"),
+    ("UPDATE entry SET ordinal = 9 WHERE position = 5", "entry", 5, ORDER),
+    ("DELETE FROM entry WHERE position = 5", "entry", 6, ORDER),
+    ("DELETE FROM entry WHERE position = 5", "entry", 5, "the entry of a deed is gone"),
+    ("DELETE FROM deed WHERE position = 5", "deed", 5, "the deed of an entry is gone"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "table", "position", "problem"), TAMPERINGS)
+def test_tampering_is_found_and_named(
+    filled: str, statement: str, table: str, position: int, problem: str
+) -> None:
+    raw.tamper(filled, statement)
+    found = [
+        said
+        for name, row, said in problems(filled)
+        if (name, row) == (table, f"position {position}")
+    ]
+    assert any(problem in said for said in found), problems(filled)
+
+
+def test_a_change_that_is_deleted_whole_is_found(filled: str) -> None:
+    for table in ("certification", "entry", "deed"):
+        raw.tamper(filled, f"DELETE FROM {table} WHERE position = 5")
+    found = problems(filled)
+    assert ("deed", "position 6", "it follows position 4: what lay between is gone") in found
+    assert any(table == "entry" and ORDER in said for table, _, said in found)
+
+
+def test_two_changes_that_are_exchanged_are_found(filled: str) -> None:
+    for table in ("deed", "entry", "certification"):
+        for old, new in ((4, 90), (5, 4), (90, 5)):
+            raw.tamper(filled, f"UPDATE {table} SET position = {new} WHERE position = {old}")
+    named = {row for table, row, _ in problems(filled) if table == "entry"}
+    assert {"position 4", "position 5"} <= named
+
+
+def test_a_single_bit_of_an_artifact_is_found(filled: str) -> None:
+    ((content,),) = raw.execute(filled, "SELECT content FROM artifact WHERE position = 1")
+    changed = bytearray(content)
+    changed[-1] ^= 1
+    raw.tamper(filled, "UPDATE artifact SET content = ? WHERE position = 1", bytes(changed))
+    assert ("artifact", "position 1", CHANGED) in problems(filled)
+
+
+def test_a_log_that_was_forged_with_the_rows_is_betrayed_by_an_id(filled: str) -> None:
+    """Who rewrites panel rows and the whole log after them must forge the calibration's id, too."""
+    raw.tamper(filled, "UPDATE panel SET dx = dx + 1 WHERE calibration = 8")
+    with Store.open(filled) as store:
+        entry = store.log()[-1]
+    database = Database(Location.parse(filled))
+    with database.reading() as connection:
+        contents = {**entry.contents, **contents_at(connection, 8, (PANEL,))}
+    database.close()
+    forged = replace(entry, contents=contents)
+    raw.tamper(
+        filled,
+        "UPDATE entry SET contents = ?, hash = ? WHERE position = 8",
+        json.dumps(contents),
+        entry_id(forged),
+    )
+    ((table, row, problem),) = problems(filled)
+    assert (table, row) == ("calibration", "position 8")
+    assert "its panel rows was changed" in problem
+
+
+def test_a_tail_that_was_cut_off_is_found_by_a_checkpoint(filled: str) -> None:
+    with Store.open(filled) as store:
+        heads = store.heads()
+        assert store.audit(heads).findings == ()
+        store.record_application(application(store.calibration(f"{SERIAL}:2"), "more.expt"))
+        assert store.audit(heads).findings == ()  # the log may grow
+    with Store.open(filled) as store:
+        heads = store.heads()
+    for table in ("application", "entry", "deed"):
+        raw.tamper(filled, f"DELETE FROM {table} WHERE position = 9")
+    assert problems(filled) == []
+    with Store.open(filled) as store:
+        (finding,) = store.audit(heads).findings
+    assert (finding.table, finding.row) == ("entry", f"number 6 of the chain of {SERIAL}")
+    assert "cut off or rewritten" in finding.problem
