@@ -99,6 +99,8 @@ class DatasetUse:
     crystal_interval_deg: float | None = None
     """Length of the intervals of crystals that change along their scans; None where they stand
     still."""
+    sample_root_mm: tuple[float, float, float] | None = None
+    """Where the sample stands in the detector's root frame; None where it was not recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,5 +150,11 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         rmsd=rmsd,
         left_out=None,
         crystal_interval_deg=fit.interval_deg,
+        sample_root_mm=_place(fit.state.pose().inverse().translation_mm),
         weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
     )
+
+
+def _place(point_mm: Floats) -> tuple[float, float, float]:
+    x, y, z = point_mm.tolist()
+    return x, y, z

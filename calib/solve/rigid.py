@@ -61,6 +61,6 @@ def gauge_directions(
     combinations = np.eye(6)
     if held:
         left = (parameters * scale[None, :, None])[:, held].reshape(-1, 6)
-        _, singular, vt = np.linalg.svd(left)
+        _, singular, vt = np.linalg.svd(left, full_matrices=False)
         combinations = vt[singular < _GAUGE_TOLERANCE * np.sqrt(n)].T
     return np.asarray(parameters[:, list(freedom.free)].reshape(-1, 6) @ combinations)

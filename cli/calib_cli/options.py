@@ -50,6 +50,15 @@ ForceSerial = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that exist.")]
 AllPanels = Annotated[bool, typer.Option("--panels", help="List all panels.")]
+RepeatUm = Annotated[
+    float,
+    typer.Option(
+        "--repeat-um",
+        metavar="UM",
+        help="By how much calibrations of an unchanged detector scatter beyond their sigmas, "
+        "which know of noise only; 5 was seen on real scans.",
+    ),
+]
 Reference = Annotated[
     str,
     typer.Argument(

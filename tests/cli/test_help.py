@@ -27,7 +27,7 @@ def test_all_commands_are_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
-        "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo",
+        "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
     }  # fmt: skip
 
 

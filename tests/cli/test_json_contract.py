@@ -33,6 +33,7 @@ CONTRACT: dict[str, Keys] = {
     | documented("`calib detector show`")
     | within("calibrations[]", LINE)
     | within("certifications[]", CERTIFICATION),
+    "diff": documented("`calib diff`"),
     "export": documented("`calib export`"),
     "init": documented("`calib init`"),
 }
@@ -59,6 +60,8 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("show", "24-0107:4")
     ask("derive", *night2, "--crystals", "varying", "--crystal-interval", "30")
     ask("show", "24-0107:5")
+    ask("diff", "24-0107:1", "24-0107:2")
+    ask("diff", "24-0107:3", "24-0107:3")
     ask("certify", "24-0107:3", "--reason", "new", "--to", "2027-01-01")
     ask("certify", "24-0107:1", "--reason", "old", "--dry-run")
     ask("apply", "indexed.expt", "indexed.refl", "-o", "a.expt")
@@ -94,6 +97,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
         printed = {key for key, kind in CONTRACT[name].items() if kind != "object"}
         # Arrays that are empty where all is well, and what a new certification cannot have.
         rare = {"null_directions[]", "notices[]", "warnings[]"}
+        rare |= {"moved_panels[]"}  # tests/cli/test_diff.py
         rare |= {key for key in printed if name == "certify" and ".withdrawn." in key}
         assert printed - seen <= rare, f"calib {name} never prints {sorted(printed - seen - rare)}"
 

@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def scan(name: str, distance_mm: float = 150.0, seed: int = 1, **more: str) -> Dataset:
+def scan(name: str, distance_mm: float = 150.0, seed: int = 1, **more: Any) -> Dataset:
     taken = NIGHT_1 if name == "night1" else NIGHT_2
     return measured(name, distance_mm, taken, seed=seed, n_reflections=2000, **more)
 

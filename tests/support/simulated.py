@@ -37,10 +37,12 @@ def measured(
     n_reflections: int = 4000,
     identifier: str = IDENTIFIER,
     layout_name: str = DETECTOR,
+    truth: Correction | None = None,
 ) -> Dataset:
     """One crystal's scan."""
     layout = known_layout(layout_name)
-    truth = TRUTH if layout_name == DETECTOR else Correction.none(len(layout))
+    if truth is None:
+        truth = TRUTH if layout_name == DETECTOR else Correction.none(len(layout))
     plan = ScanPlan(
         n_reflections=n_reflections,
         image_rad=np.radians(0.5),

@@ -1,0 +1,56 @@
+"""A detector's panels on a grid of text, each with a number and a direction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib.model.arrays import Floats, Ints
+from calib.model.drift import Drift
+from calib.model.layout import Layout
+from calib.report.blocks import NONE, Table
+
+_ARROWS = "→↘↓↙←↖↑↗"
+_MOST_COLUMNS = 16
+
+
+def drift_map(layout: Layout, found: Drift) -> Table | None:
+    """How far each panel moved, in um and which way in its plane, as one looks at the root frame
+    with its slow direction downwards; None where the panels do not stand on a grid."""
+    place = _grid(layout)
+    if place is None:
+        return None
+    column, row = place
+    motion = np.einsum("nij,nj->ni", layout.frames.rotation, np.nan_to_num(found.shift[:, :3]))
+    cells = [["" for _ in range(int(column.max()) + 1)] for _ in range(int(row.max()) + 1)]
+    for panel in range(len(layout)):
+        cells[row[panel]][column[panel]] = _cell(found, panel, motion[panel])
+    return Table(
+        "Motion of each panel's corners in um (rms), and which way; * moved",
+        ("", *(str(k) for k in range(len(cells[0])))),
+        tuple((str(k), *line) for k, line in enumerate(cells)),
+    )
+
+
+def _cell(found: Drift, panel: int, motion_root_mm: Floats) -> str:
+    if panel not in found.compared:
+        return NONE
+    eighth = round(float(np.arctan2(motion_root_mm[1], motion_root_mm[0])) / (np.pi / 4.0)) % 8
+    star = "*" if panel in found.moved else ""
+    return f"{_ARROWS[eighth]}{1e3 * found.motion_mm[panel]:.1f}{star}"
+
+
+def _grid(layout: Layout) -> tuple[Ints, Ints] | None:
+    """(n,) column and row of each panel, where each place is taken once at most."""
+    near = 0.5 * layout.size_mm.min()
+    places = []
+    for axis in (0, 1):
+        centre = layout.centre_root_mm[:, axis]
+        order = np.argsort(centre, kind="stable")
+        step = np.diff(centre[order], prepend=centre[order[0]]) > near
+        index = np.empty(len(order), dtype=np.int64)
+        index[order] = np.cumsum(step)
+        places.append(index)
+    column, row = places
+    taken = set(zip(column.tolist(), row.tolist(), strict=True))
+    wide = int(column.max(initial=0)) >= _MOST_COLUMNS
+    return None if wide or len(taken) < len(layout) else (column, row)
