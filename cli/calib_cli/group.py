@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from typer.core import TyperGroup
 
 from calib_cli.failure import INTERRUPTED, PIPE_CLOSED, failure_of
 from calib_cli.output import OutputClosedError, say, say_json
+
+_WORDS: ContextVar[Sequence[str]] = ContextVar("words", default=())
+
+
+def command_line() -> str:
+    """What was typed, as the log keeps it: passwords in addresses hidden, bytes that are no text
+    replaced; empty where no command is being run."""
+    from calib.store.location import without_password
+
+    shown = [os.fsencode(word).decode("utf-8", "replace") for word in _WORDS.get()]
+    return shlex.join(["calib", *(without_password(word) for word in shown)]) if shown else ""
 
 
 class Commands(TyperGroup):
@@ -25,6 +39,7 @@ class Commands(TyperGroup):
         **extra: Any,
     ) -> Any:
         words = list(sys.argv[1:] if args is None else args)
+        _WORDS.set(words)
 
         def run() -> Any:
             return super(Commands, self).main(

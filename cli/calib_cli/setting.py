@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from calib_cli.group import command_line
+
 if TYPE_CHECKING:
     from calib.model.record import Deed
     from calib.store.location import Location
@@ -36,11 +38,12 @@ def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = Fals
 
 
 def deed(by: str | None) -> Deed:
-    """Who does this (``--by``, ``CALIB_ACTOR``, or the login name), now, on this host."""
+    """Who does this (``--by``, ``CALIB_ACTOR``, or the login name), now, on this host, with the
+    command line that is being run."""
     from calib.model.record import Deed
 
     actor = (by or "").strip() or os.environ.get(ACTOR, "").strip() or _login_name()
-    return Deed(datetime.now(UTC), actor, socket.gethostname())
+    return Deed(datetime.now(UTC), actor, socket.gethostname(), command_line())
 
 
 def _login_name() -> str:

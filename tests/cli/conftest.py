@@ -35,6 +35,7 @@ def here(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CALIB_STORE", str(folder / STORE))
     monkeypatch.setenv("CALIB_ACTOR", "ada")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "settings"))
     return folder
 
 

@@ -11,9 +11,10 @@ from calib_cli.derive import FreedomName
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
-GROUPS = {(), ("detector",), ("usage",)}
+GROUPS = {(), ("audit",), ("detector",), ("usage",)}
 COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
 BEFORE = {
+    ("audit", "checkpoint"): [["audit", "key"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("usage", "push"): [
@@ -28,6 +29,7 @@ def test_all_commands_are_there() -> None:
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
+        "audit log", "audit verify", "audit checkpoint", "audit key",
     }  # fmt: skip
 
 

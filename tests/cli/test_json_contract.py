@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import calib_cli.failure
+from support import raw
 from support.commands import calib, done
 from support.json_page import PAGE, Keys, documented, is_of, leaves, within
 from support.simulated import DETECTOR
@@ -34,6 +35,10 @@ CONTRACT: dict[str, Keys] = {
     | within("calibrations[]", LINE)
     | within("certifications[]", CERTIFICATION),
     "diff": documented("`calib diff`"),
+    "audit log": documented("`calib audit log`"),
+    "audit verify": documented("`calib audit verify`"),
+    "audit checkpoint": documented("`calib audit checkpoint`"),
+    "audit key": documented("`calib audit key`"),
     "export": documented("`calib export`"),
     "init": documented("`calib init`"),
 }
@@ -78,6 +83,13 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("list")
     ask("detector list")
     ask("export", "24-0107:3", "-o", "reference.expt")
+    ask("audit log")
+    ask("audit verify")
+    ask("audit key", "key.pem")
+    ask("audit checkpoint", "c.json", "--key", "key.pem")
+    raw.tamper("beamline.sqlite", "UPDATE withdrawal SET reason = 'x'")
+    checked = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
+    ask("audit verify", *checked, code=1)
     return said
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from calib.model.log import STORE_CHAIN, by_id, entry_id, rows_id
+from calib.model.log import STORE_CHAIN, Entry, by_id, entry_id, rows_id
+from calib.model.record import Deed
 from calib.store.contents import contents_at
 from calib.store.database import Database
 from calib.store.location import Location
@@ -101,6 +103,21 @@ def test_a_chain_proves_itself_without_names_hosts_and_commands(filled: str) -> 
     assert entry_id(nameless, by) == entry.hash
     assert entry_id(nameless) != entry.hash
     assert by != by_id(entry.recorded, "another salt")
+
+
+def test_the_page_of_conventions_gives_the_names_of_its_examples() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
+    section = page.partition("## Log\n")[2].partition("```\n")[2].partition("```")[0]
+    (rows, rows_name), (by, by_name), (said, name) = (
+        block.splitlines() for block in section.strip().split("\n\n")
+    )
+    known = {"datetime": datetime, "UTC": UTC}
+    columns, who, entry = (eval(text, known) for text in (rows, by, said))  # noqa: S307
+    assert rows_id(columns) == rows_name
+    salt = who.pop("salt")
+    recorded = Deed(entry.pop("recorded_at"), **who, reason=entry.pop("reason"))
+    assert by_id(recorded, salt) == by_name
+    assert entry_id(Entry(recorded=recorded, salt=salt, hash="", **entry)) == name
 
 
 def test_a_column_that_is_null_throughout_does_not_count() -> None:

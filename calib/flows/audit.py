@@ -1,0 +1,31 @@
+"""audit: the log is verified, and its ends are signed so that it cannot be cut short unnoticed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from calib.files.checkpoint import read_checkpoint, write_checkpoint
+from calib.files.keys import default_key, public_path
+from calib.model.checkpoint import Checkpoint
+from calib.model.log import Audit
+from calib.store.store import Store
+
+
+def verify(
+    store: Store, checkpoint: Path | None = None, public_key: Path | None = None
+) -> tuple[Audit, Checkpoint | None]:
+    """Compare the whole store with its log, and the log with a checkpoint where one is given."""
+    if checkpoint is None:
+        return store.audit(), None
+    known = read_checkpoint(checkpoint, public_key or public_path(default_key()))
+    return store.audit(known.heads), known
+
+
+def make_checkpoint(
+    store: Store, private_key: Path | None, output: Path, now: datetime, *, force: bool = False
+) -> Checkpoint:
+    """Sign the ends of all chains and write them to a small file, to be kept elsewhere."""
+    checkpoint = Checkpoint(now, store.heads())
+    write_checkpoint(checkpoint, private_key or default_key(), output, force=force)
+    return checkpoint
