@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View, fixed
 from calib.report.calibration_blocks import list_table
 from calib.report.certification_blocks import certification_table
+from calib.report.placement_view import placement_table
 
 
 def detector_table(views: Sequence[View]) -> Table:
@@ -58,6 +59,8 @@ def detector_blocks(view: View, *, all_panels: bool) -> list[Block]:
         blocks.append(Sentences("", ("No calibration yet.",)))
     if certified:
         blocks.append(certification_table(certified))
+    if view["placements"]:
+        blocks.append(placement_table(view["placements"]))
     return blocks
 
 

@@ -14,12 +14,15 @@ from calib.store.doors.calibrations import CalibrationDoor
 from calib.store.doors.certifications import CertificationDoor
 from calib.store.doors.detectors import DetectorDoor
 from calib.store.doors.log import LogDoor
+from calib.store.doors.placements import PlacementDoor
 from calib.store.failure import read_only
 from calib.store.journal import Journal
 from calib.store.location import Location, chosen_location, default_location
 
 
-class Store(DetectorDoor, CalibrationDoor, CertificationDoor, ApplicationDoor, LogDoor):
+class Store(
+    DetectorDoor, CalibrationDoor, CertificationDoor, ApplicationDoor, LogDoor, PlacementDoor
+):
     """One store, open. Every method that writes takes the deed: who, when, where."""
 
     def __init__(self, database: Database) -> None:

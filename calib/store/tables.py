@@ -200,6 +200,17 @@ class Withdrawal(Row, table=True):
     reason: str = _column(Text)
 
 
+class Placement(Row, table=True):
+    """That a detector stands at a beamline from some instant on."""
+
+    __tablename__ = "placement"
+    position: int = _position()
+    detector: int = _column(position_type(), ForeignKey("detector.position"), index=True)
+    beamline: str = _column(Text)
+    placed_from: datetime = _column(Instant)
+    reason: str = _column(Text)
+
+
 class Application(Row, table=True):
     """One file that got one calibration, as its receipt says."""
 
@@ -235,3 +246,4 @@ PANEL = _table("panel")
 CERTIFICATION = _table("certification")
 WITHDRAWAL = _table("withdrawal")
 APPLICATION = _table("application")
+PLACEMENT = _table("placement")

@@ -1,4 +1,4 @@
-"""calib detector add, list, show: the detectors that the store knows."""
+"""calib detector add, place, list, show: the detectors that the store knows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calib_cli.options import AllPanels, AsJson, By, DryRun, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import deed, open_store
 
-app = typer.Typer(help="Detectors: register, list, show.")
+app = typer.Typer(help="Detectors: register, place, list, show.")
 
 SerialName = Annotated[
     str, typer.Argument(metavar="SERIAL", help="The detector's serial number.", show_default=False)
@@ -83,6 +83,60 @@ def add(
         write_blocks([detector_facts(view)])
 
 
+@app.command("place")
+def place(
+    ctx: typer.Context,
+    serial: SerialName,
+    beamline: Annotated[
+        str,
+        typer.Option("--beamline", metavar="NAME", help="Where it stands.", show_default=False),
+    ],
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="Since when; without offset in the detector's time zone; or now.",
+            show_default=False,
+        ),
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")] = "",
+    by: By = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Record at which beamline a detector stands.
+
+    Its calibrations travel with it: what is certified does not change.
+
+    \b
+    Example:
+      calib detector place 24-0107 --beamline I04 --from 2026-03-01
+    """
+    from calib.flows.place import place as placed
+    from calib.report.placement_view import placement_table, placement_view
+
+    with open_store(ctx, store, read_only=dry_run) as opened:
+        done = placed(
+            opened,
+            serial,
+            beamline=beamline,
+            start=start,
+            reason=reason,
+            deed=deed(by),
+            dry_run=dry_run,
+        )
+    view = placement_view(done.placement)
+    before = None if done.before is None else placement_view(done.before)
+    if as_json:
+        write_json({"placement": view, "before": before, "stored": not dry_run})
+        return
+    stood = "" if done.before is None else f", before that at {done.before.beamline}"
+    say(f"{'Would place' if dry_run else 'Placed'} {serial} at {done.placement.beamline}{stood}.")
+    write_blocks([placement_table([view])])
+
+
 @app.command("list")
 def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
     """List the detectors.
@@ -122,6 +176,7 @@ def show(
     from calib.report.certification_view import certification_view
     from calib.report.detector_blocks import detector_blocks
     from calib.report.detector_view import detector_view, panel_frames_view
+    from calib.report.placement_view import placement_view
 
     with open_store(ctx, store, read_only=True) as opened:
         record = opened.detector(serial)
@@ -130,6 +185,7 @@ def show(
             "panels": panel_frames_view(record),
             "calibrations": [line_view(line) for line in opened.calibrations(serial)],
             "certifications": [certification_view(one) for one in opened.certifications(serial)],
+            "placements": [placement_view(one) for one in opened.placements(serial)],
         }
     if as_json:
         write_json(view)

@@ -30,6 +30,7 @@ def test_all_commands_are_there() -> None:
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
         "audit log", "audit verify", "audit checkpoint", "audit key",
+        "detector place",
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from support.simulated import DETECTOR
 CERTIFICATION = documented("A certification")
 CALIBRATION = documented("A calibration")
 DETECTOR_KEYS = documented("A detector")
+PLACEMENT = documented("A placement")
 TYPES = {"text", "time", "integer", "number", "true or false", "object"}
 LINE = documented("`calib list`")
 CONTRACT: dict[str, Keys] = {
@@ -29,11 +30,15 @@ CONTRACT: dict[str, Keys] = {
     "usage push": documented("`calib usage push`"),
     "usage list": documented("`calib usage list`"),
     "detector add": documented("`calib detector add`") | within("detector", DETECTOR_KEYS),
+    "detector place": documented("`calib detector place`")
+    | within("placement", PLACEMENT)
+    | within("before", PLACEMENT),
     "detector list": DETECTOR_KEYS,
     "detector show": DETECTOR_KEYS
     | documented("`calib detector show`")
     | within("calibrations[]", LINE)
-    | within("certifications[]", CERTIFICATION),
+    | within("certifications[]", CERTIFICATION)
+    | within("placements[]", PLACEMENT),
     "diff": documented("`calib diff`"),
     "audit log": documented("`calib audit log`"),
     "audit verify": documented("`calib audit verify`"),
@@ -75,6 +80,10 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("usage list")
     ask("usage push", "a.expt.calib.json")
     ask("show", "24-0107:3")
+    placing = ("24-0107", "--beamline", "I04", "--from")
+    ask("detector place", *placing, "2026-03-01", "--dry-run")
+    ask("detector place", *placing, "2026-03-01", "--reason", "new")
+    ask("detector place", *placing, "2026-04-01")
     ask("detector show", "24-0107")
     ask("withdraw", "24-0107:3", "--reason", "moved")
     ask("apply", "imported.expt", "--if-missing", "copy")

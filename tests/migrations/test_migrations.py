@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from calib.errors import IntegrityError, StoreError
+from calib.model.placement import BeamlinePlacement
 from calib.store import schema
 from calib.store.database import Database
 from calib.store.location import Location
@@ -36,6 +37,7 @@ TABLES_SINCE = {
     "0004": ("application",),
     "0005": (),
     "0006": ("entry",),
+    "0007": ("placement",),
 }
 """Which tables each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}
@@ -87,6 +89,13 @@ def fill(place: str) -> None:
         store.certify(certification(stored))
         store.withdraw(word.number, "an error", deed())
         store.record_application(application(stored))
+        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
+
+
+def lost(revision: str) -> set[str]:
+    """The tables that an older revision never had though its log can speak of them: rows which a
+    downgrade dropped are missed by an audit, as they should be."""
+    return set() if revision < "0006" else set(raw.TABLES) - set(tables_until(revision))
 
 
 def test_there_is_one_way_and_the_program_knows_it() -> None:
@@ -145,7 +154,8 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
             assert rows_at(revision, table, found) == rows_at(revision, table, wanted)
     with Store.open(place) as store:
         audit = store.audit()
-        assert (audit.findings, audit.n_entries) == ((), len(before["deed"]))
+        assert {finding.table for finding in audit.findings} == lost(revision)
+        assert audit.n_entries == len(before["deed"])
         assert store.detector(SERIAL).layout_id == detector().layout_id
         if "calibration" in kept:
             assert store.calibration("1").id == calibration().id
@@ -163,7 +173,7 @@ def test_a_store_made_at_each_revision_reads_after_the_upgrade(
             raw.insert_rows(place, table, rows_at(revision, table, filled[table]))
         schema.migrate(database)
         with Store.open(place) as store:
-            assert store.audit().findings == ()
+            assert {finding.table for finding in store.audit().findings} == lost(revision)
             store.detector(SERIAL)
             assert len(store.calibrations()) == (1 if revision >= "0002" else 0)
             assert len(store.certifications(SERIAL)) == (2 if revision >= "0003" else 0)

@@ -21,6 +21,7 @@ TABLES = (
     "certification",
     "withdrawal",
     "application",
+    "placement",
 )
 """In an order in which rows refer to earlier tables only."""
 

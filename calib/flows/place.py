@@ -1,0 +1,49 @@
+"""detector place: where a detector stands, since when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from calib.flows.moments import read_instant
+from calib.model.placement import BeamlinePlacement, standing_at
+from calib.model.record import Deed
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What came of placing a detector."""
+
+    placement: BeamlinePlacement
+    before: BeamlinePlacement | None
+    """Where it had stood until then, as far as the store knows."""
+
+
+def place(
+    store: Store,
+    serial: str,
+    *,
+    beamline: str,
+    start: str,
+    reason: str,
+    deed: Deed,
+    dry_run: bool = False,
+) -> Placed:
+    """Record that a detector stands at a beamline from ``start`` on, until it is placed elsewhere.
+
+    ``start`` without offset is read in the detector's time zone. What holds for the detector does
+    not change: its calibrations travel with it.
+    """
+    zone = store.detector(serial).time_zone
+    placement = BeamlinePlacement(
+        number=0,
+        serial=serial,
+        beamline=beamline,
+        start=read_instant(start, zone, deed.at),
+        reason=reason.strip(),
+        recorded=deed.signature,
+    )
+    before = standing_at(store.placements(serial), placement.start)
+    if not dry_run:
+        placement = store.place_detector(placement, deed)
+    return Placed(placement, before)

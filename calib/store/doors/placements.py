@@ -1,0 +1,23 @@
+"""The store's door: where detectors stand."""
+
+from __future__ import annotations
+
+from calib.model.placement import BeamlinePlacement
+from calib.model.record import Deed
+from calib.store import detectors, placements
+from calib.store.doors.door import Door
+
+
+class PlacementDoor(Door):
+    """Where a detector stands since when; what holds for it does not depend on it."""
+
+    def place_detector(self, placement: BeamlinePlacement, deed: Deed) -> BeamlinePlacement:
+        """Record where a detector stands; as recorded."""
+        with self._database.writing() as connection:
+            return placements.add_placement(connection, placement, deed)
+
+    def placements(self, serial: str) -> list[BeamlinePlacement]:
+        """A detector's placements, newest first."""
+        with self._database.reading() as connection:
+            detector = detectors.detector_position(connection, serial)
+            return placements.read_placements(connection, detector)

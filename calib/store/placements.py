@@ -1,0 +1,58 @@
+"""Placements: rows to model and back. Only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, select
+
+from calib.errors import InputError
+from calib.model.placement import BeamlinePlacement
+from calib.model.record import Deed
+from calib.store.detectors import detector_position
+from calib.store.log import recording
+from calib.store.tables import DEED, DETECTOR, PLACEMENT
+
+
+def add_placement(
+    connection: Connection, placement: BeamlinePlacement, deed: Deed
+) -> BeamlinePlacement:
+    """Record where a detector stands; as it was recorded, with its number and time."""
+    if placement.number != 0:
+        raise InputError("already-recorded", f"placement {placement.number} is recorded.")
+    detector = detector_position(connection, placement.serial)
+    with recording(
+        connection, deed, "placement", placement.serial, (PLACEMENT,), placement.reason
+    ) as (position, recorded):
+        connection.execute(
+            insert(PLACEMENT).values(
+                position=position,
+                detector=detector,
+                beamline=placement.beamline,
+                placed_from=placement.start,
+                reason=placement.reason,
+            )
+        )
+    return replace(placement, number=position, recorded=recorded)
+
+
+def read_placements(connection: Connection, detector: int) -> list[BeamlinePlacement]:
+    """A detector's placements, newest first."""
+    rows = connection.execute(
+        select(PLACEMENT, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
+        .join(DETECTOR, DETECTOR.c.position == PLACEMENT.c.detector)
+        .join(DEED, DEED.c.position == PLACEMENT.c.position)
+        .where(PLACEMENT.c.detector == detector)
+        .order_by(PLACEMENT.c.position.desc())
+    )
+    return [
+        BeamlinePlacement(
+            number=row.position,
+            serial=row.serial,
+            beamline=row.beamline,
+            start=row.placed_from,
+            reason=row.reason,
+            recorded=Deed(row.recorded_at, row.actor, row.host),
+        )
+        for row in rows
+    ]
