@@ -87,11 +87,38 @@ def outside_panel(reflections: Reflections, detector: Detector) -> Bools:
     return np.asarray(((px < -EDGE_PX) | (px > size_px + EDGE_PX)).any(axis=1))
 
 
-def px_disagreement(mm: Floats, px: Floats, panel: Ints, detector: Detector) -> Floats:
-    """(n,) how far ``mm`` (n, 2) lies from the millimetres of ``px`` (n, 2), in px."""
-    pixel_mm = np.array([shape.pixel_mm for shape in detector.panels])[panel]
-    difference = np.abs(mm - mm_from_px(px, panel, detector)) / pixel_mm
-    return np.asarray(difference.max(axis=1, initial=0.0))
+@dataclass(slots=True)
+class PxAgreement:
+    """How far the positions on one detector agree in mm and in px, under its own model."""
+
+    n: int = 0
+    n_off: int = 0
+    """Positions that differ by more than ``PX_TOLERANCE``."""
+    worst_px: float = 0.0
+    known: bool = True
+    """False where some position in px is NaN or infinite: then px says nothing."""
+
+    def add(self, mm: Floats, px: Floats, panel: Ints, detector: Detector) -> None:
+        """Compare more positions (n, 2) on the panels ``panel`` (n,)."""
+        self.known = self.known and bool(np.isfinite(px).all())
+        if not self.known:
+            return
+        off = np.abs(mm - mm_from_px(px, panel, detector))
+        off /= np.array([shape.pixel_mm for shape in detector.panels])[panel]
+        worst = off.max(axis=1, initial=0.0)
+        self.n += len(worst)
+        self.n_off += int((worst > PX_TOLERANCE).sum())
+        self.worst_px = max(self.worst_px, float(worst.max(initial=0.0)))
+
+    def notices(self, name: str) -> tuple[str, ...]:
+        """What to say of the table of this name, if anything."""
+        if not self.known or not self.n_off:
+            return ()
+        return (
+            f"{self.n_off} of {self.n} positions in mm in {name} differ from those in px by "
+            f"more than {PX_TOLERANCE} px (at most {self.worst_px:.2f} px) under the detector's "
+            "own model; the mm are taken as they are.",
+        )
 
 
 def _stacked(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:

@@ -39,8 +39,12 @@ class ExperimentFile:
     """File name without folder."""
     data: bytes
     experiments: ExperimentList
+    position: Mapping[str, int]
+    """Where in the list the experiment of each identifier stands."""
     offset_maps: tuple[str, ...]
     """Paths of the dx and dy maps which imagesets name; usually none."""
+    sha256: str
+    """The hash of the bytes, in hexadecimal."""
     _detectors_at: int
     """Where the text of the list of detectors begins."""
     _detector_places: tuple[int, ...]
@@ -80,17 +84,22 @@ class ExperimentFile:
             tuple(read["crystal"].models),
         )
         places = tuple(read["detector"].place_of)
-        return ExperimentFile(name, data, experiments, _offset_maps(top), detectors_at, places)
+        entries = enumerate(experiments.experiments)
+        return ExperimentFile(
+            name=name,
+            data=data,
+            experiments=experiments,
+            position={entry.identifier: index for index, entry in entries if entry.identifier},
+            offset_maps=_offset_maps(top),
+            sha256=hashlib.sha256(data).hexdigest(),
+            _detectors_at=detectors_at,
+            _detector_places=places,
+        )
 
     @property
     def stem(self) -> str:
         """The file name without its ending."""
         return Path(self.name).stem
-
-    @property
-    def sha256(self) -> str:
-        """The hash of the bytes, in hexadecimal."""
-        return hashlib.sha256(self.data).hexdigest()
 
     def root_frames(self, detector: int) -> PanelFrames:
         """The panels of a detector relative to the file's own root frame.
@@ -130,7 +139,9 @@ class ExperimentFile:
         for index in frames:
             detectors[index] = _detector(texts[self._detector_places[index]][0])
         experiments = replace(self.experiments, detectors=tuple(detectors))
-        return replace(self, data=text.encode("utf-8"), experiments=experiments)
+        data = text.encode("utf-8")
+        digest = hashlib.sha256(data).hexdigest()
+        return replace(self, data=data, experiments=experiments, sha256=digest)
 
     def _detectors_in(self, document: JsonText) -> list[tuple[Node, int]]:
         """The values of the list of detectors, and where the text of each begins."""

@@ -12,6 +12,8 @@ from calib.model.arrays import Floats
 from calib.model.experiment import Beam, Crystal, Goniometer, Scan
 from calib.model.frames import rotation_from_vector
 
+_REAL_SPACE = ("real_space_a", "real_space_b", "real_space_c")
+
 
 def read_beam(node: Node) -> Beam:
     """A beam; one without a single wavelength (polychromatic) is refused."""
@@ -83,10 +85,15 @@ def read_scan(node: Node) -> Scan:
 
 def read_crystal(node: Node) -> Crystal:
     """A crystal: its static real-space basis and the Hall symbol of its space group."""
-    basis = [node.at(f"real_space_{axis}").numbers(3) for axis in "abc"]
-    if abs(np.linalg.det(np.array(basis))) < 1e-6:
+    a, b, c = (node.at(key).numbers(3) for key in _REAL_SPACE)
+    volume = (
+        a[0] * (b[1] * c[2] - b[2] * c[1])
+        + a[1] * (b[2] * c[0] - b[0] * c[2])
+        + a[2] * (b[0] * c[1] - b[1] * c[0])
+    )
+    if abs(volume) < 1e-6:
         raise node.at("real_space_a").bad(expected="three axes a, b, c that span a cell")
-    return Crystal(np.array(basis), node.at("space_group_hall_symbol").text())
+    return Crystal(np.array((a, b, c)), node.at("space_group_hall_symbol").text())
 
 
 def _oscillation_of_images(properties: Node, n_images: int) -> tuple[float, float]:

@@ -83,6 +83,8 @@ class Node:
         value = self.value
         if not isinstance(value, list) or len(value) != count:
             raise self.bad(expected=f"a list of {count} numbers")
+        if all(type(item) is float for item in value) and all(map(math.isfinite, value)):
+            return list(value)  # nearly always, and experiment lists hold a million of them
         if not all(_is_number(item) for item in value):
             raise self.bad(expected=f"a list of {count} finite numbers")
         return [float(item) for item in value]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from calib.errors import InputError
-from calib.files.agreement import PX_TOLERANCE, misfit, outside_panel, px_disagreement
+from calib.files.agreement import misfit, outside_panel
 from calib.files.pairs import TOGETHER, Pair, pair_files
 from calib.files.refl import file_sha256
 from calib.files.reflections import read_reflections
-from calib.model.arrays import Floats
 from calib.model.dataset import Dataset, Source
 from calib.model.experiment import Detector
 from calib.model.reflections import Reflections
@@ -79,10 +78,11 @@ def _datasets(pair: Pair) -> list[Dataset]:
         ]
     out = []
     for index in detectors:
-        mine = detector_of[reflections.experiment] == index
-        own, detector = reflections.where(mine), models.detectors[index]
+        own, detector = reflections, models.detectors[index]
+        if len(detectors) > 1 or (detector_of != index).any():
+            own = reflections.where(detector_of[reflections.experiment] == index)
         _refuse_foreign(pair, own, detector)
-        said = (*notices, *_px_notices(pair, own, None if px is None else px[mine], detector))
+        said = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
         out.append(Dataset(name, source, models, detector, own, _earliest_epoch(pair, index), said))
     return out
@@ -119,21 +119,6 @@ def _refuse_foreign(pair: Pair, reflections: Reflections, detector: Detector) ->
             f"{float(np.median(found.relative)):.0%} of their scattering vector from where their "
             "Miller index places them.",
             remedy=TOGETHER,
-        )
-
-
-def _px_notices(
-    pair: Pair, reflections: Reflections, px: Floats | None, detector: Detector
-) -> Iterator[str]:
-    if px is None or not np.isfinite(px).all():
-        return
-    off = px_disagreement(reflections.centroid_mm[:, :2], px, reflections.panel, detector)
-    n_off = int((off > PX_TOLERANCE).sum())
-    if n_off:
-        yield (
-            f"{n_off} of {len(off)} positions in mm in {_name(pair)} differ from those in px by "
-            f"more than {PX_TOLERANCE} px (at most {off.max():.2f} px) under the detector's own "
-            "model; the mm are taken as they are."
         )
 
 

@@ -42,20 +42,21 @@ class Pair:
         Through the identifier of its ``id`` where both files have identifiers, else ``id`` itself.
         Raises ``InputError`` where that names no experiment of the file.
         """
-        ids = table.array("id").astype(np.int64)
-        position = {
-            entry.identifier: index
-            for index, entry in enumerate(self.file.experiments.experiments)
-            if entry.identifier
-        }
+        ids = table.array("id")
+        indexed = ids >= 0
+        used = np.unique(ids[indexed])
+        experiments = [self._experiment_of_id(value, table) for value in used.tolist()]
         out = np.full(len(ids), -1, dtype=np.int64)
-        for value in np.unique(ids[ids >= 0]).tolist():
-            identifier = table.identifiers.get(value, "")
-            index = position.get(identifier, -1) if identifier and position else value
-            if not 0 <= index < len(self.file.experiments.experiments):
-                raise self._no_such_experiment(value, identifier if position else "")
-            out[ids == value] = index
+        if experiments:
+            out[indexed] = np.array(experiments)[np.searchsorted(used, ids[indexed])]
         return out
+
+    def _experiment_of_id(self, value: int, table: Table) -> int:
+        identifier, position = table.identifiers.get(value, ""), self.file.position
+        index = position.get(identifier, -1) if identifier and position else value
+        if not 0 <= index < len(self.file.experiments.experiments):
+            raise self._no_such_experiment(value, identifier if position else "")
+        return index
 
     def _no_such_experiment(self, value: int, identifier: str) -> InputError:
         n = len(self.file.experiments.experiments)
@@ -118,7 +119,7 @@ def _by_identifiers(
     files: dict[Path, ExperimentFile], tables: dict[Path, TableIndex]
 ) -> dict[Path, Path]:
     table_of: dict[Path, Path] = {}
-    held = {path: _identifiers(file) for path, file in files.items()}
+    held = {path: set(file.position) for path, file in files.items()}
     for table_path, table in tables.items():
         wanted = set(table.identifiers.values()) - {""}
         matches = [path for path in files if wanted & held[path]]
@@ -154,7 +155,7 @@ def _by_order(
     if len(lists) != len(tables):
         raise _unmatched(lists, tables)
     for path, table_path in zip(lists, tables, strict=True):
-        if _identifiers(files[path]) and set(indices[table_path].identifiers.values()) - {""}:
+        if files[path].position and set(indices[table_path].identifiers.values()) - {""}:
             raise InputError(
                 "other-experiment",
                 f"the reflections in {table_path} are of other experiments than those in {path}: "
@@ -185,10 +186,6 @@ def _refuse_repeats(paths: Sequence[Path]) -> None:
                 "given-twice", "this file is given twice.", place=str(path), remedy="name it once."
             )
         seen.add(path.resolve())
-
-
-def _identifiers(file: ExperimentFile) -> set[str]:
-    return {entry.identifier for entry in file.experiments.experiments} - {""}
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -93,6 +93,24 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
         wanted = index.columns if columns is None else [c for c in columns if c in index.columns]
         read = {name: _read_column(file, index.columns[name], name, path) for name in wanted}
     return Table(index.nrows, index.identifiers, read, index.version)
+
+
+def read_blocks(path: Path, columns: Sequence[str], rows: int) -> Iterator[Table]:
+    """The named ``columns`` that a table has, so many ``rows`` at a time.
+
+    Memory is that of one block, however large the table. Raises ``MissingFileError`` and
+    ``FileFormatError``.
+    """
+    with open_input(path) as file:
+        index = read_index(file, str(path))
+        spans = {name: index.columns[name] for name in columns if name in index.columns}
+        for name, span in spans.items():
+            if span.typename in ELEMENTS:
+                _element_count(span, name, path)
+        for first in range(0, index.nrows, rows):
+            count = min(rows, index.nrows - first)
+            read = {name: _read_rows(file, span, first, count) for name, span in spans.items()}
+            yield Table(count, index.identifiers, read, index.version)
 
 
 def read_table_index(path: Path) -> TableIndex:
@@ -192,13 +210,19 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
 
 
 def _read_column(file: BufferedReader, span: ColumnSpan, name: str, path: Path) -> Column:
-    file.seek(span.offset)
     if span.typename not in ELEMENTS:
+        file.seek(span.offset)
         return Column(span.typename, file.read(span.size))
     _element_count(span, name, path)
+    return _read_rows(file, span, 0, span.count)
+
+
+def _read_rows(file: BufferedReader, span: ColumnSpan, first: int, count: int) -> Column:
+    """Some rows of a column of fixed-size elements."""
     dtype, shape = ELEMENTS[span.typename]
-    values = np.empty((span.count, *shape), dtype=dtype)
+    values = np.empty((count, *shape), dtype=dtype)
     if values.size:
+        file.seek(span.offset + first * (values.nbytes // count))
         file.readinto(values.view(np.uint8).data)
     return Column(span.typename, values)
 

@@ -21,6 +21,8 @@ VERSIONS = (1, 2)
 _AGAIN = "write the table again with DIALS."
 _KINDS = {int: "a number", dict: "a map"}
 _DEPTH = 16
+_SHORT = 4096
+"""Bytes that are read without a look at how many there are."""
 _PICKLE_REMEDY = (
     "convert it with DIALS, on a computer where you trust the file: python -c 'from "
     'dials.array_family import flex; flex.reflection_table.from_file("{name}")'
@@ -169,10 +171,12 @@ class _Reader:
         )
 
     def take(self, n: int) -> bytes:
-        start = self.file.tell()
-        if start + n > self.size:
-            raise self._truncated(start + n)
-        return self.file.read(n)
+        if n > _SHORT and self.file.tell() + n > self.size:
+            raise self._truncated(self.file.tell() + n)
+        taken = self.file.read(n)
+        if len(taken) < n:
+            raise self._truncated(self.file.tell() - len(taken) + n)
+        return taken
 
     def _truncated(self, needed: int) -> FileFormatError:
         return FileFormatError(

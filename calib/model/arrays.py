@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from calib.errors import InputError
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+Ints = NDArray[np.int64 | np.int32]
+"""Those of reflections are of 32 bits, which halves the memory of long arrays."""
 Bools = NDArray[np.bool_]
 
 
@@ -19,10 +20,14 @@ def frozen(
 ) -> NDArray[Any]:
     """A read-only C-ordered copy of ``values``, of the given dtype and shape.
 
+    An array that is all this already, and stands still to its last owner, is taken as it is.
     ``None`` in ``shape`` admits any length on that axis. Raises ``InputError`` with the name of
     the array and both shapes where they differ.
     """
-    array = np.array(values, dtype=dtype, order="C")
+    if isinstance(values, np.ndarray) and _stands_still(values) and values.dtype == dtype:
+        array: NDArray[Any] = values
+    else:
+        array = np.array(values, dtype=dtype, order="C")
     fits = array.ndim == len(shape) and all(
         want is None or have == want for have, want in zip(array.shape, shape, strict=True)
     )
@@ -31,6 +36,13 @@ def frozen(
         raise InputError("bad-shape", f"{name} has shape {array.shape}, expected {wanted}.")
     array.flags.writeable = False
     return array
+
+
+def _stands_still(array: NDArray[Any]) -> bool:
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and not owner.flags.writeable:
+        owner = owner.base
+    return owner is None and bool(array.flags.c_contiguous)
 
 
 def frozen_floats(values: ArrayLike, shape: tuple[int | None, ...], name: str) -> Floats:

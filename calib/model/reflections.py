@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -35,34 +35,30 @@ class Reflections:
     def __post_init__(self) -> None:
         n = len(self.experiment)
         for name, dtype, shape in (
-            ("experiment", np.int64, (n,)),
-            ("panel", np.int64, (n,)),
-            ("miller_index", np.int64, (n, 3)),
+            ("experiment", np.int32, (n,)),
+            ("panel", np.int32, (n,)),
+            ("miller_index", np.int32, (n, 3)),
             ("centroid_mm", np.float64, (n, 3)),
             ("variance_mm", np.float64, (n, 3)),
-            ("flags", np.int64, (n,)),
+            ("flags", np.int32, (n,)),
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), dtype, shape, name))
 
     @staticmethod
     def none() -> Reflections:
         """An empty list."""
-        counts, vectors = np.zeros(0, dtype=np.int64), np.zeros((0, 3))
-        return Reflections(counts, counts, vectors.astype(np.int64), vectors, vectors, counts)
+        numbers, vectors = np.zeros(0, dtype=np.int32), np.zeros((0, 3))
+        return Reflections(numbers, numbers, vectors.astype(np.int32), vectors, vectors, numbers)
 
     def __len__(self) -> int:
         return len(self.experiment)
 
     def where(self, chosen: Bools | Ints) -> Reflections:
         """The reflections that a mask or an index picks."""
-        return Reflections(
-            self.experiment[chosen],
-            self.panel[chosen],
-            self.miller_index[chosen],
-            self.centroid_mm[chosen],
-            self.variance_mm[chosen],
-            self.flags[chosen],
-        )
+        taken = [getattr(self, field.name)[chosen] for field in fields(self)]
+        for array in taken:
+            array.flags.writeable = False
+        return Reflections(*taken)
 
     def flagged(self, bits: tuple[int, ...]) -> Bools:
         """(n,) whether any of these flag bits is set."""

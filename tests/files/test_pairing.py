@@ -457,6 +457,34 @@ def test_nan_in_a_row_that_is_not_indexed_is_no_matter(first: Dataset, folder: F
     assert len(load_datasets(paths)[0].reflections) == 299
 
 
+@pytest.mark.parametrize("rows", [1, 7, 299, 300])
+def test_the_size_of_blocks_makes_no_difference(
+    first: Dataset, folder: Folder, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    variance = np.array(first.reflections.variance_mm)
+    variance[[0, 11, 299]] = 0.0
+    paths = [folder.expt(first), folder.refl(first, changes={"xyzobs.mm.variance": variance})]
+    (whole,) = load_datasets(paths)
+    monkeypatch.setattr("calib.files.reflections._BLOCK", rows)
+    (blocks,) = load_datasets(paths)
+    assert blocks.notices == whole.notices != ()
+    for name in ("experiment", "panel", "miller_index", "centroid_mm", "variance_mm", "flags"):
+        one, other = (getattr(data.reflections, name) for data in (whole, blocks))
+        assert np.array_equal(one, other)
+
+
+def test_the_first_row_that_is_not_finite_is_counted_across_blocks(
+    first: Dataset, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.array(first.reflections.centroid_mm)
+    values[[150, 290], 1] = [np.nan, np.inf]
+    monkeypatch.setattr("calib.files.reflections._BLOCK", 7)
+    paths = [folder.expt(first), folder.refl(first, changes={"xyzobs.mm.value": values})]
+    assert "in 2 indexed reflections, the first of them in row 150 (" in refused(
+        paths, "not-finite"
+    )
+
+
 def test_a_panel_that_the_detector_lacks_is_named(first: Dataset, folder: Folder) -> None:
     panel = np.array(dataset_table(first).array("panel"))
     panel[3] = 24

@@ -21,6 +21,7 @@ from calib.files.refl import (
     Column,
     Table,
     file_sha256,
+    read_blocks,
     read_table,
     read_table_index,
     rewrite_columns,
@@ -175,6 +176,17 @@ def test_only_named_columns_are_read(tmp_path: Path) -> None:
     assert "shoebox" not in read
     with pytest.raises(InputError, match="the table has no column 'not there' of numbers"):
         read.array("not there")
+
+
+def test_a_table_read_in_blocks_is_the_table(tmp_path: Path) -> None:
+    path = written(tmp_path, some_table(10))
+    whole, names = read_table(path), ("flags", "not there", "id", "xyzobs.mm.value")
+    blocks = list(read_blocks(path, names, 3))
+    assert [block.nrows for block in blocks[:-1]] == [3] * (len(blocks) - 1)
+    assert sum(block.nrows for block in blocks) == whole.nrows
+    for name in set(names) & set(whole.columns):
+        together = np.concatenate([block.array(name) for block in blocks])
+        assert np.array_equal(together, whole.array(name))
 
 
 def test_reading_some_columns_of_a_large_table_takes_little_memory(tmp_path: Path) -> None:
