@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from calib.errors import InputError
-from calib.model.arrays import Floats, Ints, frozen, frozen_floats
+from calib.model.arrays import Bools, Floats, Ints, frozen, frozen_floats
 from calib.model.frames import rotation_from_vector, vector_from_rotation
 from calib.model.layout import Layout, PanelFrames
 
@@ -124,6 +124,11 @@ class CorrectionEstimate:
         out = np.full(self.correction.values.shape, np.nan)
         out[:, self.freedom.free] = np.sqrt(np.diag(self.covariance)).reshape(len(out), -1)
         return out
+
+    @property
+    def measured(self) -> Bools:
+        """(n,) which panels are measured."""
+        return np.array([status is PanelStatus.MEASURED for status in self.status])
 
     def covariance_bytes(self) -> bytes:
         """The lower triangle of the covariance, row by row, little-endian float64."""

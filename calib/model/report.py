@@ -74,6 +74,17 @@ class Convergence:
 
 
 @dataclass(frozen=True, slots=True)
+class Influence:
+    """How far the solution moves when one dataset is left out, in its standard uncertainties."""
+
+    rms_sigma: float
+    """Root mean square over all free parameters."""
+    largest_sigma: float
+    panel: int
+    """Where the largest shift is."""
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetUse:
     """What one dataset gave to a derivation."""
 
@@ -101,6 +112,13 @@ class DatasetUse:
     still."""
     sample_root_mm: tuple[float, float, float] | None = None
     """Where the sample stands in the detector's root frame; None where it was not recorded."""
+    influence: Influence | None = None
+    """What leaving it out would change; None where it is the only one."""
+    linearisation_error_sigma: float | None = None
+    """How far the solution may be off, at most, by this dataset's having been linearised
+    elsewhere; None where it was linearised at the solution."""
+    summary: str = ""
+    """The name of the summary that speaks for it; empty where none was made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,19 @@ folds: a solution without some folds is one further step from the converged poin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 
-from calib.model.arrays import Bools, Floats
+from calib.model.arrays import Bools, Floats, Ints
 from calib.model.report import Convergence, DatasetUse, Disagreement, Fit, Halves, Report, Shell
+from calib.model.summary import Part, Statement
 from calib.solve.consistency import disagreements
 from calib.solve.eliminate import Share
 from calib.solve.examine import (
-    ALL_FOLDS,
-    HALF_A,
-    HALF_B,
-    WITHOUT_HELD_OUT,
+    PART_FOLDS,
     Account,
     examined,
     in_shells,
@@ -30,6 +28,7 @@ from calib.solve.examine import (
 )
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.refine import Progress, Refined, together
+from calib.solve.summary import fits_of, statement_of, summarised
 from calib.solve.tally import Tally
 
 _FEWEST_FOR_HALVES = 100
@@ -39,11 +38,20 @@ SAME_DISTANCE = 0.01
 """Distances that differ by less than this share count as one."""
 
 
-def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Report:
+@dataclass(frozen=True, slots=True, eq=False)
+class Assessment:
+    """What a derivation measured of itself, and what each dataset leaves behind."""
+
+    report: Report
+    statements: tuple[Statement, ...]
+
+
+def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Assessment:
     """Everything that a derivation measures of itself."""
-    working = step_of_folds(refined, system, WITHOUT_HELD_OUT)
+    working = step_of_part(refined, system, Part.WORKING)
     accounts: list[Account] = []
     resolution: list[Floats] = []
+    fits: list[tuple[Fit, tuple[Fit, ...]]] = []
     used: Tally | None = None
     held: Tally | None = None
     for account, tested in refined.fleet.stream(examined, refined.correction, working):
@@ -51,15 +59,17 @@ def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Repor
         resolution.append(tested.d_held_angstrom)
         used = tested.used if used is None else used.plus(tested.used)
         held = tested.held if held is None else held.plus(tested.held)
+        fits.append(fits_of(tested.used, tested.held))
         progress("testing", 0, float("nan"), len(accounts))
     assert used is not None  # noqa: S101 - a derivation has a dataset
     assert held is not None  # noqa: S101 - the same
     shares = _by_distance(refined, [account.use.distance_mm for account in accounts])
     n_wild, n_held = (sum(getattr(a, name) for a in accounts) for name in ("n_wild", "n_held"))
-    panels = range(len(system.layout))
-    return Report(
-        overall=Fit(used.whole(), held.whole()),
-        panels=tuple(Fit(used.group(p), held.group(p)) for p in panels),
+    overall, panels = fits_of(used, held)
+    told = refined.fleet.map(summarised, refined.correction)
+    report = Report(
+        overall=overall,
+        panels=panels,
         shells=_shells(refined, np.concatenate(resolution)),
         halves=_halves(refined, system, accounts),
         convergence=_convergence(refined, accounts),
@@ -75,28 +85,41 @@ def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Repor
         rejected_on_panel=tuple(np.sum([a.rejected_on_panel for a in accounts], axis=0).tolist()),
         flagged_on_panel=tuple(np.sum([a.flagged_on_panel for a in accounts], axis=0).tolist()),
     )
+    statements = tuple(
+        statement_of(refined.correction, account, *own_fits, own)
+        for account, own_fits, own in zip(accounts, fits, told, strict=True)
+    )
+    return Assessment(report, statements)
 
 
-def step_of_folds(refined: Refined, system: PanelSystem, folds: tuple[int, ...]) -> PanelStep:
-    """The step from the solution to the one from some folds of all datasets."""
-    said = together(refined.fleet.stream(share_of, refined.correction, folds))
-    return system.step(refined.correction, [said])
+def step_of_part(refined: Refined, system: PanelSystem, part: Part) -> PanelStep:
+    """The step from the solution to the one from a part of the reflections of all datasets."""
+    said = together(refined.fleet.stream(share_of, refined.correction, PART_FOLDS[part]))
+    return system.step(refined.correction, [said], part)
 
 
 def _by_distance(refined: Refined, distances_mm: Sequence[float]) -> list[tuple[float, Share]]:
-    """What the datasets of each distance say together, ascending; distances within 1 % of one
-    another count as one."""
-    group = {}
+    """What the datasets of each distance say together, ascending."""
+    bounds, group = distance_groups(distances_mm)
+    shares: dict[int, Share] = {}
+    folds = PART_FOLDS[Part.WHOLE]
+    for mine, share in zip(
+        group, refined.fleet.stream(share_of, refined.correction, folds), strict=True
+    ):
+        shares[mine] = shares[mine].plus(share) if mine in shares else share
+    return [(bounds[mine], shares[mine]) for mine in sorted(shares)]
+
+
+def distance_groups(distances_mm: Sequence[float]) -> tuple[list[float], list[int]]:
+    """Distances within 1 % of one another as one: the smallest of each group, ascending, and the
+    group that each belongs to."""
+    group = [0] * len(distances_mm)
     bounds: list[float] = []
     for distance, place in sorted((d, i) for i, d in enumerate(distances_mm)):
         if not bounds or distance > bounds[-1] * (1.0 + SAME_DISTANCE):
             bounds.append(distance)
         group[place] = len(bounds) - 1
-    shares: dict[int, Share] = {}
-    for place, share in enumerate(refined.fleet.stream(share_of, refined.correction, ALL_FOLDS)):
-        mine = group[place]
-        shares[mine] = shares[mine].plus(share) if mine in shares else share
-    return [(bounds[mine], shares[mine]) for mine in sorted(shares)]
+    return bounds, group
 
 
 def _shells(refined: Refined, d_angstrom: Floats) -> tuple[Shell, ...]:
@@ -123,23 +146,28 @@ def _convergence(refined: Refined, accounts: Sequence[Account]) -> Convergence:
 
 
 def _halves(refined: Refined, system: PanelSystem, accounts: Sequence[Account]) -> Halves | None:
-    """Two solutions from the odd and the even blocks, compared after rigid alignment.
-
-    Over the panels with 100 reflections or more in each half.
-    """
+    """Two solutions from the odd and the even blocks."""
     counts = np.sum([account.used_in_halves for account in accounts], axis=0)
+    a, b = (step_of_part(refined, system, part) for part in (Part.HALF_A, Part.HALF_B))
+    return halves_of(a, b, counts, refined.last.gauge, system)
+
+
+def halves_of(
+    a: PanelStep, b: PanelStep, counts: Ints, gauge: Floats, system: PanelSystem
+) -> Halves | None:
+    """Two solutions compared after rigid alignment, on the panels with 100 reflections or more in
+    each; ``counts`` (2, n). None where there are no two such panels."""
     enough: Bools = np.asarray((counts >= _FEWEST_FOR_HALVES).all(axis=0))
     if enough.sum() < 2:
         return None
-    a, b = (step_of_folds(refined, system, folds) for folds in (HALF_A, HALF_B))
     free = list(system.freedom.free)
     difference = (a.correction.values - b.correction.values)[enough][:, free]
     variance = _variance(a, len(free))[enough] + _variance(b, len(free))[enough]
-    gauge = refined.last.gauge.reshape(len(enough), len(free), -1)[enough]
-    difference = aligned(difference, gauge, variance)
+    motions = gauge.reshape(len(enough), len(free), -1)[enough]
+    difference = aligned(difference, motions, variance)
     um = 1e3 * difference
     normal = um[:, free.index(2)] if 2 in free else None
-    spare = difference.size - gauge.shape[2]
+    spare = difference.size - motions.shape[2]
     return Halves(
         n_panels=int(enough.sum()),
         rms_in_plane_um=float(np.sqrt(np.mean(um[:, :2] ** 2))),
@@ -169,9 +197,10 @@ def _datasets(
 ) -> tuple[DatasetUse, ...]:
     """Each dataset's use; where there are several, with what the others alone make of it."""
     uses = [account.use for account in accounts]
-    if len(uses) == 1:
+    if len(uses) == 1 and not system.known:
         return tuple(uses)
-    everything = reduce(Share.plus, shares)
+    known = system.known_at(refined.correction, Part.WHOLE)
+    everything = reduce(Share.plus, [*shares, *known])
     out = []
     found = refined.fleet.stream(left_out, refined.correction, system, everything)
     for use, rmsd in zip(uses, found, strict=True):

@@ -36,12 +36,12 @@ def disagreements(
     if len(groups) < 2:
         return ()
     everything = [reduced for _, mine in groups for reduced in mine]
-    joint = system.step(correction, everything)
+    joint = system.step_of(correction, everything)
     level = _leveller(joint.gauge, system.gauge_weight(correction, everything))
     precision = _marginal(system.precision, joint.gauge)
     solutions = []
     for distance, mine in groups:
-        step = system.step(correction, mine)
+        step = system.step_of(correction, mine)
         values = step.correction.values[:, list(system.freedom.free)].ravel()
         solutions.append((distance, level @ values, level @ step.covariance @ level.T))
     found = []

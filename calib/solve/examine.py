@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction
 from calib.model.report import BeforeAfter, DatasetUse
+from calib.model.summary import Part
 from calib.solve.eliminate import Share
 from calib.solve.fit import DatasetFit
 from calib.solve.panels import PanelStep, PanelSystem
@@ -16,9 +18,12 @@ from calib.solve.spread import Residuals, held_out_residuals
 from calib.solve.standing import Standing
 from calib.solve.tally import Tally
 
-ALL_FOLDS = (0, 1, 2, 3)
-WITHOUT_HELD_OUT = (0, 2)
-HALF_A, HALF_B = (0, 1), (2, 3)
+PART_FOLDS: Mapping[Part, tuple[int, ...]] = {
+    Part.WHOLE: (0, 1, 2, 3),
+    Part.WORKING: (0, 2),
+    Part.HALF_A: (0, 1),
+    Part.HALF_B: (2, 3),
+}
 _ITERATIONS = 6
 
 
@@ -80,8 +85,9 @@ def examined(
     none, still = Correction.none(n), np.zeros(6 * n)
     rigid, rigid_blocks = standing.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
     used = _used(fit, rigid.residuals(none), fit.residuals(correction))
-    blind = rigid.reduced(rigid_blocks.of_folds(WITHOUT_HELD_OUT), none).nuisance_step(still)
-    seen = fit.reduced(blocks.of_folds(WITHOUT_HELD_OUT), correction)
+    folds = PART_FOLDS[Part.WORKING]
+    blind = rigid.reduced(rigid_blocks.of_folds(folds), none).nuisance_step(still)
+    seen = fit.reduced(blocks.of_folds(folds), correction)
     tried = fit.moved(seen.nuisance_step(working.tangent))
     held, n_wild, n_held = held_out_residuals(
         fit, rigid.moved(blind).residuals(none), tried.residuals(working.correction)
@@ -122,8 +128,8 @@ def left_out(
     all of them say together."""
     fit = standing.fit
     none = Correction.none(len(fit.layout))
-    _, own = share_of(standing, correction, ALL_FOLDS)
-    others = system.step(correction, [everything.minus(own)])
+    _, own = share_of(standing, correction, PART_FOLDS[Part.WHOLE])
+    others = system.step_of(correction, [everything.minus(own)])
     alone, _ = fit.refined_at(others.correction, robust=False, iterations=_ITERATIONS)
     before, after = standing.rigid.residuals(none), alone.residuals(others.correction)
     return standing, _used(fit, before, after).compared()

@@ -25,7 +25,9 @@ from calib.errors import SolveError
 from calib.model.arrays import Floats
 from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
+from calib.model.summary import Part, Statement
 from calib.solve.eliminate import Share
+from calib.solve.known import Known
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
 _SEEN_BY_DATA = 1e-6
@@ -67,18 +69,83 @@ class PanelStep:
     """The largest change of a parameter in units of its sigma."""
 
 
-class PanelSystem:
-    """What stays the same through all steps: the layout, the freedom and the prior."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Normal:
+    """The equations of the free parameters at some correction: ``matrix`` step = ``vector``."""
 
-    def __init__(self, layout: Layout, freedom: Freedom, prior: PanelPrior) -> None:
+    information: Floats
+    """(n f, n f) what the data say."""
+    matrix: Floats
+    """(n f, n f) the same with the prior and the gauge."""
+    vector: Floats
+    """(n f,)"""
+    free: tuple[int, ...]
+    """The f free parameters of a panel."""
+    spread: Floats
+    """(6 n, n f) carrying free parameters to tangent motions."""
+    gauge: Floats
+    """(n f, k) the rigid motions that are fixed by convention."""
+    within: Floats
+    """(k, k) covariance of these motions by that convention."""
+
+
+class PanelSystem:
+    """What stays the same through all steps: the layout, the freedom, the prior, and what datasets
+    have said that are not read again."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        freedom: Freedom,
+        prior: PanelPrior,
+        known: Sequence[Statement] = (),
+    ) -> None:
         self.layout = layout
         self.freedom = freedom
         self.prior = prior
         self.precision = np.tile(prior.sigma()[list(freedom.free)] ** -2.0, len(layout))
+        self.known = tuple(known)
+        self._sums: dict[Part, Known] = {}
 
-    def step(self, correction: Correction, reduced: Sequence[Share]) -> PanelStep:
-        """The step from ``correction`` to the solution of the linearised problem."""
+    def known_at(self, correction: Correction, part: Part) -> list[Share]:
+        """What is known beforehand, as one equation at ``correction``; none where nothing is."""
+        if not self.known:
+            return []
+        if part not in self._sums:
+            self._sums[part] = Known(self.layout, self.known, part)
+        return [self._sums[part].at(correction)]
+
+    def step(
+        self,
+        correction: Correction,
+        reduced: Sequence[Share],
+        part: Part = Part.WHOLE,
+    ) -> PanelStep:
+        """The step from ``correction`` to the solution of the linearised problem: ``reduced``, made
+        of that part of the reflections, with what is known beforehand of the same part."""
+        return self.step_of(correction, [*reduced, *self.known_at(correction, part)])
+
+    def step_of(self, correction: Correction, reduced: Sequence[Share]) -> PanelStep:
+        """The same step from these equations alone."""
         n, free = len(self.layout), list(self.freedom.free)
+        normal = self.normal(correction, reduced)
+        covariance, solution = _solved(normal.matrix, normal.vector)
+        covariance = covariance - normal.gauge @ normal.within @ normal.gauge.T
+        sigma = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
+        values = correction.values.copy()
+        values[:, free] += solution.reshape(n, len(free))
+        return PanelStep(
+            correction=Correction(values),
+            tangent=normal.spread @ solution,
+            covariance=0.5 * (covariance + covariance.T),
+            gauge=normal.gauge,
+            n_determined=float((covariance * normal.information).sum()),
+            shift_sigma=float(np.abs(solution / sigma).max()),
+        )
+
+    def normal(self, correction: Correction, reduced: Sequence[Share]) -> Normal:
+        """The equations of the free parameters at ``correction``, prior and gauge included."""
+        free = list(self.freedom.free)
         to_tangent = tangents_from_parameters(correction)
         spread = np.asarray(block_diag(*to_tangent[:, :, free]))
         information = spread.T @ sum(r.information for r in reduced) @ spread
@@ -91,29 +158,17 @@ class PanelSystem:
 
         x = correction.values[:, free].ravel()
         prior = np.diag(self.precision)
-        system, rhs, within = information + prior, vector - self.precision * x, None
+        matrix, rhs = information + prior, vector - self.precision * x
+        within = np.zeros((0, 0))
         if gauge.shape[1]:
             held = self.precision[:, None] * gauge
             prior = prior - held @ np.linalg.solve(gauge.T @ held, held.T)
             pull = weight @ gauge
-            within = np.linalg.inv(gauge.T @ pull)
+            within = np.asarray(np.linalg.inv(gauge.T @ pull))
             fixed = pull @ within @ pull.T
-            system = information + prior + fixed
+            matrix = information + prior + fixed
             rhs = vector - prior @ x - fixed @ x
-        covariance, solution = _solved(system, rhs)
-        if within is not None:
-            covariance = covariance - gauge @ within @ gauge.T
-        sigma = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
-        values = correction.values.copy()
-        values[:, free] += solution.reshape(n, len(free))
-        return PanelStep(
-            correction=Correction(values),
-            tangent=spread @ solution,
-            covariance=0.5 * (covariance + covariance.T),
-            gauge=gauge,
-            n_determined=float((covariance * information).sum()),
-            shift_sigma=float(np.abs(solution / sigma).max()),
-        )
+        return Normal(information, matrix, rhs, self.freedom.free, spread, gauge, within)
 
     def gauge_weight(self, correction: Correction, reduced: Sequence[Share]) -> Floats:
         """(n f,) what the panels' own reflections and tolerance say of each free parameter."""

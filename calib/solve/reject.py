@@ -39,9 +39,14 @@ def covariance_inflation() -> float:
     """What cutting a normal distribution at the limit of rejection costs, as a factor on the
     covariance: the scatter of what is kept is too small by one such factor, and the estimate
     loses the information of the tails by another (Huber 1981, section 4.8)."""
+    return float((1.0 - rejected_pull()) ** -2.0)
+
+
+def rejected_pull() -> float:
+    """The share of a small offset that reflections lose to a rejection that was decided before
+    they were off, 2 c phi(c) over the share that is kept."""
     density = np.exp(-0.5 * _REJECT_BEYOND**2) / np.sqrt(2.0 * np.pi)
-    within = erf(_REJECT_BEYOND / np.sqrt(2.0))
-    return float((1.0 - 2.0 * _REJECT_BEYOND * density / within) ** -2.0)
+    return float(2.0 * _REJECT_BEYOND * density / erf(_REJECT_BEYOND / np.sqrt(2.0)))
 
 
 def robust_scale(seen: Observations, residuals: Floats) -> Floats:

@@ -14,9 +14,12 @@ from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
 from calib.model.report import Acceptance, Report
+from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
 from calib.solve.assess import assessed
 from calib.solve.fleet import Fleet, LocalFleet
+from calib.solve.influence import influences
+from calib.solve.known import Known, Spoken
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelSystem
 from calib.solve.refine import Progress, refined_jointly
@@ -37,6 +40,8 @@ class Solution:
     estimate: CorrectionEstimate
     report: Report
     acceptance: Acceptance
+    statements: tuple[Statement, ...]
+    """What each dataset leaves behind, in the order of the report."""
 
 
 def solved(
@@ -59,24 +64,27 @@ def solved_by(
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
+    known: Sequence[Statement] = (),
 ) -> Solution:
     """The panel corrections that all datasets of a fleet share.
 
-    Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root). Raises
+    Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root); ``known`` is
+    what others have said before, which takes part in the solution and not in the report. Raises
     ``SolveError`` where nothing can be used or no panel has 50 reflections.
     """
     found = fleet.map(started, layout, options, each=[(pose,) for pose in poses])
     counts = np.sum(found, axis=0)
-    if counts.max(initial=0) < MEASURED_FROM:
+    if not known and counts.max(initial=0) < MEASURED_FROM:
         raise SolveError(
             "all-panels-sparse",
             f"all {len(layout)} panels are sparse: the fullest has {counts.max(initial=0)} "
             f"usable reflections, and at least one needs {MEASURED_FROM}.",
             remedy="add datasets, or index to higher resolution.",
         )
-    system = PanelSystem(layout, options.freedom, options.prior)
+    system = PanelSystem(layout, options.freedom, options.prior, known)
     refined = refined_jointly(fleet, system, progress, options)
-    report = assessed(refined, system, progress)
+    assessment = assessed(refined, system, progress)
+    report, statements = assessment.report, assessment.statements
     convergence = report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     covariance = refined.last.covariance * achieved * covariance_inflation()
@@ -85,16 +93,28 @@ def solved_by(
         correction=refined.correction,
         freedom=options.freedom,
         covariance=covariance,
-        status=_status(used, covariance, system),
+        status=panel_states(used, covariance, system),
         n_reflections=used,
     )
-    measured = np.array([status is PanelStatus.MEASURED for status in estimate.status])
-    modes = weak_modes(layout, estimate, measured)
-    report = replace(report, weak_modes=modes)
-    return Solution(estimate, report, judged(report, estimate))
+    everything = Known(layout, [*known, *statements], Part.WHOLE).at(refined.correction)
+    normal = system.normal(refined.correction, [everything])
+    spoken = [Spoken.of(layout, one, Part.WHOLE) for one in statements]
+    sigma = estimate.sigma[:, options.freedom.free]
+    moved = influences(layout, normal, refined.correction, spoken, sigma)
+    report = replace(
+        report,
+        weak_modes=weak_modes(layout, estimate, estimate.measured),
+        datasets=tuple(
+            replace(use, influence=influence)
+            for use, influence in zip(report.datasets, moved, strict=True)
+        ),
+    )
+    return Solution(estimate, report, judged(report, estimate), statements)
 
 
-def _status(used: Ints, covariance: Floats, system: PanelSystem) -> tuple[PanelStatus, ...]:
+def panel_states(used: Ints, covariance: Floats, system: PanelSystem) -> tuple[PanelStatus, ...]:
+    """What each panel's correction rests on: ``used`` (n,) reflections, and ``covariance`` of the
+    free parameters."""
     free = list(system.freedom.free)
     sigma = np.sqrt(np.diag(covariance)).reshape(-1, len(free))
     known: Bools = np.all(sigma < _MEASURED_SHARE * system.prior.sigma()[free], axis=1)

@@ -13,8 +13,8 @@ from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.report import BeforeAfter, Report
-from calib.solve.assess import aligned, step_of_folds
-from calib.solve.examine import ALL_FOLDS, HALF_A, HALF_B, WITHOUT_HELD_OUT
+from calib.model.summary import Part
+from calib.solve.assess import aligned, step_of_part
 from calib.solve.fit import DatasetFit
 from calib.solve.fleet import LocalFleet
 from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
@@ -88,7 +88,7 @@ def test_held_out_reflections_hardly_touch_the_solution_that_they_test(
     noise = size_px * np.random.default_rng(0).normal(size=(int(rows.sum()), 2))
     found, system = refined(dataset, freedom)
     spoilt, _ = refined(moved(dataset, rows, noise), freedom)
-    working, after = (step_of_folds(r, system, WITHOUT_HELD_OUT) for r in (found, spoilt))
+    working, after = (step_of_part(r, system, Part.WORKING) for r in (found, spoilt))
     assert farthest_sigma(working, after, freedom.free) < ONE_SIGMA
     full = (found.correction.values - spoilt.correction.values)[:, freedom.free]
     sigma = np.sqrt(np.diag(working.covariance)).reshape(-1, len(freedom.free))
@@ -105,10 +105,10 @@ def test_with_the_rejection_standing_held_out_reflections_do_not_touch_it_at_all
     observed[:2, held] += np.random.default_rng(1).normal(size=(2, int(held.sum())))
     spoilt = replace(fit, seen=replace(fit.seen, observed=observed))
     plain_step, spoilt_step = (
-        step_of_folds(with_fit(found, one), system, WITHOUT_HELD_OUT) for one in (fit, spoilt)
+        step_of_part(with_fit(found, one), system, Part.WORKING) for one in (fit, spoilt)
     )
     assert np.array_equal(plain_step.correction.values, spoilt_step.correction.values)
-    one, other = (step_of_folds(with_fit(found, one), system, ALL_FOLDS) for one in (fit, spoilt))
+    one, other = (step_of_part(with_fit(found, one), system, Part.WHOLE) for one in (fit, spoilt))
     assert farthest_sigma(one, other, Freedom.FULL.free) > 1.0
 
 
@@ -116,7 +116,7 @@ def test_one_step_to_the_working_solution_is_enough() -> None:
     """A full refinement without the held-out reflections, the rejection standing, ends there."""
     layout, _, dataset = plain()
     found, system = refined(dataset)
-    working = step_of_folds(found, system, WITHOUT_HELD_OUT)
+    working = step_of_part(found, system, Part.WORKING)
     (fit,) = fits(found)
     fit = replace(fit, keep=fit.keep & ~fit.seen.held_out)
     correction = Correction.none(len(layout))
@@ -229,7 +229,7 @@ def test_halves_are_of_independent_reflections() -> None:
     observed[:2, second] += 0.1
     spoilt = replace(fit, seen=replace(fit.seen, observed=observed))
     halves = [
-        [step_of_folds(with_fit(found, one), system, folds) for folds in (HALF_A, HALF_B)]
+        [step_of_part(with_fit(found, one), system, part) for part in (Part.HALF_A, Part.HALF_B)]
         for one in (fit, spoilt)
     ]
     assert np.array_equal(halves[0][0].correction.values, halves[1][0].correction.values)
@@ -238,7 +238,7 @@ def test_halves_are_of_independent_reflections() -> None:
 
 def test_halves_are_compared_after_alignment() -> None:
     found, system = refined(plain()[2])
-    a, b = (step_of_folds(found, system, folds) for folds in (HALF_A, HALF_B))
+    a, b = (step_of_part(found, system, part) for part in (Part.HALF_A, Part.HALF_B))
     variance = sum(np.diag(step.covariance).reshape(10, 6) for step in (a, b))
     gauge = found.last.gauge.reshape(10, 6, -1)
     apart = 1e3 * aligned(a.correction.values - b.correction.values, gauge, np.asarray(variance))

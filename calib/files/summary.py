@@ -1,0 +1,189 @@
+"""Summaries as HDF5 files; docs/summaries.md is the format's description."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from calib.errors import CalibError, FileFormatError, InputError
+from calib.files.safe import read_bytes
+from calib.model.content import from_content, to_content
+from calib.model.correction import Correction
+from calib.model.report import DatasetUse, Fit, Shell
+from calib.model.summary import FORMAT, Equations, Part, Statement, Summary
+
+SUFFIX = ".calib.h5"
+_MOST_PANELS = 4096
+_UPPER = np.triu_indices(6)
+_COUNTS = ("used_on_panel", "rejected_on_panel", "flagged_on_panel")
+_NUMBERS = ("chi_square", "n_data", "n_nuisance", "kept")
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def summary_bytes(summary: Summary) -> bytes:
+    """The file of a summary, the same bytes each time from the same library."""
+    said = summary.statement
+    out = io.BytesIO()
+    with h5py.File(out, "w", libver=("earliest", "v108")) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["checksum"] = summary.checksum
+        file.attrs["serial"] = summary.serial
+        file.attrs["layout"] = summary.layout_id
+        file.attrs["code_version"] = summary.code_version
+        file.attrs["started"] = "" if summary.started is None else summary.started.isoformat()
+        for name in _NUMBERS:
+            file.attrs[name] = getattr(said, name)
+        _put(file, "point", said.point.values)
+        for name in _COUNTS:
+            _put(file, name, getattr(said, name))
+        text = json.dumps(_report(said), allow_nan=False)
+        _put(file, "report", np.frombuffer(text.encode("utf-8"), dtype=np.uint8))
+        for part in Part:
+            equations, group = said.part(part), file.create_group(part.value)
+            _put(group, "own", equations.own[:, _UPPER[0], _UPPER[1]])
+            kind = np.float64 if part is Part.WHOLE else np.float32
+            _put(group, "coupling", equations.coupling.astype(kind))
+            _put(group, "vector", equations.vector)
+    return out.getvalue()
+
+
+def read_summary(path: Path) -> Summary:
+    """The summary in a file. Raises ``MissingFileError`` and ``FileFormatError``."""
+    return summary_from_bytes(read_bytes(path), str(path))
+
+
+def summary_from_bytes(content: bytes, place: str) -> Summary:
+    """The summary in the bytes of its file, verified against its checksum.
+
+    Raises ``FileFormatError`` for what is no summary, is cut short, is of a newer format or is not
+    what was written.
+    """
+    if not content.startswith(_SIGNATURE):
+        raise _foreign(place, "this is no HDF5 file.")
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            summary, checksum = _read(file, place)
+    except FileFormatError:
+        raise
+    except CalibError as error:
+        raise _damaged(place, error.problem) from error
+    except Exception as error:  # HDF5 fails in any way it likes on a damaged file
+        raise _damaged(place, f"it cannot be read ({_first_line(error)}).") from error
+    if summary.checksum != checksum:
+        raise _damaged(place, "its content does not have the checksum that it was written with.")
+    return summary
+
+
+def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
+    found = file.attrs.get("format")
+    if not isinstance(found, str) or not found.startswith("calib/summary/"):
+        raise _foreign(place, "this is an HDF5 file of something else.")
+    if found != FORMAT:
+        raise FileFormatError(
+            "summary-newer",
+            f"the summary has the format {found}, this program knows {FORMAT}.",
+            place=place,
+            remedy="upgrade calib: pip install --upgrade calib-metrology.",
+        )
+    n = int(file["point"].shape[0])
+    if not 0 < n <= _MOST_PANELS:
+        raise InputError("bad-shape", f"it has {n} panels.")
+    report = json.loads(_taken(file, "report", (None,)).tobytes())
+    started = str(file.attrs["started"])
+    statement = Statement(
+        use=from_content(DatasetUse, report["use"]),
+        point=Correction(_taken(file, "point", (n, 6))),
+        whole=_equations(file[Part.WHOLE.value], n),
+        working=_equations(file[Part.WORKING.value], n),
+        half_a=_equations(file[Part.HALF_A.value], n),
+        half_b=_equations(file[Part.HALF_B.value], n),
+        chi_square=float(file.attrs["chi_square"]),
+        n_data=float(file.attrs["n_data"]),
+        n_nuisance=int(file.attrs["n_nuisance"]),
+        kept=str(file.attrs["kept"]),
+        used_on_panel=_taken(file, "used_on_panel", (2, n)),
+        rejected_on_panel=_taken(file, "rejected_on_panel", (n,)),
+        flagged_on_panel=_taken(file, "flagged_on_panel", (n,)),
+        fit=from_content(Fit, report["fit"]),
+        panels=tuple(from_content(Fit, fit) for fit in report["panels"]),
+        shells=tuple(from_content(Shell, shell) for shell in report["shells"]),
+        n_held_out=(int(report["n_held_out"][0]), int(report["n_held_out"][1])),
+        null_directions=tuple(report["null_directions"]),
+    )
+    summary = Summary(
+        statement=statement,
+        serial=str(file.attrs["serial"]),
+        layout_id=str(file.attrs["layout"]),
+        code_version=str(file.attrs["code_version"]),
+        started=datetime.fromisoformat(started) if started else None,
+    )
+    return summary, str(file.attrs["checksum"])
+
+
+def _report(said: Statement) -> dict[str, Any]:
+    return {
+        "use": to_content(said.use),
+        "fit": to_content(said.fit),
+        "panels": to_content(said.panels),
+        "shells": to_content(said.shells),
+        "n_held_out": list(said.n_held_out),
+        "null_directions": list(said.null_directions),
+    }
+
+
+def _equations(group: h5py.Group, n: int) -> Equations:
+    own = np.zeros((n, 6, 6))
+    own[:, _UPPER[0], _UPPER[1]] = _taken(group, "own", (n, len(_UPPER[0])))
+    own[:, _UPPER[1], _UPPER[0]] = own[:, _UPPER[0], _UPPER[1]]
+    coupling = _taken(group, "coupling", (None, 6 * n))
+    return Equations(own, coupling, _taken(group, "vector", (6 * n,)))
+
+
+def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:
+    group.create_dataset(
+        name,
+        data=values,
+        compression="gzip" if values.size else None,
+        shuffle=bool(values.size),
+        track_times=False,
+    )
+
+
+def _taken(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
+    """An array, whose shape is looked at before its content."""
+    dataset = group[name]
+    fits = len(dataset.shape) == len(shape) and all(
+        want is None or have == want for have, want in zip(dataset.shape, shape, strict=True)
+    )
+    limit = 36 * _MOST_PANELS**2 if name == "coupling" else 1 << 28
+    if not fits or dataset.size > limit:
+        raise InputError("bad-shape", f"{dataset.name} has the shape {dataset.shape}.")
+    return np.asarray(dataset[()])
+
+
+def _foreign(place: str, problem: str) -> FileFormatError:
+    return FileFormatError(
+        "not-a-summary",
+        problem,
+        place=place,
+        remedy="a file that calib summary export wrote.",
+    )
+
+
+def _damaged(place: str, problem: str) -> FileFormatError:
+    return FileFormatError(
+        "damaged-summary",
+        f"the summary is damaged: {problem}",
+        place=place,
+        remedy="export it again from the store, or derive it again from the data.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,229 @@
+"""From the statements of datasets to a correction with its uncertainty and its report: one linear
+solve, without a single reflection.
+
+The datasets' own residuals were measured where each was linearised. At the joint solution its
+weighted sum of squares is known exactly (it is a quadratic form), and the residuals after the
+correction are those of then, larger or smaller in the proportion in which its root changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from calib.errors import SolveError
+from calib.model.arrays import Floats, Ints
+from calib.model.correction import Correction, CorrectionEstimate, Freedom
+from calib.model.frames import RigidMotion
+from calib.model.layout import Layout
+from calib.model.report import Convergence, DatasetUse, Halves, Report
+from calib.model.summary import Part, Statement
+from calib.solve.accept import judged
+from calib.solve.assess import distance_groups, halves_of
+from calib.solve.consistency import disagreements
+from calib.solve.eliminate import Share
+from calib.solve.fleet import Fleet
+from calib.solve.influence import influences
+from calib.solve.known import Known, Spoken
+from calib.solve.nonlinear import errors_of_linearisation
+from calib.solve.options import SolveOptions
+from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
+from calib.solve.pool import pooled_fit, pooled_shells, stretched, stretched_after
+from calib.solve.refine import Progress
+from calib.solve.reject import covariance_inflation
+from calib.solve.solution import Solution, panel_states, solved_by
+from calib.solve.weak import weak_modes
+
+_MOST_STEPS = 8
+_SETTLED_SIGMA = 1e-3
+"""What is left is the turning of the panels' frames, of second order."""
+
+
+def combined(
+    statements: Sequence[Statement],
+    layout: Layout,
+    freedom: Freedom,
+    prior: PanelPrior,
+    *,
+    refined: Convergence | None = None,
+) -> Solution:
+    """The panel corrections that follow from all statements and the prior.
+
+    ``refined`` says how the refinement of those that were just read ended. Raises ``SolveError``
+    where the statements and the prior do not determine a solution.
+    """
+    system = PanelSystem(layout, freedom, prior, statements)
+    correction = _within(statements[-1].point, freedom)
+    for _ in range(_MOST_STEPS):
+        step = system.step(correction, [])
+        correction = step.correction
+        if step.shift_sigma < _SETTLED_SIGMA:
+            break
+    else:
+        raise SolveError(
+            "not-converged",
+            "the summaries do not agree on a solution near to where they were made.",
+            remedy="derive the calibration from the files.",
+        )
+    spoken = [Spoken.of(layout, one, Part.WHOLE) for one in statements]
+    now = np.array(
+        [
+            one.chi_square + own.at(layout, correction)[1]
+            for one, own in zip(statements, spoken, strict=True)
+        ]
+    )
+    n_free = sum(one.n_data - one.n_nuisance for one in statements) - step.n_determined
+    convergence = Convergence(
+        converged=refined is None or refined.converged,
+        iterations=0 if refined is None else refined.iterations,
+        last_shift_sigma=step.shift_sigma if refined is None else refined.last_shift_sigma,
+        chi_square=float(now.sum()),
+        degrees_of_freedom=round(n_free),
+    )
+    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    covariance = step.covariance * achieved * covariance_inflation()
+    used = np.sum([one.used_on_panel for one in statements], axis=0)
+    estimate = CorrectionEstimate(
+        correction=correction,
+        freedom=freedom,
+        covariance=covariance,
+        status=panel_states(used.sum(axis=0), covariance, system),
+        n_reflections=used.sum(axis=0),
+    )
+    uses = _uses(statements, spoken, system, estimate, now)
+    report = _report(statements, system, step, convergence, uses, now)
+    report = replace(
+        report,
+        halves=_halves(system, correction, step, used),
+        weak_modes=weak_modes(layout, estimate, estimate.measured),
+    )
+    return Solution(estimate, report, judged(report, estimate), tuple(statements))
+
+
+def solved_onto(
+    known: Sequence[Statement],
+    fleet: Fleet,
+    poses: Sequence[RigidMotion],
+    layout: Layout,
+    options: SolveOptions,
+    progress: Progress,
+) -> Solution:
+    """New datasets refined with what others have said before, and all of them combined.
+
+    Arguments and errors as of ``solution.solved_by``; the report is that of all.
+    """
+    new = solved_by(fleet, poses, layout, options, progress, known)
+    both = combined(
+        [*known, *new.statements],
+        layout,
+        options.freedom,
+        options.prior,
+        refined=new.report.convergence,
+    )
+    uses = list(both.report.datasets)
+    for place, use in enumerate(new.report.datasets, start=len(known)):
+        uses[place] = replace(uses[place], left_out=use.left_out, linearisation_error_sigma=None)
+    report = replace(both.report, datasets=tuple(uses))
+    return replace(both, report=report, acceptance=judged(report, both.estimate))
+
+
+def _within(correction: Correction, freedom: Freedom) -> Correction:
+    """The correction without the parameters that are held."""
+    values = np.zeros_like(correction.values)
+    values[:, freedom.free] = correction.values[:, freedom.free]
+    return Correction(values)
+
+
+def _uses(
+    statements: Sequence[Statement],
+    spoken: Sequence[Spoken],
+    system: PanelSystem,
+    estimate: CorrectionEstimate,
+    now: Floats,
+) -> tuple[DatasetUse, ...]:
+    """What each dataset gave, with its influence and how far it is from where it was linearised."""
+    at = estimate.correction
+    sigma = estimate.sigma[:, estimate.freedom.free]
+    normal = system.normal(at, system.known_at(at, Part.WHOLE))
+    moved = influences(system.layout, normal, at, spoken, sigma)
+    errors = errors_of_linearisation(system.layout, statements, estimate)
+    uses = []
+    for one, chi_square, influence, error in zip(statements, now, moved, errors, strict=True):
+        rmsd = stretched_after(one.use.rmsd, _factor(one, chi_square))
+        assert rmsd is not None  # noqa: S101 - every dataset has residuals
+        uses.append(
+            replace(one.use, rmsd=rmsd, influence=influence, linearisation_error_sigma=error)
+        )
+    return tuple(uses)
+
+
+def _factor(statement: Statement, chi_square: float) -> float:
+    """How much larger residuals became."""
+    return float(np.sqrt(max(chi_square, 0.0) / max(statement.chi_square, 1e-300)))
+
+
+def _report(
+    statements: Sequence[Statement],
+    system: PanelSystem,
+    step: PanelStep,
+    convergence: Convergence,
+    uses: tuple[DatasetUse, ...],
+    now: Floats,
+) -> Report:
+    factors = [_factor(one, chi_square) for one, chi_square in zip(statements, now, strict=True)]
+    fits = [stretched(one.fit, factor) for one, factor in zip(statements, factors, strict=True)]
+    panels = [
+        [stretched(fit, factor) for fit in one.panels]
+        for one, factor in zip(statements, factors, strict=True)
+    ]
+    shells = [
+        [
+            replace(shell, held_out=stretched_after(shell.held_out, factor) or shell.held_out)
+            for shell in one.shells
+        ]
+        for one, factor in zip(statements, factors, strict=True)
+    ]
+    wild, tested = np.sum([one.n_held_out for one in statements], axis=0).tolist()
+    return Report(
+        overall=pooled_fit(fits),
+        panels=tuple(pooled_fit(own) for own in zip(*panels, strict=True)),
+        shells=pooled_shells(shells),
+        halves=None,
+        convergence=convergence,
+        datasets=uses,
+        held_out_dropped=wild / max(tested, 1),
+        gauge=step.gauge.shape[1],
+        null_directions=tuple(
+            f"{one.use.name}: {word}" for one in statements for word in one.null_directions
+        ),
+        disagreements=disagreements(
+            system, step.correction, _by_distance(statements, system, step)
+        ),
+        rejected_on_panel=_summed([one.rejected_on_panel for one in statements]),
+        flagged_on_panel=_summed([one.flagged_on_panel for one in statements]),
+    )
+
+
+def _by_distance(
+    statements: Sequence[Statement], system: PanelSystem, step: PanelStep
+) -> list[tuple[float, list[Share]]]:
+    """What the datasets of each distance say together."""
+    bounds, group = distance_groups([one.use.distance_mm for one in statements])
+    found = []
+    for number, distance in enumerate(bounds):
+        mine = [one for one, place in zip(statements, group, strict=True) if place == number]
+        found.append((distance, [Known(system.layout, mine, Part.WHOLE).at(step.correction)]))
+    return found
+
+
+def _halves(
+    system: PanelSystem, correction: Correction, step: PanelStep, used: Ints
+) -> Halves | None:
+    a, b = (system.step(correction, [], part) for part in (Part.HALF_A, Part.HALF_B))
+    return halves_of(a, b, used, step.gauge, system)
+
+
+def _summed(counts: Sequence[Ints]) -> tuple[int, ...]:
+    return tuple(np.sum(counts, axis=0).tolist())

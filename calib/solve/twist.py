@@ -1,0 +1,48 @@
+"""Panels' motions as twists of the root frame, in which a common rigid motion is the same for all.
+
+A twist (q, theta) of a panel is the motion y -> y + q + theta x (y - about) of its points, along
+the root frame's axes about one fixed point. The null space of a dataset that has its own pose is
+then the same wherever its equations were linearised, and so equations from different points can
+be added without seeming to know the pose.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib.model.arrays import Floats
+from calib.model.correction import Correction
+from calib.model.frames import right_jacobian, vector_from_rotation
+from calib.model.layout import Layout
+from calib.solve.rigid import adjoints, tangents_from_parameters
+
+
+def tangents_from_twists(layout: Layout, correction: Correction) -> Floats:
+    """(n, 6, 6) carrying a panel's twist to its tangent motion at ``correction``."""
+    rotation, centre = _placed(layout, correction)
+    return adjoints(rotation, centre, layout.centre_root_mm.mean(axis=0))
+
+
+def parameters_from_twists(layout: Layout, correction: Correction) -> Floats:
+    """(n, 6, 6) carrying a panel's twist to the change of its parameters at ``correction``."""
+    tangents = tangents_from_twists(layout, correction)
+    return np.asarray(np.linalg.solve(tangents_from_parameters(correction), tangents))
+
+
+def twists_between(layout: Layout, start: Correction, end: Correction) -> Floats:
+    """(6 n,) the twists whose exponentials carry the panels from one correction to another."""
+    about = layout.centre_root_mm.mean(axis=0)
+    r0, c0 = _placed(layout, start)
+    r1, c1 = _placed(layout, end)
+    turned = r1 @ r0.transpose(0, 2, 1)
+    theta = vector_from_rotation(turned)
+    moved = np.einsum("pij,pj->pi", turned, about - c0) + c1 - about
+    q = np.linalg.solve(right_jacobian(-theta), moved[:, :, None])[:, :, 0]
+    return np.asarray(np.concatenate([q, theta], axis=1).ravel())
+
+
+def _placed(layout: Layout, correction: Correction) -> tuple[Floats, Floats]:
+    """(n, 3, 3) and (n, 3): the panels' axes and centres in the root frame."""
+    frames = correction.frames(layout)
+    centre = frames.points(0.5 * layout.size_mm[:, None, :])[:, 0]
+    return frames.rotation, centre
