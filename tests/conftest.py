@@ -92,3 +92,10 @@ def fresh_postgres_url(postgres_server: Server) -> Iterator[str]:
     """The address of a new empty database, dropped after the test."""
     with fresh_database(postgres_server) as name:
         yield postgres_server.url(name)
+
+
+@pytest.fixture
+def second_postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The address of another new empty database."""
+    with fresh_database(postgres_server) as name:
+        yield postgres_server.url(name)

@@ -114,6 +114,15 @@ class Database:
                     )
                 yield connection
 
+    @contextlib.contextmanager
+    def connecting(self) -> Iterator[Connection]:
+        """A connection outside any transaction, for SQLite's own copying of whole files."""
+        with (
+            failure.told_plainly(self.location, writing=True),
+            self._engine.connect() as connection,
+        ):
+            yield connection
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -138,6 +147,17 @@ def existing_file(location: Location) -> bool:
     if not os.access(location.path, os.R_OK):
         raise failure.unreadable(location, "Permission denied")
     return True
+
+
+def require_file(location: Location) -> None:
+    """Raise ``InputError`` (``no-store``) where a store should be in a file that is not there."""
+    if location.path is not None and not existing_file(location):
+        raise InputError(
+            "no-store",
+            "there is no store here.",
+            place=location.shown,
+            remedy=f"calib init {location.option}.",
+        )
 
 
 def sqlite_connection(connection: Connection) -> FileConnection:

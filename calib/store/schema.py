@@ -5,8 +5,6 @@ Tables are only ever made by the migrations in ``calib_migrations``; an upgrade 
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from calib.errors import InputError, IntegrityError, StoreError
 from calib.store.again import asked_again
 from calib.store.database import Database, existing_file
+from calib.store.draft import drafted
 from calib.store.failure import store_failure
 from calib.store.journal import Journal
 from calib.store.location import Location
@@ -73,7 +72,7 @@ def check_revision(found: str | None, location: Location) -> None:
             "store-older",
             f"the store is at revision {found}, this program needs {HEAD}.",
             place=location.shown,
-            remedy=f"back it up, then calib init --upgrade {location.option}.",
+            remedy=f"calib db upgrade {location.option}.",
         )
     raise InputError(
         "store-newer",
@@ -114,59 +113,17 @@ def create(location: Location, journal: Journal = Journal.AUTO) -> bool:
         database.close()
 
 
-def upgrade(location: Location, journal: Journal = Journal.AUTO) -> tuple[str, str]:
-    """Carry an older store to today's revision, whole or not at all; (from, to)."""
-    if location.path is not None and not existing_file(location):
-        check_revision(None, location)
-    database = Database(location, foreign_keys=False, journal=journal)
-    try:
-        found = revision_at(database)
-        if found is None or found not in REVISIONS:
-            check_revision(found, location)
-        if found != HEAD:
-            migrate(database)
-        return str(found), HEAD
-    finally:
-        database.close()
-
-
 def _create_file(location: Location, path: Path, journal: Journal) -> bool:
-    """Made under another name first, so that nobody ever opens half a store."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
-    except OSError as error:
-        raise StoreError(
-            "store-not-made",
-            f"no store can be made here: {error.strerror or error}.",
-            place=location.shown,
-            remedy="name a folder that you may write, with --store PATH.",
-        ) from None
-    try:
-        database = Database(location, foreign_keys=False, draft=draft, journal=journal)
-        try:
-            migrate(database)
-        finally:
-            database.close()  # which leaves one file, whatever the journal
-        try:
-            path.hardlink_to(draft)  # unlike a rename, it never replaces what is there
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without links
-            draft.rename(path)
-        _sync(path.parent)
-        return True
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        with drafted(path) as draft:
+            database = Database(location, foreign_keys=False, draft=draft, journal=journal)
+            try:
+                migrate(database)
+            finally:
+                database.close()  # which leaves one file, whatever the journal
+    except FileExistsError:
+        return False
+    return True
 
 
 def migrate(database: Database, target: str = "head") -> None:
@@ -175,27 +132,30 @@ def migrate(database: Database, target: str = "head") -> None:
     The database must have been opened with foreign keys off. Raises ``IntegrityError`` where rows
     would be left that refer to nothing; then, as after any failure, nothing has changed.
     """
-    place = database.location.shown
     with database.writing() as connection:
-        try:
-            migrate_on(connection, target)
-        except DBAPIError as error:
-            # Whatever the migration met: locks, full disks and lost servers are told as such.
-            raise store_failure(error, database.location, writing=True) or StoreError(
-                "migration-failed",
-                f"the store could not be brought to revision {target} and is as it was: "
-                f"{error.orig}.",
-                place=place,
-                remedy="please report this, with the store's revision.",
-            ) from None
-        broken = dangling(connection)
-        if broken:
-            raise IntegrityError(
-                "dangling-rows",
-                f"the store has rows that refer to nothing ({broken}); it is as it was.",
-                place=place,
-                remedy="restore the store from a backup, then upgrade it.",
-            )
+        migrate_within(connection, database.location, target)
+
+
+def migrate_within(connection: Connection, location: Location, target: str = "head") -> None:
+    """``migrate``, in a write that has begun."""
+    try:
+        migrate_on(connection, target)
+    except DBAPIError as error:
+        # Whatever the migration met: locks, full disks and lost servers are told as such.
+        raise store_failure(error, location, writing=True) or StoreError(
+            "migration-failed",
+            f"the store could not be brought to revision {target} and is as it was: {error.orig}.",
+            place=location.shown,
+            remedy="please report this, with the store's revision.",
+        ) from None
+    broken = dangling(connection)
+    if broken:
+        raise IntegrityError(
+            "dangling-rows",
+            f"the store has rows that refer to nothing ({broken}); it is as it was.",
+            place=location.shown,
+            remedy="restore the store from a backup, then upgrade it.",
+        )
 
 
 def migrate_on(connection: Connection, target: str) -> None:
@@ -223,6 +183,44 @@ def alembic_config() -> Any:
     config.set_main_option("script_location", "calib_migrations:")
     config.set_main_option("path_separator", "os")
     return config
+
+
+def differences(connection: Connection) -> list[str]:
+    """How a store of today's revision differs from the tables that this program knows; in words."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    options = configured()
+    del options["transactional_ddl"]
+    context = MigrationContext.configure(connection, opts=options)
+    found = []
+    for difference in compare_metadata(context, METADATA):
+        # A change of a column comes as a list of changes.
+        change = difference[0] if isinstance(difference, list) else difference
+        # What else lies in a shared database is not ours.
+        if change[0] != "remove_table":
+            found.append(str(change[0]).replace("_", " "))
+    return sorted(set(found))
+
+
+def check_whole(connection: Connection, location: Location) -> None:
+    """Raise ``IntegrityError`` unless an SQLite file is sound and its rows refer to rows."""
+    found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+    if found != ["ok"]:
+        raise IntegrityError(
+            "store-broken",
+            f"the database file is damaged ({found[0]}).",
+            place=location.shown,
+            remedy="restore the store from a backup.",
+        )
+    broken = dangling(connection)
+    if broken:
+        raise IntegrityError(
+            "dangling-rows",
+            f"the store has rows that refer to nothing ({broken}).",
+            place=location.shown,
+            remedy="restore the store from a backup.",
+        )
 
 
 def dangling(connection: Connection) -> str:

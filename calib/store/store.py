@@ -6,13 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from calib.errors import InputError
 from calib.store import schema
-from calib.store.database import WAIT_SECONDS, Database, existing_file
+from calib.store.database import WAIT_SECONDS, Database, existing_file, require_file
 from calib.store.doors.applications import ApplicationDoor
 from calib.store.doors.calibrations import CalibrationDoor
 from calib.store.doors.certifications import CertificationDoor
 from calib.store.doors.detectors import DetectorDoor
+from calib.store.doors.keeping import KeepingDoor
 from calib.store.doors.log import LogDoor
 from calib.store.doors.placements import PlacementDoor
 from calib.store.failure import read_only
@@ -21,7 +21,13 @@ from calib.store.location import Location, chosen_location, default_location
 
 
 class Store(
-    DetectorDoor, CalibrationDoor, CertificationDoor, ApplicationDoor, LogDoor, PlacementDoor
+    DetectorDoor,
+    CalibrationDoor,
+    CertificationDoor,
+    ApplicationDoor,
+    LogDoor,
+    PlacementDoor,
+    KeepingDoor,
 ):
     """One store, open. Every method that writes takes the deed: who, when, where."""
 
@@ -45,12 +51,7 @@ class Store(
         place = location if isinstance(location, Location) else chosen_location(location)
         if place.path is not None and not existing_file(place):
             if place != default_location():
-                raise InputError(
-                    "no-store",
-                    "there is no store here.",
-                    place=place.shown,
-                    remedy=f"calib init {place.option}.",
-                )
+                require_file(place)
             Store.create(place, journal)
         database = Database(place, read_only=read_only, wait_seconds=wait_seconds, journal=journal)
         try:
@@ -59,21 +60,6 @@ class Store(
             database.close()
             raise
         return Store(database)
-
-    @staticmethod
-    def create(location: str | Path | Location, journal: Journal = Journal.AUTO) -> bool:
-        """Make an empty store; False where one of today's revision is there already.
-
-        Raises ``InputError`` where something else is there, or a store of another revision.
-        """
-        return schema.create(_place(location), journal)
-
-    @staticmethod
-    def upgrade(
-        location: str | Path | Location, journal: Journal = Journal.AUTO
-    ) -> tuple[str, str]:
-        """Carry an older store to today's revision, whole or not at all; (from, to)."""
-        return schema.upgrade(_place(location), journal)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -104,7 +90,3 @@ class Store(
         """Raise ``StoreReadOnlyError`` where writing is known to be refused, before long work."""
         if self.read_only:
             raise read_only(self.location)
-
-
-def _place(location: str | Path | Location) -> Location:
-    return location if isinstance(location, Location) else Location.parse(location)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from calib import __version__
-from calib_cli import apply, audit, certify, demo, derive, detector, diff, export, show, usage
+from calib_cli import apply, audit, certify, db, demo, derive, detector, diff, export, show, usage
 from calib_cli import init as initialise
 from calib_cli.failure import TERMINATED
 from calib_cli.group import Commands
@@ -65,6 +65,7 @@ app.command("demo")(demo.demo)
 app.add_typer(detector.app, name="detector")
 app.add_typer(usage.app, name="usage")
 app.add_typer(audit.app, name="audit")
+app.add_typer(db.app, name="db")
 
 
 def main() -> None:

@@ -11,10 +11,11 @@ from calib_cli.derive import FreedomName
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
-GROUPS = {(), ("audit",), ("detector",), ("usage",)}
+GROUPS = {(), ("audit",), ("db",), ("detector",), ("usage",)}
 COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
 BEFORE = {
     ("audit", "checkpoint"): [["audit", "key"]],
+    ("db", "restore"): [["db", "backup", "-o", "calib.backup.sqlite"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("usage", "push"): [
@@ -31,6 +32,7 @@ def test_all_commands_are_there() -> None:
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
         "audit log", "audit verify", "audit checkpoint", "audit key",
         "detector place",
+        "db current", "db check", "db upgrade", "db backup", "db restore",
     }  # fmt: skip
 
 

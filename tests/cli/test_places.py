@@ -8,7 +8,7 @@ import pytest
 
 from calib.store.database import Database
 from calib.store.location import Location, default_location
-from calib.store.schema import migrate
+from calib.store.schema import HEAD, migrate
 from support.commands import calib, done
 
 
@@ -75,12 +75,10 @@ def test_init_makes_a_store_once(home: Path) -> None:
     assert first == {
         "store": str(home / "new.sqlite"),
         "created": True,
-        "upgraded_from": None,
     }
     before = Path("new.sqlite").read_bytes()
     assert done(*words).json["created"] is False
     assert done(*words, "--dry-run").json["created"] is False
-    assert done(*words, "--upgrade").json == {**first, "created": False}
     assert Path("new.sqlite").read_bytes() == before
     assert done("init", "--store", "new.sqlite").stdout == (
         f"There is a store already: {home / 'new.sqlite'}\n"
@@ -102,12 +100,18 @@ def test_an_older_store_is_upgraded_only_when_asked(home: Path) -> None:
     for name in ("list", "init"):
         answer = calib(name, "--store", "old.sqlite")
         assert answer.code == 2
-        remedy = f"back it up, then calib init --upgrade --store {home / 'old.sqlite'}"
+        remedy = f"calib db upgrade --store {home / 'old.sqlite'}"
         assert answer.stderr.endswith(f"Try: {remedy}\n")
-    words = ("init", "--upgrade", "--store", "old.sqlite")
+    words = ("db", "upgrade", "--store", "old.sqlite")
     before = Path("old.sqlite").read_bytes()
     dry = done(*words, "--dry-run")
-    assert dry.stdout == f"Would upgrade the store from revision 0003: {home / 'old.sqlite'}\n"
+    way = f"from revision 0003 to {HEAD}: {home / 'old.sqlite'}\n"
+    assert dry.stdout == f"Would upgrade {way}"
     assert Path("old.sqlite").read_bytes() == before
-    assert done(*words, "--json").json["upgraded_from"] == "0003"
+    answer = done(*words, "--backup", "before.sqlite")
+    assert answer.stdout == f"Backed up: before.sqlite\nUpgraded {way}"
+    assert done("db", "current", "--store", "before.sqlite", "--json").json["revision"] == "0003"
+    assert done(*words).stdout == (
+        f"The store is at revision {HEAD} already: {home / 'old.sqlite'}\n"
+    )
     assert done("list", "--store", "old.sqlite", "--json").json == []

@@ -13,20 +13,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from calib.errors import IntegrityError, StoreError
-from calib.model.placement import BeamlinePlacement
+from calib.model.backup import Upgraded
 from calib.store import schema
 from calib.store.database import Database
 from calib.store.location import Location
 from calib.store.store import Store
 from calib.store.tables import METADATA
 from support import raw
+from support.filled import fill
 from support.records import (
-    NOON,
     SERIAL,
-    application,
     calibration,
-    certification,
-    deed,
     detector,
 )
 
@@ -81,17 +78,6 @@ def differences(database: Database) -> list[Any]:
         return found
 
 
-def fill(place: str) -> None:
-    Store.create(place)
-    with Store.open(place) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
-        word = store.certify(certification(stored))
-        store.certify(certification(stored))
-        store.withdraw(word.number, "an error", deed())
-        store.record_application(application(stored))
-        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
-
-
 def lost(revision: str) -> set[str]:
     """The tables that an older revision never had though its log can speak of them: rows which a
     downgrade dropped are missed by an audit, as they should be."""
@@ -144,7 +130,7 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
     assert tables(database) == set(kept)
     for table in kept:
         assert raw.rows(place, table) == rows_at(revision, table, before[table])
-    assert Store.upgrade(place) == (revision, schema.HEAD)
+    assert Store.upgrade(place) == Upgraded(revision, schema.HEAD, None)
     for table in raw.TABLES:
         found = raw.rows(place, table)
         if table == "entry" and table not in kept:

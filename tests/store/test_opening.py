@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from calib.errors import InputError, StoreError, StoreReadOnlyError
+from calib.model.backup import Upgraded
 from calib.store import schema
 from calib.store.database import ADVISORY_LOCK, Database
 from calib.store.location import Location, chosen_location, default_location, without_password
@@ -120,9 +121,9 @@ def test_an_older_store_is_upgraded_only_when_asked(place: str) -> None:
         with pytest.raises(InputError, match="at revision 0003, this program needs") as caught:
             use(place)
         assert caught.value.code == "store-older"
-        assert "calib init --upgrade --store " in caught.value.remedy
-    assert Store.upgrade(place) == ("0003", schema.HEAD)
-    assert Store.upgrade(place) == (schema.HEAD, schema.HEAD)
+        assert caught.value.remedy.startswith("calib db upgrade --store ")
+    assert Store.upgrade(place) == Upgraded("0003", schema.HEAD, None)
+    assert Store.upgrade(place) == Upgraded(schema.HEAD, schema.HEAD, None)
     Store.open(place).close()
 
 

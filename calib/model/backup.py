@@ -1,0 +1,26 @@
+"""Backups and upgrades of whole stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that was made, or was restored."""
+
+    path: Path
+    revision: str
+    sha256: str
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What an upgrade did, or would do."""
+
+    before: str
+    after: str
+    backup: Backup | None
+    """None where nothing had to be done, or no backup was wanted, or in a dry run."""

@@ -1,0 +1,55 @@
+"""Stores as a whole, as scripts see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calib.model.backup import Backup, Upgraded
+from calib.model.check import Check
+
+
+def revision_view(store: str, found: str | None, known: str) -> dict[str, Any]:
+    """The revision of a store, and that of this program."""
+    return {"store": store, "revision": found, "program": known, "current": found == known}
+
+
+def check_view(check: Check) -> dict[str, Any]:
+    """One thing that was looked at."""
+    return {
+        "name": check.name,
+        "fine": check.fine,
+        "said": check.said,
+        "remedy": check.remedy or None,
+    }
+
+
+def checks_view(store: str, checks: Sequence[Check]) -> dict[str, Any]:
+    """Everything that was looked at."""
+    return {
+        "store": store,
+        "fine": all(check.fine for check in checks),
+        "checks": [check_view(check) for check in checks],
+    }
+
+
+def backup_view(store: str, backup: Backup) -> dict[str, Any]:
+    """A backup of a store."""
+    return {
+        "store": store,
+        "backup": str(backup.path),
+        "revision": backup.revision,
+        "sha256": backup.sha256,
+        "size_bytes": backup.n_bytes,
+    }
+
+
+def upgrade_view(store: str, done: Upgraded, *, stored: bool) -> dict[str, Any]:
+    """What an upgrade did."""
+    return {
+        "store": store,
+        "before": done.before,
+        "after": done.after,
+        "backup": None if done.backup is None else str(done.backup.path),
+        "stored": stored,
+    }

@@ -1,0 +1,92 @@
+"""The store's door: making, keeping and carrying whole stores, of whatever revision."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from calib.model.backup import Backup, Upgraded
+from calib.model.check import Check
+from calib.store import schema
+from calib.store.backup import back_up, backup_name, checked_backup, refuse_store, restore
+from calib.store.check import check
+from calib.store.database import Database, existing_file, require_file
+from calib.store.doors.door import Door
+from calib.store.journal import Journal
+from calib.store.location import Location
+from calib.store.upgrade import upgrade
+
+
+class KeepingDoor(Door):
+    """What is done with a store as a whole; nothing needs to be open."""
+
+    @staticmethod
+    def create(location: str | Path | Location, journal: Journal = Journal.AUTO) -> bool:
+        """Make an empty store; False where one of today's revision is there already.
+
+        Raises ``InputError`` where something else is there, or a store of another revision.
+        """
+        return schema.create(_place(location), journal)
+
+    @staticmethod
+    def revision(location: str | Path | Location) -> str | None:
+        """The revision of the store that is there; None where there is no store."""
+        place = _place(location)
+        if place.path is not None and not existing_file(place):
+            return None
+        database = Database(place, read_only=True)
+        try:
+            return schema.revision_at(database)
+        finally:
+            database.close()
+
+    @staticmethod
+    def upgrade(
+        location: str | Path | Location,
+        backup: Path | None = None,
+        journal: Journal = Journal.AUTO,
+        *,
+        dry_run: bool = False,
+    ) -> Upgraded:
+        """Carry an older store to today's revision, whole or not at all, backed up before."""
+        return upgrade(_place(location), backup, journal, dry_run=dry_run)
+
+    @staticmethod
+    def back_up(location: str | Path | Location, path: Path) -> Backup:
+        """Write the store, as it is at one moment, to a new file, which is a store itself."""
+        place = _place(location)
+        require_file(place)
+        database = Database(place, read_only=True)
+        try:
+            return back_up(database, path)
+        finally:
+            database.close()
+
+    @staticmethod
+    def backup_name(location: str | Path | Location, now: datetime) -> Path:
+        """Where a backup goes if nobody says."""
+        return backup_name(_place(location), now)
+
+    @staticmethod
+    def restore(
+        location: str | Path | Location,
+        path: Path,
+        journal: Journal = Journal.AUTO,
+        *,
+        dry_run: bool = False,
+    ) -> Backup:
+        """Make a store again from a backup, where no store is; a dry run only checks both."""
+        place = _place(location)
+        if dry_run:
+            refuse_store(place)
+            return checked_backup(path)
+        return restore(place, path, journal)
+
+    @staticmethod
+    def check(location: str | Path | Location) -> list[Check]:
+        """What is right and what is wrong with a store as a database."""
+        return check(_place(location))
+
+
+def _place(location: str | Path | Location) -> Location:
+    return location if isinstance(location, Location) else Location.parse(location)

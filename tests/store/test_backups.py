@@ -1,0 +1,252 @@
+"""The restore drill: backed up, restored on either database, and nothing is different."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from calib.errors import CalibError, InputError, IntegrityError
+from calib.store import schema
+from calib.store.database import Database
+from calib.store.journal import has_wal
+from calib.store.location import Location
+from calib.store.store import Store
+from support import children, raw
+from support.filled import fill
+from support.records import (
+    HOUR,
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+
+
+def fill_more(place: str) -> None:
+    """One of everything, and what is not ASCII or exact only as a double."""
+    fill(place)
+    with Store.open(place) as store:
+        store.add_detector(detector("zweiter"), deed(actor="Zoë"))
+        for seed in (1, 2):
+            stored, _ = store.add_calibration(calibration(seed=seed), (NOON, None), deed())
+            store.certify(certification(stored))
+            store.record_application(application(stored))
+
+
+def answers(place: str) -> list[Any]:
+    """What the store says, through its door."""
+    with Store.open(place) as store:
+        found, word = store.resolve(SERIAL, NOON + HOUR, 150.0)
+        return [
+            (found.id, found.version, word),
+            [(line.id, line.version, line.serial) for line in store.calibrations()],
+            [store.calibration(line.id).stored for line in store.calibrations()],
+            store.certifications(SERIAL),
+            store.applications(),
+            [(one.serial, one.layout_id) for one in store.detectors()],
+            store.log(),
+            store.heads(),
+            store.audit(),
+        ]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_other(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the store is restored to: on either database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "restored.sqlite")
+    return str(request.getfixturevalue("second_postgres_url"))
+
+
+def test_a_restored_store_gives_the_same_answers_and_goes_on(
+    place: str, empty_other: str, tmp_path: Path
+) -> None:
+    fill_more(place)
+    path = tmp_path / "calib.backup.sqlite"
+    made = Store.back_up(place, path)
+    assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (made.revision, made.n_bytes) == (schema.HEAD, path.stat().st_size)
+    before = answers(place)
+    with Store.open(place) as store:  # what comes later is not in it
+        store.add_detector(detector("later"), deed())
+
+    restored = Store.restore(empty_other, path)
+    assert (restored.revision, restored.sha256) == (made.revision, made.sha256)
+    for other in (empty_other, str(path)):
+        assert answers(other) == before
+        assert all(check.fine for check in Store.check(other))
+        with Store.open(other, read_only=True) as store:
+            assert store.audit().findings == ()
+    with Store.open(empty_other) as store:
+        added, new = store.add_calibration(calibration(seed=9), (None, None), deed())
+        assert new
+        assert added.version == 4
+    with pytest.raises(Exception, match="only ever added"):
+        raw.execute(empty_other, "DELETE FROM panel")
+
+
+def test_every_row_comes_back_as_it_was(place: str, empty_other: str, tmp_path: Path) -> None:
+    """Twice round: through both databases and back every value is the same."""
+    fill_more(place)
+    first, second = tmp_path / "first.sqlite", tmp_path / "second.sqlite"
+    Store.back_up(place, first)
+    Store.restore(empty_other, first)
+    Store.back_up(empty_other, second)
+    for table in raw.TABLES:
+        assert raw.rows(str(first), table) == raw.rows(str(second), table)
+        assert raw.rows(str(first), table)
+    if raw.is_postgres(place) == raw.is_postgres(empty_other):
+        for table in raw.TABLES:
+            assert raw.rows(place, table) == raw.rows(empty_other, table)
+
+
+@pytest.mark.parametrize("revision", schema.REVISIONS)
+def test_a_store_of_every_revision_is_backed_up_and_restored(
+    place: str, revision: str, tmp_path: Path
+) -> None:
+    fill_more(place)
+    database = Database(Location.parse(place), foreign_keys=False)
+    schema.migrate(database, revision)
+    database.close()
+    path, other = tmp_path / "old.sqlite", tmp_path / "restored.sqlite"
+    assert Store.back_up(place, path).revision == revision
+    Store.restore(other, path)
+    assert Store.revision(other) == revision
+    assert raw.rows(str(other), "deed") == raw.rows(str(path), "deed")
+    Store.upgrade(other)
+    with Store.open(other) as store:
+        assert [record.serial for record in store.detectors()] == [SERIAL, "zweiter"]
+
+
+def test_a_backup_is_of_one_moment_while_others_write(place: str, tmp_path: Path) -> None:
+    fill_more(place)
+    with Store.open(place) as store:
+        turns = 5
+        for turn in range(turns):
+            before = len(store.detectors())
+            store.add_detector(detector(f"more {turn}"), deed())
+            Store.back_up(place, tmp_path / f"{turn}.sqlite")
+            with Store.open(tmp_path / f"{turn}.sqlite", read_only=True) as copy:
+                assert len(copy.detectors()) == before + 1
+
+
+def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
+    fill_more(place)
+    path = tmp_path / "calib.backup.sqlite"
+    Store.back_up(place, path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="never overwritten") as caught:
+        Store.back_up(place, path)
+    assert (caught.value.code, path.read_bytes()) == ("output-exists", before)
+    for dry_run in (True, False):
+        with pytest.raises(InputError, match="restoring never replaces one") as caught:
+            Store.restore(place, path, dry_run=dry_run)
+        assert caught.value.code == "store-exists"
+    assert answers(place)
+
+
+def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -> None:
+    fill_more(place)
+    path, other = tmp_path / "calib.backup.sqlite", tmp_path / "restored.sqlite"
+    Store.back_up(place, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="its SHA-256 is not the one") as caught:
+        Store.restore(other, path)
+    assert caught.value.code == "changed-backup"
+    path.with_name(f"{path.name}.sha256").unlink()
+    content[4096:] = b"\xff" * (len(content) - 4096)  # what the database itself can see
+    path.write_bytes(content)
+    with pytest.raises(CalibError) as caught_too:
+        Store.restore(other, path)
+    assert caught_too.value.code in ("store-broken", "not-a-store")
+    assert sorted(entry.name for entry in tmp_path.glob("*restored*")) == []
+
+
+def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
+    letter, other = tmp_path / "letter.txt", tmp_path / "restored.sqlite"
+    with pytest.raises(InputError, match="there is no such file"):
+        Store.restore(other, letter)
+    letter.write_text("This is a letter to my aunt.\n" * 100)
+    with pytest.raises(InputError, match="not an SQLite database"):
+        Store.restore(other, letter)
+    assert not other.exists()
+
+
+def test_a_restored_file_keeps_a_log_and_a_backup_is_one_file(tmp_path: Path) -> None:
+    place = tmp_path / "calib.sqlite"
+    Store.create(place)
+    fill_more(str(place))
+    with Store.open(place) as store:
+        store.detectors()
+        Store.back_up(place, tmp_path / "b.sqlite")
+        Store.restore(tmp_path / "r.sqlite", tmp_path / "b.sqlite")
+    assert (has_wal(tmp_path / "b.sqlite"), has_wal(tmp_path / "r.sqlite")) == (False, True)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        "b.sqlite", "b.sqlite.sha256", "calib.sqlite", "r.sqlite",
+    ]  # fmt: skip
+
+
+def test_a_backup_has_its_time_in_its_name(tmp_path: Path) -> None:
+    now = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)
+    assert Store.backup_name(tmp_path / "calib.db", now) == (
+        tmp_path / "calib-20260301T093005Z.backup.sqlite"
+    )
+    server = Store.backup_name("postgresql://ada:secret@host/beamline", now)
+    assert server == Path.cwd() / "beamline-20260301T093005Z.backup.sqlite"
+
+
+def test_an_upgrade_is_backed_up_first(place: str, tmp_path: Path) -> None:
+    fill_more(place)
+    database = Database(Location.parse(place), foreign_keys=False)
+    schema.migrate(database, "0005")
+    database.close()
+    path = tmp_path / "before.sqlite"
+    dry = Store.upgrade(place, path, dry_run=True)
+    assert (dry.before, dry.after, dry.backup) == ("0005", schema.HEAD, None)
+    assert Store.revision(place) == "0005"
+    assert not path.exists()
+    if schema.HEAD == "0005":
+        return
+    done = Store.upgrade(place, path)
+    assert done.backup is not None
+    assert Store.revision(path) == "0005"
+    assert Store.revision(place) == schema.HEAD
+    assert Store.upgrade(place, tmp_path / "again.sqlite").backup is None
+
+
+READER = """
+import json, os, sys
+from pathlib import Path
+from support.people import become_another_user
+from calib.errors import CalibError
+from calib.store.store import Store
+become_another_user()
+made = Store.back_up(sys.argv[1], Path(sys.argv[2]))
+print(json.dumps([made.revision, all(check.fine for check in Store.check(sys.argv[1]))]))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_who_may_only_read_backs_up_and_checks(tmp_path: Path) -> None:
+    folder = Path("/tmp") / f"calib-{tmp_path.name}-{os.getpid()}"  # noqa: S108
+    (folder / "mine").mkdir(parents=True)
+    try:
+        Store.create(folder / "calib.sqlite")
+        (folder / "mine").chmod(0o777)
+        said = children.run(READER, str(folder / "calib.sqlite"), str(folder / "mine" / "b.sqlite"))
+        assert json.loads(said) == [schema.HEAD, True]
+    finally:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()

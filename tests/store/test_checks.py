@@ -1,0 +1,98 @@
+"""`calib db check`: what is wrong with a database is seen and named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calib.errors import InputError
+from calib.store import schema
+from calib.store.database import Database
+from calib.store.location import Location
+from calib.store.store import Store
+from support import raw
+from support.records import NOON, calibration, deed, detector
+
+
+def wrong(place: str) -> dict[str, str]:
+    """What is wrong, by name."""
+    checks = Store.check(place)
+    assert all(check.fine != bool(check.remedy) for check in checks)
+    return {check.name: check.said for check in checks if not check.fine}
+
+
+def test_a_new_store_is_as_it_should_be(place: str) -> None:
+    assert wrong(place) == {}
+    names = [check.name for check in Store.check(place)]
+    assert names[0] == "revision"
+    assert {"tables", "triggers"} < set(names)
+
+
+@pytest.mark.parametrize("table", raw.TABLES)
+def test_a_trigger_that_is_gone_is_named(place: str, table: str) -> None:
+    if raw.is_postgres(place):
+        raw.execute(place, f"DROP TRIGGER append_only ON {table}")
+    else:
+        raw.execute(place, f"DROP TRIGGER {table}_no_delete")
+    assert wrong(place) == {"triggers": f"nothing keeps rows of {table} from being changed."}
+
+
+def test_a_trigger_that_is_off_or_does_nothing_is_named(place: str) -> None:
+    if raw.is_postgres(place):
+        raw.execute(place, "ALTER TABLE panel DISABLE TRIGGER append_only")
+        assert "rows of panel" in wrong(place)["triggers"]
+        raw.execute(place, "ALTER TABLE panel ENABLE TRIGGER append_only")
+        assert wrong(place) == {}
+        raw.execute(
+            place,
+            "CREATE OR REPLACE FUNCTION calib_append_only() RETURNS trigger LANGUAGE plpgsql "
+            "AS $$ BEGIN RETURN NULL; END $$",
+        )
+        assert "rows of application, artifact" in wrong(place)["triggers"]
+        return
+    raw.execute(place, "DROP TRIGGER panel_no_update")
+    raw.execute(place, "CREATE TRIGGER panel_no_update BEFORE UPDATE ON panel BEGIN SELECT 1; END")
+    assert "rows of panel" in wrong(place)["triggers"]
+
+
+def test_tables_that_somebody_changed_are_named(place: str) -> None:
+    raw.execute(place, "ALTER TABLE detector ADD COLUMN colour TEXT")
+    raw.execute(place, "DROP INDEX ix_application_calibration")
+    assert wrong(place) == {
+        "tables": "they are not as the migrations made them (add index, remove column)."
+    }
+
+
+def test_an_older_store_is_told_how_to_become_newer(place: str) -> None:
+    database = Database(Location.parse(place), foreign_keys=False)
+    schema.migrate(database, "0003")
+    database.close()
+    assert list(wrong(place)) == ["revision"]
+    assert Store.check(place)[0].remedy.startswith("calib db upgrade --store ")
+
+
+def test_rows_that_refer_to_nothing_are_found(tmp_path: Path) -> None:
+    place = str(tmp_path / "calib.sqlite")
+    Store.create(place)
+    with Store.open(place) as store:
+        store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    raw.tamper(place, "DELETE FROM detector")
+    assert "calibration to detector" in wrong(place)["file"]
+
+
+def test_where_no_store_is_there_is_nothing_to_check(empty_place: str) -> None:
+    for use in (Store.check, lambda place: Store.back_up(place, Path("b.sqlite"))):
+        with pytest.raises(InputError) as caught:
+            use(empty_place)
+        assert caught.value.code == "no-store"
+    assert not Path("b.sqlite").exists()
+    assert Store.revision(empty_place) is None
+
+
+def test_a_row_that_was_changed_is_found(place: str) -> None:
+    with Store.open(place) as store:
+        store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    raw.tamper(place, "UPDATE detector SET description = 'another one'")
+    assert list(wrong(place)) == ["log"]
+    assert "are not as they were recorded; the first: " in wrong(place)["log"]

@@ -1,0 +1,19 @@
+"""A store with rows in every table, for what must lose none of them."""
+
+from __future__ import annotations
+
+from calib.model.placement import BeamlinePlacement
+from calib.store.store import Store
+from support.records import NOON, SERIAL, application, calibration, certification, deed, detector
+
+
+def fill(place: str) -> None:
+    """Make a store, and in it one of everything that can be recorded."""
+    Store.create(place)
+    with Store.open(place) as store:
+        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        word = store.certify(certification(stored))
+        store.certify(certification(stored))
+        store.withdraw(word.number, "an error", deed())
+        store.record_application(application(stored))
+        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
