@@ -37,7 +37,7 @@ def load_datasets(
     for number, pair in enumerate(pairs):
         if progress is not None:
             progress(pair.file.stem, number, len(pairs))
-        datasets += _datasets(pair)
+        datasets += datasets_of(pair)
     return datasets
 
 
@@ -56,7 +56,8 @@ def refuse_one_panel(detector: Detector, place: str) -> None:
     )
 
 
-def _datasets(pair: Pair) -> list[Dataset]:
+def datasets_of(pair: Pair) -> list[Dataset]:
+    """The datasets in one pair of files, as ``load_datasets`` says."""
     models = pair.file.experiments
     for index in sorted({entry.detector for entry in models.experiments}):
         refuse_one_panel(models.detectors[index], str(pair.experiment_path))

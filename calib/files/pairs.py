@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,10 @@ class Pair:
         if self.reflection_path is None:
             return str(self.experiment_path)
         return f"{self.experiment_path} and {self.reflection_path}"
+
+    def light(self) -> Pair:
+        """The same without the bytes of the experiment list, to travel to where it is read."""
+        return replace(self, file=replace(self.file, data=b""))
 
     def experiment_of_rows(self, table: Table) -> Ints:
         """(nrows,) index of the experiment of each reflection; -1 where it is not indexed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -11,19 +11,19 @@ import numpy as np
 
 from calib import __version__
 from calib.errors import InputError, LayoutError
-from calib.files.pairing import load_datasets
+from calib.files.pairs import pair_files
+from calib.flows.boarding import boarded, fleet_for, reordered
 from calib.flows.identity import known_detector, new_detector, serial_of
 from calib.flows.moments import instant_of_epoch
 from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
-from calib.model.experiment import Detector
 from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
 from calib.model.record import CalibrationRecord, Deed, DetectorRecord, StoredCalibration
 from calib.solve.assess import SAME_DISTANCE
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels import PanelPrior
-from calib.solve.solution import solved
+from calib.solve.solution import solved_by
 from calib.solve.symmetry import hall_from_name
 from calib.store.store import Store
 
@@ -52,6 +52,8 @@ class DeriveRequest:
     free_beam: bool = False
     crystals: Crystals = Crystals.AUTO
     crystal_interval_deg: float | None = None
+    workers: int | None = None
+    """Processes that hold the datasets; 0: none but this one, None: what suits the files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,41 +89,29 @@ def derive(
     if not dry_run:
         store.require_writable()
     tell: DeriveProgress = progress or (lambda *_: None)
-    tell("reading", 0, float("nan"), 0, len(request.paths))
-    datasets = sorted(load_datasets(request.paths), key=lambda d: (d.source.sha256, d.name))
-    serial = _one_serial(datasets, request)
-    detector = known_detector(store, serial)
-    fresh = detector is None
-    if detector is None:
-        first = datasets[0]
-        detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
-    known = [] if fresh else store.known_corrections(serial)
-    placements = [_placed(detector.layout, data, known) for data in datasets]
-    distances = _distances_mm(detector.layout, placements)
-    freedom, reason = _freedom(request.freedom, distances)
+    tell("reading", 0, float("nan"), 0, 0)
+    pairs = pair_files(request.paths)
+    with fleet_for(request.workers, pairs) as fleet:
+        datasets = boarded(
+            fleet, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))
+        )
+        serial = _one_serial(datasets, request)
+        detector = known_detector(store, serial)
+        fresh = detector is None
+        if detector is None:
+            first = datasets[0]
+            detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
+        known = [] if fresh else store.known_corrections(serial)
+        placements = [_placed(detector.layout, data, known) for data in datasets]
+        freedom, reason = _freedom(request.freedom, _distances_mm(detector.layout, placements))
+        options = _options(request, freedom)
 
-    def relay(stage: str, iteration: int, rmsd_px: float, done: int) -> None:
-        tell(stage, iteration, rmsd_px, done, len(datasets))
+        def relay(stage: str, iteration: int, rmsd_px: float, done: int) -> None:
+            tell(stage, iteration, rmsd_px, done, len(datasets))
 
-    options = SolveOptions(
-        freedom=freedom,
-        prior=request.prior,
-        ignore_flags=request.ignore_flags,
-        pose_per_experiment=request.pose_per_experiment,
-        hall_symbol=hall_from_name(request.space_group) if request.space_group else None,
-        free_beam=request.free_beam,
-        crystals=request.crystals,
-        crystal_interval_rad=_interval_rad(request.crystal_interval_deg),
-    )
-    solution = solved(
-        [
-            (_reordered(data, place), place.lab_from_root)
-            for data, place in zip(datasets, placements, strict=True)
-        ],
-        detector.layout,
-        options,
-        relay,
-    )
+        fleet.map(reordered, each=[(place,) for place in placements])
+        poses = [place.lab_from_root for place in placements]
+        solution = solved_by(fleet, poses, detector.layout, options, relay)
     record = CalibrationRecord(
         serial=serial,
         layout_id=detector.layout_id,
@@ -148,6 +138,19 @@ def derive(
         freedom_reason=reason,
         notices=tuple(notices),
         seconds=perf_counter() - begun,
+    )
+
+
+def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
+    return SolveOptions(
+        freedom=freedom,
+        prior=request.prior,
+        ignore_flags=request.ignore_flags,
+        pose_per_experiment=request.pose_per_experiment,
+        hall_symbol=hall_from_name(request.space_group) if request.space_group else None,
+        free_beam=request.free_beam,
+        crystals=request.crystals,
+        crystal_interval_rad=_interval_rad(request.crystal_interval_deg),
     )
 
 
@@ -229,29 +232,6 @@ def _interval_rad(degrees: float | None) -> float | None:
             remedy=f"--crystal-interval {_SHORTEST_INTERVAL_DEG:g} to {_LONGEST_INTERVAL_DEG:g}.",
         )
     return float(np.radians(degrees))
-
-
-def _reordered(data: Dataset, place: Placement) -> Dataset:
-    """The dataset with its panels numbered as the layout numbers them."""
-    if place.order == tuple(range(len(place.order))):
-        return data
-    number = np.argsort(np.array(place.order))
-    old = data.detector
-    order = list(place.order)
-    sensors = replace(
-        old.sensors,
-        parallax=old.sensors.parallax[order],
-        mu_per_mm=old.sensors.mu_per_mm[order],
-        thickness_mm=old.sensors.thickness_mm[order],
-    )
-    detector: Detector = replace(
-        old,
-        panels=tuple(old.panels[k] for k in order),
-        frames=old.frames.taken(order),
-        sensors=sensors,
-    )
-    reflections = replace(data.reflections, panel=number[data.reflections.panel])
-    return replace(data, detector=detector, reflections=reflections)
 
 
 def _taken_off(datasets: Sequence[Dataset], placements: Sequence[Placement]) -> list[str]:

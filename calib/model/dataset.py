@@ -55,6 +55,14 @@ class Dataset:
                 remedy="use the .expt and .refl files that were written together.",
             )
 
+    def header(self) -> Dataset:
+        """Without reflections and experiments: what it is called, its files and its detector."""
+        return replace(
+            self,
+            reflections=Reflections.none(),
+            experiments=ExperimentList((), (), (), (), (), ()),
+        )
+
     def without_reflections(self) -> Dataset:
         """The same models and an empty list of reflections."""
         return replace(self, reflections=Reflections.none())

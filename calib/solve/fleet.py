@@ -29,8 +29,11 @@ class Fleet(ABC):
         """How many datasets there are."""
 
     @abstractmethod
-    def board(self, loaders: Sequence[Loader]) -> None:
-        """Add the datasets that the loaders give, in their order; what they raise is raised."""
+    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
+        """Add the datasets that the loaders give, in their order; what they raise is raised.
+
+        ``told`` is called with how many loaders are done.
+        """
 
     @abstractmethod
     def arrange(self, order: Sequence[int]) -> None:
@@ -78,9 +81,11 @@ class LocalFleet(Fleet):
     def __len__(self) -> int:
         return len(self._states)
 
-    def board(self, loaders: Sequence[Loader]) -> None:
-        for load in loaders:
+    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
+        for number, load in enumerate(loaders, start=1):
             self._states += load()
+            if told is not None:
+                told(number)
 
     def arrange(self, order: Sequence[int]) -> None:
         self._states = [self._states[place] for place in order]

@@ -119,6 +119,15 @@ def derive(
             help="Length of the intervals of that change. Default: chosen from the data.",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            help="Let so many processes read and hold the datasets; 0: none but this one. Default: "
+            "one for each core where the files are many and large.",
+        ),
+    ] = None,
     panels: AllPanels = False,
     by: By = None,
     store: StorePlace = None,
@@ -158,6 +167,7 @@ def derive(
         free_beam=free_beam,
         crystals=Crystals(crystals.value),
         crystal_interval_deg=crystal_interval,
+        workers=workers,
     )
     with open_store(ctx, store, read_only=dry_run) as opened, derive_progress() as progress:
         done = derived(request, opened, deed(by), dry_run=dry_run, progress=progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 from calib_cli.output import is_coloured
@@ -13,6 +14,9 @@ _STAGES = {
     "reading": "Reading files",
     "rigid": "Placing detector and crystals",
     "panels": "Refining panels",
+    "crystals": "Refining crystals that change",
+    "testing": "Testing on held-out reflections",
+    "leaving out": "Leaving each dataset out",
     "storing": "Storing",
 }
 
@@ -42,21 +46,35 @@ def derive_progress() -> Iterator[DeriveProgress | None]:
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("Starting", total=1, numbers="")
+        passing, begun = "", time.monotonic()
 
         def tell(stage: str, iteration: int, rmsd_px: float, done: int, total: int) -> None:
+            nonlocal passing, begun
+            if passing != f"{stage} {iteration}":
+                passing, begun = f"{stage} {iteration}", time.monotonic()
+            said = _numbers(iteration, rmsd_px) + _pace(time.monotonic() - begun, done, total)
             bars.update(
                 task,
                 description=_STAGES.get(stage, stage),
                 completed=done,
                 total=max(total, 1),
-                numbers=_numbers(iteration, rmsd_px),
+                numbers=", ".join(said),
             )
 
         yield tell
 
 
-def _numbers(iteration: int, rmsd_px: float) -> str:
+def _numbers(iteration: int, rmsd_px: float) -> list[str]:
     said = [f"iteration {iteration}"] if iteration else []
     if math.isfinite(rmsd_px):
         said.append(f"RMSD {rmsd_px:.3f} px")
-    return ", ".join(said)
+    return said
+
+
+def _pace(seconds: float, done: int, total: int) -> list[str]:
+    """Datasets a second and the time left, once some of this pass are done and some are not."""
+    if not 1 < done < total or seconds <= 0.0:
+        return []
+    # The clock of a pass begins with its first dataset, which is done then.
+    rate = (done - 1) / seconds
+    return [f"{rate:.3g} datasets/s", f"{math.ceil((total - done) / rate)} s left of this pass"]

@@ -108,34 +108,58 @@ from calib_cli.main import main
 def stays(*_):
     print("deriving", file=sys.stderr, flush=True)
     time.sleep(60)
-refine.linearised = stays
+refine.together = stays
 main()
 """
 """A program that stays in the middle of a derivation."""
 
 
+def with_mark(mark: str) -> list[int]:
+    """The processes that were given this mark in their environment, or inherited it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environ = (process / "environ").read_bytes()
+        except OSError:
+            continue  # another user's, or gone meanwhile
+        if mark.encode() in environ:
+            found.append(int(process.name))
+    return found
+
+
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
     ("sent", "code", "said"),
-    [(signal.SIGINT, 130, "Error: interrupted.\n"), (signal.SIGTERM, 143, "")],
+    [
+        (signal.SIGINT, 130, "Error: interrupted.\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGKILL, -9, ""),
+    ],
     ids=str,
 )
-def test_a_signal_in_the_middle_of_derive_stores_nothing(
-    here: Path, sent: signal.Signals, code: int, said: str
+def test_a_signal_in_the_middle_of_derive_stores_nothing_and_leaves_no_process(
+    here: Path, sent: signal.Signals, code: int, said: str, workers: int
 ) -> None:
     before = done("list", "--json").stdout
+    mark = f"CALIB_TEST_MARK={here}-{sent}-{workers}"
+    pairs = ("night2.expt", "night2.refl", "--workers", str(workers))
     with subprocess.Popen(
-        [sys.executable, "-c", SLOW, *NEW],
-        env=environment(),
+        [sys.executable, "-c", SLOW, *NEW, *pairs],
+        env={**environment(), **dict([mark.split("=")])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
         assert running.stderr is not None
         assert running.stderr.readline() == "deriving\n"
-        time.sleep(0.1)
+        assert len(with_mark(mark)) == 1 + workers
         running.send_signal(sent)
         out, err = running.communicate(timeout=30)
     assert (running.returncode, out, err) == (code, "", said)
+    deadline = time.monotonic() + 10.0
+    while with_mark(mark) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert with_mark(mark) == []
     check_store(here)
     assert done("list", "--json").stdout == before
 

@@ -1,0 +1,87 @@
+"""Where the datasets of a derivation live, and how they come there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.files.pairing import datasets_of
+from calib.files.pairs import Pair
+from calib.model.dataset import Dataset
+from calib.model.experiment import Detector
+from calib.model.pose import Placement
+from calib.solve.fleet import Fleet, LocalFleet
+
+_MOST_WORKERS = 256
+_WORTH_WORKERS = 2_000_000
+"""Reflections from which the time that processes take to start does not matter."""
+
+
+def fleet_for(workers: int | None, pairs: Sequence[Pair]) -> Fleet:
+    """An empty fleet: so many worker processes, 0 for none, None for what suits the files.
+
+    That is one process per core where there are several large pairs. Raises ``InputError`` for a
+    number of workers that makes no sense.
+    """
+    if workers is None:
+        n_rows = sum(pair.index.nrows for pair in pairs if pair.index is not None)
+        cores = len(os.sched_getaffinity(0))
+        workers = min(cores, len(pairs)) if n_rows >= _WORTH_WORKERS else 0
+        workers = workers if workers > 1 else 0
+    if not 0 <= workers <= _MOST_WORKERS:
+        raise InputError(
+            "bad-workers",
+            f"{workers} worker processes make no sense.",
+            remedy=f"a number from 0 (none: all in this process) to {_MOST_WORKERS}.",
+        )
+    if not workers:
+        return LocalFleet()
+    from calib.solve.worker_fleet import WorkerFleet
+
+    return WorkerFleet(min(workers, len(pairs)))
+
+
+def boarded(fleet: Fleet, pairs: Sequence[Pair], told: Callable[[int], None]) -> list[Dataset]:
+    """Let the fleet read the datasets of all pairs of files.
+
+    Their headers, in the order in which the fleet has them from now on: by the hashes of their
+    files, so that it does not depend on how they were given.
+    """
+    fleet.board([partial(datasets_of, pair.light()) for pair in pairs], told)
+    headers: list[Dataset] = fleet.map(_header)
+    names = [(header.source.sha256, header.name) for header in headers]
+    order = sorted(range(len(headers)), key=names.__getitem__)
+    fleet.arrange(order)
+    return [headers[place] for place in order]
+
+
+def reordered(data: Dataset, place: Placement) -> tuple[Dataset, None]:
+    """The dataset with its panels numbered as the layout numbers them; an operation."""
+    if place.order == tuple(range(len(place.order))):
+        return data, None
+    number = np.argsort(np.array(place.order))
+    old = data.detector
+    order = list(place.order)
+    sensors = replace(
+        old.sensors,
+        parallax=old.sensors.parallax[order],
+        mu_per_mm=old.sensors.mu_per_mm[order],
+        thickness_mm=old.sensors.thickness_mm[order],
+    )
+    detector: Detector = replace(
+        old,
+        panels=tuple(old.panels[k] for k in order),
+        frames=old.frames.taken(order),
+        sensors=sensors,
+    )
+    reflections = replace(data.reflections, panel=number[data.reflections.panel])
+    return replace(data, detector=detector, reflections=reflections), None
+
+
+def _header(data: Dataset) -> tuple[Dataset, Dataset]:
+    return data, data.header()

@@ -1,0 +1,122 @@
+"""Datasets give the same answers wherever they live, and whatever happens to who holds them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib.errors import SolveError, StoreError
+from calib.solve.fleet import Fleet, LocalFleet
+from calib.solve.solution import Solution, solved_by
+from calib.solve.worker_fleet import WorkerFleet
+from support.operations import (
+    added,
+    added_or_died,
+    died,
+    given,
+    given_dataset,
+    pid,
+    refused,
+)
+from support.scenes import options, quiet, simulation
+
+FLEETS: list[Callable[[], Fleet]] = [LocalFleet, partial(WorkerFleet, 1), partial(WorkerFleet, 3)]
+
+
+@pytest.fixture(params=FLEETS, ids=["local", "one worker", "three workers"])
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    with request.param() as made:
+        made.board([partial(given, 1, 2), partial(given), partial(given, 3), partial(given, 4, 5)])
+        yield made
+
+
+@pytest.fixture
+def workers() -> Iterator[WorkerFleet]:
+    with WorkerFleet(2) as made:
+        made.board([partial(given, k) for k in range(8)])
+        yield made
+
+
+def test_answers_come_in_the_order_of_the_datasets(fleet: Fleet) -> None:
+    assert len(fleet) == 5
+    assert fleet.map(added, 10) == [11, 12, 13, 14, 15]
+    assert fleet.map(added, 0, each=[(100,), (200,), (300,), (400,), (500,)]) == [
+        111, 212, 313, 414, 515,
+    ]  # fmt: skip
+
+
+def test_an_arranged_fleet_goes_on_with_those_it_was_told_of(fleet: Fleet) -> None:
+    fleet.arrange([4, 0, 2])
+    assert fleet.map(added, 10) == [15, 11, 13]
+    fleet.arrange([1])
+    assert fleet.map(added, 0) == [11]
+
+
+def test_what_an_operation_raises_arrives_as_it_is(fleet: Fleet) -> None:
+    with pytest.raises(SolveError) as caught:
+        fleet.map(refused)
+    error = caught.value
+    assert (error.code, error.problem, error.place, error.remedy) == (
+        "no-good", "1 is no good.", "here", "another.",
+    )  # fmt: skip
+
+
+def test_a_lost_worker_does_again_what_it_had_done(workers: WorkerFleet, tmp_path: Path) -> None:
+    assert workers.map(added, 1) == list(range(1, 9))
+    holders = workers.map(pid)
+    assert workers.map(added_or_died, 1, tmp_path / "died") == list(range(2, 10))
+    assert (tmp_path / "died").exists()
+    assert len(set(holders) & set(workers.map(pid))) == 1
+    assert workers.map(added, 1) == list(range(3, 11))
+
+
+def test_a_worker_that_dies_between_operations_is_started_again(workers: WorkerFleet) -> None:
+    workers.map(added, 1)
+    workers.arrange([7, 6, 5, 4])
+    os.kill(workers.map(pid)[0], signal.SIGKILL)
+    time.sleep(0.1)
+    assert workers.map(added, 1) == [9, 8, 7, 6]
+
+
+def test_a_worker_that_is_lost_again_and_again_is_given_up(workers: WorkerFleet) -> None:
+    with pytest.raises(StoreError, match="lost 3 times at the same place") as caught:
+        workers.map(died)
+    assert caught.value.exit_code == 3
+
+
+def test_a_closed_fleet_leaves_no_process() -> None:
+    with WorkerFleet(2) as fleet:
+        fleet.board([partial(given, 1), partial(given, 2)])
+        pids = fleet.map(pid)
+        assert all(Path(f"/proc/{one}").exists() for one in pids)
+    assert not any(Path(f"/proc/{one}").exists() for one in pids)
+
+
+def derivation(fleet: Fleet) -> Solution:
+    """Three small scans at two distances, by any fleet."""
+    layout = simulation("PILATUS 300K")[0]
+    scans = [
+        simulation("PILATUS 300K", distance_mm=distance, n_reflections=900, seed=seed)[2].dataset
+        for seed, distance in ((1, 120.0), (2, 120.0), (3, 200.0))
+    ]
+    fleet.board([partial(given_dataset, scan) for scan in scans])
+    poses = [scan.detector.lab_from_root for scan in scans]
+    assert None not in poses
+    return solved_by(fleet, [pose for pose in poses if pose], layout, options(), quiet)
+
+
+def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -> None:
+    here = derivation(LocalFleet())
+    with WorkerFleet(2) as workers:
+        there = derivation(workers)
+    assert np.array_equal(here.estimate.correction.values, there.estimate.correction.values)
+    assert np.array_equal(here.estimate.covariance, there.estimate.covariance)
+    assert here.report == there.report
+    assert len(here.report.datasets) == 3
