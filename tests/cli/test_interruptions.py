@@ -19,7 +19,7 @@ from support.raw import execute
 DIES = """
 import os, signal, sys
 import calib.files.safe as safe, calib.store.calibrations as calibrations
-import calib.store.applications, calib.store.store as store
+import calib.store.applications
 from calib_cli.main import main
 
 def dying(function):
@@ -30,7 +30,7 @@ def dying(function):
 
 moment = sys.argv.pop(1)
 if moment == "before the commit":
-    store.calibrations.insert_calibration = dying(calibrations.insert_calibration)
+    calibrations.insert_calibration = dying(calibrations.insert_calibration)
 elif moment == "between the outputs":
     safe._rename_new = dying(safe._rename_new)
 elif moment == "while writing":
