@@ -189,6 +189,14 @@ class Summary:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class SummaryFile:
+    """A summary as the bytes of its file."""
+
+    id: str
+    content: bytes
+
+
 def _equations_content(equations: Equations) -> dict[str, Any]:
     return {
         "own": equations.own,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
@@ -11,6 +12,9 @@ from calib.store.tables import ARTIFACT
 
 COVARIANCE = "covariance"
 """The kind of a covariance: the lower triangle, row by row, little-endian float64."""
+
+SUMMARY = "summary"
+"""The kind of a dataset's summary: its file (docs/summaries.md)."""
 
 
 def put_artifact(connection: Connection, position: int, kind: str, content: bytes) -> str:
@@ -35,8 +39,13 @@ def get_artifact(connection: Connection, name: str) -> bytes:
             f"the artifact {name[:12]} is gone",
             remedy="restore the store from a backup.",
         )
-    found = bytes(content)
-    if hashlib.sha256(found).hexdigest() != name:
+    return verified(name, content)
+
+
+def verified(name: str, content: Any) -> bytes:
+    """The bytes of an artifact as the driver gives them; they must be what their name says."""
+    found = bytes(content) if isinstance(content, bytes | memoryview) else None
+    if found is None or hashlib.sha256(found).hexdigest() != name:
         raise IntegrityError(
             "changed-artifact",
             f"the artifact {name[:12]} is not what was stored",

@@ -30,22 +30,34 @@ from calib.model.record import (
     StoredCalibration,
 )
 from calib.model.report import DatasetUse, Report
+from calib.model.summary import SummaryFile
 from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
 from calib.store.heads import acceptance_of, changed, heads, verify_head
 from calib.store.panels import panel_rows, panel_values
+from calib.store.summaries import insert_summaries
 from calib.store.tables import (
     ARTIFACT,
     CALIBRATION,
     CALIBRATION_DATASET,
+    CALIBRATION_SUMMARY,
     CERTIFICATION,
     DATASET,
     PANEL,
+    SUMMARY,
     WITHDRAWAL,
 )
 
 Row = SqlRow[Any]
 
-TABLES = (DATASET, ARTIFACT, CALIBRATION, CALIBRATION_DATASET, PANEL)
+TABLES = (
+    DATASET,
+    ARTIFACT,
+    CALIBRATION,
+    CALIBRATION_DATASET,
+    SUMMARY,
+    CALIBRATION_SUMMARY,
+    PANEL,
+)
 """Where a derivation puts its rows."""
 
 
@@ -55,8 +67,10 @@ def insert_calibration(
     detector: int,
     record: CalibrationRecord,
     starts: Sequence[datetime | None],
+    summaries: Sequence[SummaryFile | None],
 ) -> None:
-    """Add a calibration that the store does not hold yet, with datasets, panels and covariance."""
+    """Add a calibration that the store does not hold yet, with datasets, their summaries, panels
+    and covariance."""
     covariance = put_artifact(connection, position, COVARIANCE, record.estimate.covariance_bytes())
     last = connection.execute(
         select(func.max(CALIBRATION.c.version)).where(CALIBRATION.c.detector == detector)
@@ -90,6 +104,7 @@ def insert_calibration(
                 calibration=position, ordinal=ordinal, dataset=dataset, started=start
             )
         )
+    insert_summaries(connection, position, summaries)
 
 
 def read_calibration(connection: Connection, position: int) -> StoredCalibration:

@@ -15,6 +15,7 @@ from calib.store.doors.detectors import DetectorDoor
 from calib.store.doors.keeping import KeepingDoor
 from calib.store.doors.log import LogDoor
 from calib.store.doors.placements import PlacementDoor
+from calib.store.doors.summaries import SummaryDoor
 from calib.store.failure import read_only
 from calib.store.journal import Journal
 from calib.store.location import Location, chosen_location, default_location
@@ -23,6 +24,7 @@ from calib.store.location import Location, chosen_location, default_location
 class Store(
     DetectorDoor,
     CalibrationDoor,
+    SummaryDoor,
     CertificationDoor,
     ApplicationDoor,
     LogDoor,

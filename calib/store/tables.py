@@ -150,6 +150,24 @@ class CalibrationDataset(Row, table=True):
     started: datetime | None = _column(Instant, null=True)
 
 
+class Summary(Row, table=True):
+    """What one dataset says of the panels, under the name of what its file holds."""
+
+    __tablename__ = "summary"
+    id: str = _key(Text)
+    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
+    artifact: str = _column(Text, ForeignKey("artifact.sha256"))
+
+
+class CalibrationSummary(Row, table=True):
+    """Which summaries a calibration rests on, under the ordinals of their datasets."""
+
+    __tablename__ = "calibration_summary"
+    calibration: int = _key(position_type(), ForeignKey("calibration.position"))
+    ordinal: int = _key(Integer)
+    summary: str = _column(Text, ForeignKey("summary.id"), index=True)
+
+
 class Panel(Row, table=True):
     """One panel of one calibration, in mm and rad; a sigma is null where the value was held."""
 
@@ -242,6 +260,8 @@ DATASET = _table("dataset")
 ARTIFACT = _table("artifact")
 CALIBRATION = _table("calibration")
 CALIBRATION_DATASET = _table("calibration_dataset")
+SUMMARY = _table("summary")
+CALIBRATION_SUMMARY = _table("calibration_summary")
 PANEL = _table("panel")
 CERTIFICATION = _table("certification")
 WITHDRAWAL = _table("withdrawal")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from calib.errors import IntegrityError
 from calib.model.correction import PARAMETERS, Freedom
+from calib.model.placement import BeamlinePlacement
 from calib.store.store import Store
 from support import raw
 from support.records import (
@@ -22,19 +23,22 @@ from support.records import (
     certification,
     deed,
     detector,
+    with_summaries,
 )
 
 
 @pytest.fixture
 def filled(place: str, store: Store) -> str:
     """A store with a row in every table."""
-    stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    record, files = with_summaries(calibration())
+    stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files)
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
     store.add_calibration(flat, (None, None), deed())
     word = store.certify(certification(stored))
     store.certify(certification(stored))
     store.withdraw(word.number, "an error", deed())
     store.record_application(application(stored))
+    store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
     return place
 
 
@@ -42,7 +46,7 @@ def read_everything(place: str) -> None:
     with Store.open(place) as store:
         for record in store.detectors():
             for line in store.calibrations(record.serial):
-                store.calibration(line.id)
+                store.summaries(store.calibration(line.id))
             store.known_corrections(record.serial)
             store.certifications(record.serial)
         store.applications()
@@ -56,9 +60,9 @@ def test_an_untouched_store_reads_whole(filled: str) -> None:
 def test_the_database_refuses_to_change_or_delete_a_row(filled: str, table: str) -> None:
     before = raw.rows(filled, table)
     assert before
-    column = {"panel": "name", "withdrawal": "reason", "calibration_dataset": "ordinal"}.get(
-        table, "position"
-    )
+    columns = {"panel": "name", "withdrawal": "reason", "calibration_dataset": "ordinal"}
+    columns["calibration_summary"] = "ordinal"
+    column = columns.get(table, "position")
     with pytest.raises(Exception, match="only ever added"):
         raw.execute(filled, f"UPDATE {table} SET {column} = {column}")
     with pytest.raises(Exception, match="only ever added"):
@@ -92,7 +96,10 @@ CHANGES = [
         "UPDATE calibration SET report = replace(report, '1000', '1001') WHERE position = 1",
         "its report",
     ),
-    ("DELETE FROM artifact WHERE position = 1", "its covariance .* is gone"),
+    (
+        "DELETE FROM artifact WHERE kind = 'covariance'",
+        "its covariance .* is gone",
+    ),
     ("UPDATE detector SET serial = 'other'", "calibration other:1 .* its own row"),
     ("UPDATE detector SET layout = replace(layout, '0.172', '0.173')", "the layout of detector"),
     ("UPDATE application SET distance_mm = 265.2", "application .* is not what its receipt said"),
@@ -123,10 +130,11 @@ def test_the_calibration_that_was_changed_is_named(filled: str) -> None:
 
 
 def test_a_single_bit_of_an_artifact_is_found(filled: str) -> None:
-    ((content,),) = raw.execute(filled, "SELECT content FROM artifact WHERE position = 1")
+    covariances = "FROM artifact WHERE position = 1 AND kind = 'covariance'"
+    ((name, content),) = raw.execute(filled, f"SELECT sha256, content {covariances}")
     changed = bytearray(content)
     changed[100] ^= 1
-    raw.tamper(filled, "UPDATE artifact SET content = ? WHERE position = 1", bytes(changed))
+    raw.tamper(filled, "UPDATE artifact SET content = ? WHERE sha256 = ?", bytes(changed), name)
     with pytest.raises(IntegrityError, match=r"its covariance \(the artifact .* is not what was"):
         read_everything(filled)
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from calib.model.placement import BeamlinePlacement
 from calib.store.store import Store
-from support.records import NOON, SERIAL, application, calibration, certification, deed, detector
+from support.records import (
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+    with_summaries,
+)
 
 
 def fill(place: str) -> None:
     """Make a store, and in it one of everything that can be recorded."""
     Store.create(place)
     with Store.open(place) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        record, files = with_summaries(calibration())
+        stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files)
         word = store.certify(certification(stored))
         store.certify(certification(stored))
         store.withdraw(word.number, "an error", deed())

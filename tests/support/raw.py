@@ -17,6 +17,8 @@ TABLES = (
     "artifact",
     "calibration",
     "calibration_dataset",
+    "summary",
+    "calibration_summary",
     "panel",
     "certification",
     "withdrawal",

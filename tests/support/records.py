@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +34,7 @@ from calib.model.report import (
     Shell,
     Spread,
 )
+from calib.model.summary import SummaryFile
 from calib.model.validity import DistanceRange, Validity
 
 SERIAL = "24-0107"
@@ -91,6 +94,20 @@ def calibration(
         report=_report(rng, n_panels, len(distances_mm)),
         acceptance=Acceptance(accepted, ("held-out RMSD falls from 0.5 to 0.2 px",)),
     )
+
+
+def with_summaries(
+    record: CalibrationRecord,
+) -> tuple[CalibrationRecord, tuple[SummaryFile | None, ...]]:
+    """The same calibration resting on summaries of all its datasets but the last."""
+    files: list[SummaryFile | None] = []
+    uses = []
+    for number, use in enumerate(record.report.datasets):
+        last = number == len(record.report.datasets) - 1
+        name = "" if last else hashlib.sha256(use.name.encode()).hexdigest()
+        files.append(None if last else SummaryFile(name, f"bytes of {use.name}".encode()))
+        uses.append(replace(use, summary=name))
+    return replace(record, report=replace(record.report, datasets=tuple(uses))), tuple(files)
 
 
 def certification(

@@ -15,6 +15,7 @@ from calib.model.record import (
     DetectorRecord,
     StoredCalibration,
 )
+from calib.model.summary import SummaryFile
 from calib.store import calibrations, detectors
 from calib.store.doors.door import Door
 from calib.store.log import recording
@@ -31,15 +32,18 @@ class CalibrationDoor(Door):
         starts: Sequence[datetime | None],
         deed: Deed,
         new_detector: DetectorRecord | None = None,
+        summaries: Sequence[SummaryFile | None] = (),
     ) -> tuple[StoredCalibration, bool]:
         """Record a derivation with all that it rests on, whole or not at all.
 
         ``starts`` says when each dataset of the report was taken, None where unknown;
-        ``new_detector`` is registered where the store does not know it. What was recorded before
+        ``new_detector`` is registered where the store does not know it; ``summaries`` are those of
+        the report's datasets, as far as it names them. What was recorded before
         is returned as it is, with False. Raises ``NotFoundError`` for an unknown detector and
         ``LayoutError`` where the calibration belongs to another layout.
         """
         _check(record, starts, new_detector)
+        _check_summaries(record, summaries)
         with self._database.writing() as connection:
             there = position_of(connection, record.id)
             if there is not None:
@@ -63,7 +67,9 @@ class CalibrationDoor(Door):
                 if known is None:
                     detectors.insert_detector(connection, position, detector)
                 born = known[0] if known is not None else position
-                calibrations.insert_calibration(connection, position, born, record, starts)
+                calibrations.insert_calibration(
+                    connection, position, born, record, starts, summaries
+                )
             # Read back before the commit: what cannot be verified is never stored.
             return calibrations.read_calibration(connection, position), True
 
@@ -108,4 +114,14 @@ def _check(
         raise InputError(
             "serial-contradicts",
             f"a calibration of {record.serial} cannot register {new_detector.serial}.",
+        )
+
+
+def _check_summaries(record: CalibrationRecord, summaries: Sequence[SummaryFile | None]) -> None:
+    named = [use.summary for use in record.report.datasets if use.summary]
+    given = [file.id for file in summaries if file is not None]
+    if named != given:
+        raise InputError(
+            "other-summaries",
+            f"the report rests on {len(named)} summaries, and {len(given)} are given, or others.",
         )
