@@ -37,7 +37,7 @@ def diff(
     ``repeat_um`` says by how much calibrations scatter beyond their sigmas. Raises ``InputError``
     where they are of different detectors.
     """
-    repeat_mm = _repeat_mm(repeat_um)
+    repeat_mm = checked_repeat_mm(repeat_um)
     one, other = store.calibration(first, serial), store.calibration(second, serial)
     if one.record.serial != other.record.serial:
         raise InputError(
@@ -74,7 +74,8 @@ def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float
     return first, second
 
 
-def _repeat_mm(repeat_um: float) -> float:
+def checked_repeat_mm(repeat_um: float) -> float:
+    """How badly calibrations repeat, in mm; ``InputError`` for what cannot be."""
     if not 0.0 <= repeat_um <= _LARGEST_REPEAT_UM:
         raise InputError(
             "bad-repeatability",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from calib.errors import InputError
+from calib.model.validity import Validity
+
+_PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_LONGEST_POSITION = 18
+"""Digits; a year alone is a position, since the record begins with such."""
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -42,6 +48,35 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
             f"{text!r} lies beyond the years that can be told.",
             remedy="a year from 1 to 9999 in UTC.",
         ) from error
+
+
+def read_period(text: str, zone: str, now: datetime) -> Validity:
+    """A year, month or day as typed (``2026``, ``2026-03``, ``2026-03-01``) from its first instant
+    to the next one's, or an instant as ``read_instant`` reads it, which is a period of a
+    microsecond; without an offset, in ``zone``."""
+    named = _PERIOD.fullmatch(text.strip())
+    if named is None:
+        instant = read_instant(text, zone, now)
+        return Validity(instant, instant + timedelta(microseconds=1))
+    year, month, day = (None if part is None else int(part) for part in named.groups())
+    start = read_instant(f"{year:04}-{month or 1:02}-{day or 1:02}", zone, now)
+    if day is not None:
+        following = (date(year or 1, month or 1, day) + timedelta(days=1)).isoformat()
+    elif month is not None:
+        following = f"{(year or 0) + month // 12:04}-{month % 12 + 1:02}-01"
+    else:
+        following = f"{(year or 0) + 1:04}-01-01"
+    return Validity(start, read_instant(following, zone, now))
+
+
+def read_moment(text: str, zone: str, now: datetime) -> datetime | int:
+    """A point of the record as typed: a position, or an instant as ``read_instant`` reads it."""
+    plain = text.strip()
+    return (
+        int(plain)
+        if plain.isdigit() and len(plain) <= _LONGEST_POSITION
+        else read_instant(text, zone, now)
+    )
 
 
 def instant_of_epoch(epoch: float | None, zone: str) -> datetime | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,16 @@ class Audit:
     n_chains: int
     last_position: int
     """0 where the log is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point of the record: everything up to this position, and nothing after it."""
+
+    position: int
+    """0 before the first entry."""
+    at: datetime | None
+    """When that entry was recorded; None before the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,8 @@ class CalibrationLine:
     freedom: str
     n_reflections: int
     stored: Deed
+    accepted: bool
+    """Whether it passed acceptance when it was derived."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,7 @@ def read_lines(connection: Connection, detector: int | None) -> list[Calibration
                 freedom=row.freedom,
                 n_reflections=int(counts.get(row.position, 0)),
                 stored=Deed(row.recorded_at, row.actor, row.host),
+                accepted=row.accepted,
             )
         )
     return lines

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, insert, select
 
-from calib.model.log import STORE_CHAIN, Entry, Head, entry_id
+from calib.model.log import STORE_CHAIN, Entry, Head, Moment, entry_id
 from calib.model.record import Deed
 from calib.store.contents import contents_at
 from calib.store.deeds import add_deed
@@ -75,6 +76,28 @@ def read_entries(connection: Connection, serial: str | None, last: int | None) -
         wanted = wanted.where((ENTRY.c.chain == serial) | (ENTRY.c.position == birth))
     rows = connection.execute(wanted.order_by(ENTRY.c.position.desc()).limit(last))
     return [entry_of(row) for row in rows][::-1]
+
+
+def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
+    """The last entry up to an instant or a position, or of all."""
+    wanted = select(DEED.c.position, DEED.c.recorded_at).order_by(DEED.c.position.desc()).limit(1)
+    if isinstance(when, datetime):
+        wanted = wanted.where(DEED.c.recorded_at <= when)
+    elif when is not None:
+        wanted = wanted.where(DEED.c.position <= when)
+    row = connection.execute(wanted).first()
+    return Moment(0, None) if row is None else Moment(row.position, row.recorded_at)
+
+
+def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[Entry]:
+    """The entries that were recorded at these instants, in order."""
+    rows = connection.execute(
+        select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
+        .join(DEED, DEED.c.position == ENTRY.c.position)
+        .where(DEED.c.recorded_at.in_(times))
+        .order_by(DEED.c.position)
+    )
+    return [entry_of(row) for row in rows]
 
 
 def entry_of(row: Row[Any]) -> Entry:

@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from calib import __version__
-from calib_cli import apply, audit, certify, db, demo, derive, detector, diff, export, show, usage
+from calib_cli import (
+    apply,
+    audit,
+    certify,
+    db,
+    demo,
+    derive,
+    detector,
+    diff,
+    export,
+    history,
+    show,
+    usage,
+)
 from calib_cli import init as initialise
 from calib_cli.failure import TERMINATED
 from calib_cli.group import Commands
@@ -59,6 +72,7 @@ app.command("apply")(apply.apply)
 app.command("list")(show.list_calibrations)
 app.command("show")(show.show)
 app.command("diff")(diff.diff)
+app.command("history")(history.history)
 app.command("export")(export.export)
 app.command("init")(initialise.init)
 app.command("demo")(demo.demo)

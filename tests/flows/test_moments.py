@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.flows.moments import instant_of_epoch, read_instant, zone_named
+from calib.flows.moments import (
+    instant_of_epoch,
+    read_instant,
+    read_moment,
+    read_period,
+    zone_named,
+)
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LONDON = "Europe/London"
@@ -67,3 +73,34 @@ def test_an_epoch_of_zero_is_unknown(epoch: float | None) -> None:
 def test_what_a_site_in_utc_wrote_is_the_instant_itself(seconds: int) -> None:
     found = instant_of_epoch(float(seconds), "UTC")
     assert found == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2026", datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2026-12", datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 31, 23, tzinfo=UTC)),
+        ("2026-03-29", datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 3, 29, 23, tzinfo=UTC)),
+        ("2026-03-01T09:30", NOW - timedelta(hours=2.5), NOW - timedelta(hours=2.5)),
+        ("now", NOW, NOW),
+    ],
+)
+def test_a_period_ends_where_the_next_one_begins(text: str, start: datetime, end: datetime) -> None:
+    """In London, where the clocks go forward on 2026-03-29."""
+    found = read_period(text, LONDON, NOW)
+    tick = timedelta(microseconds=1) if start == end else timedelta()
+    assert (found.start, found.end) == (start, end + tick)
+
+
+def test_what_is_no_period_is_refused() -> None:
+    for text in ("2026-13", "2026-02-30", "26-03", "9999"):
+        with pytest.raises(InputError):
+            read_period(text, "UTC", NOW)
+
+
+def test_a_moment_of_the_record_is_a_position_or_a_time() -> None:
+    assert read_moment("2026", "UTC", NOW) == 2026
+    assert read_moment("2026-03-01T12:00Z", "UTC", NOW) == read_moment("now", "UTC", NOW) == NOW
+    with pytest.raises(InputError):
+        read_moment("9" * 19, "UTC", NOW)

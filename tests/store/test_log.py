@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from calib.model.log import STORE_CHAIN, Entry, by_id, entry_id, rows_id
+from calib.model.log import STORE_CHAIN, Entry, Moment, by_id, entry_id, rows_id
 from calib.model.record import Deed
 from calib.store.contents import contents_at
 from calib.store.database import Database
@@ -264,3 +264,15 @@ def test_a_tail_that_was_cut_off_is_found_by_a_checkpoint(filled: str) -> None:
         (finding,) = store.audit(heads).findings
     assert (finding.table, finding.row) == ("entry", f"number 6 of the chain of {SERIAL}")
     assert "cut off or rewritten" in finding.problem
+
+
+def test_a_moment_is_the_last_entry_up_to_a_time_or_a_position(filled: str) -> None:
+    with Store.open(filled) as store:
+        log = store.log()
+        for entry in log:
+            here = Moment(entry.position, entry.recorded.at)
+            assert store.moment(entry.recorded.at) == store.moment(entry.position) == here
+            assert store.entries_at([entry.recorded.at]) == [entry]
+        assert store.moment(log[0].recorded.at - TICK) == store.moment(0) == Moment(0, None)
+        assert store.moment(log[2].recorded.at - TICK).position == 2
+        assert store.moment() == store.moment(99) == Moment(8, log[-1].recorded.at)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from calib.model.log import Audit, Entry, Head
+from calib.model.log import Audit, Entry, Head, Moment
 from calib.store import detectors
 from calib.store.audit import audited
 from calib.store.doors.door import Door
-from calib.store.log import read_entries, read_heads
+from calib.store.log import read_entries, read_entries_at, read_heads, read_moment
 
 
 class LogDoor(Door):
@@ -21,6 +22,16 @@ class LogDoor(Door):
             if serial is not None:
                 detectors.detector_position(connection, serial)
             return read_entries(connection, serial, last)
+
+    def moment(self, when: datetime | int | None = None) -> Moment:
+        """The last entry up to an instant or a position; of all where None is given."""
+        with self._database.reading() as connection:
+            return read_moment(connection, when)
+
+    def entries_at(self, times: Sequence[datetime]) -> list[Entry]:
+        """The entries that were recorded at these instants, in order."""
+        with self._database.reading() as connection:
+            return read_entries_at(connection, times)
 
     def heads(self) -> tuple[Head, ...]:
         """The end of every chain, the store's first."""

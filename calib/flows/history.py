@@ -1,0 +1,173 @@
+"""history: what was said of a detector, when, by whom, and how far it had moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from calib.errors import InputError
+from calib.flows.drift import between, checked_repeat_mm
+from calib.flows.moments import read_moment, read_period
+from calib.model.history import (
+    Belief,
+    Event,
+    Knowledge,
+    Told,
+    as_known,
+    events_until,
+    holding,
+)
+from calib.model.log import Moment
+from calib.model.placement import BeamlinePlacement, standing_at
+from calib.model.record import (
+    CalibrationLine,
+    CalibrationRecord,
+    Certification,
+)
+from calib.model.validity import Validity
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """A detector's timeline as known at one moment, and what held at some time."""
+
+    serial: str
+    known_at: Moment
+    period: Validity | None
+    """What was asked for with ``at``."""
+    holding: tuple[Certification, ...]
+    """What answered in that period, the latest recorded first."""
+    placement: BeamlinePlacement | None
+    """Where the detector stood at the period's start."""
+    n_events: int
+    events: tuple[Told, ...]
+    """The latest first, at most as many as were asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelHistory:
+    """What was held of one panel in a period: as known then, and as known now."""
+
+    serial: str
+    panel: int
+    period: Validity
+    then: Knowledge
+    now: Knowledge
+
+
+def history(
+    store: Store,
+    serial: str,
+    *,
+    at: str | None,
+    as_known_at: str | None,
+    limit: int,
+    repeat_um: float,
+    now: datetime,
+) -> History:
+    """The timeline of a detector, with the drift of each shown calibration against the one before
+    it that passed acceptance. Times without offset are read in the detector's time zone."""
+    repeat_mm = checked_repeat_mm(repeat_um)
+    if limit < 1:
+        raise InputError("bad-limit", f"{limit} events are none.", remedy="--limit 20.")
+    zone = store.detector(serial).time_zone
+    known_at = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
+    period = None if at is None else read_period(at, zone, now)
+    if known_at.at is None:
+        return History(serial, known_at, period, (), None, 0, ())
+    lines = store.calibrations(serial)
+    certifications = store.certifications(serial)
+    placements = [one for one in store.placements(serial) if one.recorded.at <= known_at.at]
+    events = events_until(known_at.at, lines, certifications, placements)
+    known = as_known(certifications, known_at.at)
+    return History(
+        serial=serial,
+        known_at=known_at,
+        period=period,
+        holding=() if period is None else tuple(holding(known, period)),
+        placement=None if period is None else standing_at(placements, period.start),
+        n_events=len(events),
+        events=tuple(_told(store, serial, events[:limit], lines, repeat_mm)),
+    )
+
+
+def panel_history(
+    store: Store,
+    serial: str,
+    panel: int,
+    *,
+    at: str | None,
+    as_known_at: str | None,
+    now: datetime,
+) -> PanelHistory:
+    """What was held of a panel in a period (default: now), as known at its end (or at
+    ``as_known_at``) and as known now."""
+    record = store.detector(serial)
+    if not 0 <= panel < len(record.layout):
+        raise InputError(
+            "bad-panel",
+            f"detector {serial} has panels 0 to {len(record.layout) - 1}, not {panel}.",
+            remedy=f"calib detector show {serial} --panels.",
+        )
+    period = read_period("now" if at is None else at, record.time_zone, now)
+    if as_known_at is not None:
+        then = store.moment(read_moment(as_known_at, record.time_zone, now))
+    else:
+        then = store.moment(period.end)
+    certifications = store.certifications(serial)
+    views = [
+        Knowledge(
+            moment,
+            tuple(
+                Belief(one, store.calibration(one.calibration_id))
+                for one in holding(as_known(certifications, moment.at), period)
+            )
+            if moment.at is not None
+            else (),
+        )
+        for moment in (then, store.moment())
+    ]
+    return PanelHistory(serial, panel, period, *views)
+
+
+def _told(
+    store: Store,
+    serial: str,
+    events: list[Event],
+    lines: list[CalibrationLine],
+    repeat_mm: float,
+) -> list[Told]:
+    layout = store.detector(serial).layout
+    entries = {
+        entry.recorded.at: entry
+        for entry in store.entries_at([event.recorded.at for event in events])
+    }
+    read: dict[str, CalibrationRecord] = {}
+
+    def record(line: CalibrationLine) -> CalibrationRecord:
+        if line.id not in read:
+            read[line.id] = store.calibration(line.id).record
+        return read[line.id]
+
+    told = []
+    for event in events:
+        before = None if event.derived is None else _before(event.derived, lines)
+        drift = None
+        if event.derived is not None and before is not None:
+            drift = between(layout, record(before), record(event.derived), repeat_mm)
+        told.append(
+            Told(
+                event=event,
+                entry=entries.get(event.recorded.at),
+                against="" if before is None else f"{serial}:{before.version}",
+                drift=drift,
+            )
+        )
+    return told
+
+
+def _before(line: CalibrationLine, lines: list[CalibrationLine]) -> CalibrationLine | None:
+    """The calibration before this one that passed acceptance."""
+    earlier = [one for one in lines if one.version < line.version and one.accepted]
+    return max(earlier, key=lambda one: one.version, default=None)
