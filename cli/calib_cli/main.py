@@ -12,6 +12,7 @@ import typer
 
 from calib import __version__
 from calib_cli import (
+    affected,
     apply,
     audit,
     certify,
@@ -71,6 +72,7 @@ app.command("withdraw")(certify.withdraw)
 app.command("apply")(apply.apply)
 app.command("list")(show.list_calibrations)
 app.command("show")(show.show)
+app.command("affected")(affected.affected)
 app.command("diff")(diff.diff)
 app.command("history")(history.history)
 app.command("export")(export.export)

@@ -33,7 +33,7 @@ def test_all_commands_are_there() -> None:
         "audit log", "audit verify", "audit checkpoint", "audit key",
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",
-        "history",
+        "history", "affected",
     }  # fmt: skip
 
 

@@ -45,6 +45,8 @@ CONTRACT: dict[str, Keys] = {
     | within("calibrations[]", LINE)
     | within("certifications[]", CERTIFICATION)
     | within("placements[]", PLACEMENT),
+    "affected": documented("`calib affected`")
+    | within("files[]", documented("`calib usage list`")),
     "diff": documented("`calib diff`"),
     "history": documented("`calib history`")
     | within("holding[]", CERTIFICATION)
@@ -112,6 +114,9 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("history", "24-0107", "--at", "2026-03-07")
     ask("history", "24-0107", "--at", "2026-03-07", "--as-known-at", "9")
     ask("history", "24-0107", "--as-known-at", "2020-01-01")
+    done("certify", "24-0107:1", "--reason", "old")
+    done("certify", "24-0107:3", "--from", "2026-03-04", "--reason", "new")
+    ask("affected", "24-0107:3")
     ask("list")
     ask("detector list")
     ask("export", "24-0107:3", "-o", "reference.expt")

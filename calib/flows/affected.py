@@ -1,0 +1,71 @@
+"""affected: which files must be processed again when a calibration is withdrawn or superseded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from calib.model.record import Application, Certification, StoredCalibration
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedFile:
+    """One application of the calibration, with what answers for the file's time and distance."""
+
+    application: Application
+    now: Certification | None
+    """What answers as things stand; None where nothing does, or the time is unknown."""
+    without: Certification | None
+    """What would answer if every certification of the calibration were withdrawn."""
+
+    @property
+    def superseded(self) -> bool:
+        """Whether another answer holds by now than the one that the file got."""
+        mine = self.application.calibration_id
+        return self.application.data_time is not None and (
+            self.now is None or self.now.calibration_id != mine
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Affected:
+    """All files that got a calibration."""
+
+    calibration: StoredCalibration
+    files: tuple[AffectedFile, ...]
+
+
+def affected(store: Store, reference: str, *, serial: str | None) -> Affected:
+    """Every recorded application of a calibration, with what its file would get instead: now, and
+    if the calibration were withdrawn."""
+    found = store.calibration(reference, serial)
+    certifications = sorted(
+        store.certifications(found.record.serial), key=lambda one: one.number, reverse=True
+    )
+    live = [one for one in certifications if one.withdrawn is None]
+    others = [one for one in live if one.calibration_id != found.id]
+    return Affected(
+        found,
+        tuple(
+            AffectedFile(
+                application,
+                _answer(live, application.data_time, application.distance_mm),
+                _answer(others, application.data_time, application.distance_mm),
+            )
+            for application in store.applications(calibration_id=found.id)
+        ),
+    )
+
+
+def _answer(
+    newest_first: Sequence[Certification], at: datetime | None, distance_mm: float
+) -> Certification | None:
+    """Of the live certifications the latest that covers the point."""
+    if at is None:
+        return None
+    return next(
+        (one for one in newest_first if at in one.validity and distance_mm in one.distances),
+        None,
+    )

@@ -1,0 +1,81 @@
+"""Which files got a calibration, and what they would get instead, for scripts and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from calib.model.record import Application, Certification, StoredCalibration
+from calib.report.application_view import application_view
+from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed
+
+
+class AffectedFile(Protocol):
+    """One application with what answers now and without its calibration."""
+
+    @property
+    def application(self) -> Application: ...
+    @property
+    def now(self) -> Certification | None: ...
+    @property
+    def without(self) -> Certification | None: ...
+    @property
+    def superseded(self) -> bool: ...
+
+
+def affected_view(calibration: StoredCalibration, files: Sequence[AffectedFile]) -> dict[str, Any]:
+    """Every file, with how many have another answer by now."""
+    return {
+        "calibration": calibration.name,
+        "calibration_id": calibration.id,
+        "state": calibration.state.value,
+        "n_files": len(files),
+        "n_superseded": sum(one.superseded for one in files),
+        "files": [
+            {
+                **application_view(one.application),
+                "superseded": one.superseded,
+                "answer_now": _name(one.now),
+                "answer_without": _name(one.without),
+            }
+            for one in files
+        ],
+    }
+
+
+def affected_blocks(view: View) -> list[Block]:
+    """The same for people."""
+    blocks: list[Block] = [
+        Facts(
+            (
+                ("Calibration", f"{view['calibration']} ({view['state']})"),
+                ("Files", f"{view['n_files']} got it"),
+                ("Superseded", f"{view['n_superseded']} would get another answer now"),
+            )
+        )
+    ]
+    if view["files"]:
+        blocks.append(
+            Table(
+                "",
+                ("file", "data taken", "applied", "by", "now", "if withdrawn", "distance mm"),
+                tuple(
+                    (
+                        one["output_names"][0],
+                        at_second(one["data_time"]),
+                        at_second(one["applied"]["at"]),
+                        one["applied"]["by"],
+                        one["answer_now"] or NONE,
+                        one["answer_without"] or NONE,
+                        fixed(one["distance_mm"], 2),
+                    )
+                    for one in view["files"]
+                ),
+                n_text=6,
+            )
+        )
+    return blocks
+
+
+def _name(certification: Certification | None) -> str | None:
+    return None if certification is None else f"{certification.serial}:{certification.version}"
