@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy.special import chdtrc
 
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
@@ -54,6 +53,8 @@ def disagreements(
 def _compared(
     one: float, other: float, difference: Floats, covariance: Floats, system: PanelSystem
 ) -> Disagreement:
+    from scipy.special import chdtrc
+
     f = len(system.freedom.free)
     panels = []
     for p in range(len(system.layout)):

@@ -25,6 +25,8 @@ _FEWEST_INTERVALS = 3
 _FEWEST_IN_INTERVAL = 40
 _CONVERGED_SIGMA = 0.02
 """A step is the last one when no whitened nuisance direction moves farther than this."""
+_ENOUGH_TO_APPROACH = 20_000
+"""Reflections from which pose and crystals are brought near their places."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,8 +224,17 @@ class DatasetFit:
         """Pose and crystals refined with the panels standing still at ``correction``.
 
         The blocks are those of the last linearisation. With ``robust`` outliers pull no harder
-        than two standard deviations.
+        than two standard deviations. Large datasets begin with a part of their reflections.
         """
+        fit = self
+        if len(self.seen) > 2 * _ENOUGH_TO_APPROACH:
+            thin, _ = self.thinned(_ENOUGH_TO_APPROACH)._iterated(correction, robust, iterations)
+            fit = replace(self, state=thin.state)
+        return fit._iterated(correction, robust, iterations)
+
+    def _iterated(
+        self, correction: Correction, robust: bool, iterations: int
+    ) -> tuple[DatasetFit, Blocks]:
         fit, still = self, np.zeros(6 * len(self.layout))
         for _ in range(iterations):
             weights = huber_weights(fit.seen, fit.residuals(correction)) if robust else None

@@ -18,9 +18,11 @@ from calib.solve.standing import (
     linearised,
     moved_with,
     rejudged,
+    restored,
     rigidly_placed,
     settled,
     shift_with,
+    thinned,
     varied,
 )
 
@@ -31,6 +33,10 @@ _MOVING_ITERATIONS = 2
 """So long panels that start as drawn are taken to be out of place."""
 _SETTLED_SHARE = 5e-4
 _CONVERGED_SIGMA = 0.02
+_NEAR_SIGMA = 0.3
+"""Where a part of the reflections has led near enough, in its own sigma."""
+_ENOUGH_TO_APPROACH = 30_000
+"""Reflections of a dataset from which panels are brought near their places."""
 
 Progress = Callable[[str, int, float, int], None]
 """Called with the stage, the iteration, the RMSD in px so far, and how many datasets are done."""
@@ -57,7 +63,9 @@ def refined_jointly(
     """Panels, poses and crystals of all datasets refined together.
 
     First each dataset with rigid panels, against outliers by a Huber loss; then all together,
-    the rejection decided anew at each step until it settles. Crystals that change along their
+    the rejection decided anew at each step until it settles, at first with a part of the
+    reflections of large datasets: what they decide and where they lead is decided anew with all.
+    Crystals that change along their
     scans start from the converged static solution: from farther away free splines and a free pose
     diverge. The datasets of ``fleet`` have just been ``started``.
     """
@@ -65,32 +73,44 @@ def refined_jointly(
     for found in fleet.stream(rigidly_placed):
         rmsd.add(found)
         progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
-    none = Correction.none(len(system.layout))
-    found = _converged(fleet, none, system, progress, "panels")
+    start, moving = Correction.none(len(system.layout)), _MOVING_ITERATIONS
+    if any(fleet.map(thinned, _ENOUGH_TO_APPROACH)):
+        near = _converged(fleet, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA))
+        start, moving = near.correction, 0
+        fleet.map(restored)
+    found = _converged(fleet, start, system, progress, _Stage("panels", moving))
     if any(fleet.map(varied, found.correction, options)):
-        found = _converged(fleet, found.correction, system, progress, "crystals")
+        found = _converged(fleet, found.correction, system, progress, _Stage("crystals", 0))
     fleet.map(settled)
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """One run of iterations."""
+
+    name: str
+    moving: int
+    """So many iterations panels are taken to be out of place."""
+    until_sigma: float = _CONVERGED_SIGMA
+
+
 def _converged(
-    fleet: Fleet, correction: Correction, system: PanelSystem, progress: Progress, stage: str
+    fleet: Fleet, correction: Correction, system: PanelSystem, progress: Progress, stage: _Stage
 ) -> Refined:
     """All datasets iterated from where they are; the rigid fits are left to the caller."""
     decided = False
-    drawn = stage == "panels"
     for iteration in range(1, _MOST_ITERATIONS + 1):
         if not decided:
-            in_place = not drawn or iteration > _MOVING_ITERATIONS
-            counts = fleet.map(rejudged, correction, in_place)
+            counts = fleet.map(rejudged, correction, iteration > stage.moving)
             changed, total = np.sum(counts, axis=0).tolist()
-            decided = iteration > _MOVING_ITERATIONS + 1 and (
+            decided = iteration > stage.moving + 1 and (
                 changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
             )
-        said = together(_told(fleet, correction, progress, stage, iteration))
-        step = system.step(correction, [said])
+        said = together(_told(fleet, correction, progress, stage.name, iteration))
+        step = system.step_of(correction, [said])
         longest = max(step.shift_sigma, *fleet.map(shift_with, step.tangent))
-        if decided and longest < _CONVERGED_SIGMA:
+        if decided and longest < stage.until_sigma:
             break
         correction = step.correction
         fleet.map(moved_with, step.tangent)
@@ -99,7 +119,7 @@ def _converged(
         correction=correction,
         last=step,
         longest_shift=longest,
-        converged=decided and longest < _CONVERGED_SIGMA,
+        converged=decided and longest < stage.until_sigma,
         iterations=iteration,
     )
 

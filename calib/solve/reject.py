@@ -88,42 +88,65 @@ def judged(seen: Observations, residuals: Floats, *, in_place: bool) -> Judgemen
     """
     badness = _badness(seen, residuals, in_place=in_place)
     lost = ~np.isfinite(badness)
-    reject = lost | (badness > _REJECT_BEYOND)
-    order = np.argsort(-np.where(lost, np.inf, badness), kind="stable")
+    wild = np.flatnonzero(lost | (badness > _REJECT_BEYOND))
+    worst_first = wild[np.argsort(-np.where(lost[wild], np.inf, badness[wild]), kind="stable")]
     counts = np.bincount(seen.panel)
     allowed = np.where(counts >= _POPULATED, np.floor(MOST_REJECTED_ON_PANEL * counts), counts)
-    reject &= _rank_on_panel(seen.panel, order) < allowed[seen.panel]
-    worst_first = order[reject[order]]
-    too_many = worst_first[int(MOST_REJECTED * len(seen)) :]
-    reject[too_many] = False
-    keep = np.asarray(~reject & ~lost)
-    beyond = np.maximum(np.where(keep, badness, np.inf) / _REJECT_BEYOND, 1.0)
-    return Judgement(keep, beyond**-_DISTRUST)
+    panel = seen.panel[worst_first]
+    rejected = worst_first[_rank_on_panel(panel) < allowed[panel]]
+    keep = ~lost
+    keep[rejected[: int(MOST_REJECTED * len(seen))]] = False
+    trust = keep.astype(np.float64)
+    trusted = wild[keep[wild]]
+    trust[trusted] = (badness[trusted] / _REJECT_BEYOND) ** -_DISTRUST
+    return Judgement(keep, trust)
 
 
 def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats:
     """(n,) the largest deviation from the panel's median in robust standard deviations."""
-    relative = residuals / seen.sigma
-    order = np.argsort(seen.panel, kind="stable")
-    bounds = np.searchsorted(seen.panel[order], np.arange(int(seen.panel.max(initial=0)) + 2))
-    members = [order[a:b] for a, b in pairwise(bounds)]
-    centred = relative.copy()
+    order, bounds = _by_panel(seen.panel)
+    centred = residuals / seen.sigma
+    if order is not None:
+        centred = centred[:, order]
+    members = [slice(a, b) for a, b in pairwise(bounds.tolist()) if b > a]
     for mine in members:
-        if np.isfinite(relative[0, mine]).any():
-            centred[:2, mine] -= np.nanmedian(relative[:2, mine], axis=1, keepdims=True)
-    overall = SIGMA_PER_MAD * np.nanmedian(np.abs(centred), axis=1, keepdims=True)
+        centred[:2, mine] -= _median(centred[:2, mine])
+    size = np.abs(centred)
+    overall = SIGMA_PER_MAD * _median(size)
     for mine in members:
         scatter = overall
         if not in_place and np.isfinite(centred[0, mine]).sum() >= _OWN_SCATTER_FROM:
-            own = SIGMA_PER_MAD * np.nanmedian(np.abs(centred[:, mine]), axis=1, keepdims=True)
-            scatter = np.maximum(overall, own)
-        centred[:, mine] /= np.maximum(scatter, 1e-12)
-    return np.asarray(np.abs(centred).max(axis=0))
+            scatter = np.maximum(overall, SIGMA_PER_MAD * _median(size[:, mine]))
+        size[:, mine] /= np.maximum(scatter, 1e-12)
+    badness: Floats = size.max(axis=0)
+    if order is None:
+        return badness
+    out = np.empty_like(badness)
+    out[order] = badness
+    return out
 
 
-def _rank_on_panel(panel: Ints, worst_first: Ints) -> Ints:
-    """(n,) how many reflections of the same panel are worse."""
-    by_panel = worst_first[np.argsort(panel[worst_first], kind="stable")]
+def _by_panel(panel: Ints) -> tuple[Ints | None, Ints]:
+    """The order (n,) that sorts reflections by panel, None where they are, and where in it each
+    panel begins."""
+    order = None
+    if (np.diff(panel) < 0).any():
+        order = np.argsort(panel.astype(np.int16), kind="stable")  # by radix
+        panel = panel[order]
+    return order, np.searchsorted(panel, np.arange(int(panel.max(initial=0)) + 2))
+
+
+def _median(values: Floats) -> Floats:
+    """(k, 1) medians of the finite values in each row of (k, n); 0 for rows without any."""
+    if np.isfinite(values).all():
+        return np.asarray(np.median(values, axis=1, keepdims=True))
+    finite = [row[np.isfinite(row)] for row in values]
+    return np.array([[float(np.median(row)) if len(row) else 0.0] for row in finite])
+
+
+def _rank_on_panel(panel: Ints) -> Ints:
+    """(n,) how many reflections of the same panel stand before each."""
+    by_panel = np.argsort(panel, kind="stable")
     starts = np.searchsorted(panel[by_panel], panel[by_panel], side="left")
     rank = np.empty(len(panel), dtype=np.int64)
     rank[by_panel] = np.arange(len(panel)) - starts

@@ -27,6 +27,7 @@ from calib.solve.variation import variation_of
 _RIGID_ITERATIONS = 12
 _ENOUGH_TO_START = 20_000
 """Reflections of a dataset from which pose and crystals are started."""
+_WORTH_THINNING = 1.5
 _MOST_LOST = 0.5
 """Share of a dataset's reflections that may not diffract at all where it starts."""
 _CLAIM_COUNTS = 3.0
@@ -48,6 +49,8 @@ class Standing:
     """The same, crystals and pose eliminated."""
     held: Residuals | None = None
     """Those of held-out reflections, once the solution has been tested."""
+    whole: DatasetFit | None = None
+    """With all reflections, while ``fit`` has a part of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,21 @@ def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
     return Standing(placed, placed), _squared_px(moved, residuals)
 
 
+def thinned(standing: Standing, most: int) -> tuple[Standing, bool]:
+    """Go on with about so many of the reflections; whether that is worth it."""
+    fit = standing.fit
+    if len(fit.seen) < _WORTH_THINNING * most:
+        return standing, False
+    return replace(standing, fit=fit.thinned(most), whole=fit), True
+
+
+def restored(standing: Standing) -> tuple[Standing, None]:
+    """All reflections again, where the part of them has led."""
+    if standing.whole is None:
+        return standing, None
+    return Standing(replace(standing.whole, state=standing.fit.state), standing.rigid), None
+
+
 def rejudged(
     standing: Standing, correction: Correction, in_place: bool
 ) -> tuple[Standing, tuple[int, int]]:
@@ -130,7 +148,7 @@ def moved_with(standing: Standing, tangent: Floats) -> tuple[Standing, None]:
     """Pose and crystals after that step."""
     assert standing.reduced is not None  # noqa: S101 - linearised before
     fit = standing.fit.moved(standing.reduced.nuisance_step(tangent))
-    return Standing(fit, standing.rigid), None
+    return Standing(fit, standing.rigid, whole=standing.whole), None
 
 
 def varied(
@@ -142,7 +160,7 @@ def varied(
     if how is None:
         return standing, False
     rigid = replace(standing.rigid, keep=fit.keep)
-    return Standing(how.of(fit), how.of(rigid), standing.blocks, standing.reduced), True
+    return Standing(how.of(fit), how.of(rigid)), True
 
 
 def settled(standing: Standing) -> tuple[Standing, None]:

@@ -13,6 +13,7 @@ from calib_cli.output import is_coloured
 _STAGES = {
     "reading": "Reading files",
     "rigid": "Placing detector and crystals",
+    "approach": "Refining panels on a part of the data",
     "panels": "Refining panels",
     "crystals": "Refining crystals that change",
     "testing": "Testing on held-out reflections",
