@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calib.report.blocks import Block, Facts, Sentences, View
+from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View
 
 
 def revision_facts(view: View) -> Facts:
@@ -19,14 +19,27 @@ def revision_facts(view: View) -> Facts:
 
 def check_blocks(view: View) -> list[Block]:
     """What was looked at, and what to do about what is wrong."""
-    facts = Facts(
-        (
-            ("Store", view["store"]),
-            *((_capital(one["name"]), _said(one)) for one in view["checks"]),
-        )
+    return [Facts((("Store", view["store"]), *_checked(view))), *_remedies(view)]
+
+
+def doctor_blocks(view: View) -> list[Block]:
+    """Settings, what was looked at, and what to do about what is wrong."""
+    settings = Table(
+        "Settings",
+        ("setting", "value", "from"),
+        tuple((one["name"], one["value"] or NONE, one["from"]) for one in view["settings"]),
+        n_text=3,
     )
+    return [*([settings] if view["settings"] else []), Facts(_checked(view)), *_remedies(view)]
+
+
+def _checked(view: View) -> tuple[tuple[str, str], ...]:
+    return tuple((_capital(one["name"]), _said(one)) for one in view["checks"])
+
+
+def _remedies(view: View) -> list[Block]:
     remedies = tuple(one["remedy"] for one in view["checks"] if one["remedy"])
-    return [facts, *([Sentences("Try", remedies)] if remedies else [])]
+    return [Sentences("Try", remedies)] if remedies else []
 
 
 def backup_facts(view: View) -> Facts:

@@ -7,6 +7,7 @@ from typing import Any
 
 from calib.model.backup import Backup, Upgraded
 from calib.model.check import Check
+from calib.model.setting import Setting
 
 
 def revision_view(store: str, found: str | None, known: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def check_view(check: Check) -> dict[str, Any]:
         "name": check.name,
         "fine": check.fine,
         "said": check.said,
-        "remedy": check.remedy or None,
+        "remedy": check.remedy.removesuffix(".") or None,
     }
 
 
@@ -29,6 +30,17 @@ def checks_view(store: str, checks: Sequence[Check]) -> dict[str, Any]:
     return {
         "store": store,
         "fine": all(check.fine for check in checks),
+        "checks": [check_view(check) for check in checks],
+    }
+
+
+def doctor_view(settings: Sequence[Setting], checks: Sequence[Check]) -> dict[str, Any]:
+    """What calib stands on: settings with where they come from, and what was looked at."""
+    return {
+        "fine": all(check.fine for check in checks),
+        "settings": [
+            {"name": one.name, "value": one.shown or None, "from": one.origin} for one in settings
+        ],
         "checks": [check_view(check) for check in checks],
     }
 

@@ -63,7 +63,7 @@ def back_up(database: Database, path: Path) -> Backup:
     return Backup(path, str(revision), digest, path.stat().st_size)
 
 
-def restore(location: Location, path: Path, journal: Journal = Journal.AUTO) -> Backup:
+def restore(location: Location, path: Path, journal: Journal | None = None) -> Backup:
     """Make a store again from a backup, where no store is: in a new file, or an empty database.
 
     Whole or not at all; the store has the backup's revision. Raises ``InputError``
@@ -142,7 +142,9 @@ def _fill(connection: Connection, copy: Database, revision: str) -> None:
         schema.check_whole(target, copy.location)
 
 
-def _restore_file(connection: Connection, location: Location, path: Path, journal: Journal) -> None:
+def _restore_file(
+    connection: Connection, location: Location, path: Path, journal: Journal | None
+) -> None:
     refuse_store(location)
     try:
         with drafted(path) as draft:

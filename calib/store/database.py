@@ -9,6 +9,7 @@ On SQLite readers and the writer never wait for each other, except on network fi
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -24,10 +25,9 @@ from calib.store import failure
 from calib.store.file_system import network_file_system
 from calib.store.journal import Journal
 from calib.store.location import Location
+from calib.store.settings import read_settings
 from calib.store.sqlite_file import FileConnection, StoreFile
 
-WAIT_SECONDS = 10.0
-"""How long to wait for another writer."""
 ADVISORY_LOCK = 0x63616C6962
 """The Postgres lock that writers hold ("calib" in ASCII)."""
 _WRITES = "calib_writes"
@@ -41,12 +41,18 @@ class Database:
         location: Location,
         *,
         read_only: bool = False,
-        wait_seconds: float = WAIT_SECONDS,
+        wait_seconds: float | None = None,
         foreign_keys: bool = True,
         draft: Path | None = None,
-        journal: Journal = Journal.AUTO,
+        journal: Journal | None = None,
     ) -> None:
-        """``foreign_keys`` are off for migrations; ``draft`` is the file that will be the store."""
+        """``foreign_keys`` are off for migrations; ``draft`` is the file that will be the store.
+
+        What is None is as the settings say.
+        """
+        settings = read_settings()
+        if wait_seconds is None:
+            wait_seconds = settings.wait_seconds
         self.location = location
         if location.path is not None:
             path = draft or location.path
@@ -56,14 +62,14 @@ class Database:
                 read_only=read_only,
                 wait_seconds=wait_seconds,
                 foreign_keys=foreign_keys,
-                journal=journal,
+                journal=Journal(settings.journal) if journal is None else journal,
                 network=network_file_system(path),
             )
             self.read_only = read_only or not self._file.may_write
             self._engine = _sqlite_engine(self._file)
         else:
             self.read_only = read_only
-            self._engine = _postgres_engine(location, wait_seconds)
+            self._engine = _postgres_engine(location, wait_seconds, settings.connect_seconds)
 
     @property
     def is_sqlite(self) -> bool:
@@ -123,6 +129,11 @@ class Database:
         ):
             yield connection
 
+    @property
+    def file(self) -> StoreFile | None:
+        """The file; None for a server."""
+        return self._file if self.is_sqlite else None
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -180,11 +191,11 @@ def _sqlite_engine(file: StoreFile) -> Engine:
     return engine
 
 
-def _postgres_engine(location: Location, wait_seconds: float) -> Engine:
+def _postgres_engine(location: Location, wait_seconds: float, connect_seconds: float) -> Engine:
     try:
         url = make_url(location.url)
         if "connect_timeout" not in url.query:
-            url = url.update_query_dict({"connect_timeout": "10"})
+            url = url.update_query_dict({"connect_timeout": str(math.ceil(connect_seconds))})
         engine = create_engine(url, hide_parameters=True)
     except (ArgumentError, ValueError):
         raise InputError(

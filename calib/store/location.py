@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -81,8 +80,10 @@ def default_location() -> Location:
 
 
 def chosen_location(
-    option: str | Path | None, environment: Mapping[str, str] = os.environ
+    option: str | Path | None, environment: Mapping[str, str] | None = None
 ) -> Location:
-    """What ``--store`` says, else ``CALIB_STORE``, else the default."""
-    named = option if option is not None else environment.get(VARIABLE)
+    """What ``--store`` says, else the settings (``CALIB_STORE`` among them), else the default."""
+    from calib.store.settings import read_settings
+
+    named = option if option is not None else read_settings(environment).store
     return default_location() if named in (None, "") else Location.parse(named or "")

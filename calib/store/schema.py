@@ -96,7 +96,7 @@ def revision_at(database: Database) -> str | None:
         ) from None
 
 
-def create(location: Location, journal: Journal = Journal.AUTO) -> bool:
+def create(location: Location, journal: Journal | None = None) -> bool:
     """Make an empty store; False where one of today's revision is there already."""
     path = location.path
     if path is not None and not existing_file(location) and _create_file(location, path, journal):
@@ -113,7 +113,7 @@ def create(location: Location, journal: Journal = Journal.AUTO) -> bool:
         database.close()
 
 
-def _create_file(location: Location, path: Path, journal: Journal) -> bool:
+def _create_file(location: Location, path: Path, journal: Journal | None) -> bool:
     try:
         with drafted(path) as draft:
             database = Database(location, foreign_keys=False, draft=draft, journal=journal)

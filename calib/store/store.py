@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from calib.store import schema
-from calib.store.database import WAIT_SECONDS, Database, existing_file, require_file
+from calib.store.database import Database, existing_file, require_file
 from calib.store.doors.applications import ApplicationDoor
 from calib.store.doors.calibrations import CalibrationDoor
 from calib.store.doors.certifications import CertificationDoor
@@ -42,10 +42,10 @@ class Store(
         location: str | Path | Location | None = None,
         *,
         read_only: bool = False,
-        wait_seconds: float = WAIT_SECONDS,
-        journal: Journal = Journal.AUTO,
+        wait_seconds: float | None = None,
+        journal: Journal | None = None,
     ) -> Store:
-        """The store at a path or address; where None is given, at ``CALIB_STORE`` or the default.
+        """The store at a path or address; for None as the settings say, else the default.
 
         Only the default is made where it does not exist. Raises ``InputError`` (``no-store``,
         ``not-a-store``, ``store-newer``, ``store-older``) and ``StoreError``.

@@ -15,7 +15,7 @@ from calib.store.location import Location
 def upgrade(
     location: Location,
     backup: Path | None,
-    journal: Journal = Journal.AUTO,
+    journal: Journal | None = None,
     *,
     dry_run: bool = False,
 ) -> Upgraded:

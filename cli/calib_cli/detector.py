@@ -50,7 +50,7 @@ def add(
 
     \b
     Example:
-      calib detector add 24-0107 --layout "PILATUS 300K" --time-zone Europe/London
+      calib detector add 24-0108 --layout "PILATUS 300K" --time-zone Europe/London
     """
     from calib.flows.register import register
     from calib.report.detector_blocks import detector_facts

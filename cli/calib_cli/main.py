@@ -21,6 +21,7 @@ from calib_cli import (
     derive,
     detector,
     diff,
+    doctor,
     export,
     history,
     show,
@@ -78,6 +79,7 @@ app.command("history")(history.history)
 app.command("export")(export.export)
 app.command("init")(initialise.init)
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(detector.app, name="detector")
 app.add_typer(usage.app, name="usage")
 app.add_typer(audit.app, name="audit")

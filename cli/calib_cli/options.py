@@ -12,7 +12,7 @@ StorePlace = Annotated[
         "--store",
         metavar="PLACE",
         help="The store: a file, or postgresql://USER@HOST/DATABASE. "
-        "Default: CALIB_STORE, else a file in your data folder.",
+        "Default: CALIB_STORE or the settings, else a file in your data folder.",
         show_default=False,
     ),
 ]
@@ -23,7 +23,7 @@ By = Annotated[
     typer.Option(
         "--by",
         metavar="NAME",
-        help="Who does this. Default: CALIB_ACTOR, else your login name.",
+        help="Who does this. Default: CALIB_ACTOR or the settings, else your login name.",
         show_default=False,
     ),
 ]

@@ -17,17 +17,21 @@ if TYPE_CHECKING:
     from calib.store.location import Location
     from calib.store.store import Store
 
-ACTOR = "CALIB_ACTOR"
-"""The environment variable that names who does something."""
-
 
 def place_of(ctx: typer.Context, option: str | None) -> Location:
     """The store that a command works on: its own ``--store``, else that of ``calib --store``."""
-    from calib.store.location import Location, chosen_location
+    from calib.store.location import chosen_location
+
+    return named_place(ctx, option) or chosen_location(None)
+
+
+def named_place(ctx: typer.Context, option: str | None) -> Location | None:
+    """The store that an option names; None where it is for the settings to say."""
+    from calib.store.location import Location
 
     named = ctx.find_root().params.get("store") if option is None else option
     # An empty --store is a slip ("$UNSET" in a script), not a wish for the default.
-    return chosen_location(None) if named is None else Location.parse(named)
+    return None if named is None else Location.parse(named)
 
 
 def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = False) -> Store:
@@ -38,15 +42,17 @@ def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = Fals
 
 
 def deed(by: str | None) -> Deed:
-    """Who does this (``--by``, ``CALIB_ACTOR``, or the login name), now, on this host, with the
+    """Who does this (``--by``, the settings, or the login name), now, on this host, with the
     command line that is being run."""
     from calib.model.record import Deed
+    from calib.store.settings import read_settings
 
-    actor = (by or "").strip() or os.environ.get(ACTOR, "").strip() or _login_name()
+    actor = (by or "").strip() or read_settings().actor or login_name()
     return Deed(datetime.now(UTC), actor, socket.gethostname(), command_line())
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """Who is logged in here."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without an entry, as in some containers

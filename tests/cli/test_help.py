@@ -34,6 +34,7 @@ def test_all_commands_are_there() -> None:
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",
         "history", "affected",
+        "doctor",
     }  # fmt: skip
 
 

@@ -62,6 +62,7 @@ CONTRACT: dict[str, Keys] = {
     "audit key": documented("`calib audit key`"),
     "export": documented("`calib export`"),
     "init": documented("`calib init`"),
+    "doctor": documented("`calib doctor`"),
     "db current": documented("`calib db current`"),
     "db check": documented("`calib db check`"),
     "db upgrade": documented("`calib db upgrade`"),
@@ -120,6 +121,8 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("list")
     ask("detector list")
     ask("export", "24-0107:3", "-o", "reference.expt")
+    ask("doctor")
+    ask("doctor", "--store", "gone.sqlite", code=1)
     ask("db current")
     ask("db current", "--store", "gone.sqlite")
     ask("db check")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +32,12 @@ def store(place: str) -> Iterator[Store]:
     """An empty store, open."""
     with Store.open(place) as opened:
         yield opened
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """A folder that everybody may write (``tmp_path`` is below one that others may not enter)."""
+    folder = Path(tempfile.mkdtemp(prefix="calib-shared-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)

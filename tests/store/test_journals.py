@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from calib.errors import StoreError
-from calib.store.database import WAIT_SECONDS
 from calib.store.evidence import Evidence
 from calib.store.file_system import file_system_of, network_file_system
 from calib.store.journal import Journal, has_wal
@@ -99,7 +98,7 @@ def on_network(path: Path, *, read_only: bool = False) -> StoreFile:
         Location.parse(path),
         path,
         read_only=read_only,
-        wait_seconds=WAIT_SECONDS,
+        wait_seconds=1.0,
         foreign_keys=True,
         journal=Journal.AUTO,
         network="nfs4",

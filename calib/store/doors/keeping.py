@@ -14,6 +14,7 @@ from calib.store.database import Database, existing_file, require_file
 from calib.store.doors.door import Door
 from calib.store.journal import Journal
 from calib.store.location import Location
+from calib.store.surroundings import surroundings
 from calib.store.upgrade import upgrade
 
 
@@ -21,7 +22,7 @@ class KeepingDoor(Door):
     """What is done with a store as a whole; nothing needs to be open."""
 
     @staticmethod
-    def create(location: str | Path | Location, journal: Journal = Journal.AUTO) -> bool:
+    def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
         """Make an empty store; False where one of today's revision is there already.
 
         Raises ``InputError`` where something else is there, or a store of another revision.
@@ -44,7 +45,7 @@ class KeepingDoor(Door):
     def upgrade(
         location: str | Path | Location,
         backup: Path | None = None,
-        journal: Journal = Journal.AUTO,
+        journal: Journal | None = None,
         *,
         dry_run: bool = False,
     ) -> Upgraded:
@@ -71,7 +72,7 @@ class KeepingDoor(Door):
     def restore(
         location: str | Path | Location,
         path: Path,
-        journal: Journal = Journal.AUTO,
+        journal: Journal | None = None,
         *,
         dry_run: bool = False,
     ) -> Backup:
@@ -86,6 +87,17 @@ class KeepingDoor(Door):
     def check(location: str | Path | Location) -> list[Check]:
         """What is right and what is wrong with a store as a database."""
         return check(_place(location))
+
+    @staticmethod
+    def exists(location: str | Path | Location) -> bool:
+        """Whether there is something: a file, or what a server can be asked."""
+        place = _place(location)
+        return place.path is None or existing_file(place)
+
+    @staticmethod
+    def surroundings(location: str | Path | Location, now: datetime) -> list[Check]:
+        """Where a store lies, what this user may do there, and what the clocks say."""
+        return surroundings(_place(location), now)
 
 
 def _place(location: str | Path | Location) -> Location:

@@ -1,0 +1,76 @@
+"""doctor: what calib stands on here, from the settings to the store's log."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from calib import __version__
+from calib.errors import CalibError
+from calib.model.check import Check
+from calib.model.setting import Setting
+from calib.store.location import Location, chosen_location, default_location
+from calib.store.settings import read_settings
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything that was looked at."""
+
+    settings: tuple[Setting, ...]
+    checks: tuple[Check, ...]
+
+
+def examined(named: Location | None, login: str, now: datetime) -> Diagnosis:
+    """Look at everything; what is wrong is found, not raised.
+
+    ``named`` is the store that ``--store`` names, None where it is for the settings to say;
+    ``login`` is the name of who asks.
+    """
+    checks = [_program(), _dials()]
+    try:
+        found = dict(read_settings().all)
+        location = chosen_location(None) if named is None else named
+    except CalibError as error:
+        return Diagnosis((), (*checks, _trouble("settings", error)))
+    where = found["store"].origin if named is None else "--store"
+    found["store"] = Setting("store", location, where, location.shown)
+    if found["actor"].value is None:
+        found["actor"] = Setting("actor", login, "login name", login)
+    settings = tuple(found.values())
+    checks.append(Check("settings", True, "every setting is of use."))
+    if location == default_location() and not Store.exists(location):
+        checks.append(Check("store", True, f"none yet; one will be made in {location.shown}."))
+        return Diagnosis(settings, tuple(checks))
+    try:
+        checks += Store.surroundings(location, now)
+        checks += Store.check(location)
+    except CalibError as error:
+        checks.append(_trouble("store", error))
+    return Diagnosis(settings, tuple(checks))
+
+
+def _program() -> Check:
+    return Check(
+        "program",
+        True,
+        f"calib {__version__}, Python {platform.python_version()}, "
+        f"SQLite {sqlite3.sqlite_version}.",
+    )
+
+
+def _dials() -> Check:
+    path = shutil.which("dials.refine")
+    if path is None:
+        said = "not on the PATH; calib does not need it, but who processes data does."
+        return Check("DIALS", True, said)
+    return Check("DIALS", True, f"found: {path}.")
+
+
+def _trouble(name: str, error: CalibError) -> Check:
+    place = f"{error.place}: " if error.place else ""
+    return Check(name, False, f"{place}{error.problem}", error.remedy.removesuffix("."))

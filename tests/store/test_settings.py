@@ -1,0 +1,123 @@
+"""Settings: which of four places wins, and that slips in them are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from calib.errors import InputError
+from calib.store.database import Database
+from calib.store.journal import has_wal
+from calib.store.location import Location, chosen_location
+from calib.store.settings import Settings, read_settings
+from calib.store.store import Store
+
+
+def read(tmp_path: Path, system: str = "", own: str = "", **variables: str) -> Settings:
+    """What holds with these two files (none where empty) and variables."""
+    (tmp_path / "system.toml").write_text(system)
+    (tmp_path / "own.toml").write_text(own)
+    if own:
+        variables["CALIB_CONFIG"] = str(tmp_path / "own.toml")
+    return read_settings(variables, tmp_path / "system.toml")
+
+
+def test_each_place_stands_above_the_one_before(tmp_path: Path) -> None:
+    everywhere = {"system": 'actor = "system"', "own": 'actor = "own"', "CALIB_ACTOR": "variable"}
+    given: dict[str, str] = {}
+    for place, value in everywhere.items():
+        given[place] = value
+        settings = read(tmp_path, **given)
+        name = "variable" if place == "CALIB_ACTOR" else place
+        assert settings.actor == name
+        origin = "CALIB_ACTOR" if place == "CALIB_ACTOR" else str(tmp_path / f"{place}.toml")
+        assert settings.all["actor"].origin == origin
+        assert settings.all["journal"].origin == "default"
+
+
+def test_without_any_place_the_defaults_hold(tmp_path: Path) -> None:
+    settings = read_settings({"CALIB_CONFIG": "", "CALIB_STORE": "  "}, tmp_path / "none.toml")
+    assert (settings.store, settings.actor, settings.journal) == (None, None, "auto")
+    assert (settings.wait_seconds, settings.connect_seconds) == (10.0, 10.0)
+    assert {one.origin for one in settings.all.values()} == {"default"}
+
+
+def test_variables_give_every_setting(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        CALIB_STORE="a.sqlite",
+        CALIB_ACTOR=" ada ",
+        CALIB_JOURNAL="rollback",
+        CALIB_WAIT_SECONDS="2.5",
+        CALIB_CONNECT_SECONDS="3",
+    )
+    assert (settings.store, settings.actor, settings.journal) == ("a.sqlite", "ada", "rollback")
+    assert (settings.wait_seconds, settings.connect_seconds) == (2.5, 3.0)
+
+
+def test_a_store_is_named_as_seen_from_the_file(tmp_path: Path) -> None:
+    assert read(tmp_path, system='store = "a.sqlite"').store == str(tmp_path / "a.sqlite")
+    assert read(tmp_path, system='store = "/data/a"').store == "/data/a"
+    assert read(tmp_path, system='store = "~/a"').store == str(Path.home() / "a")
+    address = "postgresql://ada@host/calib"
+    assert read(tmp_path, system=f'store = "{address}"').store == address
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "problem", "remedy"),
+    [
+        ('stor = "a"', "", "there is no setting 'stor'.", "the name store."),
+        ("colour = 1", "", "there is no setting 'colour'.", "one of store, actor, journal, "),
+        ("wait_seconds = true", ": wait_seconds", "'True' is of no use", "a number of seconds"),
+        ("wait_seconds = 0", ": wait_seconds", "'0' is of no use", "above 0 and at most 86400."),
+        ('wait_seconds = "soon"', ": wait_seconds", "'soon' is of no use", "a number of"),
+        ("wait_seconds = nan", ": wait_seconds", "'nan' is of no use", "a number of"),
+        ("wait_seconds = [1]", ": wait_seconds", "'[1]' is of no use", "a number of"),
+        ('journal = "wal"', ": journal", "'wal' is of no use", '"auto" or "rollback".'),
+        ("actor = 1", ": actor", "'1' is of no use", "the name of who does something."),
+        ('actor = " "', ": actor", "' ' is of no use", "the name of who does something."),
+        ('store = "mysql://u:secret@h/d"', ": store", "a store cannot lie at mysql://u:***@h", ""),
+        ("store = ", "", "this is not TOML (", 'lines such as store = "/data/calib.sqlite".'),
+    ],
+)
+def test_slips_are_refused_with_file_and_key(
+    tmp_path: Path, line: str, place: str, problem: str, remedy: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, own=line)
+    assert caught.value.place == f"{tmp_path / 'own.toml'}{place}"
+    assert caught.value.problem.startswith(problem)
+    assert remedy in caught.value.remedy
+    assert "secret" not in str(caught.value)
+
+
+def test_slips_in_variables_name_the_variable(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, CALIB_WAIT_SECONDS="soon")
+    assert (caught.value.code, caught.value.place) == ("bad-settings", "CALIB_WAIT_SECONDS")
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="though CALIB_CONFIG names it") as caught:
+        read(tmp_path, CALIB_CONFIG=str(tmp_path / "gone.toml"))
+    assert caught.value.code == "no-file"
+
+
+def test_settings_are_what_stores_are_opened_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('store = "here.sqlite"\njournal = "rollback"\n')
+    monkeypatch.delenv("CALIB_STORE", raising=False)
+    monkeypatch.setenv("CALIB_CONFIG", str(own))
+    assert chosen_location(None).path == tmp_path / "here.sqlite"
+    assert Store.create(chosen_location(None))
+    assert not has_wal(tmp_path / "here.sqlite")
+    with Store.open() as store:
+        assert store.location.path == tmp_path / "here.sqlite"
+    own.write_text("wait_seconds = 0.25\n")
+    database = Database(Location.parse(tmp_path / "here.sqlite"))
+    assert database.file is not None
+    assert database.file.wait_seconds == 0.25
+    database.close()

@@ -1,0 +1,96 @@
+"""`calib doctor`: what a store stands on is looked at, and what is wrong is named."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from calib.model.check import Check
+from calib.store.journal import Journal
+from calib.store.store import Store
+from support import children, raw
+from support.records import NOON, deed, detector
+
+
+def looked_at(place: str, seconds: float = 0.0) -> dict[str, Check]:
+    """Every check, by name, so many seconds after noon by this machine's clock."""
+    found = Store.surroundings(place, NOON + timedelta(seconds=seconds))
+    return {check.name: check for check in found}
+
+
+def test_a_clock_behind_the_log_is_found(place: str) -> None:
+    assert looked_at(place)["clock"].said == "nothing is recorded yet."
+    with Store.open(place) as store:
+        store.add_detector(detector(), deed(NOON))
+    assert looked_at(place, 7200.0)["clock"].said == "the last entry of the log is 2 hours old."
+    assert looked_at(place, 0.0)["clock"].fine
+    behind = looked_at(place, -90.0)["clock"]
+    assert not behind.fine
+    assert behind.said.startswith("it is 90 s behind the last entry of the log")
+    assert "set this machine's clock" in behind.remedy
+
+
+def test_a_server_whose_clock_differs_is_found(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    found = raw.execute(fresh_postgres_url, "SELECT clock_timestamp()")[0][0]
+    after = (found - NOON).total_seconds()
+    assert looked_at(fresh_postgres_url, after)["server's clock"].fine
+    ahead = looked_at(fresh_postgres_url, after - 600.0)["server's clock"]
+    assert not ahead.fine
+    assert ahead.said == "it is 10 minutes ahead of this machine's."
+
+
+def test_a_server_without_fsync_is_found(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    server = looked_at(fresh_postgres_url)["server"]
+    assert not server.fine  # the tests' server saves the time
+    assert "without fsync" in server.said
+    may = looked_at(fresh_postgres_url)["permission"]
+    assert (may.fine, may.said) == (True, "the role postgres may read and write the store.")
+
+
+def test_the_journal_is_told(tmp_path: Path) -> None:
+    place = str(tmp_path / "calib.sqlite")
+    Store.create(place, Journal.ROLLBACK)
+    said = looked_at(place)["file system"]
+    assert said.fine
+    assert said.said.endswith("; the store keeps a rollback journal until the next write.")
+    with Store.open(place) as store:
+        store.add_detector(detector(), deed())
+    assert looked_at(place)["file system"].said.endswith("; the store keeps a write-ahead log.")
+
+
+BESIDE = """
+import sys
+from support.people import become_another_user
+from support.records import NOON
+from calib.store.store import Store
+become_another_user()
+for check in Store.surroundings(sys.argv[1], NOON):
+    if check.name == "permission":
+        print(check.fine, check.said, check.remedy)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_log_that_another_user_made_is_found(shared_folder: Path) -> None:
+    path = shared_folder / "calib.sqlite"
+    Store.create(path)
+    path.chmod(0o666)
+    said = children.run(BESIDE, str(path))
+    assert said.startswith("True this user may read and write the store.")
+    with Store.open(path) as store:
+        store.add_detector(detector(), deed())
+        for ending in ("-wal", "-shm"):
+            path.with_name(f"{path.name}{ending}").chmod(0o644)
+        said = children.run(BESIDE, str(path))
+    assert said.startswith(
+        "False this user may write the store, but not calib.sqlite-wal and calib.sqlite-shm "
+        f"beside it, which another user made. chmod g+ws {shared_folder}"
+    )
+    path.chmod(0o644)
+    said = children.run(BESIDE, str(path))
+    assert said.startswith("True this user may read the store, and not write it.")
