@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from calib.solve.state import CRYSTAL_COLUMNS
 
 _CHUNK = 8192
 """Reflections at a time, so that the derivatives stay in the processor's cache."""
+_ENOUGH = 1024
+"""Reflections that are worth a pass of their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,8 +73,8 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
     m = N_COLUMNS + (0 if seen.basis is None else (ORDER - 1) * CRYSTAL_COLUMNS)
     matrices = np.zeros((len(starts) - 1, m, m))
     residuals = np.empty((3, len(seen)))
-    for low in range(0, len(seen), _CHUNK):
-        part = slice(low, min(low + _CHUNK, len(seen)))
+    for part in _parts(seen):
+        low = part.start
         jacobian = stage.predict(seen, part, derivatives=True).jacobian
         assert jacobian is not None  # noqa: S101 - asked for above
         residuals[:, part] = jacobian[:, RESIDUAL_COLUMN]
@@ -95,6 +98,28 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
     return blocks, residuals
 
 
+def _parts(seen: Observations) -> list[slice]:
+    """Runs of reflections: one panel of one experiment where it has many, else several."""
+    start = seen.group_start
+    head = start[:-1]
+    new = (np.diff(seen.experiment[head]) != 0) | (np.diff(seen.panel[head]) != 0)
+    bounds = [0, *head[1:][new].tolist(), len(seen)]
+    parts, low = [], 0
+    for begin, end in pairwise(bounds):
+        if low < begin and (end - begin >= _ENOUGH or end - low > _CHUNK):
+            parts.append(slice(low, begin))
+            low = begin
+        while end - low > _CHUNK:
+            parts.append(slice(low, low + _CHUNK))
+            low += _CHUNK
+        if end - low >= _ENOUGH:
+            parts.append(slice(low, end))
+            low = end
+    if low < len(seen):
+        parts.append(slice(low, len(seen)))
+    return parts
+
+
 def _spread(jacobian: Floats, basis: Floats) -> Floats:
     """(3, 44, n) with the crystal's nine columns once for each spline coefficient."""
     before, after = jacobian[:, :PANEL_COLUMNS], jacobian[:, BEAM_COLUMN:]
@@ -105,8 +130,7 @@ def _spread(jacobian: Floats, basis: Floats) -> Floats:
 def residuals_at(stage: Stage, seen: Observations) -> Floats:
     """(3, n) observed minus calculated, in mm, mm and rad."""
     out = np.empty((3, len(seen)))
-    for low in range(0, len(seen), _CHUNK):
-        part = slice(low, min(low + _CHUNK, len(seen)))
+    for part in _parts(seen):
         calculated = stage.predict(seen, part, derivatives=False).calculated
         out[:, part] = seen.observed[:, part] - calculated
     return out

@@ -21,7 +21,7 @@ from calib.model.layout import PanelFrames
 from calib.solve.observations import Observations
 from calib.solve.spline import ORDER
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State, tilt_axes
-from calib.solve.vectors import cross, dot, turned, turned_back
+from calib.solve.vectors import cross, dot, shared, turned, turned_back
 
 PANEL_COLUMNS = 6
 BEAM_COLUMN = PANEL_COLUMNS + CRYSTAL_COLUMNS
@@ -69,7 +69,10 @@ class Stage:
 
     def predict(self, seen: Observations, part: slice, *, derivatives: bool) -> Prediction:
         """Centroids of the reflections ``part`` of ``seen``."""
-        experiment, panel = seen.experiment[part], seen.panel[part]
+        # Reflections are sorted by experiment and panel: what a part shares is not repeated.
+        experiment, panel = shared(seen.experiment[part]), seen.panel[part]
+        if len(experiment) == 1:
+            panel = shared(panel)
         held, state = self.instrument, self.state
         setting, axis = held.setting[:, :, experiment], held.axis[:, experiment]
         s0 = state.s0[:, experiment]

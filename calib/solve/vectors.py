@@ -1,11 +1,11 @@
 """Three-vectors of many reflections at once: arrays of shape (3, n), so that components are
-contiguous."""
+contiguous. What is the same for all of them has n = 1."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from calib.model.arrays import Floats
+from calib.model.arrays import Floats, Ints
 
 
 def dot(a: Floats, b: Floats) -> Floats:
@@ -21,10 +21,20 @@ def cross(a: Floats, b: Floats) -> Floats:
 
 
 def turned(rotations: Floats, v: Floats) -> Floats:
-    """(3, n) ``rotations[:, :, i] @ v[:, i]`` for matrices (3, 3, n)."""
+    """(3, n) ``rotations[:, :, i] @ v[:, i]`` for matrices (3, 3, n), or one (3, 3, 1) for all."""
+    if rotations.shape[2] == 1:
+        return np.asarray(rotations[:, :, 0] @ v)
     return np.stack([dot(rotations[row], v) for row in range(3)])
 
 
 def turned_back(rotations: Floats, v: Floats) -> Floats:
-    """(3, n) ``rotations[:, :, i].T @ v[:, i]`` for matrices (3, 3, n)."""
+    """(3, n) ``rotations[:, :, i].T @ v[:, i]`` for matrices (3, 3, n), or one (3, 3, 1) for
+    all."""
+    if rotations.shape[2] == 1:
+        return np.asarray(rotations[:, :, 0].T @ v)
     return np.stack([dot(rotations[:, column], v) for column in range(3)])
+
+
+def shared(index: Ints) -> Ints:
+    """(n,), or (1,) where all of them are the same."""
+    return index[:1] if len(index) and (index == index[0]).all() else index
