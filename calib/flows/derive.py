@@ -13,6 +13,7 @@ from calib import __version__
 from calib.errors import InputError, LayoutError
 from calib.files.pairs import pair_files
 from calib.flows.boarding import boarded, fleet_for, reordered
+from calib.flows.environment import provenance_of
 from calib.flows.identity import known_detector, new_detector, serial_of
 from calib.flows.moments import instant_of_epoch
 from calib.model.correction import Correction, Freedom
@@ -127,7 +128,13 @@ def derive(
     if not dry_run:
         tell("storing", 0, float("nan"), len(datasets), len(datasets))
         starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
-        stored, new = store.add_calibration(record, starts, deed, detector if fresh else None)
+        stored, new = store.add_calibration(
+            record,
+            starts,
+            deed,
+            detector if fresh else None,
+            provenance=provenance_of(request.paths, datasets),
+        )
     notices = [notice for data in datasets for notice in data.notices]
     notices += _taken_off(datasets, placements)
     return Derived(

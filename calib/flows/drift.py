@@ -97,13 +97,13 @@ def _measured(record: CalibrationRecord) -> Measured:
     )
     return Measured(
         record.estimate,
-        _prior(record.parameters),
+        prior_of(record.parameters),
         achieved * covariance_inflation(),
         seen_from if len(seen_from) == len(datasets) else (),
     )
 
 
-def _prior(parameters: Mapping[str, Any]) -> PanelPrior:
+def prior_of(parameters: Mapping[str, Any]) -> PanelPrior:
     """The tolerance that the solver ran with."""
     usual = PanelPrior()
     return PanelPrior(

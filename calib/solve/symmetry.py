@@ -112,3 +112,14 @@ def hall_from_name(space_group: str) -> str:
             remedy="a name such as P43212 or a number from 1 to 230.",
         )
     return str(found.hall)
+
+
+def name_from_hall(hall_symbol: str) -> str:
+    """A name from which ``hall_from_name`` gives this Hall symbol again.
+
+    Raises ``InputError`` for a symbol that no space group's name stands for.
+    """
+    for group in gemmi.spacegroup_table():
+        if group.hall == hall_symbol and hall_from_name(group.xhm()) == hall_symbol:
+            return str(group.xhm())
+    raise InputError("bad-space-group", f"no space group has the Hall symbol {hall_symbol!r}.")

@@ -22,6 +22,7 @@ from calib.model.correction import (
     PanelStatus,
     covariance_from_bytes,
 )
+from calib.model.provenance import Provenance
 from calib.model.record import (
     CalibrationLine,
     CalibrationRecord,
@@ -34,6 +35,7 @@ from calib.model.summary import SummaryFile
 from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
 from calib.store.heads import acceptance_of, changed, heads, verify_head
 from calib.store.panels import panel_rows, panel_values
+from calib.store.provenances import insert_provenance
 from calib.store.summaries import insert_summaries
 from calib.store.tables import (
     ARTIFACT,
@@ -43,6 +45,7 @@ from calib.store.tables import (
     CERTIFICATION,
     DATASET,
     PANEL,
+    PROVENANCE,
     SUMMARY,
     WITHDRAWAL,
 )
@@ -57,6 +60,7 @@ TABLES = (
     SUMMARY,
     CALIBRATION_SUMMARY,
     PANEL,
+    PROVENANCE,
 )
 """Where a derivation puts its rows."""
 
@@ -68,9 +72,10 @@ def insert_calibration(
     record: CalibrationRecord,
     starts: Sequence[datetime | None],
     summaries: Sequence[SummaryFile | None],
+    provenance: Provenance | None,
 ) -> None:
-    """Add a calibration that the store does not hold yet, with datasets, their summaries, panels
-    and covariance."""
+    """Add a calibration that the store does not hold yet, with datasets, their summaries, panels,
+    covariance and provenance."""
     covariance = put_artifact(connection, position, COVARIANCE, record.estimate.covariance_bytes())
     last = connection.execute(
         select(func.max(CALIBRATION.c.version)).where(CALIBRATION.c.detector == detector)
@@ -105,6 +110,8 @@ def insert_calibration(
             )
         )
     insert_summaries(connection, position, summaries)
+    if provenance is not None:
+        insert_provenance(connection, position, provenance)
 
 
 def read_calibration(connection: Connection, position: int) -> StoredCalibration:

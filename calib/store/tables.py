@@ -218,6 +218,16 @@ class Withdrawal(Row, table=True):
     reason: str = _column(Text)
 
 
+class Provenance(Row, table=True):
+    """On which machine and from which files a calibration was derived."""
+
+    __tablename__ = "provenance"
+    calibration: int = _key(position_type(), ForeignKey("calibration.position"))
+    environment: str = _column(Text)
+    paths: str = _column(Text)
+    parent: str | None = _column(Text, null=True)
+
+
 class Placement(Row, table=True):
     """That a detector stands at a beamline from some instant on."""
 
@@ -267,3 +277,4 @@ CERTIFICATION = _table("certification")
 WITHDRAWAL = _table("withdrawal")
 APPLICATION = _table("application")
 PLACEMENT = _table("placement")
+PROVENANCE = _table("provenance")

@@ -24,6 +24,7 @@ from calib_cli import (
     doctor,
     export,
     history,
+    rederive,
     show,
     usage,
 )
@@ -74,6 +75,7 @@ app.command("apply")(apply.apply)
 app.command("list")(show.list_calibrations)
 app.command("show")(show.show)
 app.command("affected")(affected.affected)
+app.command("rederive")(rederive.rederive)
 app.command("diff")(diff.diff)
 app.command("history")(history.history)
 app.command("export")(export.export)

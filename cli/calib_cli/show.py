@@ -55,6 +55,7 @@ def show(
     """
     from calib.report.calibration_blocks import shown_blocks
     from calib.report.calibration_view import stored_view
+    from calib.report.provenance_view import provenance_facts, provenance_view
 
     with open_store(ctx, store, read_only=True) as opened:
         found = opened.calibration(reference, serial)
@@ -64,8 +65,10 @@ def show(
             if one.calibration_id == found.id
         ]
         applied = opened.applications(calibration_id=found.id)
-    view = stored_view(found, certifications, len(applied))
+        provenance = provenance_view(opened.provenance(found.id))
+    view = {**stored_view(found, certifications, len(applied)), "provenance": provenance}
     if as_json:
         write_json(view)
     else:
-        write_blocks(shown_blocks(view, all_panels=panels))
+        blocks = shown_blocks(view, all_panels=panels)
+        write_blocks(blocks if provenance is None else [*blocks, provenance_facts(provenance)])

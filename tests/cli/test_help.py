@@ -33,8 +33,8 @@ def test_all_commands_are_there() -> None:
         "audit log", "audit verify", "audit checkpoint", "audit key",
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",
-        "history", "affected",
         "doctor",
+        "history", "affected", "rederive",
     }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ TABLES_SINCE = {
     "0006": ("entry",),
     "0007": ("placement",),
     "0008": ("summary", "calibration_summary"),
+    "0009": ("provenance",),
 }
 """Which tables each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}

@@ -12,6 +12,7 @@ from support.records import (
     certification,
     deed,
     detector,
+    provenance,
     with_summaries,
 )
 
@@ -21,7 +22,9 @@ def fill(place: str) -> None:
     Store.create(place)
     with Store.open(place) as store:
         record, files = with_summaries(calibration())
-        stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files)
+        stored, _ = store.add_calibration(
+            record, (NOON, None), deed(), detector(), files, provenance()
+        )
         word = store.certify(certification(stored))
         store.certify(certification(stored))
         store.withdraw(word.number, "an error", deed())

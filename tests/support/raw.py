@@ -24,6 +24,7 @@ TABLES = (
     "withdrawal",
     "application",
     "placement",
+    "provenance",
 )
 """In an order in which rows refer to earlier tables only."""
 

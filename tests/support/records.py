@@ -15,6 +15,7 @@ from calib.model.canonical import instant_from
 from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.frames import rotation_from_vector
 from calib.model.layout import Layout, PanelFrames, PanelShape
+from calib.model.provenance import Environment, Provenance
 from calib.model.record import (
     Application,
     CalibrationRecord,
@@ -132,6 +133,12 @@ def certification(
         withdrawn=None,
         withdrawn_reason="",
     )
+
+
+def provenance() -> Provenance:
+    """How a calibration came about on some machine."""
+    machine = Environment("3.11.7", "2.1.0", "1.14.0", "openblas 0.3.27", "EPYC", 1, "Linux")
+    return Provenance(machine, {"ab" * 32: "/data/night1.expt"}, parent="cd" * 32)
 
 
 def application(stored: StoredCalibration, name: str = "imported.expt") -> Application:

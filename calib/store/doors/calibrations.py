@@ -8,6 +8,7 @@ from datetime import datetime
 from calib.errors import InputError, LayoutError
 from calib.model.correction import Correction
 from calib.model.log import STORE_CHAIN
+from calib.model.provenance import Provenance
 from calib.model.record import (
     CalibrationLine,
     CalibrationRecord,
@@ -19,6 +20,7 @@ from calib.model.summary import SummaryFile
 from calib.store import calibrations, detectors
 from calib.store.doors.door import Door
 from calib.store.log import recording
+from calib.store.provenances import read_provenance
 from calib.store.references import find_position, position_of
 from calib.store.tables import DETECTOR
 
@@ -33,12 +35,14 @@ class CalibrationDoor(Door):
         deed: Deed,
         new_detector: DetectorRecord | None = None,
         summaries: Sequence[SummaryFile | None] = (),
+        provenance: Provenance | None = None,
     ) -> tuple[StoredCalibration, bool]:
         """Record a derivation with all that it rests on, whole or not at all.
 
         ``starts`` says when each dataset of the report was taken, None where unknown;
         ``new_detector`` is registered where the store does not know it; ``summaries`` are those of
-        the report's datasets, as far as it names them. What was recorded before
+        the report's datasets, as far as it names them; ``provenance`` says on which machine and
+        from which files it was derived. What was recorded before
         is returned as it is, with False. Raises ``NotFoundError`` for an unknown detector and
         ``LayoutError`` where the calibration belongs to another layout.
         """
@@ -68,10 +72,17 @@ class CalibrationDoor(Door):
                     detectors.insert_detector(connection, position, detector)
                 born = known[0] if known is not None else position
                 calibrations.insert_calibration(
-                    connection, position, born, record, starts, summaries
+                    connection, position, born, record, starts, summaries, provenance
                 )
             # Read back before the commit: what cannot be verified is never stored.
             return calibrations.read_calibration(connection, position), True
+
+    def provenance(self, calibration_id: str) -> Provenance | None:
+        """On which machine and from which files a calibration was first derived; None where that
+        was not kept."""
+        with self._database.reading() as connection:
+            position = position_of(connection, calibration_id)
+            return None if position is None else read_provenance(connection, position)
 
     def calibration(self, reference: str, serial: str | None = None) -> StoredCalibration:
         """The calibration called ``SERIAL:VERSION``, by 8 or more characters of its id, or by its

@@ -1,0 +1,42 @@
+"""How a calibration came about is kept beside it, and is no part of what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from calib.errors import IntegrityError
+from calib.store.store import Store
+from support import raw
+from support.records import NOON, calibration, deed, detector, provenance
+
+
+def test_provenance_comes_back_as_it_was_kept_and_stands_in_the_log(
+    place: str, store: Store
+) -> None:
+    stored, _ = store.add_calibration(
+        calibration(), (NOON, None), deed(), detector(), provenance=provenance()
+    )
+    assert store.provenance(stored.id) == provenance()
+    assert store.audit().findings == ()
+    raw.tamper(place, "UPDATE provenance SET paths = '{}'")
+    assert [finding.table for finding in store.audit().findings] == ["provenance"]
+
+
+def test_the_same_derivation_elsewhere_is_the_same_calibration(store: Store) -> None:
+    first, _ = store.add_calibration(
+        calibration(), (NOON, None), deed(), detector(), provenance=provenance()
+    )
+    second, new = store.add_calibration(calibration(), (NOON, None), deed(actor="bob"))
+    assert (second.id, new) == (first.id, False)
+    assert store.provenance(first.id) == provenance()
+    other, _ = store.add_calibration(calibration(seed=1), (NOON, None), deed())
+    assert store.provenance(other.id) is None
+
+
+def test_a_provenance_that_cannot_be_read_is_told(place: str, store: Store) -> None:
+    stored, _ = store.add_calibration(
+        calibration(), (NOON, None), deed(), detector(), provenance=provenance()
+    )
+    raw.tamper(place, "UPDATE provenance SET environment = '[]'")
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        store.provenance(stored.id)
