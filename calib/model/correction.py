@@ -46,7 +46,7 @@ class PanelStatus(StrEnum):
     """What a panel's correction rests on."""
 
     MEASURED = "measured"
-    """50 reflections or more, and every sigma below half the prior."""
+    """50 reflections or more, and of each parameter the data say more than the prior does."""
     SPARSE = "sparse"
     """At least one reflection, leaning on the prior."""
     UNMEASURED = "unmeasured"

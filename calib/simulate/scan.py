@@ -77,6 +77,7 @@ class SimulatedScan:
 
     dataset: Dataset
     true_pose: RigidMotion
+    true_crystal: Crystal
     outlier: Ints
     """(n,) 1 where the centroid was thrown elsewhere."""
 
@@ -147,7 +148,8 @@ def simulated_scan(
         flags=np.full(len(hkl), 1 << 2 | 1 << 5),
     )
     dataset = Dataset(name, Source((), ()), models, given, reflections, plan.epoch)
-    return SimulatedScan(dataset, true_pose, outlier.astype(np.int64))
+    true_crystal = Crystal(real_space, plan.hall_symbol)
+    return SimulatedScan(dataset, true_pose, true_crystal, outlier.astype(np.int64))
 
 
 def _sensors(n: int, plan: ScanPlan) -> Sensors:

@@ -42,7 +42,7 @@ class PanelPrior:
     """In the plane."""
     normal_mm: float = 0.05
     """Along the normal."""
-    tilt_rad: float = 1.5e-3
+    tilt_rad: float = 1e-3
     """About each axis."""
 
     def sigma(self) -> Floats:

@@ -33,7 +33,7 @@ FIRST_SEED = 1
 MANY = 500
 """Reflections from which on a panel counts among the well-measured ones."""
 LIMITS_WELL_MEASURED_UM = CornerErrors(7.0, 16.0, 2.6)
-LIMITS_ALL_UM = CornerErrors(10.0, 20.0, 5.0)
+LIMITS_ALL_UM = CornerErrors(10.0, 19.0, 5.0)
 THREE_SD = 3.0
 
 

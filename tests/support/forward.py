@@ -99,10 +99,18 @@ def measured(scene: Scene, rng: np.random.Generator) -> Dataset:
     return Dataset(scene.name, Source((), ()), models, models.detectors[0], reflections, epoch=None)
 
 
-def traced(scene: Scene, index: int, hkl: Ints, panel: Ints, near_rad: Floats) -> Floats:
+def traced(
+    scene: Scene,
+    index: int,
+    hkl: Ints,
+    panel: Ints,
+    near_rad: Floats,
+    *,
+    newton_steps: int = _NEWTON_STEPS,
+) -> Floats:
     """(n, 3) x, y in mm and phi in rad of reflections on given panels, near given angles."""
     sweep = scene.sweeps[index]
-    phi = _angle(scene, sweep, hkl, near_rad)
+    phi = _angle(scene, sweep, hkl, near_rad, newton_steps)
     crossing = _crossing(scene, index, panel, _ray(scene, sweep, hkl, phi))
     return np.column_stack([crossing[:, :2], phi])
 
@@ -142,9 +150,11 @@ def _excess(scene: Scene, sweep: Sweep, hkl: Ints, phi: Floats) -> Floats:
     return np.asarray((s1**2).sum(axis=1) / (s0 @ s0) - 1.0)
 
 
-def _angle(scene: Scene, sweep: Sweep, hkl: Ints, near_rad: Floats) -> Floats:
+def _angle(
+    scene: Scene, sweep: Sweep, hkl: Ints, near_rad: Floats, newton_steps: int = _NEWTON_STEPS
+) -> Floats:
     phi, step = near_rad.astype(np.float64), 1e-6
-    for _ in range(_NEWTON_STEPS):
+    for _ in range(newton_steps):
         slope = _excess(scene, sweep, hkl, phi + step) - _excess(scene, sweep, hkl, phi - step)
         phi = phi - 2.0 * step * _excess(scene, sweep, hkl, phi) / slope
     return phi
