@@ -148,3 +148,12 @@ class ExperimentList:
     goniometers: tuple[Goniometer, ...]
     scans: tuple[Scan, ...]
     crystals: tuple[Crystal, ...]
+
+    @property
+    def stills(self) -> Bools:
+        """(e,) which experiments are stills: without a scan, or with one that does not turn."""
+        turning = [scan.width_rad != 0.0 for scan in self.scans]
+        return np.array(
+            [entry.scan is None or not turning[entry.scan] for entry in self.experiments],
+            dtype=np.bool_,
+        )

@@ -30,6 +30,7 @@ from calib.model.frames import RigidMotion, rotation_from_vector
 from calib.model.layout import Layout, PanelFrames
 from calib.model.parallax import mm_from_px, px_from_mm
 from calib.model.reflections import Reflections
+from calib.simulate.aim import d_min, hits, jolted
 
 _DRIFT_ROUNDS = 4
 """The angle changes with the drift at that angle; each round is some 1000 times closer."""
@@ -99,20 +100,14 @@ def simulated_scan(
     orientation = rotation_from_vector(rng.normal(size=3))
     real_space = np.diag(plan.cell_angstrom) @ orientation.T
     true_frames = truth.frames(layout).moved(true_pose)
-    candidates = _rarer_at_high_resolution(rng, real_space, plan, _d_min(layout, true_pose, beam))
+    candidates = _rarer_at_high_resolution(rng, real_space, plan, d_min(layout, true_pose, beam))
     hkl, phi, panel, mm = _measured(
         candidates, real_space, beam, goniometer, plan, true_frames, layout.size_mm
     )
 
     sensors = _sensors(len(layout), plan)
     true_detector = Detector(layout.panels, true_frames, true_pose, sensors, plan.panel_identifier)
-    given_pose = RigidMotion(
-        rotation_from_vector(rng.normal(scale=plan.start_turn_rad, size=3)), np.zeros(3)
-    ) @ RigidMotion(true_pose.rotation, true_pose.translation_mm)
-    given_pose = RigidMotion(
-        given_pose.rotation,
-        given_pose.translation_mm + rng.normal(scale=plan.start_shift_mm, size=3),
-    )
+    given_pose = jolted(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
     given = Detector(
         layout.panels, layout.frames.moved(given_pose), given_pose, sensors, plan.panel_identifier
     )
@@ -158,14 +153,6 @@ def _sensors(n: int, plan: ScanPlan) -> Sensors:
     return Sensors(np.full(n, parallax), np.full(n, mu), np.full(n, plan.sensor_mm))
 
 
-def _d_min(layout: Layout, pose: RigidMotion, beam: Beam) -> float:
-    """The resolution at the farthest corner, in Angstrom."""
-    corners = layout.frames.moved(pose).points(layout.corners_panel_mm()).reshape(-1, 3)
-    cosine = -(corners @ beam.direction) / np.linalg.norm(corners, axis=1)
-    two_theta = np.arccos(np.clip(cosine, -1.0, 1.0)).max()
-    return float(beam.wavelength_angstrom / (2.0 * np.sin(0.5 * two_theta)))
-
-
 def _rarer_at_high_resolution(
     rng: np.random.Generator, real_space: Floats, plan: ScanPlan, d_min: float
 ) -> Ints:
@@ -197,7 +184,7 @@ def _measured(
     taken = plan.n_reflections
     while True:
         hkl, phi, s1 = _diffracting(candidates[:taken], real_space, beam, goniometer, plan)
-        panel, mm = _hits(frames, size_mm, s1)
+        panel, mm = hits(frames, size_mm, s1)
         hit = np.flatnonzero(_lit(panel, plan))[: plan.n_reflections]
         if len(hit) == plan.n_reflections:
             return hkl[hit], phi[hit], panel[hit], mm[hit]
@@ -261,18 +248,3 @@ def _drift(phi: Floats, plan: ScanPlan) -> Floats:
     rotation = rotation_from_vector(plan.drift_rad * np.stack(waves, axis=1))
     swollen = np.eye(3) * (1.0 + 0.3 * plan.drift_rad * np.cos(turn))[:, None, None]
     return np.asarray(rotation @ swollen)
-
-
-def _hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:
-    """The panel (n,) that each ray hits, -1 for none, and where on it (n, 2) in mm."""
-    panel = np.full(len(s1), -1)
-    where = np.zeros((len(s1), 2))
-    for index in range(len(frames)):
-        rotation, origin = frames.rotation[index], frames.origin_mm[index]
-        local = s1 @ rotation
-        start = origin @ rotation
-        reach = start[2] / local[:, 2]
-        xy = local[:, :2] * reach[:, None] - start[:2]
-        on = (reach > 0.0) & (xy >= 0.0).all(axis=1) & (xy < size_mm[index]).all(axis=1)
-        panel[on], where[on] = index, xy[on]
-    return panel, where

@@ -14,8 +14,8 @@ import numpy as np
 from calib.model.arrays import Floats
 from calib.solve.normal import Blocks
 from calib.solve.rigid import adjoints
-from calib.solve.rotation import PANEL_COLUMNS, Stage
 from calib.solve.spline import Penalty
+from calib.solve.stage import PANEL_COLUMNS, Stage
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from calib.solve.units import POSE_COLUMNS, PosePrior, Unit, Widened, unit_of, whitened
 

@@ -16,8 +16,8 @@ from calib.solve.normal import Blocks, accumulated, residuals_at
 from calib.solve.observations import Observations, usable_observations
 from calib.solve.options import SolveOptions
 from calib.solve.reject import huber_weights
-from calib.solve.rotation import Stage
 from calib.solve.spline import ORDER, Penalty, basis, located
+from calib.solve.stage import Stage
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State, Step, starting_point
 from calib.solve.units import PosePrior, Widened, unit_of
 
@@ -88,17 +88,17 @@ class DatasetFit:
         """
         models, held = self.dataset.experiments, self.instrument
         coefficients, intervals = [1] * len(held.coefficients), {}
-        for crystal in range(len(coefficients)):
-            (where,) = np.nonzero((held.crystal == crystal) & self._used)
-            if len(where) != 1:
+        times_measured = np.bincount(held.crystal[self._used], minlength=len(coefficients))
+        for experiment in np.flatnonzero(self._used & ~held.still).tolist():
+            crystal = int(held.crystal[experiment])
+            if times_measured[crystal] != 1:
                 continue
-            entry = models.experiments[int(where[0])]
-            scan = models.scans[entry.scan or 0]
+            scan = models.scans[models.experiments[experiment].scan or 0]
             span = abs(scan.end_rad - scan.start_rad)
-            n_kept = int((self.keep & (self.seen.experiment == where[0])).sum())
+            n_kept = int((self.keep & (self.seen.experiment == experiment)).sum())
             count = min(round(span / interval_rad), n_kept // _FEWEST_IN_INTERVAL)
             if count >= _FEWEST_INTERVALS and span >= from_rad:
-                intervals[int(where[0])] = (scan, count)
+                intervals[experiment] = (scan, count)
                 coefficients[crystal] = count + ORDER - 1
         if not intervals:
             return self

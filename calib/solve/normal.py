@@ -9,14 +9,14 @@ import numpy as np
 
 from calib.model.arrays import Floats, Ints
 from calib.solve.observations import Observations
-from calib.solve.rotation import (
+from calib.solve.spline import ORDER
+from calib.solve.stage import (
     BEAM_COLUMN,
     N_COLUMNS,
     PANEL_COLUMNS,
     RESIDUAL_COLUMN,
     Stage,
 )
-from calib.solve.spline import ORDER
 from calib.solve.state import CRYSTAL_COLUMNS
 
 _CHUNK = 8192
@@ -38,7 +38,7 @@ class Blocks:
     first: Ints
     """(g,) the first spline coefficient of the crystal."""
     matrices: Floats
-    """(g, m, m) over the columns of ``rotation.Prediction.jacobian``, where the nine of the
+    """(g, m, m) over the columns of ``stage.Prediction.jacobian``, where the nine of the
     crystal stand once for each coefficient that a reflection depends on: m is 17 or 44."""
 
     def of_folds(self, folds: tuple[int, ...]) -> Blocks:

@@ -10,15 +10,13 @@ from calib.errors import SolveError
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.dataset import Dataset
 from calib.model.reflections import EXCLUDING_BITS, RECONSIDERED_BITS
+from calib.solve.usable import fit_for_use, folds_of
 
 FOLDS = 4
 """Every reflection is in one of two halves and held out or not: fold = 2 * half + held out."""
-_HELD_OUT_EVERY = 5
-_SHORT_BLOCK_RAD = np.radians(2.0)
-_FEWEST_BLOCKS = 15
 _FEW_IN_GROUP = 5
-_SPINDLE_CUTOFF = 0.02
-"""Reflections nearer to the spindle, as |(s1 x s0) . axis| of unit vectors, are left out."""
+_STILL_SIGMA_RAD = 1e-3
+"""What is taken for the scatter of delta-psi until it is measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +32,8 @@ class Observations:
     hkl: Floats
     """(3, n)"""
     observed: Floats
-    """(3, n) x, y in mm and phi in rad."""
+    """(3, n) x, y in mm and phi in rad; delta-psi, which is observed as 0, in place of a still's
+    phi."""
     sigma: Floats
     """(3, n) claimed standard deviations of ``observed``."""
     flagged_on_panel: Ints
@@ -100,7 +99,7 @@ class Observations:
 
 
 def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Observations:
-    """The usable reflections of a rotation dataset, with their folds.
+    """The usable reflections of a dataset, with their folds.
 
     Excluded are reflections with an excluding flag (``ignore_flags`` sets those aside that are
     somebody's judgement), outside their scan, too near the spindle, or without a variance.
@@ -110,7 +109,7 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
     bits = tuple(b for b in EXCLUDING_BITS if not (ignore_flags and b in RECONSIDERED_BITS))
     indexed = table.indexed
     flagged = indexed & table.flagged(bits)
-    fit = _fit_for_use(dataset)
+    fit = fit_for_use(dataset)
     keep = np.flatnonzero(indexed & ~flagged & fit)
     if not len(keep):
         raise SolveError(
@@ -120,77 +119,26 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
             place=dataset.name,
             remedy="--ignore-flags, or index the data again with dials.index.",
         )
-    fold = _folds(dataset, keep)
+    fold = folds_of(dataset, keep)
     order = np.lexsort((fold, table.panel[keep], table.experiment[keep]))
     chosen, fold = keep[order], fold[order]
     experiment, panel = table.experiment[chosen], table.panel[chosen]
     change = (np.diff(experiment) != 0) | (np.diff(panel) != 0) | (np.diff(fold) != 0)
     start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(chosen)]])
+    still = dataset.experiments.stills[experiment]
+    observed = np.ascontiguousarray(table.centroid_mm[chosen].T)
+    sigma = np.sqrt(np.ascontiguousarray(table.variance_mm[chosen].T))
+    observed[2, still], sigma[2, still] = 0.0, _STILL_SIGMA_RAD
     return Observations(
         experiment=experiment,
         panel=panel,
         fold=fold,
         hkl=np.ascontiguousarray(table.miller_index[chosen].T, dtype=np.float64),
-        observed=np.ascontiguousarray(table.centroid_mm[chosen].T),
-        sigma=np.sqrt(np.ascontiguousarray(table.variance_mm[chosen].T)),
+        observed=observed,
+        sigma=sigma,
         flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),
         n_unfit=int((indexed & ~flagged & ~fit).sum()),
         group_start=start,
         first=np.zeros(len(chosen), dtype=np.int64),
         basis=None,
     )
-
-
-def _fit_for_use(dataset: Dataset) -> Bools:
-    table, models = dataset.reflections, dataset.experiments
-    good: Bools = np.asarray((table.variance_mm > 0.0).all(axis=1))
-    good &= np.isfinite(table.centroid_mm).all(axis=1)
-    direction = _towards_spot(dataset)
-    for index, experiment in enumerate(models.experiments):
-        mine = table.experiment == index
-        if experiment.scan is None or experiment.goniometer is None or experiment.crystal is None:
-            good &= ~mine
-            continue
-        scan, goniometer = models.scans[experiment.scan], models.goniometers[experiment.goniometer]
-        low, high = sorted((scan.start_rad, scan.end_rad))
-        phi = table.centroid_mm[mine, 2]
-        slack = abs(scan.width_rad)
-        s0 = models.beams[experiment.beam].s0
-        unit = s0 / np.linalg.norm(s0)
-        axis = goniometer.setting @ goniometer.axis
-        sine = np.abs(np.cross(direction[mine], unit) @ axis)
-        good[mine] &= (phi >= low - slack) & (phi <= high + slack) & (sine > _SPINDLE_CUTOFF)
-    return good
-
-
-def _towards_spot(dataset: Dataset) -> Floats:
-    """(n, 3) unit vectors from the sample to each observed spot, on the panels as given."""
-    table, frames = dataset.reflections, dataset.detector.frames
-    xy = table.centroid_mm[:, :2]
-    lab = np.einsum("nij,nj->ni", frames.rotation[table.panel][:, :, :2], xy)
-    lab += frames.origin_mm[table.panel]
-    with np.errstate(invalid="ignore"):  # positions that are not finite are left out elsewhere
-        return np.asarray(lab / np.linalg.norm(lab, axis=1, keepdims=True))
-
-
-def _folds(dataset: Dataset, keep: Ints) -> Ints:
-    """Halves and held-out blocks: runs of phi, short against the crystal's variation.
-
-    Odd blocks make one half, even blocks the other; every fifth block is held out, never the
-    first or the last one of a scan.
-    """
-    table, models = dataset.reflections, dataset.experiments
-    experiment, phi = table.experiment[keep], table.centroid_mm[keep, 2]
-    fold = np.zeros(len(keep), dtype=np.int64)
-    for index, entry in enumerate(models.experiments):
-        mine = experiment == index
-        if entry.scan is None or not mine.any():
-            continue
-        scan = models.scans[entry.scan]
-        span = abs(scan.end_rad - scan.start_rad)
-        n_blocks = max(_FEWEST_BLOCKS, int(np.ceil(span / _SHORT_BLOCK_RAD)))
-        first = min(scan.start_rad, scan.end_rad)
-        block = np.clip(((phi[mine] - first) / span * n_blocks).astype(np.int64), 0, n_blocks - 1)
-        held = (block % _HELD_OUT_EVERY == _HELD_OUT_EVERY // 2) & (block < n_blocks - 1)
-        fold[mine] = 2 * (block % 2) + held
-    return fold

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.errors import InputError
-from calib.model.arrays import Floats, Ints
+from calib.model.arrays import Bools, Floats, Ints
 from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion, rotation_from_vector
 from calib.solve.symmetry import allowed_strains, strain_matrix, symmetric_setting
@@ -26,6 +26,8 @@ class Instrument:
     """(3, 3, e) F of each experiment's goniometer."""
     axis: Floats
     """(3, e) the rotation axis at datum."""
+    still: Bools
+    """(e,) which experiments are stills; F, S and axis of these count for nothing."""
     crystal: Ints
     """(e,) which crystal each experiment has."""
     pose: Ints
@@ -121,22 +123,24 @@ def starting_point(
 ) -> tuple[Instrument, State]:
     """What is held and what starts where, from the models in the files.
 
-    Raises ``InputError`` where an experiment is no rotation scan of a crystal.
+    Raises ``InputError`` where a scan has no goniometer.
     """
     models = dataset.experiments
-    used = sorted(set(dataset.reflections.experiment.tolist()))
+    used = set(dataset.reflections.experiment.tolist())
+    still = models.stills
     gonios, crystals, beams = [], [], []
     for index, entry in enumerate(models.experiments):
-        usable = None not in (entry.goniometer, entry.scan, entry.crystal)
-        if index in used and not usable:
+        mine = index in used and entry.crystal is not None
+        if mine and not still[index] and entry.goniometer is None:
             raise InputError(
-                "not-a-scan",
-                f"experiment {index} is no rotation scan of a crystal.",
+                "no-goniometer",
+                f"experiment {index} is a rotation scan without a goniometer.",
                 place=dataset.name,
-                remedy="leave this file out.",
+                remedy="import the images again with dials.import.",
             )
-        gonios.append(models.goniometers[entry.goniometer or 0] if usable else None)
-        crystals.append(entry.crystal if usable and index in used else -1)
+        turns = not still[index] and entry.goniometer is not None
+        gonios.append(models.goniometers[entry.goniometer or 0] if turns else None)
+        crystals.append(entry.crystal if mine else -1)
         beams.append(models.beams[entry.beam].s0)
     chosen = sorted({c for c in crystals if c is not None and c >= 0})
     renumbered = {c: i for i, c in enumerate(chosen)}
@@ -151,6 +155,7 @@ def starting_point(
         setting=np.stack([g.setting if g else eye for g in gonios], axis=-1),
         fixed=np.stack([g.fixed if g else eye for g in gonios], axis=-1),
         axis=np.stack([g.axis if g else eye[0] for g in gonios], axis=-1),
+        still=still,
         crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
         pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
         strains=strains,

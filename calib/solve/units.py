@@ -8,8 +8,8 @@ import numpy as np
 
 from calib.model.arrays import Floats, Ints
 from calib.solve.normal import Blocks
-from calib.solve.rotation import PANEL_COLUMNS
 from calib.solve.spline import Penalty, second_differences
+from calib.solve.stage import PANEL_COLUMNS
 from calib.solve.state import CRYSTAL_COLUMNS, Instrument, State
 from calib.solve.symmetry import turned_strains
 

@@ -106,7 +106,9 @@ def _words(vector: Floats, names: list[tuple[str, Floats]], chosen: np.ndarray) 
     along = ("fast", "slow", "the normal")[int(np.abs(by_panel[worst]).argmax())]
     if weight[worst] > 0.5:
         return f"panel {chosen[worst]} along {along}"
-    overlap, name = max((abs(float(pattern @ vector)), name) for name, pattern in names)
+    # Of patterns that are the same on this detector, the simpler one, which stands first.
+    name, pattern = max(names, key=lambda one: round(abs(float(one[1] @ vector)), 6))
+    overlap = abs(float(pattern @ vector))
     if overlap > _ALIKE:
         return name
     return f"mixed, strongest at panel {chosen[worst]} along {along}"

@@ -14,8 +14,11 @@ from calib.files.expt import ExperimentFile
 from calib.files.pairing import load_datasets
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
+from calib.model.families import known_layout
 from calib.model.layout import Layout
-from calib.model.pose import layout_of, placed
+from calib.model.pose import facing_pose, layout_of, placed
+from calib.simulate.still import StillsPlan, simulated_stills
+from calib.simulate.truth import drawn_correction
 from support.dials import Dials
 from support.forward import measured
 from support.scenes import general_scene, options, simulation, started
@@ -26,6 +29,7 @@ from dials.algorithms.refinement.prediction.managed_predictors import Experiment
 from dials.array_family import flex
 from dxtbx.model.experiment_list import ExperimentListFactory
 
+COLUMNS = ("xyzobs.mm.value", "xyzcal.mm")
 out = []
 for expt, refl in json.load(open("pairs.json")):
     experiments = ExperimentListFactory.from_json_file(expt, check_format=False)
@@ -36,8 +40,10 @@ for expt, refl in json.load(open("pairs.json")):
     table.unset_flags(flex.bool(len(table), True), table.flags.predicted)
     ExperimentsPredictorFactory.from_experiments(experiments)(table)
     table = table.select(table.get_flags(table.flags.predicted))
-    columns = (table["xyzobs.mm.value"], table["xyzcal.mm"])
-    out.append([[list(row) for row in column] for column in columns])
+    observed, calculated = ([list(row) for row in table[name]] for name in COLUMNS)
+    if experiments.all_stills():
+        calculated = [[x, y, psi] for (x, y, _), psi in zip(calculated, table["delpsical.rad"])]
+    out.append([observed, calculated])
 print(json.dumps(out))
 """
 SAME_MM = 1e-6
@@ -114,7 +120,27 @@ def test_simulated_scans_with_corrected_panels(dials: Dials, tmp_path: Path) -> 
         assert_the_same(predicted_here(case), there, fewest)
 
 
-REAL = {"thaumatin_6M/multi": 13_000, "lcysteine_2M/s25": 2500, "narrow_wedges_6M/multi": 4000}
+def test_simulated_stills_with_corrected_panels(dials: Dials, tmp_path: Path) -> None:
+    """Positions, and delta-psi with its sign."""
+    layout = known_layout("PILATUS 1M")
+    truth = drawn_correction(np.random.default_rng(1), layout)
+    pose = facing_pose(layout, 150.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
+    plan = StillsPlan(n_crystals=15)
+    made = simulated_stills(np.random.default_rng(2), layout, truth, pose, plan, "stills")
+    expt, refl = write_dataset(made.dataset, tmp_path)
+    expt.write_bytes(ExperimentFile.read(expt).with_frames({0: truth.frames(layout)}).data)
+    case = Case(expt, refl, layout, truth)
+    (there,) = predicted_by_dials(dials, [case], tmp_path)
+    assert np.abs(there[1][:, 2]).max() > 1e-3
+    assert_the_same(predicted_here(case), there, 1400)
+
+
+REAL = {
+    "thaumatin_6M/multi": 13_000,
+    "lcysteine_2M/s25": 2500,
+    "narrow_wedges_6M/multi": 4000,
+    "stills_cspad/multi_stills_combined": 1000,
+}
 """Real sets, and how many of their reflections at least are compared."""
 
 

@@ -17,7 +17,7 @@ from calib.solve.fit import DatasetFit
 from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
 from calib.solve.refine import Refined
 from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
-from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
+from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from calib.solve.symmetry import turned_strains
 from calib.solve.units import PosePrior

@@ -15,7 +15,7 @@ from calib.model.dataset import Dataset
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.solve.fit import DatasetFit
 from calib.solve.rigid import adjoints, tangents_from_parameters
-from calib.solve.rotation import BEAM_COLUMN, PANEL_COLUMNS, Stage
+from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS, Stage
 from calib.solve.state import CRYSTAL_COLUMNS, Step, tilt_axes
 from support.forward import Scene, measured, traced
 from support.scenes import general_scene, options, simulation, started

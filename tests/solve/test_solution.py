@@ -495,20 +495,17 @@ def test_flags_are_respected_unless_they_are_to_be_reconsidered() -> None:
     assert other.n_reflections > one.n_reflections + 0.95 * n_flagged
 
 
-def test_what_is_no_scan_is_refused_by_name() -> None:
+def test_a_scan_without_a_goniometer_is_refused_by_name() -> None:
     layout, _, near, _ = near_and_far()
     models = near.experiments
     (rotating,) = models.experiments
-    for still in (
-        replace(rotating, goniometer=None),
-        replace(rotating, scan=None),
-        replace(rotating, crystal=None),
-    ):
-        with pytest.raises(InputError) as caught:
-            solution([with_models(near, replace(models, experiments=(still,)))], layout)
-        assert str(caught.value) == (
-            "seed1: experiment 0 is no rotation scan of a crystal. Try: leave this file out."
-        )
+    bare = replace(models, experiments=(replace(rotating, goniometer=None),))
+    with pytest.raises(InputError) as caught:
+        solution([with_models(near, bare)], layout)
+    assert str(caught.value) == (
+        "seed1: experiment 0 is a rotation scan without a goniometer. "
+        "Try: import the images again with dials.import."
+    )
 
 
 # The same again.

@@ -1,0 +1,43 @@
+"""Where rays meet a detector, and where people think that it stands."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib.model.arrays import Floats, Ints
+from calib.model.experiment import Beam
+from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.model.layout import Layout, PanelFrames
+
+
+def hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:
+    """The panel (n,) that each ray hits, -1 for none, and where on it (n, 2) in mm."""
+    panel = np.full(len(s1), -1)
+    where = np.zeros((len(s1), 2))
+    for index in range(len(frames)):
+        rotation, origin = frames.rotation[index], frames.origin_mm[index]
+        local = s1 @ rotation
+        start = origin @ rotation
+        reach = start[2] / local[:, 2]
+        xy = local[:, :2] * reach[:, None] - start[:2]
+        on = (reach > 0.0) & (xy >= 0.0).all(axis=1) & (xy < size_mm[index]).all(axis=1)
+        panel[on], where[on] = index, xy[on]
+    return panel, where
+
+
+def d_min(layout: Layout, pose: RigidMotion, beam: Beam) -> float:
+    """The resolution at the farthest corner, in Angstrom."""
+    corners = layout.frames.moved(pose).points(layout.corners_panel_mm()).reshape(-1, 3)
+    cosine = -(corners @ beam.direction) / np.linalg.norm(corners, axis=1)
+    two_theta = np.arccos(np.clip(cosine, -1.0, 1.0)).max()
+    return float(beam.wavelength_angstrom / (2.0 * np.sin(0.5 * two_theta)))
+
+
+def jolted(
+    rng: np.random.Generator, pose: RigidMotion, shift_mm: float, turn_rad: float
+) -> RigidMotion:
+    """A pose off by normal deviates: turned about the sample, then shifted."""
+    turn = rotation_from_vector(rng.normal(scale=turn_rad, size=3))
+    turned = RigidMotion(turn, np.zeros(3)) @ pose
+    shift = rng.normal(scale=shift_mm, size=3)
+    return RigidMotion(turned.rotation, turned.translation_mm + shift)

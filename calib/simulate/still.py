@@ -1,0 +1,175 @@
+"""Stills as a data reduction program would hand them over: many crystals, one image of each.
+
+A reflection of a still is seen although it lies off the Ewald sphere by a small angle, its
+delta-psi; it is followed from the point of the sphere that a turn about q x s0 takes it to. The
+angle of q with s0 is acos(-|q| / 2 |s0|) there, which is all that this model needs: it shares no
+code with the solver's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.arrays import Floats, Ints
+from calib.model.correction import Correction
+from calib.model.dataset import Dataset, Source
+from calib.model.experiment import Beam, Crystal, Detector, Experiment, ExperimentList, Sensors
+from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.model.layout import Layout
+from calib.model.reflections import Reflections
+from calib.simulate.aim import d_min, hits, jolted
+
+_BEYOND = 3.0
+"""Reflections farther than this many standard deviations from the sphere are not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class StillsPlan:
+    """What to measure, and how well."""
+
+    n_crystals: int = 300
+    n_reflections: int = 100
+    """Of each crystal."""
+    wavelength_angstrom: float = 1.3
+    cell_angstrom: tuple[float, float, float] = (60.0, 60.0, 90.0)
+    hall_symbol: str = " P 4nw 2abw"
+    fall_off_angstrom2: float = 10.0
+    """Reflections become rarer with resolution as exp(-B / (2 d^2)): this is B."""
+    mosaic_rad: float = 2e-3
+    """Standard deviation of delta-psi."""
+    noise_px: float = 0.3
+    outlier_share: float = 0.0
+    outlier_px: float = 4.0
+    start_shift_mm: float = 0.2
+    start_turn_rad: float = 5e-4
+    """How far the pose that is handed over is from the true one."""
+    start_crystal_rad: float = 1e-3
+    start_cell_share: float = 1e-3
+    """How far orientations and cells that are handed over are from the true ones."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SimulatedStills:
+    """A dataset and the truth behind it."""
+
+    dataset: Dataset
+    true_pose: RigidMotion
+    true_crystals: tuple[Crystal, ...]
+    delta_psi_rad: Floats
+    """(n,) how far each reflection was from the sphere."""
+
+
+def simulated_stills(
+    rng: np.random.Generator,
+    layout: Layout,
+    truth: Correction,
+    true_pose: RigidMotion,
+    plan: StillsPlan,
+    name: str,
+) -> SimulatedStills:
+    """One still of each of many randomly oriented crystals, all in one pose.
+
+    Raises ``InputError`` where a crystal shows fewer reflections than asked for.
+    """
+    beam = Beam(np.array([0.0, 0.0, 1.0]), plan.wavelength_angstrom)
+    frames = truth.frames(layout).moved(true_pose)
+    cell = np.diag(plan.cell_angstrom)
+    candidates = _indices(cell, d_min(layout, true_pose, beam))
+    true_crystals, given, found = [], [], []
+    for index in range(plan.n_crystals):
+        orientation = rotation_from_vector(rng.normal(scale=2.0, size=3))
+        crystal = Crystal(cell @ orientation.T, plan.hall_symbol)
+        hkl, psi, s1 = _near_the_sphere(rng, *candidates, crystal, beam, plan)
+        panel, mm = hits(frames, layout.size_mm, s1)
+        hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
+        if len(hit) < plan.n_reflections:
+            raise InputError(
+                "too-few-reflections",
+                f"crystal {index} shows {len(hit)} reflections, fewer than {plan.n_reflections}.",
+                remedy="a larger cell or a larger mosaic spread.",
+            )
+        found.append((hkl[hit], psi[hit], panel[hit], mm[hit]))
+        turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
+        swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
+        off = cell * [swollen[0], swollen[0], swollen[1]]
+        true_crystals.append(crystal)
+        given.append(Crystal(off @ orientation.T @ turn.T, plan.hall_symbol))
+    hkl, psi, panel, mm = (np.concatenate(part) for part in zip(*found, strict=True))
+    models = ExperimentList(
+        experiments=tuple(
+            Experiment(str(UUID(bytes=rng.bytes(16), version=4)), 0, 0, None, None, index, None)
+            for index in range(plan.n_crystals)
+        ),
+        beams=(beam,),
+        detectors=(_given(rng, layout, true_pose, plan),),
+        goniometers=(),
+        scans=(),
+        crystals=tuple(given),
+    )
+    pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
+    scatter = plan.noise_px * rng.normal(size=mm.shape)
+    outlier = rng.random(len(mm)) < plan.outlier_share
+    scatter[outlier] += plan.outlier_px * rng.normal(size=(int(outlier.sum()), 2))
+    observed = mm + scatter * pixel
+    reflections = Reflections(
+        experiment=np.repeat(np.arange(plan.n_crystals), plan.n_reflections),
+        panel=panel,
+        miller_index=hkl,
+        centroid_mm=np.column_stack([observed, np.zeros(len(mm))]),
+        variance_mm=np.column_stack([(plan.noise_px * pixel) ** 2, np.zeros(len(mm))]),
+        flags=np.full(len(mm), 1 << 2 | 1 << 5),
+    )
+    dataset = Dataset(name, Source((), ()), models, models.detectors[0], reflections, None)
+    return SimulatedStills(dataset, true_pose, tuple(true_crystals), psi)
+
+
+def _given(
+    rng: np.random.Generator, layout: Layout, true_pose: RigidMotion, plan: StillsPlan
+) -> Detector:
+    """The detector as drawn, near its true pose."""
+    n = len(layout)
+    pose = jolted(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
+    sensors = Sensors(np.zeros(n, dtype=np.bool_), np.zeros(n), np.zeros(n))
+    return Detector(layout.panels, layout.frames.moved(pose), pose, sensors, "")
+
+
+def _indices(cell: Floats, limit_angstrom: float) -> tuple[Ints, Floats]:
+    """(n, 3) all Miller indices to a resolution, and (n,) the lengths of their vectors."""
+    most = np.ceil(np.diag(cell) / limit_angstrom).astype(int)
+    grid = np.meshgrid(*(np.arange(-m, m + 1) for m in most), indexing="ij")
+    hkl = np.stack([g.ravel() for g in grid], axis=1)
+    length = np.linalg.norm(hkl @ np.linalg.inv(cell).T, axis=1)
+    inside = (length > 0.0) & (length <= 1.0 / limit_angstrom)
+    return hkl[inside], length[inside]
+
+
+def _near_the_sphere(
+    rng: np.random.Generator,
+    hkl: Ints,
+    length: Floats,
+    crystal: Crystal,
+    beam: Beam,
+    plan: StillsPlan,
+) -> tuple[Ints, Floats, Floats]:
+    """Miller indices (m, 3), delta-psi (m,) in rad and diffracted wave vectors (m, 3) of what is
+    seen, in random order."""
+    a_matrix, s0 = crystal.a_matrix, beam.s0
+    wave = float(np.linalg.norm(s0))
+    along = hkl @ (a_matrix.T @ s0)
+    off = np.abs(along + 0.5 * length**2)
+    near = np.flatnonzero(off < 2.0 * _BEYOND * plan.mosaic_rad * length * wave)
+    hkl, length = hkl[near], length[near]
+    q = hkl @ a_matrix.T
+    psi = np.arccos(q @ s0 / (length * wave)) - np.arccos(-0.5 * length / wave)
+    seen = np.exp(-0.5 * (psi / plan.mosaic_rad) ** 2 - 0.25 * plan.fall_off_angstrom2 * length**2)
+    chosen = rng.permutation(
+        np.flatnonzero((rng.random(len(q)) < seen) & (np.abs(psi) < _BEYOND * plan.mosaic_rad))
+    )
+    axis = np.cross(q[chosen], s0)
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    turn = rotation_from_vector(axis * psi[chosen, None])
+    return hkl[chosen], psi[chosen], np.einsum("nij,nj->ni", turn, q[chosen]) + s0
