@@ -1,4 +1,4 @@
-"""Backups and upgrades of whole stores."""
+"""Whole stores: their revision, backups and upgrades."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ class Upgraded:
     after: str
     backup: Backup | None
     """None where nothing had to be done, or no backup was wanted, or in a dry run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRevision:
+    """A store's revision, and whom it admits."""
+
+    revision: str | None
+    """None where there is no store."""
+    oldest_reader: str | None = None
+    """Programs that know this revision may read it; None where it does not say."""
+    oldest_writer: str | None = None
+    """Programs that know this revision may write it; None where it does not say."""

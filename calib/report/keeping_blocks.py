@@ -6,13 +6,15 @@ from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View
 
 
 def revision_facts(view: View) -> Facts:
-    """The revision of a store, and that of this program."""
+    """The revision of a store, that of this program, and whom the store admits."""
     found = view["revision"]
     return Facts(
         (
             ("Store", view["store"]),
             ("Revision", "none: there is no store here" if found is None else found),
             ("This program's", view["program"]),
+            ("Oldest reader", view["oldest_reader"] or NONE),
+            ("Oldest writer", view["oldest_writer"] or NONE),
         )
     )
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calib.model.backup import Backup, Upgraded
+from calib.model.backup import Backup, StoreRevision, Upgraded
 from calib.model.check import Check
 from calib.model.setting import Setting
 
 
-def revision_view(store: str, found: str | None, known: str) -> dict[str, Any]:
-    """The revision of a store, and that of this program."""
-    return {"store": store, "revision": found, "program": known, "current": found == known}
+def revision_view(store: str, found: StoreRevision, known: str) -> dict[str, Any]:
+    """The revision of a store, whom it admits, and the revision of this program."""
+    return {
+        "store": store,
+        "revision": found.revision,
+        "program": known,
+        "current": found.revision == known,
+        "oldest_reader": found.oldest_reader,
+        "oldest_writer": found.oldest_writer,
+    }
 
 
 def check_view(check: Check) -> dict[str, Any]:

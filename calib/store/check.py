@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from calib.errors import CalibError
 from calib.model.check import Check
 from calib.store import schema
+from calib.store.admission import may_write
 from calib.store.again import asked_again
 from calib.store.audit import audited
 from calib.store.database import Database, require_file
@@ -30,8 +31,8 @@ def check(location: Location) -> list[Check]:
         found = schema.revision_at(database)
         if found is None:
             schema.check_revision(found, location)
-        checks = [_revision(found, location)]
         with database.reading() as connection:
+            checks = [_revision(connection, found, location)]
             checks += _soundness(connection, location)
             if found == schema.HEAD:
                 checks += [_tables(connection), _triggers(connection), _log(connection)]
@@ -40,12 +41,22 @@ def check(location: Location) -> list[Check]:
         database.close()
 
 
-def _revision(found: str | None, location: Location) -> Check:
+def _revision(connection: Connection, found: str | None, location: Location) -> Check:
     try:
-        schema.check_revision(found, location)
+        may = may_write(connection, found, location)
     except CalibError as error:
         return Check("revision", False, error.problem, error.remedy)
-    return Check("revision", True, f"{found}, the one that this program writes.")
+    if found == schema.HEAD:
+        return Check("revision", True, f"{found}, the one that this program writes.")
+    said = f"{found}, newer than this program's {schema.HEAD}, which may read it"
+    if may:
+        return Check("revision", True, f"{said} and write it.")
+    return Check(
+        "revision",
+        False,
+        f"{said} and not write it.",
+        "upgrade calib: pip install --upgrade calib-metrology",
+    )
 
 
 def _soundness(connection: Connection, location: Location) -> Iterator[Check]:

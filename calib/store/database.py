@@ -12,7 +12,7 @@ import contextlib
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -50,6 +50,7 @@ class Database:
 
         What is None is as the settings say.
         """
+        self.before_write: Callable[[Connection, Location], None] | None = None
         settings = read_settings()
         if wait_seconds is None:
             wait_seconds = settings.wait_seconds
@@ -65,11 +66,17 @@ class Database:
                 journal=Journal(settings.journal) if journal is None else journal,
                 network=network_file_system(path),
             )
-            self.read_only = read_only or not self._file.may_write
+            read_only = read_only or not self._file.may_write
             self._engine = _sqlite_engine(self._file)
         else:
-            self.read_only = read_only
             self._engine = _postgres_engine(location, wait_seconds, settings.connect_seconds)
+
+        self.refusal = failure.read_only(location) if read_only else None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether writing is known to be refused."""
+        return self.refusal is not None
 
     @property
     def is_sqlite(self) -> bool:
@@ -104,8 +111,8 @@ class Database:
         Raises ``StoreReadOnlyError`` where this user may not write, and ``StoreError``
         (``store-locked``) where another writer does not finish in time.
         """
-        if self.read_only:
-            raise failure.read_only(self.location)
+        if self.refusal is not None:
+            raise self.refusal
         with (
             failure.told_plainly(self.location, writing=True),
             self._engine.connect() as connection,
@@ -118,6 +125,8 @@ class Database:
                     connection.execute(
                         text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
                     )
+                if self.before_write is not None:
+                    self.before_write(connection, self.location)
                 yield connection
 
     @contextlib.contextmanager

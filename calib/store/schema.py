@@ -20,7 +20,7 @@ from calib.store.journal import Journal
 from calib.store.location import Location
 from calib.store.tables import METADATA
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Every revision that this program knows, in order (a test holds this to the migrations)."""
 HEAD = REVISIONS[-1]
 """The revision that this program reads and writes."""
@@ -89,11 +89,14 @@ def revision_at(database: Database) -> str | None:
         with database.reading() as connection:
             return revision_of(connection)
     except InputError as error:
-        if error.place:
-            raise
-        raise InputError(
-            error.code, error.problem, place=database.location.shown, remedy=error.remedy
-        ) from None
+        raise placed(error, database.location) from None
+
+
+def placed(error: InputError, location: Location) -> InputError:
+    """The error, with the store as its place where it has none."""
+    if error.place:
+        return error
+    return InputError(error.code, error.problem, place=location.shown, remedy=error.remedy)
 
 
 def create(location: Location, journal: Journal | None = None) -> bool:

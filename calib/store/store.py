@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from calib.store import schema
+from calib.store.admission import admit_to
 from calib.store.database import Database, existing_file, require_file
 from calib.store.doors.applications import ApplicationDoor
 from calib.store.doors.calibrations import CalibrationDoor
@@ -16,7 +16,6 @@ from calib.store.doors.keeping import KeepingDoor
 from calib.store.doors.log import LogDoor
 from calib.store.doors.placements import PlacementDoor
 from calib.store.doors.summaries import SummaryDoor
-from calib.store.failure import read_only
 from calib.store.journal import Journal
 from calib.store.location import Location, chosen_location, default_location
 
@@ -57,7 +56,7 @@ class Store(
             Store.create(place, journal)
         database = Database(place, read_only=read_only, wait_seconds=wait_seconds, journal=journal)
         try:
-            schema.check_revision(schema.revision_at(database), place)
+            admit_to(database)
         except BaseException:
             database.close()
             raise
@@ -90,5 +89,5 @@ class Store(
 
     def require_writable(self) -> None:
         """Raise ``StoreReadOnlyError`` where writing is known to be refused, before long work."""
-        if self.read_only:
-            raise read_only(self.location)
+        if self._database.refusal is not None:
+            raise self._database.refusal

@@ -18,7 +18,10 @@ app = typer.Typer(help="The store as a whole: check, upgrade, back up.")
 
 @app.command("current")
 def current(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
-    """Show the store's revision.
+    """Show the store's revision, and whom it admits.
+
+    Programs that know the revision of the oldest reader may read it, those that know that of the
+    oldest writer may write it.
 
     \b
     Example:

@@ -26,7 +26,7 @@ def init(
     from calib.store.store import Store
 
     place = place_of(ctx, store)
-    created = Store.revision(place) is None if dry_run else Store.create(place)
+    created = Store.revision(place).revision is None if dry_run else Store.create(place)
     if as_json:
         write_json({"store": place.shown, "created": created})
     elif created:

@@ -38,6 +38,7 @@ TABLES_SINCE = {
     "0007": ("placement",),
     "0008": ("summary", "calibration_summary"),
     "0009": ("provenance",),
+    "0010": (),
 }
 """Which tables each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}

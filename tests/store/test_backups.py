@@ -120,7 +120,7 @@ def test_a_store_of_every_revision_is_backed_up_and_restored(
     path, other = tmp_path / "old.sqlite", tmp_path / "restored.sqlite"
     assert Store.back_up(place, path).revision == revision
     Store.restore(other, path)
-    assert Store.revision(other) == revision
+    assert Store.revision(other).revision == revision
     assert raw.rows(str(other), "deed") == raw.rows(str(path), "deed")
     Store.upgrade(other)
     with Store.open(other) as store:
@@ -214,14 +214,14 @@ def test_an_upgrade_is_backed_up_first(place: str, tmp_path: Path) -> None:
     path = tmp_path / "before.sqlite"
     dry = Store.upgrade(place, path, dry_run=True)
     assert (dry.before, dry.after, dry.backup) == ("0005", schema.HEAD, None)
-    assert Store.revision(place) == "0005"
+    assert Store.revision(place).revision == "0005"
     assert not path.exists()
     if schema.HEAD == "0005":
         return
     done = Store.upgrade(place, path)
     assert done.backup is not None
-    assert Store.revision(path) == "0005"
-    assert Store.revision(place) == schema.HEAD
+    assert Store.revision(path).revision == "0005"
+    assert Store.revision(place).revision == schema.HEAD
     assert Store.upgrade(place, tmp_path / "again.sqlite").backup is None
 
 

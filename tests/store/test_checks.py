@@ -87,7 +87,7 @@ def test_where_no_store_is_there_is_nothing_to_check(empty_place: str) -> None:
             use(empty_place)
         assert caught.value.code == "no-store"
     assert not Path("b.sqlite").exists()
-    assert Store.revision(empty_place) is None
+    assert Store.revision(empty_place).revision is None
 
 
 def test_a_row_that_was_changed_is_found(place: str) -> None:

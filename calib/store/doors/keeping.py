@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from calib.model.backup import Backup, Upgraded
+from calib.model.backup import Backup, StoreRevision, Upgraded
 from calib.model.check import Check
 from calib.store import schema
+from calib.store.admission import admitted_by
+from calib.store.again import asked_again
 from calib.store.backup import back_up, backup_name, checked_backup, refuse_store, restore
 from calib.store.check import check
 from calib.store.database import Database, existing_file, require_file
@@ -30,14 +32,14 @@ class KeepingDoor(Door):
         return schema.create(_place(location), journal)
 
     @staticmethod
-    def revision(location: str | Path | Location) -> str | None:
-        """The revision of the store that is there; None where there is no store."""
+    def revision(location: str | Path | Location) -> StoreRevision:
+        """The revision of the store that is there, and whom it admits."""
         place = _place(location)
         if place.path is not None and not existing_file(place):
-            return None
+            return StoreRevision(None)
         database = Database(place, read_only=True)
         try:
-            return schema.revision_at(database)
+            return _revision(database)
         finally:
             database.close()
 
@@ -98,6 +100,15 @@ class KeepingDoor(Door):
     def surroundings(location: str | Path | Location, now: datetime) -> list[Check]:
         """Where a store lies, what this user may do there, and what the clocks say."""
         return surroundings(_place(location), now)
+
+
+@asked_again
+def _revision(database: Database) -> StoreRevision:
+    found = schema.revision_at(database)
+    if found is None:
+        return StoreRevision(None)
+    with database.reading() as connection:
+        return StoreRevision(found, *admitted_by(connection, found))
 
 
 def _place(location: str | Path | Location) -> Location:

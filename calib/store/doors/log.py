@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from calib.model.log import Audit, Entry, Head, Moment
-from calib.store import detectors
+from calib.store import detectors, schema
 from calib.store.audit import audited
 from calib.store.doors.door import Door
 from calib.store.log import read_entries, read_entries_at, read_heads, read_moment
@@ -42,4 +42,6 @@ class LogDoor(Door):
         """Compare every row, artifact and entry with the log, and the log with ends of its chains
         that were signed once. What is wrong is found, not raised."""
         with self._database.reading() as connection:
+            # A newer store's log speaks of columns that this program does not know.
+            schema.check_revision(schema.revision_of(connection), self._database.location)
             return audited(connection, checkpoint)

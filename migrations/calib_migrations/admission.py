@@ -1,0 +1,21 @@
+"""Whom a store admits, as a migration says it (``calib.store.admission`` reads it)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+_TABLE = "calib_revision"
+
+
+def admit(revision: str, *, oldest_reader: str, oldest_writer: str) -> None:
+    """State, as the last thing that the upgrade to ``revision`` does, which programs may use such
+    a store: those which know the revision ``oldest_reader`` may read it, those which know
+    ``oldest_writer`` may write it."""
+    op.get_bind().execute(
+        sa.text(
+            f"UPDATE {_TABLE} SET admits_at = :revision, oldest_reader = :reader, "  # noqa: S608
+            "oldest_writer = :writer"
+        ),
+        {"revision": revision, "reader": oldest_reader, "writer": oldest_writer},
+    )

@@ -1,0 +1,122 @@
+"""Old programs and newer stores. The older program is this one; the newer store is pretended, by
+doing to a store what a later migration would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from calib.errors import InputError, StoreReadOnlyError
+from calib.store import schema
+from calib.store.database import Database
+from calib.store.location import Location
+from calib.store.store import Store
+from support import raw
+from support.filled import fill
+from support.records import HOUR, NOON, SERIAL, application, calibration, certification, deed
+
+LATER = "9999"
+BEFORE_THE_RULE = "0009"
+
+
+def upgrade_later(place: str, reader: str | None, writer: str | None) -> None:
+    """An upgrade of the future, which only adds: a column, a table, rows in it."""
+    raw.execute(place, "ALTER TABLE calibration ADD COLUMN colour TEXT")
+    raw.execute(place, "CREATE TABLE colour (name TEXT PRIMARY KEY)")
+    raw.execute(place, "INSERT INTO colour VALUES ('blue')")
+    raw.execute(
+        place,
+        "UPDATE calib_revision SET version_num = ?, admits_at = ?, oldest_reader = ?, "
+        "oldest_writer = ?",
+        LATER, LATER, reader, writer,
+    )  # fmt: skip
+
+
+def answers(store: Store) -> list[Any]:
+    """What a store says."""
+    found, word = store.resolve(SERIAL, NOON + HOUR, 150.0)
+    return [found.id, word, store.calibrations(), store.certifications(SERIAL), store.log()]
+
+
+def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
+    fill(place)
+    with Store.open(place) as store:
+        before = answers(store)
+    upgrade_later(place, schema.HEAD, LATER)
+    with Store.open(place) as store:
+        assert answers(store) == before
+        assert store.read_only
+        for write in (
+            store.require_writable,
+            lambda: store.record_application(application(store.calibration("1"))),
+            lambda: store.certify(certification(store.calibration("1"))),
+        ):
+            with pytest.raises(StoreReadOnlyError, match="may read, but not write") as caught:
+                write()
+            assert caught.value.code == "store-newer"
+            assert caught.value.remedy.startswith("upgrade calib: ")
+        with pytest.raises(InputError, match="is at revision 9999"):
+            store.audit()  # its log speaks of columns that nobody here knows
+    check = Store.check(place)[0]
+    assert (check.name, check.fine) == ("revision", False)
+    assert check.said.startswith(f"9999, newer than this program's {schema.HEAD}, which may read")
+
+
+def test_who_is_admitted_as_writer_writes(place: str) -> None:
+    fill(place)
+    upgrade_later(place, schema.HEAD, schema.HEAD)
+    with Store.open(place) as store:
+        added, new = store.add_calibration(calibration(seed=5), (None, None), deed())
+        assert new
+        store.certify(certification(added))
+        assert store.calibration(added.id).version == 2
+    assert all(check.fine for check in Store.check(place))
+
+
+@pytest.mark.parametrize("reader", [None, LATER])
+def test_who_is_not_admitted_is_refused(place: str, reader: str | None) -> None:
+    upgrade_later(place, reader, reader)
+    for use in (Store.open, Store.create, Store.upgrade):
+        with pytest.raises(InputError, match="at revision 9999, this program knows") as caught:
+            use(place)
+        assert caught.value.code == "store-newer"
+
+
+def test_a_migration_that_says_nothing_admits_nobody_older(place: str) -> None:
+    """What an earlier migration said does not hold for a later revision."""
+    raw.execute(place, "UPDATE calib_revision SET version_num = ?", LATER)
+    with pytest.raises(InputError, match="at revision 9999, this program knows"):
+        Store.open(place)
+
+
+def test_a_program_that_was_running_before_the_upgrade_is_held_to_it(place: str) -> None:
+    fill(place)
+    with Store.open(place) as store:
+        stored = store.calibration("1")
+        upgrade_later(place, schema.HEAD, LATER)
+        assert store.resolve(SERIAL, NOON + HOUR, 150.0)[0].id == stored.id
+        n_deeds = len(raw.rows(place, "deed"))
+        with pytest.raises(StoreReadOnlyError, match="may read, but not write"):
+            store.certify(certification(stored))
+        assert len(raw.rows(place, "deed")) == n_deeds
+
+
+def test_every_revision_since_the_rule_says_whom_it_admits(empty_place: str) -> None:
+    if not raw.is_postgres(empty_place):
+        Path(empty_place).touch()
+    database = Database(Location.parse(empty_place), foreign_keys=False)
+    for revision in schema.REVISIONS:
+        schema.migrate(database, revision)
+        if revision <= BEFORE_THE_RULE:
+            continue
+        with database.reading() as connection:
+            said = connection.execute(text("SELECT * FROM calib_revision")).mappings().one()
+        assert said["admits_at"] == revision, f"revision {revision} does not say whom it admits"
+        assert BEFORE_THE_RULE < said["oldest_reader"] <= said["oldest_writer"] <= revision
+    database.close()
+    found = Store.revision(empty_place)
+    assert found.revision == schema.HEAD
+    assert None not in (found.oldest_reader, found.oldest_writer)
