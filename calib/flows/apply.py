@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from calib.errors import (
     FileFormatError,
     InputError,
-    LayoutError,
     NotFoundError,
     StoreError,
 )
@@ -21,13 +20,16 @@ from calib.files.expt import ExperimentFile
 from calib.files.pairs import TOGETHER, Pair, pair_files
 from calib.files.refl import file_sha256, read_table, rewritten_columns
 from calib.files.safe import Outputs, check_writable_target, read_bytes
+from calib.flows.choice import Choice, named, resolved
+from calib.flows.moments import read_moment
 from calib.flows.receipt import receipt_bytes, receipt_path
 from calib.flows.target import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.model.correction import Correction, PanelStatus
 from calib.model.layout import Layout
 from calib.model.parallax import mm_from_px, px_from_mm
 from calib.model.pose import DRAWN
-from calib.model.record import Application, Deed, State, StoredCalibration
+from calib.model.record import Application, Deed, State
+from calib.model.resolution import DistancePolicy, TimePolicy
 from calib.store.store import Store
 
 _MM, _PX = "xyzobs.mm.value", "xyzobs.px.value"
@@ -53,6 +55,10 @@ class ApplyRequest:
     """None: as the experiment says."""
     calibration: str | None = None
     """None: the one certified for that time and distance."""
+    as_known_at: str | None = None
+    """A position of the log or a time, as typed: what was recorded later does not count."""
+    distance_policy: DistancePolicy = DistancePolicy.EXACT
+    time_policy: TimePolicy = TimePolicy.PRIOR
     copy_if_missing: bool = False
     """Pass the input on unchanged where none is certified."""
     force: bool = False
@@ -118,18 +124,18 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
     if request.calibration is None:
         refuse_without_time(targets, request.experiments)
     try:
-        chosen = [_chosen(target, request.calibration, store) for target in targets]
+        chosen = [_chosen(target, request, store, deed.at) for target in targets]
     except NotFoundError as error:
         if not request.copy_if_missing or error.code != "not-certified":
             raise
         return _passed_on(request, outputs, given, error, dry_run=dry_run)
 
     chosen_for = list(zip(targets, chosen, strict=True))
-    warnings = [w for target, (found, _) in chosen_for for w in _warnings(target, found)]
-    detectors = tuple(_applied(target, found, why) for target, (found, why) in chosen_for)
+    warnings = [said for target, choice in chosen_for for said in _warnings(target, choice)]
+    detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
-    corrections = [(target, found.record.estimate.correction) for target, (found, _) in chosen_for]
+    corrections = [(target, choice.correction) for target, choice in chosen_for]
     receipt = receipt_path(outputs[0])
     with Outputs(inputs=given, force=request.force) as staged:
         written = [staged.stage(outputs[0], _corrected(pair.file, corrections).data)]
@@ -186,60 +192,49 @@ def _checked_outputs(request: ApplyRequest) -> tuple[Path, ...]:
     return tuple(outputs)
 
 
-def _chosen(target: Target, reference: str | None, store: Store) -> tuple[StoredCalibration, str]:
-    """The calibration for a target, and why this one."""
-    serial = target.record.serial
-    if reference is not None:
-        found = store.calibration(reference, serial)
-        if found.record.layout_id != target.record.layout_id or found.record.serial != serial:
-            raise LayoutError(
-                "other-detector",
-                f"{found.name} is a calibration of another detector than {serial}.",
-                remedy=f"calib list --serial {serial}.",
-            )
-        return found, f"{found.name} was named with --calibration"
-    assert target.time is not None  # noqa: S101 - refused before
-    found, certification = store.resolve(serial, target.time, target.distance_mm)
-    validity, distances = certification.validity, certification.distances
-    end = "open" if validity.end is None else validity.end.isoformat()
-    return found, (
-        f"certified from {validity.start.isoformat()} to {end} for "
-        f"{distances.minimum_mm:g} to {distances.maximum_mm:g} mm: {certification.reason}"
+def _chosen(target: Target, request: ApplyRequest, store: Store, now: datetime) -> Choice:
+    if request.calibration is not None:
+        return named(target, request.calibration, store)
+    moment, zone = request.as_known_at, target.record.time_zone
+    return resolved(
+        target,
+        store,
+        as_known_at=None if moment is None else read_moment(moment, zone, now),
+        distance_policy=request.distance_policy,
+        time_policy=request.time_policy,
     )
 
 
-def _applied(target: Target, found: StoredCalibration, why: str) -> AppliedDetector:
+def _applied(target: Target, choice: Choice) -> AppliedDetector:
     carried = target.placement.carries
     return AppliedDetector(
         index=target.index,
         serial=target.record.serial,
-        calibration=found.name,
-        calibration_id=found.id,
-        version=found.version,
-        state=found.state,
+        calibration=choice.name,
+        calibration_id=choice.calibration_id,
+        version=choice.version,
+        state=choice.state,
         distance_mm=target.distance_mm,
         data_time=target.time,
-        why=why,
+        why=choice.why,
         pose_residual_um=1e3 * target.placement.residual_mm,
-        replaced=carried if carried not in ("", DRAWN, found.name) else "",
+        replaced=carried if carried not in ("", DRAWN, choice.name) else "",
     )
 
 
-def _warnings(target: Target, found: StoredCalibration) -> list[str]:
-    said = []
-    if found.state is not State.CERTIFIED:
-        said.append(f"{found.name} is {found.state.value}, not certified.")
+def _warnings(target: Target, choice: Choice) -> list[str]:
+    said = list(choice.warnings)
     if target.placement.correction is None:
         said.append(
             "the panels stand neither as drawn nor as any known calibration says (refined "
             "elsewhere?); the pose is a rigid fit which leaves up to "
             f"{1e3 * target.placement.residual_mm:.0f} um."
         )
-    status = found.record.estimate.status
+    status = choice.status
     blind = [str(k) for k, s in enumerate(status) if s is PanelStatus.UNMEASURED]
     if blind:
         said.append(
-            f"{len(blind)} of {len(status)} panels are unmeasured in {found.name} and move only "
+            f"{len(blind)} of {len(status)} panels are unmeasured in {choice.name} and move only "
             f"with the rest: {', '.join(blind)}."
         )
     return said

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, floor
 
 from calib.errors import InputError
 from calib.flows.moments import read_instant
+from calib.model.consequences import Consequences
 from calib.model.record import Certification, Deed, StoredCalibration
 from calib.model.validity import DistanceRange, Validity
 from calib.store.store import Store
 
+GAP = 0.1
+"""Unless said otherwise, the nearest one is offered beyond that by this share of the longest
+distance, to the whole mm upwards."""
 REACH = 2.0
 """Unless said otherwise, a calibration holds from its shortest distance divided by this factor
 to its longest one times this factor, both to the whole mm outwards."""
@@ -23,7 +28,16 @@ class Certified:
 
     certification: Certification
     calibration: StoredCalibration
+    consequences: Consequences
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What was taken back."""
+
+    certifications: tuple[Certification, ...]
+    consequences: Consequences
 
 
 def certify(
@@ -35,15 +49,19 @@ def certify(
     end: str | None,
     min_distance_mm: float | None,
     max_distance_mm: float | None,
+    gap_mm: float | None,
     reason: str,
     override: str,
+    supersede: bool,
     deed: Deed,
     dry_run: bool = False,
 ) -> Certified:
     """Record that a calibration holds from ``start`` (default: its earliest dataset) to ``end``
-    (default: for ever) and for distances from ``min_distance_mm`` to ``max_distance_mm``.
+    (default: for ever) and for distances from ``min_distance_mm`` to ``max_distance_mm``, and
+    ``gap_mm`` beyond where the nearest one is asked for.
 
-    Raises ``InputError`` where a draft is certified without ``override``, or no start is known.
+    Raises ``InputError`` where a draft is certified without ``override``, no start is known, or
+    other certifications would be replaced without ``supersede``.
     """
     found = store.calibration(reference, serial)
     zone = store.detector(found.record.serial).time_zone
@@ -71,14 +89,16 @@ def certify(
         recorded=deed,
         withdrawn=None,
         withdrawn_reason="",
+        gap_mm=float(ceil(GAP * distances[-1])) if gap_mm is None else gap_mm,
     )
     warnings = []
     if override:
         warnings.append(f"{found.name} failed acceptance and is certified all the same: {override}")
-    if not dry_run:
-        certification = store.certify(certification)
-        found = store.calibration(found.id)
-    return Certified(certification, found, tuple(warnings))
+    if dry_run:
+        return Certified(certification, found, store.would_certify(certification), tuple(warnings))
+    certification = store.certify(certification, supersede=supersede)
+    consequences = store.consequences(certification.number)
+    return Certified(certification, store.calibration(found.id), consequences, tuple(warnings))
 
 
 def refuse_draft(found: StoredCalibration, override: str) -> None:
@@ -98,16 +118,30 @@ def withdraw(
     reference: str,
     *,
     serial: str | None,
+    number: int | None,
     reason: str,
     deed: Deed,
+    before: Callable[[Consequences], None],
     dry_run: bool = False,
-) -> tuple[Certification, ...]:
-    """Take back every live certification of a calibration; what was taken back."""
+) -> Withdrawn:
+    """Take back every live certification of a calibration, or the one of that number.
+
+    ``before`` is told what will hold again before anything is done.
+    """
     found = store.calibration(reference, serial)
-    if dry_run:
-        live = store.certifications(found.record.serial)
-        return tuple(c for c in live if c.calibration_id == found.id and c.withdrawn is None)
-    return tuple(store.withdraw(found.id, reason, deed))
+    which: str | int = found.id if number is None else number
+    lost, consequences = store.would_withdraw(which)
+    if any(one.calibration_id != found.id for one in lost):
+        raise InputError(
+            "other-calibration",
+            f"certification {number} is one of {lost[0].serial}:{lost[0].version}, not of "
+            f"{found.name}.",
+            remedy=f"calib show {found.name} lists its certifications.",
+        )
+    before(consequences)
+    if not dry_run:
+        lost = store.withdraw(which, reason, deed)
+    return Withdrawn(tuple(lost), consequences)
 
 
 def _start(found: StoredCalibration, text: str | None, zone: str, now: datetime) -> datetime:

@@ -109,8 +109,10 @@ def demo(
             end=None,
             min_distance_mm=None,
             max_distance_mm=None,
+            gap_mm=None,
             reason="demonstration",
             override="" if best.record.acceptance.accepted else "demonstration",
+            supersede=False,
             deed=deed,
         )
         output = folder / "target_calibrated.expt"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from calib.errors import InputError
 from calib.model.arrays import Floats
 from calib.model.canonical import content_id
 from calib.model.content import from_content, to_content
@@ -176,7 +178,9 @@ class State(StrEnum):
     ACCEPTED = "accepted"
     """It passed the gates; nobody has certified it."""
     CERTIFIED = "certified"
-    """Somebody stands for it over some time and distance."""
+    """Somebody stands for it, and it answers at some time and distance."""
+    SUPERSEDED = "superseded"
+    """Somebody stands for it, but later certifications cover all of that."""
     WITHDRAWN = "withdrawn"
     """Every certification of it was withdrawn."""
 
@@ -236,6 +240,22 @@ class Certification:
     withdrawn: Deed | None
     """When it was withdrawn, by whom."""
     withdrawn_reason: str
+    gap_mm: float = 0.0
+    """How far beyond the distances it answers where the nearest one is asked for."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.gap_mm < math.inf:
+            raise InputError(
+                "bad-gap",
+                f"a gap of {self.gap_mm} mm beyond the distances is none.",
+                remedy="a number from 0 on.",
+            )
+        if self.distances.maximum_mm == math.inf:
+            raise InputError(
+                "endless-range",
+                "the distances have no end.",
+                remedy="give a maximum in mm.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from calib.errors import InputError
+
+_DAY = timedelta(days=1)
 
 
 def utc(instant: datetime) -> datetime:
@@ -17,6 +20,19 @@ def utc(instant: datetime) -> datetime:
             remedy="give an offset, such as +00:00.",
         )
     return instant.astimezone(UTC)
+
+
+def shown_instant(instant: datetime) -> str:
+    """The instant in UTC as ISO 8601 writes it, such as ``2026-03-01T09:30:00Z``."""
+    return utc(instant).isoformat().replace("+00:00", "Z")
+
+
+def duration(gap: timedelta) -> str:
+    """A length of time in words, such as ``2 days``."""
+    for unit, length in (("days", _DAY), ("hours", _DAY / 24), ("minutes", _DAY / 1440)):
+        if gap >= 2 * length:
+            return f"{gap / length:.3g} {unit}"
+    return f"{max(gap.total_seconds(), 1e-6):.6g} seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,14 @@ class Validity:
     def __contains__(self, instant: datetime) -> bool:
         return self.start <= instant and (self.end is None or instant < self.end)
 
+    def gap_to(self, instant: datetime) -> timedelta:
+        """How far an instant lies outside; nothing inside, but something at the excluded end."""
+        if instant in self:
+            return timedelta(0)
+        if instant < self.start:
+            return self.start - instant
+        return max(instant - (self.end or instant), timedelta(microseconds=1))
+
 
 @dataclass(frozen=True, slots=True)
 class DistanceRange:
@@ -60,3 +84,11 @@ class DistanceRange:
 
     def __contains__(self, distance_mm: float) -> bool:
         return self.minimum_mm <= distance_mm < self.maximum_mm
+
+    def gap_to(self, distance_mm: float) -> float:
+        """How far a distance lies outside, in mm; 0 inside, more than 0 at the excluded maximum."""
+        if distance_mm in self:
+            return 0.0
+        if distance_mm < self.minimum_mm:
+            return self.minimum_mm - distance_mm
+        return max(distance_mm - self.maximum_mm, math.ulp(self.maximum_mm))

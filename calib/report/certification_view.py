@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from calib.model.assertion import Change
 from calib.model.record import Certification, Deed
 from calib.report.scalar import instant, number
 
@@ -11,6 +12,27 @@ from calib.report.scalar import instant, number
 def deed_view(deed: Deed | None) -> dict[str, Any] | None:
     """Who, when, where; None where nobody did."""
     return None if deed is None else {"at": instant(deed.at), "by": deed.actor, "host": deed.host}
+
+
+def change_view(change: Change) -> dict[str, Any]:
+    """A region in which another calibration answers than before."""
+    return {
+        "from": instant(change.region.validity.start),
+        "to": instant(change.region.validity.end),
+        "min_distance_mm": number(change.region.distances.minimum_mm),
+        "max_distance_mm": number(change.region.distances.maximum_mm),
+        "before": _named(change.before),
+        "after": _named(change.after),
+    }
+
+
+def _named(certification: Certification | None) -> dict[str, Any] | None:
+    if certification is None:
+        return None
+    return {
+        "calibration": f"{certification.serial}:{certification.version}",
+        "number": certification.number or None,
+    }
 
 
 def certification_view(certification: Certification) -> dict[str, Any]:
@@ -25,6 +47,7 @@ def certification_view(certification: Certification) -> dict[str, Any]:
         "to": instant(certification.validity.end),
         "min_distance_mm": number(certification.distances.minimum_mm),
         "max_distance_mm": number(certification.distances.maximum_mm),
+        "gap_mm": number(certification.gap_mm),
         "reason": certification.reason,
         "override": certification.override or None,
         "recorded": deed_view(certification.recorded),

@@ -27,27 +27,25 @@ from calib.model.record import (
     CalibrationLine,
     CalibrationRecord,
     Deed,
-    State,
     StoredCalibration,
 )
 from calib.model.report import DatasetUse, Report
 from calib.model.summary import SummaryFile
 from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
 from calib.store.heads import acceptance_of, changed, heads, verify_head
-from calib.store.panels import panel_rows, panel_values
+from calib.store.panels import COLUMNS, panel_rows, read_panels, verified
 from calib.store.provenances import insert_provenance
+from calib.store.states import states
 from calib.store.summaries import insert_summaries
 from calib.store.tables import (
     ARTIFACT,
     CALIBRATION,
     CALIBRATION_DATASET,
     CALIBRATION_SUMMARY,
-    CERTIFICATION,
     DATASET,
     PANEL,
     PROVENANCE,
     SUMMARY,
-    WITHDRAWAL,
 )
 
 Row = SqlRow[Any]
@@ -119,22 +117,21 @@ def read_calibration(connection: Connection, position: int) -> StoredCalibration
     covariance are not what was stored."""
     row = connection.execute(heads().where(CALIBRATION.c.position == position)).one()
     verify_head(row)
-    panels = connection.execute(
-        select(PANEL).where(PANEL.c.calibration == position).order_by(PANEL.c.panel)
-    ).all()
-    values = _values(row, panels)
     freedom = Freedom(row.freedom)
+    panels = read_panels(connection, position, freedom, row.panels_id)
+    if panels is None:
+        raise changed(row, "its panel rows")
     record = CalibrationRecord(
         serial=row.serial,
         layout_id=row.layout_id,
         distances_mm=tuple(json.loads(row.distances_mm)),
-        panel_names=tuple(panel.name for panel in panels),
+        panel_names=panels.names,
         estimate=CorrectionEstimate(
-            Correction(values),
+            Correction(panels.values),
             freedom,
-            _covariance(connection, row, len(panels) * len(freedom.free)),
-            tuple(PanelStatus(panel.status) for panel in panels),
-            np.array([panel.n_reflections for panel in panels], dtype=np.int64),
+            _covariance(connection, row, len(panels.names) * len(freedom.free)),
+            tuple(PanelStatus(status) for status in panels.status),
+            np.array(panels.n_reflections, dtype=np.int64),
         ),
         parameters=json.loads(row.parameters),
         code_version=row.code_version,
@@ -156,7 +153,7 @@ def read_calibration(connection: Connection, position: int) -> StoredCalibration
         id=row.id,
         version=row.version,
         stored=Deed(row.recorded_at, row.actor, row.host),
-        state=_states(connection, CALIBRATION.c.position == position, [row])[position],
+        state=states(connection, [row])[position],
         starts=tuple(sorted(start for start in starts if start is not None)),
     )
 
@@ -173,7 +170,7 @@ def read_lines(connection: Connection, detector: int | None) -> list[Calibration
             .group_by(PANEL.c.calibration)
         ).all()
     )
-    states = _states(connection, of_detector, rows)
+    state_of = states(connection, rows)
     lines = []
     for row in sorted(rows, key=lambda row: (row.serial, row.version)):
         verify_head(row)
@@ -182,7 +179,7 @@ def read_lines(connection: Connection, detector: int | None) -> list[Calibration
                 serial=row.serial,
                 version=row.version,
                 id=row.id,
-                state=states[row.position],
+                state=state_of[row.position],
                 distances_mm=tuple(json.loads(row.distances_mm)),
                 freedom=row.freedom,
                 n_reflections=int(counts.get(row.position, 0)),
@@ -196,55 +193,24 @@ def read_lines(connection: Connection, detector: int | None) -> list[Calibration
 def read_corrections(connection: Connection, detector: int) -> list[tuple[str, Correction]]:
     """Every correction of a detector under its calibration's name, newest first."""
     found = connection.execute(heads().where(CALIBRATION.c.detector == detector)).all()
-    panels: dict[int, list[Row]] = {}
-    for panel in connection.execute(
-        select(PANEL)
+    panels: dict[int, list[Any]] = {}
+    columns = [PANEL.c[name] for name in COLUMNS]
+    for *columns_read, calibration in connection.execute(
+        select(*columns, PANEL.c.calibration)
         .join(CALIBRATION, CALIBRATION.c.position == PANEL.c.calibration)
         .where(CALIBRATION.c.detector == detector)
         .order_by(PANEL.c.calibration, PANEL.c.panel)
     ):
-        panels.setdefault(panel.calibration, []).append(panel)
+        panels.setdefault(calibration, []).append(columns_read)
     corrections = []
     for head in sorted(found, key=lambda row: -row.version):
         verify_head(head)
-        values = _values(head, panels.get(head.position, []))
-        corrections.append((f"{head.serial}:{head.version}", Correction(values)))
+        rows = panels.get(head.position, [])
+        whole = verified(rows, Freedom(head.freedom), head.panels_id)
+        if whole is None:
+            raise changed(head, "its panel rows")
+        corrections.append((f"{head.serial}:{head.version}", Correction(whole.values)))
     return corrections
-
-
-def _states(connection: Connection, which: Any, heads: Sequence[Row]) -> dict[int, State]:
-    words: dict[int, tuple[int, int]] = {
-        row.calibration: (row.given, row.taken_back)
-        for row in connection.execute(
-            select(
-                CERTIFICATION.c.calibration,
-                func.count().label("given"),
-                func.count(WITHDRAWAL.c.certification).label("taken_back"),
-            )
-            .join(CALIBRATION, CALIBRATION.c.position == CERTIFICATION.c.calibration)
-            .outerjoin(WITHDRAWAL, WITHDRAWAL.c.certification == CERTIFICATION.c.position)
-            .where(which)
-            .group_by(CERTIFICATION.c.calibration)
-        )
-    }
-    return {
-        head.position: _state(head.accepted, *words.get(head.position, (0, 0))) for head in heads
-    }
-
-
-def _state(accepted: bool, given: int, taken_back: int) -> State:
-    if given > taken_back:
-        return State.CERTIFIED
-    if given:
-        return State.WITHDRAWN
-    return State.ACCEPTED if accepted else State.DRAFT
-
-
-def _values(head: Row, panels: Sequence[Row]) -> Floats:
-    values = panel_values(panels, Freedom(head.freedom), head.panels_id)
-    if values is None:
-        raise changed(head, "its panel rows")
-    return values
 
 
 def _put_dataset(

@@ -47,7 +47,7 @@ def verify_head(row: Row[Any]) -> None:
 
 def acceptance_of(row: Row[Any]) -> Acceptance:
     """The verdict in a calibration's row."""
-    return Acceptance(row.accepted, tuple(json.loads(row.reasons)))
+    return Acceptance(bool(row.accepted), tuple(json.loads(row.reasons)))
 
 
 def changed(head: Row[Any], part: str) -> IntegrityError:

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Row
+from sqlalchemy import Connection
 
 from calib.model.arrays import Floats
 from calib.model.correction import PARAMETERS, Freedom
 from calib.model.record import CalibrationRecord, panels_id
+from calib.store.driver import Statement
 
 SIGMAS = tuple(f"sigma_{name}" for name in PARAMETERS)
 """The columns of the six sigmas."""
+COLUMNS = ("panel", "name", "status", "n_reflections", *PARAMETERS, *SIGMAS)
+"""What is read of each panel, in this order."""
+_OF_CALIBRATION = Statement(
+    f"SELECT {', '.join(COLUMNS)} FROM panel "  # noqa: S608 - names of our own columns
+    "WHERE calibration = :calibration ORDER BY panel"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """The panels of one calibration, verified."""
+
+    names: tuple[str, ...]
+    status: tuple[str, ...]
+    n_reflections: tuple[int, ...]
+    values: Floats
+    """(n, 6) in mm and rad."""
+    sigma: Floats
+    """(n, 6); NaN where the value was held."""
 
 
 def panel_rows(record: CalibrationRecord) -> list[dict[str, Any]]:
@@ -35,29 +56,32 @@ def panel_rows(record: CalibrationRecord) -> list[dict[str, Any]]:
     return rows
 
 
-def panel_values(panels: Sequence[Row[Any]], freedom: Freedom, name: str) -> Floats | None:
-    """The (n, 6) corrections in mm and rad; None where the rows do not give the name ``name``."""
-    values = _floats(panels, PARAMETERS)
-    free = freedom.free
-    sigmas = _floats(panels, [SIGMAS[index] for index in free])
-    held = [column for index, column in enumerate(SIGMAS) if index not in free]
-    whole = (
-        bool(np.isfinite(values).all() and np.isfinite(sigmas).all())
-        and [panel.panel for panel in panels] == list(range(len(panels)))
-        and all(getattr(panel, column) is None for panel in panels for column in held)
+def read_panels(
+    connection: Connection, calibration: int, freedom: Freedom, name: str
+) -> Panels | None:
+    """The panels of the calibration at a position; None where they do not give this name."""
+    return verified(_OF_CALIBRATION.rows(connection, calibration=calibration), freedom, name)
+
+
+def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
+    """Rows of ``COLUMNS`` in order; None where they do not give the name ``name``."""
+    n = len(rows)
+    index, names, status, n_reflections = (
+        zip(*(row[:4] for row in rows), strict=True) if n else ((),) * 4
     )
-    if not whole:
+    try:
+        table = np.array([tuple(row[4:]) for row in rows], dtype=np.float64).reshape(n, 12)
+    except (TypeError, ValueError):
         return None
-    found = panels_id(
-        tuple(panel.name for panel in panels),
-        tuple(panel.status for panel in panels),
-        tuple(panel.n_reflections for panel in panels),
-        values,
-        sigmas,
+    values, sigma = np.ascontiguousarray(table[:, :6]), table[:, 6:]
+    free = np.zeros(6, dtype=np.bool_)
+    free[list(freedom.free)] = True
+    whole = (
+        index == tuple(range(n))
+        and bool(np.isfinite(values).all())
+        and bool((np.isfinite(sigma) == free).all())
+        and bool(np.isnan(sigma[:, ~free]).all())
     )
-    return values if found == name else None
-
-
-def _floats(rows: Sequence[Row[Any]], columns: Sequence[str]) -> Floats:
-    table = [[getattr(row, column) for column in columns] for row in rows]
-    return np.array(table, dtype=np.float64).reshape(len(rows), len(columns))
+    if not whole or panels_id(names, status, n_reflections, values, sigma[:, free]) != name:
+        return None
+    return Panels(names, status, n_reflections, values, sigma)

@@ -1,194 +1,178 @@
-"""Which calibration answers for a detector at an instant and a distance; or why none does."""
+"""Which calibration answers for a detector, an instant and a distance: the one look-up of all.
+
+What is asked for each file that is processed takes two statements: the winning certification with
+its calibration's own row, and the panel rows. Report and covariance stay where they are.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-import shlex
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+import numpy as np
+from sqlalchemy import Connection
 
 from calib.errors import InputError, NotFoundError
-from calib.model.record import Certification
+from calib.model.correction import Correction, Freedom, PanelStatus
+from calib.model.record import Certification, Deed
+from calib.model.resolution import (
+    DistancePolicy,
+    Query,
+    Resolution,
+    ResolvedCalibration,
+    TimePolicy,
+)
 from calib.model.validity import DistanceRange, Validity, utc
-from calib.store.certifications import covering, latest, live, of_detector, read_certifications
+from calib.store.certifications import LATEST
+from calib.store.choice import candidates, chosen, warnings
 from calib.store.detectors import detector_position
-from calib.store.tables import CALIBRATION
+from calib.store.driver import Statement, instant, instant_or_none
+from calib.store.heads import acceptance_of, changed, verify_head
+from calib.store.log import read_moment
+from calib.store.panels import read_panels
+from calib.store.unanswered import unanswered
 
-_DAY = timedelta(days=1)
+_WINNER = """
+SELECT t.serial, c.position AS number, c.valid_from, c.valid_to, c.distance_min_mm,
+  c.distance_max_mm, c.gap_mm, c.reason, c.override_reason, d.recorded_at, d.actor, d.host,
+  k.position, k.id, k.version, k.layout_id, k.distances_mm, k.freedom, k.panels_id,
+  k.covariance_sha256, k.parameters, k.code_version, k.report_id, k.accepted, k.reasons,
+  s.recorded_at AS stored_at, s.actor AS stored_by, s.host AS stored_host,
+  (SELECT max(started) FROM calibration_dataset WHERE calibration = k.position) AS last_started,
+  (SELECT max(position) FROM deed) AS last_position,
+  (SELECT max(recorded_at) FROM deed) AS last_recorded
+FROM detector t JOIN certification c ON c.detector = t.position
+  JOIN calibration k ON k.position = c.calibration
+  JOIN deed d ON d.position = c.position JOIN deed s ON s.position = k.position
+"""
+_COVERING = Statement(
+    _WINNER  # noqa: S608 - our own text, values apart
+    + "WHERE t.serial = :serial AND c.position <= :known AND c.valid_from <= :at "
+    "AND (c.valid_to IS NULL OR c.valid_to > :at) "
+    "AND c.distance_min_mm <= :mm AND c.distance_max_mm > :mm AND NOT EXISTS "
+    "(SELECT 1 FROM withdrawal w WHERE w.certification = c.position AND w.position <= :known) "
+    "ORDER BY c.position DESC LIMIT 1"
+)
+_NUMBERED = Statement(_WINNER + "WHERE c.position = :number")
 
 
-def find_certification(
-    connection: Connection, serial: str, at: datetime, distance_mm: float
-) -> Certification:
-    """The latest recorded certification that covers the point and is not withdrawn.
+def resolve(connection: Connection, query: Query, *, explain: bool = False) -> Resolution:
+    """The one stored calibration that answers, with the explanation; the certifications that lost
+    are listed where ``explain`` is set.
 
-    Raises ``NotFoundError`` (``not-certified``), naming the nearest certified interval and the
-    command that would extend it.
+    Raises ``NotFoundError`` (``not-certified``), naming the nearest certified region and the
+    command that would extend it, and ``InputError`` for what cannot be asked.
     """
-    at = utc(at)
+    at, distance_mm = utc(query.at), query.distance_mm
     if not math.isfinite(distance_mm):
         raise InputError("bad-distance", f"{distance_mm} is not a distance in mm.")
-    detector = detector_position(connection, serial)
-    fits = [of_detector(detector), live(), covering(at, distance_mm)]
-    found = latest(connection, fits)
-    if found is not None:
-        return found
-    certified = read_certifications(connection, of_detector(detector) & live())
-    if certified:
-        raise _beside(certified, at, distance_mm)
-    raise _never_certified(connection, serial, detector, at)
-
-
-def _beside(certified: list[Certification], at: datetime, distance_mm: float) -> NotFoundError:
-    def miss(one: Certification) -> tuple[bool, timedelta, float]:
-        late, far = _time_gap(one.validity, at), _distance_gap(one.distances, distance_mm)
-        return bool(late) and far > 0.0, late, far
-
-    nearest = min(certified, key=miss)  # of equally near ones the newest, which stands first
-    _, late, far = miss(nearest)
-    in_time, in_distance = not late, far == 0.0
-    validity, distances = _room(
-        certified,
-        at,
-        distance_mm,
-        nearest.validity if in_time else _grown(nearest.validity, at),
-        nearest.distances if in_distance else _widened(nearest.distances, distance_mm),
-    )
-    misses = []
-    if not in_time:
-        misses.append(f"{_duration(late)} {'before' if at < nearest.validity.start else 'after'}")
-    if not in_distance:
-        misses.append(f"{far:.6g} mm off")
-    return NotFoundError(
-        "not-certified",
-        f"no calibration of detector {nearest.serial} is certified for {_iso(at)} at "
-        f"{distance_mm:.6g} mm. Nearest: {_name(nearest)} is certified {_span(nearest.validity)}, "
-        f"{nearest.distances.minimum_mm:.6g} to {nearest.distances.maximum_mm:.6g} mm "
-        f"(the data are {' and '.join(misses)}).",
-        remedy=_command(_name(nearest), validity, distances),
+    known, recorded_at = LATEST, None
+    if query.as_known_at is not None:
+        known, recorded_at = _known_at(connection, query.as_known_at)
+    rows = _COVERING.rows(connection, serial=query.serial, known=known, at=at, mm=distance_mm)
+    if not rows:
+        number = _beyond(connection, query, known)
+        rows = _NUMBERED.rows(connection, number=number)
+    row = rows[0]
+    if recorded_at is None:
+        known, recorded_at = row.last_position, instant(row.last_recorded)
+    calibration, certification = _calibration(connection, row), _certification(row)
+    return Resolution(
+        query=query,
+        position=known,
+        recorded_at=recorded_at,
+        calibration=calibration,
+        certification=certification,
+        age=None if calibration.last_started is None else at - calibration.last_started,
+        distance_gap_mm=certification.distances.gap_to(distance_mm),
+        time_gap=certification.validity.gap_to(at),
+        candidates=candidates(connection, query, known, certification) if explain else (),
+        warnings=warnings(query, recorded_at, calibration, certification),
     )
 
 
-def _never_certified(
-    connection: Connection, serial: str, detector: int, at: datetime
-) -> NotFoundError:
-    newest = connection.execute(
-        select(CALIBRATION.c.version)
-        .where(CALIBRATION.c.detector == detector)
-        .order_by(CALIBRATION.c.accepted.desc(), CALIBRATION.c.version.desc())
-        .limit(1)
-    ).scalar()
-    if newest is None:
-        return NotFoundError(
-            "not-certified",
-            f"detector {serial} has no calibration yet.",
-            remedy=f"calib derive ... --serial {shlex.quote(serial)}.",
+def _known_at(connection: Connection, asked: int | datetime) -> tuple[int, datetime]:
+    """The position of the log up to which everything counts, and when it was recorded.
+
+    A time after the last entry is answered at the last entry. A position that the log has not
+    reached is refused: its answer could still change.
+    """
+    moment = read_moment(connection, asked)
+    if not isinstance(asked, datetime) and moment.position != asked:
+        raise InputError(
+            "unknown-position",
+            f"the log has no position {asked}; its last one is {moment.position}.",
+            remedy="a position that calib audit log shows, or a time.",
         )
+    if moment.at is None:
+        raise NotFoundError(
+            "nothing-known", "nothing was recorded by then.", remedy="calib audit log."
+        )
+    return moment.position, moment.at
+
+
+def _beyond(connection: Connection, query: Query, known: int) -> int:
+    """The certification that answers although it does not cover the point, by its number."""
+    detector = detector_position(connection, query.serial)
+    found = None
+    if (query.distance_policy, query.time_policy) != (DistancePolicy.EXACT, TimePolicy.PRIOR):
+        found = chosen(connection, detector, query, known)
+    if found is None:
+        raise _told(
+            unanswered(connection, query.serial, detector, query.at, query.distance_mm, known),
+            query,
+            known,
+        )
+    return found.number
+
+
+def _told(error: NotFoundError, query: Query, known: int) -> NotFoundError:
+    """The same, saying what was known where less than everything counts."""
+    if query.as_known_at is None:
+        return error
     return NotFoundError(
-        "not-certified",
-        f"no calibration of detector {serial} is certified.",
-        remedy=_command(f"{serial}:{newest}", Validity(_midnight(at), None), None),
+        error.code, f"as known at position {known}: {error.problem}", remedy=error.remedy
     )
 
 
-def _grown(validity: Validity, at: datetime) -> Validity:
-    """From the interval to the end of the instant's day, or from that day to the interval."""
-    if at < validity.start:
-        return Validity(_midnight(at), validity.start)
-    return Validity(validity.end or validity.start, _midnight(at) + _DAY)
-
-
-def _widened(distances: DistanceRange, distance_mm: float) -> DistanceRange:
-    """The gap between the range and the distance, to the next whole mm."""
-    below = max(0.0, float(math.floor(distance_mm)))
-    if distance_mm < distances.minimum_mm:
-        return DistanceRange(below, distances.minimum_mm)
-    return DistanceRange(distances.maximum_mm, below + 1.0)
-
-
-def _room(
-    certified: list[Certification],
-    at: datetime,
-    distance_mm: float,
-    validity: Validity,
-    distances: DistanceRange,
-) -> tuple[Validity, DistanceRange]:
-    """What of a rectangle about the point is free, so that certifying it changes no answer."""
-    for one in certified:
-        if distance_mm not in one.distances:
-            continue
-        if one.validity.start > at:
-            end = validity.end
-            until = one.validity.start if end is None else min(end, one.validity.start)
-            validity = Validity(validity.start, until)
-        elif one.validity.end is not None:
-            validity = Validity(max(validity.start, one.validity.end), validity.end)
-    for one in certified:
-        if not _overlap(one.validity, validity):
-            continue
-        if one.distances.minimum_mm > distance_mm:
-            until_mm = min(distances.maximum_mm, one.distances.minimum_mm)
-            distances = DistanceRange(distances.minimum_mm, until_mm)
-        else:
-            from_mm = max(distances.minimum_mm, one.distances.maximum_mm)
-            distances = DistanceRange(from_mm, distances.maximum_mm)
-    return validity, distances
-
-
-def _overlap(one: Validity, other: Validity) -> bool:
-    return (one.end is None or other.start < one.end) and (
-        other.end is None or one.start < other.end
+def _calibration(connection: Connection, row: Any) -> ResolvedCalibration:
+    verify_head(row)
+    freedom = Freedom(row.freedom)
+    panels = read_panels(connection, row.position, freedom, row.panels_id)
+    if panels is None:
+        raise changed(row, "its panel rows")
+    return ResolvedCalibration(
+        serial=row.serial,
+        version=row.version,
+        id=row.id,
+        layout_id=row.layout_id,
+        distances_mm=tuple(json.loads(row.distances_mm)),
+        freedom=freedom,
+        panel_names=panels.names,
+        status=tuple(PanelStatus(status) for status in panels.status),
+        n_reflections=np.array(panels.n_reflections, dtype=np.int64),
+        correction=Correction(panels.values),
+        sigma=panels.sigma,
+        acceptance=acceptance_of(row),
+        stored=Deed(instant(row.stored_at), row.stored_by, row.stored_host),
+        last_started=instant_or_none(row.last_started),
     )
 
 
-def _time_gap(validity: Validity, at: datetime) -> timedelta:
-    if at in validity:
-        return timedelta(0)
-    if at < validity.start:
-        return validity.start - at
-    # At the very end, which is excluded, the gap is not nothing.
-    return max(at - (validity.end or at), timedelta(microseconds=1))
-
-
-def _distance_gap(distances: DistanceRange, distance_mm: float) -> float:
-    if distance_mm in distances:
-        return 0.0
-    if distance_mm < distances.minimum_mm:
-        return distances.minimum_mm - distance_mm
-    return max(distance_mm - distances.maximum_mm, math.ulp(distances.maximum_mm))
-
-
-def _command(name: str, validity: Validity, distances: DistanceRange | None) -> str:
-    words = ["calib", "certify", shlex.quote(name), "--from", _iso(validity.start)]
-    if validity.end is not None:
-        words += ["--to", _iso(validity.end)]
-    if distances is not None:
-        words += ["--min-distance", repr(distances.minimum_mm)]
-        words += ["--max-distance", repr(distances.maximum_mm)]
-    return " ".join([*words, '--reason "..."'])
-
-
-def _name(certification: Certification) -> str:
-    return f"{certification.serial}:{certification.version}"
-
-
-def _midnight(at: datetime) -> datetime:
-    return datetime(at.year, at.month, at.day, tzinfo=UTC)
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def _span(validity: Validity) -> str:
-    if validity.end is None:
-        return f"from {_iso(validity.start)} on"
-    return f"from {_iso(validity.start)} to {_iso(validity.end)}"
-
-
-def _duration(gap: timedelta) -> str:
-    for unit, length in (("days", _DAY), ("hours", _DAY / 24), ("minutes", _DAY / 1440)):
-        if gap >= 2 * length:
-            return f"{gap / length:.3g} {unit}"
-    return f"{max(gap.total_seconds(), 1e-6):.6g} seconds"
+def _certification(row: Any) -> Certification:
+    return Certification(
+        number=row.number,
+        calibration_id=row.id,
+        serial=row.serial,
+        version=row.version,
+        validity=Validity(instant(row.valid_from), instant_or_none(row.valid_to)),
+        distances=DistanceRange(row.distance_min_mm, row.distance_max_mm),
+        reason=row.reason,
+        override=row.override_reason,
+        recorded=Deed(instant(row.recorded_at), row.actor, row.host),
+        withdrawn=None,
+        withdrawn_reason="",
+        gap_mm=row.gap_mm or 0.0,
+    )

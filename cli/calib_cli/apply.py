@@ -11,7 +11,20 @@ import typer
 
 from calib.errors import CalibError, InputError
 from calib_cli.failure import SOME_FAILED, failure_of
-from calib_cli.options import AsJson, By, DryRun, FileSerial, Force, ForceSerial, StorePlace
+from calib_cli.options import (
+    AsJson,
+    AsKnownAt,
+    By,
+    DistanceChoice,
+    DistancePolicyName,
+    DryRun,
+    FileSerial,
+    Force,
+    ForceSerial,
+    StorePlace,
+    TimeChoice,
+    TimePolicyName,
+)
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import deed, open_store
 
@@ -91,6 +104,9 @@ def apply(
             "time and distance.",
         ),
     ] = None,
+    as_known_at: AsKnownAt = None,
+    distance_policy: DistanceChoice = DistancePolicyName.EXACT,
+    time_policy: TimeChoice = TimePolicyName.PRIOR,
     if_missing: Annotated[
         IfMissing,
         typer.Option(
@@ -114,6 +130,7 @@ def apply(
       calib apply indexed.expt indexed.refl
     """
     from calib.flows.apply import ApplyRequest
+    from calib.model.resolution import DistancePolicy, TimePolicy
 
     jobs = jobs_of(paths, output, reflections, reflections_output)
     requests = [
@@ -127,6 +144,9 @@ def apply(
             at=at,
             distance_mm=distance_mm,
             calibration=calibration,
+            as_known_at=as_known_at,
+            distance_policy=DistancePolicy(distance_policy),
+            time_policy=TimePolicy(time_policy),
             copy_if_missing=if_missing is IfMissing.COPY,
             force=force,
         )

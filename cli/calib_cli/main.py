@@ -25,6 +25,7 @@ from calib_cli import (
     export,
     history,
     rederive,
+    resolve,
     show,
     usage,
 )
@@ -72,6 +73,7 @@ app.command("derive")(derive.derive)
 app.command("certify")(certify.certify)
 app.command("withdraw")(certify.withdraw)
 app.command("apply")(apply.apply)
+app.command("resolve")(resolve.resolve)
 app.command("list")(show.list_calibrations)
 app.command("show")(show.show)
 app.command("affected")(affected.affected)

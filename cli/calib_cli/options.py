@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+
+class DistancePolicyName(StrEnum):
+    """Which distances a certification answers (``calib.model.resolution.DistancePolicy``)."""
+
+    EXACT = "exact"
+    NEAREST = "nearest"
+
+
+class TimePolicyName(StrEnum):
+    """Which instants a certification answers (``calib.model.resolution.TimePolicy``)."""
+
+    PRIOR = "prior"
+    CLOSEST = "closest"
+
 
 StorePlace = Annotated[
     str | None,
@@ -47,6 +63,31 @@ FileSerial = Annotated[
 ]
 ForceSerial = Annotated[
     bool, typer.Option("--force-serial", help="Use --serial even where the file names another.")
+]
+AsKnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--as-known-at",
+        metavar="MOMENT",
+        help="What was recorded later does not count: a position of the log (calib audit log), or "
+        "a time.",
+        show_default=False,
+    ),
+]
+DistanceChoice = Annotated[
+    DistancePolicyName,
+    typer.Option(
+        "--distance-policy",
+        help="exact: certified for this distance. nearest: or beyond, within the stated gap.",
+    ),
+]
+TimeChoice = Annotated[
+    TimePolicyName,
+    typer.Option(
+        "--time-policy",
+        help="prior: certified for this time. closest: or the closest in time, from the future "
+        "as well.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that exist.")]
 AllPanels = Annotated[bool, typer.Option("--panels", help="List all panels.")]

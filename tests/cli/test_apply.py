@@ -20,7 +20,7 @@ def test_the_certified_one_is_applied_and_recorded(certified: Path) -> None:
     assert (detector["calibration"], detector["state"]) == ("24-0107:3", "certified")
     assert detector["data_time"] == "2026-03-05T09:00:00Z"
     assert abs(detector["distance_mm"] - 200.0) < 1.0
-    assert detector["why"].startswith("certified from 2026-03-01T00:00:00+00:00 to ")
+    assert detector["why"].startswith("certified from 2026-03-01T00:00:00Z to ")
     assert answer["outputs"] == ["calibrated.expt"]
     assert (answer["written"], answer["recorded"], answer["copied"]) == (True, True, False)
     receipt = json.loads(Path(answer["receipt"]).read_text())

@@ -14,6 +14,7 @@ from support.simulated import SERIAL
 GROUPS = {(), ("audit",), ("db",), ("detector",), ("usage",)}
 COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
 BEFORE = {
+    ("resolve",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("audit", "checkpoint"): [["audit", "key"]],
     ("db", "restore"): [["db", "backup", "-o", "calib.backup.sqlite"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
@@ -30,6 +31,7 @@ def test_all_commands_are_there() -> None:
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
+        "resolve",
         "audit log", "audit verify", "audit checkpoint", "audit key",
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",

@@ -19,6 +19,7 @@ from support.simulated import DETECTOR
 
 CERTIFICATION = documented("A certification")
 CALIBRATION = documented("A calibration")
+CHANGE = documented("A change")
 DETECTOR_KEYS = documented("A detector")
 PLACEMENT = documented("A placement")
 HELD = documented("What was held of a panel")
@@ -30,8 +31,15 @@ CONTRACT: dict[str, Keys] = {
     "derive": CALIBRATION | documented("`calib derive`"),
     "show": CALIBRATION | documented("`calib show`") | within("certifications[]", CERTIFICATION),
     "list": LINE,
-    "certify": documented("`calib certify`") | within("certification", CERTIFICATION),
-    "withdraw": documented("`calib withdraw`") | within("certifications[]", CERTIFICATION),
+    "certify": documented("`calib certify`")
+    | within("certification", CERTIFICATION)
+    | within("changes[]", CHANGE),
+    "withdraw": documented("`calib withdraw`")
+    | within("certifications[]", CERTIFICATION)
+    | within("changes[]", CHANGE),
+    "resolve": documented("`calib resolve`")
+    | within("certification", CERTIFICATION)
+    | within("candidates[].certification", CERTIFICATION),
     "apply": documented("`calib apply`"),
     "usage push": documented("`calib usage push`"),
     "usage list": documented("`calib usage list`"),
@@ -98,6 +106,10 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("diff", "24-0107:3", "24-0107:3")
     ask("certify", "24-0107:3", "--reason", "new", "--to", "2027-01-01")
     ask("certify", "24-0107:1", "--reason", "old", "--dry-run")
+    ask("certify", "24-0107:2", "--reason", "better", "--from", "2026-03-03", "--supersede")
+    ask("resolve", "24-0107", "--at", "2026-03-05", "--distance", "200", "--explain")
+    ask("withdraw", "24-0107:2", "--reason", "worse")
+    ask("resolve", "24-0107", "--at", "2026-03-05", "--distance", "200")
     ask("apply", "indexed.expt", "indexed.refl", "-o", "a.expt")
     ask("apply", "a.expt", "-o", "b.expt", "--calibration", "24-0107:1")
     ask("apply", "imported.expt", "--dry-run")
@@ -168,7 +180,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
         rare |= {
             key for key in printed if re.match(r"(holding|.*\.certification).*\.withdrawn\.", key)
         }
-        rare |= {key for key in printed if name == "certify" and ".withdrawn." in key}
+        rare |= {key for key in printed if name in ("certify", "resolve") and ".withdrawn." in key}
         assert printed - seen <= rare, f"calib {name} never prints {sorted(printed - seen - rare)}"
 
 

@@ -38,16 +38,16 @@ def fill_more(place: str) -> None:
         store.add_detector(detector("zweiter"), deed(actor="Zoë"))
         for seed in (1, 2):
             stored, _ = store.add_calibration(calibration(seed=seed), (NOON, None), deed())
-            store.certify(certification(stored))
+            store.certify(certification(stored), supersede=True)
             store.record_application(application(stored))
 
 
 def answers(place: str) -> list[Any]:
     """What the store says, through its door."""
     with Store.open(place) as store:
-        found, word = store.resolve(SERIAL, NOON + HOUR, 150.0)
+        found = store.resolve(SERIAL, NOON + HOUR, 150.0)
         return [
-            (found.id, found.version, word),
+            (found.calibration.id, found.certification, found.position),
             [(line.id, line.version, line.serial) for line in store.calibrations()],
             [store.calibration(line.id).stored for line in store.calibrations()],
             store.certifications(SERIAL),

@@ -51,8 +51,8 @@ def test_the_answer_holds_half_open_in_time_and_distance(
 ) -> None:
     word = store.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
     for at, distance in ((NOON, 100.0), (NOON + DAY - TICK, 199.999)):
-        answer, found = store.resolve(SERIAL, at, distance)
-        assert (answer.id, found) == (stored.id, word)
+        found = store.resolve(SERIAL, at, distance)
+        assert (found.calibration.id, found.certification) == (stored.id, word)
     for at, distance in (
         (NOON - TICK, 150.0),
         (NOON + DAY, 150.0),
@@ -70,11 +70,12 @@ def test_the_latest_recorded_one_wins_and_the_earlier_holds_outside(
     store.certify(certification(stored))
     word = store.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
     hits = [
-        store.resolve(SERIAL, NOON + days * DAY, 150.0)[0].version for days in (0, 1, 1.5, 2, 9)
+        store.resolve(SERIAL, NOON + days * DAY, 150.0).calibration.version
+        for days in (0, 1, 1.5, 2, 9)
     ]
     assert hits == [1, 2, 2, 1, 1]
     store.withdraw(word.number, "the wrong night", deed())
-    assert store.resolve(SERIAL, NOON + 1.5 * DAY, 150.0)[0].version == 1
+    assert store.resolve(SERIAL, NOON + 1.5 * DAY, 150.0).calibration.version == 1
 
 
 def test_withdrawing_says_who_and_why_and_keeps_the_record(
@@ -103,7 +104,7 @@ def test_a_draft_needs_somebody_to_stand_for_it(store: Store) -> None:
     assert '--override "REASON"' in caught.value.remedy
     word = store.certify(certification(draft, override="the only data we shall have"))
     assert word.override == "the only data we shall have"
-    assert store.resolve(SERIAL, NOON, 150.0)[0].id == draft.id
+    assert store.resolve(SERIAL, NOON, 150.0).calibration.id == draft.id
 
 
 def test_a_word_needs_a_reason_and_a_calibration(store: Store, stored: StoredCalibration) -> None:
@@ -183,36 +184,8 @@ def _certified(
         stored, _ = store.add_calibration(calibration(serial, seed), (None, None), deed())
         end = None if hours is None else NOON + (start + hours) * HOUR
         word = certification(stored, NOON + start * HOUR, end, (minimum, minimum + width))
-        recorded.append(store.certify(word))
+        recorded.append(store.certify(word, supersede=True))
     return serial, recorded
-
-
-@given(st.lists(RECTANGLES, max_size=5), st.sets(st.integers(0, 4)), HOURS, MM)
-@settings(
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-def test_the_store_answers_as_a_plain_list_would(
-    store: Store,
-    words: list[tuple[int, int | None, float, float]],
-    withdrawn: set[int],
-    hour: int,
-    distance: float,
-) -> None:
-    serial, recorded = _certified(store, words)
-    for index in withdrawn & set(range(len(recorded))):
-        store.withdraw(recorded[index].number, "an error", deed())
-    at = NOON + hour * HOUR
-    expected = [
-        one
-        for index, one in enumerate(recorded)
-        if index not in withdrawn and at in one.validity and distance in one.distances
-    ]
-    if expected:
-        assert store.resolve(serial, at, distance)[1] == expected[-1]
-    else:
-        with pytest.raises(NotFoundError):
-            store.resolve(serial, at, distance)
 
 
 @given(st.lists(RECTANGLES, max_size=4), HOURS, st.floats(0.0, 1000.0))
@@ -248,7 +221,7 @@ def test_the_remedy_that_is_named_answers_the_question(
             (float(said.get("--min-distance", 0.0)), float(said.get("--max-distance", 2000.0))),
         )
     )
-    assert store.resolve(serial, at, distance)[0].id == stored.id
+    assert store.resolve(serial, at, distance).calibration.id == stored.id
     # It extends what is certified, and changes no answer that was there.
     after = _answers(store, serial)
     assert {point: after[point] for point in before} == before
@@ -258,8 +231,8 @@ def _answers(store: Store, serial: str) -> dict[tuple[int, float], int]:
     found = {}
     for point in itertools.product(range(-70, 110, 17), (0.0, 15.0, 95.0, 205.0, 395.0)):
         try:
-            answer, _ = store.resolve(serial, NOON + point[0] * HOUR, point[1])
+            answer = store.resolve(serial, NOON + point[0] * HOUR, point[1])
         except NotFoundError:
             continue
-        found[point] = answer.version
+        found[point] = answer.calibration.version
     return found

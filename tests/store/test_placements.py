@@ -64,9 +64,9 @@ def test_a_detector_stands_where_it_was_placed_last_before_then(
 def test_what_holds_does_not_depend_on_where_the_detector_stands(store: Store) -> None:
     stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
     store.certify(certification(stored))
-    before = store.resolve(SERIAL, NOON + DAY, 150.0)[1]
+    before = store.resolve(SERIAL, NOON + DAY, 150.0).certification
     store.place_detector(placement(beamline="I24"), deed())
-    assert store.resolve(SERIAL, NOON + DAY, 150.0)[1] == before
+    assert store.resolve(SERIAL, NOON + DAY, 150.0).certification == before
 
 
 def test_what_is_no_placement_is_refused(store: Store) -> None:

@@ -38,8 +38,9 @@ said = {}
 try:
     with Store.open(sys.argv[1]) as store:
         said["read_only"] = store.read_only
-        stored, word = store.resolve("24-0107", NOON, 150.0)
-        said["resolved"] = [stored.name, word.reason]
+        found = store.resolve("24-0107", NOON, 150.0)
+        stored = store.calibration(found.calibration.id)
+        said["resolved"] = [stored.name, found.certification.reason]
         said["listed"] = len(store.calibrations()), len(store.known_corrections("24-0107"))
         store.record_application(application(stored))
 except CalibError as error:

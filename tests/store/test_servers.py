@@ -81,7 +81,7 @@ def test_a_role_that_may_only_read_resolves(
         assert caught.value.code == "store-unreadable"
         raw.execute(fresh_postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
         with Store.open(address.render_as_string(hide_password=False)) as store:
-            assert store.resolve(SERIAL, NOON, 150.0)[0].id == stored.id
+            assert store.resolve(SERIAL, NOON, 150.0).calibration.id == stored.id
             assert store.known_corrections(SERIAL)
             assert len(store.calibrations()) == 1
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):

@@ -1,23 +1,29 @@
-"""The store's door: certifications, and what they answer."""
+"""The store's door: certifications, what they change, and what they answer."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from calib.model.record import Certification, Deed, StoredCalibration
-from calib.store import calibrations, certifications, detectors
+from calib.model.consequences import Consequences
+from calib.model.record import Certification, Deed
+from calib.model.resolution import DistancePolicy, Query, Resolution, TimePolicy
+from calib.store import certifications, consequences, detectors
 from calib.store.doors.door import Door
-from calib.store.references import position_of
-from calib.store.resolver import find_certification
+from calib.store.resolver import resolve
 
 
 class CertificationDoor(Door):
     """By whose word a calibration holds when, and for which distances."""
 
-    def certify(self, certification: Certification) -> Certification:
-        """Record somebody's word; as recorded. A draft needs an override (``not-accepted``)."""
+    def certify(self, certification: Certification, *, supersede: bool = False) -> Certification:
+        """Record somebody's word; as recorded.
+
+        A draft needs an override (``not-accepted``). Certifying from a later start over an
+        open-ended certification is succession; where any other answer would change, that is
+        refused (``overlap``) unless ``supersede`` is set.
+        """
         with self._database.writing() as connection:
-            return certifications.add_certification(connection, certification)
+            return certifications.add_certification(connection, certification, supersede=supersede)
 
     def withdraw(self, which: str | int, reason: str, deed: Deed) -> list[Certification]:
         """Take back one certification (its number) or all of a calibration's (its whole id).
@@ -35,13 +41,38 @@ class CertificationDoor(Door):
                 connection, certifications.of_detector(detector)
             )
 
-    def resolve(
-        self, serial: str, at: datetime, distance_mm: float
-    ) -> tuple[StoredCalibration, Certification]:
-        """What is certified for an instant and a distance; ``NotFoundError`` names the nearest
-        certified interval and the command that would extend it."""
+    def would_certify(self, certification: Certification) -> Consequences:
+        """What a certification would change."""
         with self._database.reading() as connection:
-            found = find_certification(connection, serial, at, distance_mm)
-            position = position_of(connection, found.calibration_id)
-            assert position is not None  # noqa: S101
-            return calibrations.read_calibration(connection, position), found
+            return consequences.of_certifying(connection, certification)
+
+    def would_withdraw(self, which: str | int) -> tuple[list[Certification], Consequences]:
+        """What would be withdrawn, and what that would change: what holds again, if anything."""
+        with self._database.reading() as connection:
+            return consequences.of_withdrawing(connection, which)
+
+    def consequences(self, position: int) -> Consequences:
+        """What the certification or withdrawal at a position of the log changed."""
+        with self._database.reading() as connection:
+            return consequences.of_position(connection, position)
+
+    def resolve(
+        self,
+        serial: str,
+        at: datetime,
+        distance_mm: float,
+        *,
+        as_known_at: int | datetime | None = None,
+        distance_policy: DistancePolicy = DistancePolicy.EXACT,
+        time_policy: TimePolicy = TimePolicy.PRIOR,
+        explain: bool = False,
+    ) -> Resolution:
+        """The one stored calibration that answers for a detector, an instant and a distance, as
+        known at a position of the log; with ``explain`` also why the others do not.
+
+        ``NotFoundError`` (``not-certified``) names the nearest certified interval and the command
+        that would extend it.
+        """
+        with self._database.reading() as connection:
+            query = Query(serial, at, distance_mm, as_known_at, distance_policy, time_policy)
+            return resolve(connection, query, explain=explain)

@@ -1,0 +1,34 @@
+"""resolve: which calibration would be used for data of a time and a distance, and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from calib.flows.moments import read_instant, read_moment
+from calib.model.resolution import DistancePolicy, Resolution, TimePolicy
+from calib.store.store import Store
+
+
+def resolve(
+    store: Store,
+    serial: str,
+    *,
+    at: str,
+    distance_mm: float,
+    as_known_at: str | None,
+    distance_policy: DistancePolicy,
+    time_policy: TimePolicy,
+    now: datetime,
+) -> Resolution:
+    """The answer with everything that explains it. Times without offset are read in the detector's
+    zone."""
+    zone = store.detector(serial).time_zone
+    return store.resolve(
+        serial,
+        read_instant(at, zone, now),
+        distance_mm,
+        as_known_at=None if as_known_at is None else read_moment(as_known_at, zone, now),
+        distance_policy=distance_policy,
+        time_policy=time_policy,
+        explain=True,
+    )

@@ -1,0 +1,383 @@
+"""Random histories of one detector, against a plain list of what was said.
+
+The model keeps every certification as numbers on a lattice (hours, tens of mm) and answers by going
+through all of them, point by point; it shares no code with what it tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from calib.errors import InputError, NotFoundError
+from calib.model.consequences import Consequences
+from calib.model.record import Certification, State
+from calib.model.resolution import DistancePolicy, Resolution, TimePolicy
+from calib.model.validity import DistanceRange, Validity
+from calib.store.store import Store
+from conftest import PROFILE
+from support.records import HOUR, NOON, calibration, deed, detector
+
+HISTORIES = 10_000 if PROFILE == "long" else 150
+"""On each database."""
+TICK = timedelta(microseconds=1)
+COUNTER = itertools.count()
+EVER = 1_000
+"""An hour after all others: what holds there holds for ever."""
+HOURS = (*range(13), EVER)
+TENS = range(13)
+STARTS = st.integers(0, 8)
+LENGTHS = st.none() | st.integers(1, 4)
+NEAREST_MM = st.integers(0, 5)
+WIDTHS = st.integers(1, 6)
+GAPS = st.sampled_from([0, 1, 2])
+
+
+@dataclass
+class Word:
+    """A certification as the model knows it: hours, tens of mm."""
+
+    number: int
+    version: int
+    start: int
+    end: int | None
+    low: int
+    high: int
+    gap: int
+    withdrawn: int | None = None
+
+    def covers(self, hour: float, tens: float) -> bool:
+        return (
+            self.start <= hour
+            and (self.end is None or hour < self.end)
+            and self.low <= tens < self.high
+        )
+
+
+class Histories(RuleBasedStateMachine):
+    """One new detector for each history."""
+
+    store: Store
+
+    @initialize()
+    def born(self) -> None:
+        self.serial = f"h{next(COUNTER)}"
+        log = self.store.log(last=1)
+        self.last = log[0].recorded.at if log else NOON - HOUR
+        self.versions: list[tuple[str, bool, int, Any]] = []
+        self.words: list[Word] = []
+        self.positions: list[tuple[int, datetime]] = []
+        self.remembered: list[tuple[int, float, float, Resolution]] = []
+        self.store.add_detector(detector(self.serial, 1), deed(NOON))
+        self.recorded(NOON)
+
+    # what happens
+
+    @rule(accepted=st.booleans(), hour=st.integers(-2, 2))
+    def derive(self, accepted: bool, hour: int) -> None:
+        at = self.last + hour * HOUR
+        record = calibration(self.serial, len(self.versions), 1, accepted, distances_mm=(50.0,))
+        stored, new = self.store.add_calibration(record, (NOON,), deed(at))
+        position = self.recorded(at)
+        assert (new, stored.version, stored.id) == (True, len(self.versions) + 1, record.id)
+        self.versions.append((record.id, accepted, position, record))
+
+    @precondition(lambda self: self.versions)
+    @rule(data=st.data())
+    def derive_again(self, data: st.DataObject) -> None:
+        version = data.draw(st.integers(1, len(self.versions)))
+        record = self.versions[version - 1][3]
+        stored, new = self.store.add_calibration(record, (NOON,), deed())
+        assert (new, stored.version) == (False, version)
+        assert self.store.log(last=1)[0].position == self.positions[-1][0]
+
+    @precondition(lambda self: self.versions)
+    @rule(
+        data=st.data(),
+        start=STARTS,
+        length=LENGTHS,
+        low=NEAREST_MM,
+        width=WIDTHS,
+        gap=GAPS,
+        override=st.booleans(),
+        supersede=st.booleans(),
+        hour=st.integers(-2, 2),
+    )
+    def certify(
+        self,
+        data: st.DataObject,
+        start: int,
+        length: int | None,
+        low: int,
+        width: int,
+        gap: int,
+        override: bool,
+        supersede: bool,
+        hour: int,
+    ) -> None:
+        version = data.draw(st.integers(1, len(self.versions)))
+        at = self.last + hour * HOUR
+        calibration_id, accepted, _, _ = self.versions[version - 1]
+        end = None if length is None else start + length
+        word = Word(0, version, start, end, low, low + width, gap)
+        draft = Certification(
+            number=0,
+            calibration_id=calibration_id,
+            serial=self.serial,
+            version=version,
+            validity=Validity(NOON + start * HOUR, None if end is None else NOON + end * HOUR),
+            distances=DistanceRange(10.0 * low, 10.0 * (low + width)),
+            reason="so it is",
+            override="I know better" if override else "",
+            recorded=deed(at),
+            withdrawn=None,
+            withdrawn_reason="",
+            gap_mm=10.0 * gap,
+        )
+        told = self.store.would_certify(draft)
+        refused = None
+        if not accepted and not override:
+            refused = "not-accepted"
+        elif not supersede and self.overlaps(word):
+            refused = "overlap"
+        if refused is not None:
+            with pytest.raises(InputError) as caught:
+                self.store.certify(draft, supersede=supersede)
+            assert caught.value.code == refused
+            return
+        before = self.answers()
+        number = self.store.certify(draft, supersede=supersede).number
+        word.number = number
+        self.words.append(word)
+        assert self.recorded(at) == number
+        self.compare(told, before)
+        self.compare(self.store.consequences(number), before)
+
+    @precondition(lambda self: self.words)
+    @rule(data=st.data(), hour=st.integers(-2, 2))
+    def withdraw(self, data: st.DataObject, hour: int) -> None:
+        word = data.draw(st.sampled_from(self.words))
+        at = self.last + hour * HOUR
+        if word.withdrawn is not None:
+            with pytest.raises(NotFoundError, match="is withdrawn already"):
+                self.store.withdraw(word.number, "again", deed(at))
+            return
+        lost, told = self.store.would_withdraw(word.number)
+        assert [one.number for one in lost] == [word.number]
+        before = self.answers()
+        self.store.withdraw(word.number, "not so", deed(at))
+        word.withdrawn = self.recorded(at)
+        self.compare(told, before)
+        self.compare(self.store.consequences(word.withdrawn), before)
+
+    # what is asked
+
+    @rule(hour=st.sampled_from(HOURS), just_before=st.booleans(), tens=st.sampled_from(TENS))
+    def ask(self, hour: int, just_before: bool, tens: int) -> None:
+        self.check(hour, just_before, tens, None)
+
+    @rule(
+        data=st.data(),
+        hour=st.sampled_from(HOURS),
+        just_before=st.booleans(),
+        tens=st.sampled_from(TENS),
+        by_time=st.booleans(),
+        after=st.integers(0, 2),
+    )
+    def ask_as_known_at(
+        self,
+        data: st.DataObject,
+        hour: int,
+        just_before: bool,
+        tens: int,
+        by_time: bool,
+        after: int,
+    ) -> None:
+        position, at = data.draw(st.sampled_from(self.positions))
+        if not by_time:
+            self.check(hour, just_before, tens, position)
+            return
+        moment = at + after * TICK
+        known = max(place for place, when in self.positions if when <= moment)
+        self.check(hour, just_before, tens, known, asked=moment)
+
+    @rule(
+        hour=st.sampled_from(HOURS),
+        tens=st.sampled_from(TENS),
+        nearest=st.booleans(),
+        closest=st.booleans(),
+    )
+    def ask_for_the_nearest(self, hour: int, tens: int, nearest: bool, closest: bool) -> None:
+        ranked = []
+        for word in self.words:
+            if word.withdrawn is not None:
+                continue
+            early, late = word.start - hour, 0 if word.end is None else hour - word.end
+            gap_hours = max(early, late, 0) if not (late == 0 and word.end == hour) else 1e-9
+            near, far = word.low - tens, tens - word.high
+            gap_tens = max(near, far, 0) if far != 0 else 1e-9
+            if (gap_hours == 0 or closest) and gap_tens <= (word.gap if nearest else 0):
+                ranked.append((gap_hours, gap_tens, -word.number))
+        ask: Callable[[], Resolution] = lambda: self.store.resolve(  # noqa: E731
+            self.serial,
+            NOON + hour * HOUR,
+            10.0 * tens,
+            distance_policy=DistancePolicy.NEAREST if nearest else DistancePolicy.EXACT,
+            time_policy=TimePolicy.CLOSEST if closest else TimePolicy.PRIOR,
+        )
+        if not ranked:
+            with pytest.raises(NotFoundError):
+                ask()
+            return
+        assert ask().certification.number == -min(ranked)[2]
+
+    @precondition(lambda self: self.versions)
+    @rule()
+    def ask_for_states(self) -> None:
+        answering = set(self.answers().values())
+        for version, (calibration_id, accepted, _, _) in enumerate(self.versions, start=1):
+            mine = [word for word in self.words if word.version == version]
+            if not mine:
+                state = State.ACCEPTED if accepted else State.DRAFT
+            elif all(word.withdrawn is not None for word in mine):
+                state = State.WITHDRAWN
+            else:
+                state = State.CERTIFIED if version in answering else State.SUPERSEDED
+            assert self.store.calibration(calibration_id).state is state
+        states = {line.version: line.state for line in self.store.calibrations(self.serial)}
+        assert states == {
+            version: self.store.calibration(one[0]).state
+            for version, one in enumerate(self.versions, start=1)
+        }
+
+    def teardown(self) -> None:
+        """What was answered once is answered the same for ever."""
+        for position, hour, tens, said in getattr(self, "remembered", []):
+            again = self.store.resolve(
+                self.serial, NOON + hour * HOUR, 10.0 * tens, as_known_at=position, explain=True
+            )
+            assert again.position == said.position == position
+            assert again.certification == said.certification
+            assert (again.age, again.time_gap) == (said.age, said.time_gap)
+            assert again.calibration.id == said.calibration.id
+            first, second = again.calibration, said.calibration
+            assert first.correction.values.tobytes() == second.correction.values.tobytes()
+            assert first.sigma.tobytes() == second.sigma.tobytes()
+            assert (first.acceptance, first.stored) == (second.acceptance, second.stored)
+
+    # the plain model
+
+    def recorded(self, clock: datetime) -> int:
+        """That one more entry was made, at max(clock, last + 1 microsecond)."""
+        entry = self.store.log(last=1)[0]
+        assert entry.recorded.at == max(clock, self.last + TICK)
+        assert not self.positions or entry.position == self.positions[-1][0] + 1
+        self.last = entry.recorded.at
+        self.positions.append((entry.position, entry.recorded.at))
+        return entry.position
+
+    def answer(self, hour: float, tens: float, known: int | None = None) -> Word | None:
+        found = None
+        for word in self.words:
+            there = known is None or word.number <= known
+            gone = word.withdrawn is not None and (known is None or word.withdrawn <= known)
+            if there and not gone and word.covers(hour, tens):
+                found = word
+        return found
+
+    def points(self) -> Iterator[tuple[int, int]]:
+        return itertools.product(HOURS, TENS)
+
+    def answers(self) -> dict[tuple[int, int], int]:
+        """The version that answers at each point of the lattice."""
+        found = {point: self.answer(*point) for point in self.points()}
+        return {point: word.version for point, word in found.items() if word is not None}
+
+    def overlaps(self, new: Word) -> bool:
+        for point in self.points():
+            there = self.answer(*point) if new.covers(*point) else None
+            if there is None or there.version == new.version:
+                continue
+            if there.end is not None or new.start <= there.start:
+                return True
+        return False
+
+    def compare(self, told: Consequences, before: dict[tuple[int, int], int]) -> None:
+        """That exactly the points whose answer changed were named, with both answers."""
+        after = self.answers()
+        changed = {
+            point: (before.get(point), after.get(point))
+            for point in self.points()
+            if before.get(point) != after.get(point)
+        }
+        named: dict[tuple[int, int], tuple[int | None, int | None]] = {}
+        for point in self.points():
+            at, distance = NOON + point[0] * HOUR, 10.0 * point[1]
+            for change in told.changes:
+                if at in change.region.validity and distance in change.region.distances:
+                    assert point not in named, "two regions name one point"
+                    named[point] = (
+                        None if change.before is None else change.before.version,
+                        None if change.after is None else change.after.version,
+                    )
+        assert named == changed
+
+    def check(
+        self,
+        hour: int,
+        just_before: bool,
+        tens: int,
+        known: int | None,
+        asked: datetime | None = None,
+    ) -> None:
+        expected = self.answer(hour - 1e-9 if just_before else hour, tens, known)
+        at = NOON + hour * HOUR - (TICK if just_before else 0 * TICK)
+
+        def ask() -> Resolution:
+            return self.store.resolve(
+                self.serial, at, 10.0 * tens, as_known_at=asked or known, explain=True
+            )
+
+        if expected is None:
+            with pytest.raises(NotFoundError):
+                ask()
+            return
+        found = ask()
+        assert found.certification.number == expected.number
+        assert found.calibration.version == expected.version
+        assert found.position == (self.positions[-1][0] if known is None else known)
+        assert found.certification.withdrawn is None
+        others = {word.number for word in self.words if known is None or word.number <= known} - {
+            expected.number
+        }
+        assert {one.certification.number for one in found.candidates} == others
+        if not just_before:
+            self.remembered.append((found.position, hour, tens, found))
+
+
+def test_the_store_answers_as_a_plain_list_would(store: Store) -> None:
+    machine = type("Histories", (Histories,), {"store": store})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=HISTORIES,
+            stateful_step_count=12,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    assert store.audit().findings == ()

@@ -1,0 +1,180 @@
+"""One look-up for all: policies, what was known when, and the explanation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from calib.errors import InputError, NotFoundError
+from calib.model.record import StoredCalibration
+from calib.model.resolution import DistancePolicy, TimePolicy
+from calib.store.store import Store
+from support.records import (
+    DAY,
+    HOUR,
+    NOON,
+    SERIAL,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+
+NEAREST, CLOSEST = DistancePolicy.NEAREST, TimePolicy.CLOSEST
+TICK = timedelta(microseconds=1)
+
+
+@pytest.fixture
+def stored(store: Store) -> StoredCalibration:
+    """The one calibration of the one detector of the store."""
+    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
+
+
+def test_the_answer_is_the_stored_calibration_bit_for_bit(
+    store: Store, stored: StoredCalibration
+) -> None:
+    word = store.certify(certification(stored))
+    answer = store.resolve(SERIAL, NOON + DAY, 150.0)
+    found, estimate = answer.calibration, stored.record.estimate
+    assert (found.name, found.id, found.stored) == (stored.name, stored.id, stored.stored)
+    assert found.correction.values.tobytes() == estimate.correction.values.tobytes()
+    assert found.sigma.tobytes() == estimate.sigma.tobytes()
+    assert found.status == estimate.status
+    assert found.n_reflections.tolist() == estimate.n_reflections.tolist()
+    assert found.panel_names == stored.record.panel_names
+    assert found.acceptance == stored.record.acceptance
+    assert (found.layout_id, found.distances_mm) == (stored.record.layout_id, (150.0, 400.0))
+    assert (answer.position, answer.recorded_at) == (word.number, word.recorded.at)
+    assert (answer.age, answer.certification) == (DAY, word)
+
+
+def test_nearest_answers_within_the_stated_gap_and_says_so(
+    store: Store, stored: StoredCalibration
+) -> None:
+    near = replace(certification(stored, distances_mm=(100.0, 200.0)), gap_mm=50.0)
+    far, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+    store.certify(near)
+    store.certify(replace(certification(far, distances_mm=(260.0, 300.0)), gap_mm=100.0))
+    for distance, version in ((199.0, 1), (220.0, 1), (231.0, 2), (261.0, 2), (400.0, 2)):
+        answer = store.resolve(SERIAL, NOON, distance, distance_policy=NEAREST)
+        assert answer.calibration.version == version
+    assert answer.distance_gap_mm == 100.0
+    assert answer.warnings == ("the distance lies 100 mm beyond those 24-0107:2 is certified for.",)
+    for distance in (400.1, 99.0, 220.0):
+        with pytest.raises(NotFoundError):
+            store.resolve(SERIAL, NOON, distance)
+    with pytest.raises(NotFoundError, match="Nearest: 24-0107:2"):
+        store.resolve(SERIAL, NOON, 400.1, distance_policy=NEAREST)
+
+
+def test_prior_never_answers_from_the_future_and_closest_says_so(
+    store: Store, stored: StoredCalibration
+) -> None:
+    store.certify(certification(stored, NOON, NOON + DAY))
+    for at in (NOON - HOUR, NOON + DAY):
+        with pytest.raises(NotFoundError):
+            store.resolve(SERIAL, at, 150.0)
+    before = store.resolve(SERIAL, NOON - 2 * HOUR, 150.0, time_policy=CLOSEST)
+    assert before.time_gap == 2 * HOUR
+    assert before.warnings == (
+        "24-0107:1 is not certified for this time: it begins 2 hours after the data.",
+    )
+    after = store.resolve(SERIAL, NOON + 3 * DAY, 150.0, time_policy=CLOSEST)
+    assert after.warnings == (
+        "24-0107:1 is not certified for this time: it ended 2 days before the data.",
+    )
+
+
+def test_what_was_recorded_later_does_not_count(store: Store, stored: StoredCalibration) -> None:
+    newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed(NOON + HOUR))
+    first = store.certify(certification(stored, recorded=deed(NOON + 2 * HOUR)))
+    second = store.certify(certification(newer, recorded=deed(NOON + 3 * HOUR)), supersede=True)
+    store.withdraw(second.number, "no", deed(NOON + 4 * HOUR))
+
+    def version(known: object) -> int:
+        answer = store.resolve(SERIAL, NOON, 150.0, as_known_at=known)  # type: ignore[arg-type]
+        assert answer.certification.withdrawn is None
+        return answer.calibration.version
+
+    assert [version(first.number), version(second.number), version(None)] == [1, 2, 1]
+    times = (NOON + 2 * HOUR, NOON + 3 * HOUR - TICK, NOON + 3 * HOUR, NOON + 4 * HOUR - TICK)
+    assert [version(at) for at in times] == [1, 1, 2, 2]
+    with pytest.raises(NotFoundError, match="as known at position 2: no calibration of detector"):
+        version(2)
+
+
+def test_a_time_after_the_last_entry_is_answered_at_it(
+    store: Store, stored: StoredCalibration
+) -> None:
+    word = store.certify(certification(stored))
+    answer = store.resolve(SERIAL, NOON, 150.0, as_known_at=NOON + 999 * DAY)
+    assert (answer.position, answer.recorded_at) == (word.number, word.recorded.at)
+    with pytest.raises(InputError, match=r"the log has no position 3; its last one is 2\."):
+        store.resolve(SERIAL, NOON, 150.0, as_known_at=3)
+    with pytest.raises(NotFoundError, match="nothing was recorded by then"):
+        store.resolve(SERIAL, NOON, 150.0, as_known_at=NOON - DAY)
+
+
+def test_the_explanation_says_why_each_other_one_lost(
+    store: Store, stored: StoredCalibration
+) -> None:
+    words = [
+        store.certify(certification(stored, NOON, NOON + DAY)),
+        store.certify(certification(stored, NOON + 4 * DAY, NOON + 5 * DAY)),
+        store.certify(certification(stored, NOON + DAY, None, (500.0, 600.0))),
+        store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+        store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+        store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+    ]
+    store.withdraw(words[5].number, "a slip", deed(NOON + HOUR))
+    answer = store.resolve(SERIAL, NOON + 3 * DAY, 150.0, explain=True)
+    assert answer.certification == words[4]
+    assert {one.certification.number: one.lost for one in answer.candidates} == {
+        words[0].number: "ended 2 days earlier",
+        words[1].number: "begins 24 hours later",
+        words[2].number: "the distance lies 350 mm beyond",
+        words[3].number: f"certification {words[4].number} was recorded later",
+        words[5].number: "withdrawn 2026-03-01T13:00:00Z: a slip",
+    }
+
+
+def test_old_measurements_and_newer_data_are_warned_of(
+    store: Store, stored: StoredCalibration
+) -> None:
+    word = store.certify(certification(stored, override="the best we have"))
+    said = store.resolve(SERIAL, NOON + 365 * DAY, 150.0, as_known_at=word.number).warnings
+    assert said == (
+        "the data are newer than what is known at 2026-03-01T12:00:00.000001Z: what was certified "
+        "since is left out.",
+        "24-0107:1 failed acceptance and is certified all the same: the best we have",
+        "24-0107:1 is certified with no end, and the data were taken 365 days after it was last "
+        "measured or certified from.",
+    )
+
+
+def test_an_overlap_is_refused_and_the_points_are_named(
+    store: Store, stored: StoredCalibration
+) -> None:
+    newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+    store.certify(certification(stored, NOON, NOON + 2 * DAY, (100.0, 300.0)))
+    new = certification(newer, NOON + DAY, None, (200.0, 400.0))
+    with pytest.raises(InputError) as caught:
+        store.certify(new)
+    assert caught.value.code == "overlap"
+    assert caught.value.problem == (
+        "24-0107:2 would replace what holds already: 24-0107:1 (certification 3) from "
+        "2026-03-02T12:00:00Z to 2026-03-03T12:00:00Z, 200 to 300 mm."
+    )
+    assert "--supersede" in caught.value.remedy
+    assert len(store.certifications(SERIAL)) == 1
+    store.certify(new, supersede=True)
+
+
+@pytest.mark.parametrize("gap_mm", [-1.0, float("nan"), float("inf")])
+def test_a_gap_is_a_length(stored: StoredCalibration, gap_mm: float) -> None:
+    with pytest.raises(InputError, match="is none"):
+        replace(certification(stored), gap_mm=gap_mm)
+    with pytest.raises(InputError, match="the distances have no end"):
+        certification(stored, distances_mm=(1.0, float("inf")))
