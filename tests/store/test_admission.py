@@ -37,8 +37,8 @@ def upgrade_later(place: str, reader: str | None, writer: str | None) -> None:
 
 def answers(store: Store) -> list[Any]:
     """What a store says."""
-    found, word = store.resolve(SERIAL, NOON + HOUR, 150.0)
-    return [found.id, word, store.calibrations(), store.certifications(SERIAL), store.log()]
+    found = store.resolve(SERIAL, NOON + HOUR, 150.0)
+    return [found.calibration.id, found.certification, store.calibrations(), store.certifications(SERIAL), store.log()]
 
 
 def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
@@ -71,7 +71,7 @@ def test_who_is_admitted_as_writer_writes(place: str) -> None:
     with Store.open(place) as store:
         added, new = store.add_calibration(calibration(seed=5), (None, None), deed())
         assert new
-        store.certify(certification(added))
+        store.certify(certification(added), supersede=True)
         assert store.calibration(added.id).version == 2
     assert all(check.fine for check in Store.check(place))
 
@@ -97,7 +97,7 @@ def test_a_program_that_was_running_before_the_upgrade_is_held_to_it(place: str)
     with Store.open(place) as store:
         stored = store.calibration("1")
         upgrade_later(place, schema.HEAD, LATER)
-        assert store.resolve(SERIAL, NOON + HOUR, 150.0)[0].id == stored.id
+        assert store.resolve(SERIAL, NOON + HOUR, 150.0).calibration.id == stored.id
         n_deeds = len(raw.rows(place, "deed"))
         with pytest.raises(StoreReadOnlyError, match="may read, but not write"):
             store.certify(certification(stored))
