@@ -4,27 +4,79 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
 from calib.files.dataset_write import write_dataset
 from calib.model.families import known_layout
+from calib.model.layout import Layout
 from calib.model.pose import facing_pose
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
-from calib.simulate.scan import simulated_scan
+from calib.simulate.scan import SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
 
 SERIAL = "60-0999"
+OF_A_SCAN = 20_000
+"""Reflections of each scan of a series."""
+_CRYSTALS = 5
+"""Orientations that the scans of a series share, each with noise of its own: to find where
+reflections fall takes longer than to measure them again."""
+_TEMPLATE = "scan_{imageset}_#####.cbf"
 
 
 def seed_size_files(folder: Path, n_reflections: int) -> tuple[Path, Path]:
     """The seed-size set with so many reflections: its ``.expt`` and ``.refl``."""
-    rng = np.random.default_rng(1)
+    scan, _ = _scan(np.random.default_rng(1), n_reflections, f"seed_{n_reflections}")
+    return write_dataset(scan.dataset, folder, imageset_template=_TEMPLATE)
+
+
+def series_files(folder: Path, n_reflections: int) -> list[Path]:
+    """So many reflections as scans of 20 000, or one scan where they are fewer."""
+    size = min(n_reflections, OF_A_SCAN)
+    count = n_reflections // size
+    rng = np.random.default_rng(2)
+    scans = [_scan(rng, size, "", noise=False) for _ in range(min(_CRYSTALS, count))]
+    out: list[Path] = []
+    for number in range(count):
+        scan, layout = scans[number % len(scans)]
+        name = f"series_{n_reflections}_{number:04d}"
+        out += _measured_again(rng, scan, layout, name, folder)
+    return out
+
+
+def _scan(
+    rng: np.random.Generator, n_reflections: int, name: str, *, noise: bool = True
+) -> tuple[SimulatedScan, Layout]:
     layout = known_layout("PILATUS 6M")
     plan = replace(
         SEED_SIZE, n_reflections=n_reflections, panel_identifier=f"PILATUS3 6M, S/N {SERIAL}"
     )
+    if not noise:
+        plan = replace(plan, outlier_share=0.0, noise_px=1e-9, noise_phi_images=1e-9)
     pose = facing_pose(layout, SEED_SIZE_MM, beam_centre_mm=(1.5, -2.0))
-    truth = drawn_correction(rng, layout)
-    scan = simulated_scan(rng, layout, truth, pose, plan, f"seed_{n_reflections}")
-    return write_dataset(scan.dataset, folder, imageset_template="scan_{imageset}_#####.cbf")
+    truth = drawn_correction(np.random.default_rng(1), layout)
+    return simulated_scan(rng, layout, truth, pose, plan, name), layout
+
+
+def _measured_again(
+    rng: np.random.Generator, scan: SimulatedScan, layout: Layout, name: str, folder: Path
+) -> tuple[Path, Path]:
+    """The same scan with fresh noise, 3 % of it outliers."""
+    dataset, plan = scan.dataset, SEED_SIZE
+    table = dataset.reflections
+    pixel_mm = np.array([panel.pixel_mm for panel in layout.panels])[table.panel]
+    phi_rad = np.full((len(table), 1), plan.noise_phi_images * plan.image_rad)
+    sigma = np.concatenate([plan.noise_px * pixel_mm, phi_rad], axis=1)
+    noise = rng.normal(size=sigma.shape) * sigma
+    wild = rng.random(len(table)) < plan.outlier_share
+    noise[wild] *= plan.outlier_px / plan.noise_px
+    identifier = str(UUID(bytes=rng.bytes(16), version=4))
+    entries = tuple(replace(e, identifier=identifier) for e in dataset.experiments.experiments)
+    again = replace(
+        dataset,
+        name=name,
+        experiments=replace(dataset.experiments, experiments=entries),
+        reflections=replace(table, centroid_mm=table.centroid_mm + noise, variance_mm=sigma**2),
+    )
+    return write_dataset(again, folder, imageset_template=_TEMPLATE)

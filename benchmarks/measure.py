@@ -1,24 +1,29 @@
-"""What a whole process costs: wall clock, processor time, peak memory."""
+"""What a command costs with everything that it starts: wall clock, processor time, memory."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+_LOOK_EVERY_S = 0.05
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One process from start to end."""
+    """One command from start to end."""
 
     wall_s: float
     cpu_s: float
-    """User and system, all threads and children."""
+    """User and system, all threads and processes."""
     peak_mb: float
-    """Largest resident set."""
+    """Largest resident set of the command and its processes together, what they share counted for
+    each."""
 
 
 def cost_of(
@@ -36,9 +41,51 @@ def cost_of(
         process = subprocess.Popen(
             command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, env=environment
         )
+        watch = _Watch(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - begun
+    together_mb = watch.end()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in fine:
         sys.exit(f"{command[0]} failed:\n{log.read_text()[-2000:]}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024.0)
+    peak = max(usage.ru_maxrss / 1024.0, together_mb)
+    return Cost(wall, usage.ru_utime + usage.ru_stime, peak)
+
+
+class _Watch:
+    """Looks every now and then at how much memory a process and its children have."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._peak_mb = pid, 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def end(self) -> float:
+        """The most that was seen, in MB."""
+        self._over.set()
+        self._thread.join()
+        return self._peak_mb
+
+    def _look(self) -> None:
+        while not self._over.wait(_LOOK_EVERY_S):
+            self._peak_mb = max(self._peak_mb, sum(map(_resident_mb, _family(self._pid))))
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for member in found:
+        try:
+            tasks = Path(f"/proc/{member}/task")
+            children = [(task / "children").read_text() for task in tasks.iterdir()]
+        except OSError:
+            continue  # it has just ended
+        found += [int(child) for child in " ".join(children).split()]
+    return found
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_MB
+    except (OSError, IndexError):
+        return 0.0

@@ -1,0 +1,111 @@
+"""The solver's part: calib against dials.refine and scipy on the same files, and how it scales."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchmarks.data import OF_A_SCAN, seed_size_files, series_files
+from benchmarks.measure import Cost, cost_of
+
+SEED_SIZE = 190_000
+SMALL = 20_000
+SERIES = (10_000, 100_000, 1_000_000, 10_000_000)
+_HEAD = ["| what | reflections | wall s | CPU s | peak MB |", "|---|---|---|---|---|"]
+
+
+def derive_cost(files: Sequence[Path], folder: Path, *words: str) -> Cost:
+    """``calib derive`` with all six parameters, from files to a stored calibration."""
+    store = folder / "bench.db"
+    for left in folder.glob("bench.db*"):
+        left.unlink()
+    calib = str(Path(sys.executable).with_name("calib"))
+    cost_of([calib, "init", "--store", str(store)], folder)
+    command = [calib, "derive", *map(str, files), "--freedom", "full", "--store", str(store)]
+    return cost_of([*command, *words, "--json"], folder, fine=(0, 1))
+
+
+def dials_cost(files: Sequence[Path], folder: Path, *, tuned: bool) -> Cost | None:
+    """``dials.refine`` of every panel by itself; None where DIALS is not installed."""
+    program = shutil.which("dials.refine")
+    if program is None:
+        return None
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
+    # Without the last one it ends at the first panel with too few reflections.
+    options = ["hierarchy_level=1", "scan_varying=False", "auto_reduction.action=fix"]
+    if tuned:
+        options += [
+            "engine=GaussNewton",
+            "sparse=True",
+            "outlier.algorithm=tukey",
+            "separate_panels=True",
+        ]
+    return cost_of([program, *map(str, files), *options], folder, environment)
+
+
+def section(*, full: bool) -> list[str]:
+    """Everything measured in one run, as lines of Markdown."""
+    with tempfile.TemporaryDirectory() as name:
+        return [
+            "Whole processes, from files to a stored calibration, held-out residuals and halves "
+            "included. Side by side, one after the other: CPU seconds can be compared.",
+            "",
+            *_side_by_side(Path(name), SEED_SIZE if full else SMALL),
+            "",
+            f"How it scales: scans of {OF_A_SCAN} reflections on 60 panels, 60 x 6 parameters "
+            "shared, each scan with its pose and crystal.",
+            "",
+            *_scaling(Path(name)),
+        ]
+
+
+def _side_by_side(folder: Path, n_dials: int) -> list[str]:
+    sizes = sorted({SEED_SIZE, SMALL, n_dials})
+    files = {n: seed_size_files(folder, n) for n in sizes}
+    rows, ratios = list(_HEAD), []
+    own = {n: derive_cost(files[n], folder) for n in sizes}
+    for n, cost in own.items():
+        rows.append(_row("calib derive --freedom full", n, cost))
+    runs: list[tuple[str, int, Callable[[], Cost | None]]] = [
+        ("dials.refine hierarchy_level=1, the engine that it picks", n_dials,
+         lambda: dials_cost(files[n_dials], folder, tuned=False)),
+        ("dials.refine, GaussNewton, sparse, outliers per panel", n_dials,
+         lambda: dials_cost(files[n_dials], folder, tuned=True)),
+        ("scipy least_squares on the same residuals", SMALL,
+         lambda: cost_of([sys.executable, "-m", "benchmarks.least_squares",
+                          *map(str, files[SMALL])], Path.cwd())),
+    ]  # fmt: skip
+    for what, n, run in runs:
+        theirs = run()
+        if theirs is not None:
+            rows.append(_row(what, n, theirs))
+            ratios.append(f"- {what}: {theirs.cpu_s / own[n].cpu_s:.0f} x the CPU of calib.")
+    return [*rows, "", *ratios]
+
+
+def _scaling(folder: Path) -> list[str]:
+    rows = ["| reflections | scans | wall s | CPU s | peak MB | CPU us per reflection |"]
+    rows.append("|---|---|---|---|---|---|")
+    for n in SERIES:
+        place = folder / f"series_{n}"
+        place.mkdir()
+        files = series_files(place, n)
+        cost = derive_cost(files, place)
+        each = 1e6 * cost.cpu_s / n
+        rows.append(
+            f"| {n} | {len(files) // 2} | {cost.wall_s:.1f} | {cost.cpu_s:.1f} | "
+            f"{cost.peak_mb:.0f} | {each:.1f} |"
+        )
+        print(rows[-1], flush=True)
+        shutil.rmtree(place)
+    return rows
+
+
+def _row(what: str, n: int, cost: Cost) -> str:
+    row = f"| {what} | {n} | {cost.wall_s:.1f} | {cost.cpu_s:.1f} | {cost.peak_mb:.0f} |"
+    print(row, flush=True)
+    return row
