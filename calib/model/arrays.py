@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from calib.errors import InputError
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64 | np.int32]
-"""Those of reflections are of 32 bits, which halves the memory of long arrays."""
+Ints = NDArray[np.int64 | np.int32 | np.int16 | np.int8]
+"""Those of reflections are of as few bits as hold them, for there may be many millions."""
 Bools = NDArray[np.bool_]
 
 

@@ -25,7 +25,7 @@ _FEWEST_INTERVALS = 3
 _FEWEST_IN_INTERVAL = 40
 _CONVERGED_SIGMA = 0.02
 """A step is the last one when no whitened nuisance direction moves farther than this."""
-_ENOUGH_TO_APPROACH = 20_000
+_ENOUGH_TO_APPROACH = 6_000
 """Reflections from which pose and crystals are brought near their places."""
 
 
@@ -64,7 +64,7 @@ class DatasetFit:
         return DatasetFit(
             dataset=dataset,
             layout=layout,
-            seen=replace(seen, first=instrument.crystal[seen.experiment]),
+            seen=replace(seen, first=instrument.crystal[seen.experiment].astype(np.int32)),
             instrument=instrument,
             state=state,
             keep=np.ones(len(seen), dtype=np.bool_),

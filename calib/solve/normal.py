@@ -112,7 +112,7 @@ def _parts(seen: Observations) -> list[slice]:
         while end - low > _CHUNK:
             parts.append(slice(low, low + _CHUNK))
             low += _CHUNK
-        if end - low >= _ENOUGH:
+        if low >= begin and end - low >= _ENOUGH:
             parts.append(slice(low, end))
             low = end
     if low < len(seen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calib.errors import SolveError
 from calib.model.arrays import Bools, Floats, Ints
@@ -29,8 +30,8 @@ class Observations:
     """(n,)"""
     fold: Ints
     """(n,) 2 * half + held out."""
-    hkl: Floats
-    """(3, n)"""
+    hkl: NDArray[np.float32]
+    """(3, n), exact in 32 bits"""
     observed: Floats
     """(3, n) x, y in mm and phi in rad; delta-psi, which is observed as 0, in place of a still's
     phi."""
@@ -133,12 +134,12 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
         experiment=experiment,
         panel=panel,
         fold=fold,
-        hkl=np.ascontiguousarray(table.miller_index[chosen].T, dtype=np.float64),
+        hkl=np.ascontiguousarray(table.miller_index[chosen].T, dtype=np.float32),
         observed=observed,
         sigma=sigma,
         flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),
         n_unfit=int((indexed & ~flagged & ~fit).sum()),
         group_start=start,
-        first=np.zeros(len(chosen), dtype=np.int64),
+        first=np.zeros(len(chosen), dtype=np.int32),
         basis=None,
     )

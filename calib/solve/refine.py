@@ -35,8 +35,9 @@ _SETTLED_SHARE = 5e-4
 _CONVERGED_SIGMA = 0.02
 _NEAR_SIGMA = 0.3
 """Where a part of the reflections has led near enough, in its own sigma."""
-_ENOUGH_TO_APPROACH = 30_000
-"""Reflections of a dataset from which panels are brought near their places."""
+_ENOUGH_TO_APPROACH, _ENOUGH_OF_EACH = 60_000, 4_000
+"""Reflections of all datasets, and of one that is among many, from which panels are brought near
+their places."""
 
 Progress = Callable[[str, int, float, int], None]
 """Called with the stage, the iteration, the RMSD in px so far, and how many datasets are done."""
@@ -74,7 +75,7 @@ def refined_jointly(
         rmsd.add(found)
         progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
     start, moving = Correction.none(len(system.layout)), _MOVING_ITERATIONS
-    if any(fleet.map(thinned, _ENOUGH_TO_APPROACH)):
+    if any(fleet.map(thinned, max(_ENOUGH_OF_EACH, _ENOUGH_TO_APPROACH // len(fleet)))):
         near = _converged(fleet, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA))
         start, moving = near.correction, 0
         fleet.map(restored)

@@ -93,9 +93,8 @@ class Stage:
             panel = shared(panel)
         held, state = self.instrument, self.state
         s0 = state.s0[:, experiment]
-        r_crystal = turned(
-            state.a_matrix.transpose(1, 2, 0)[:, :, held.crystal[experiment]], seen.hkl[:, part]
-        )
+        a_matrix = state.a_matrix.transpose(1, 2, 0)[:, :, held.crystal[experiment]]
+        r_crystal = turned(a_matrix, seen.hkl[:, part].astype(np.float64))
         if seen.basis is not None:
             r_crystal = _drifted(r_crystal, state.drift, seen.first[part], seen.basis[:, part])
         rays: ScanRays | StillRays

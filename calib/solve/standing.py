@@ -25,7 +25,7 @@ from calib.solve.spread import Residuals
 from calib.solve.variation import variation_of
 
 _RIGID_ITERATIONS = 12
-_ENOUGH_TO_START = 20_000
+_ENOUGH_TO_START = 6_000
 """Reflections of a dataset from which pose and crystals are started."""
 _WORTH_THINNING = 1.5
 _MOST_LOST = 0.5
@@ -46,7 +46,7 @@ class Standing:
     blocks: Blocks | None = None
     """The normal equations where they were last linearised."""
     reduced: Reduced | None = None
-    """The same, crystals and pose eliminated."""
+    """The same, crystals and pose eliminated: the way back to them."""
     held: Residuals | None = None
     """Those of held-out reflections, once the solution has been tested."""
     whole: DatasetFit | None = None
@@ -97,9 +97,10 @@ def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
 def thinned(standing: Standing, most: int) -> tuple[Standing, bool]:
     """Go on with about so many of the reflections; whether that is worth it."""
     fit = standing.fit
-    if len(fit.seen) < _WORTH_THINNING * most:
+    thin = fit.thinned(most)
+    if len(fit.seen) < _WORTH_THINNING * len(thin.seen):
         return standing, False
-    return replace(standing, fit=fit.thinned(most), whole=fit), True
+    return replace(standing, fit=thin, whole=fit), True
 
 
 def restored(standing: Standing) -> tuple[Standing, None]:
@@ -135,6 +136,8 @@ def linearised(
     blocks, residuals = fit.blocks(correction)
     reduced = fit.reduced(blocks, correction)
     share = reduced.share()
+    # The information has been told; hundreds of datasets cannot each keep it.
+    reduced = replace(reduced, information=np.zeros((0, 0)))
     return replace(standing, blocks=blocks, reduced=reduced), (share, _squared_px(fit, residuals))
 
 
@@ -167,7 +170,7 @@ def settled(standing: Standing) -> tuple[Standing, None]:
     """The rigid start with the reflections and weights of the solution."""
     fit = standing.fit
     rigid = replace(standing.rigid, keep=fit.keep, trust=fit.trust, scale=fit.scale)
-    return replace(standing, rigid=rigid), None
+    return Standing(fit, rigid, standing.blocks), None
 
 
 def _squared_px(fit: DatasetFit, residuals: Floats) -> SquaredPx:

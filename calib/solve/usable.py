@@ -99,7 +99,7 @@ def folds_of(dataset: Dataset, keep: Ints) -> Ints:
     """
     table, entries = dataset.reflections, _Entries.of(dataset)
     experiment = table.experiment[keep]
-    fold = np.zeros(len(keep), dtype=np.int32)
+    fold = np.zeros(len(keep), dtype=np.int8)
     scan = np.flatnonzero(~entries.still[experiment])
     if len(scan):
         mine, phi = experiment[scan], table.centroid_mm[keep[scan], 2]

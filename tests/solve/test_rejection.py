@@ -41,7 +41,7 @@ def observations(panel: Ints, sigma: float = 1.0) -> Observations:
         experiment=np.zeros(n, dtype=np.int64),
         panel=panel,
         fold=np.zeros(n, dtype=np.int64),
-        hkl=np.zeros((3, n)),
+        hkl=np.zeros((3, n), dtype=np.float32),
         observed=np.zeros((3, n)),
         sigma=np.full((3, n), sigma),
         flagged_on_panel=np.zeros(int(panel.max()) + 1, dtype=np.int64),
