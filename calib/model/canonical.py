@@ -26,6 +26,7 @@ import numpy as np
 
 from calib.errors import InputError
 
+_PLAIN = (str, int, bool, type(None))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,6 +73,8 @@ def _tagged(value: Any, path: str) -> Any:
             if not isinstance(key, str) or key.startswith("$"):
                 raise InputError("bad-key", f"{path} has the key {key!r}.")
         return {key: _tagged(item, f"{path}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple) and all(type(item) in _PLAIN for item in value):
+        return value  # as it is: panels have a name, a status and a count each
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [_tagged(item, f"{path}[{index}]") for index, item in enumerate(value)]
     raise InputError("no-canonical-form", f"{path} is a {type(value).__name__}.")

@@ -120,8 +120,11 @@ class Database:
             if self.is_sqlite:
                 self._file.settle(sqlite_connection(connection))
             connection.execution_options(**{_WRITES: True})
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
                 if not self.is_sqlite:
+                    # Read committed: what others wrote while the lock was waited for is seen.
                     connection.execute(
                         text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
                     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import namedtuple
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from calib.errors import IntegrityError
 from calib.model.canonical import instant_from, microseconds
@@ -15,21 +17,59 @@ from calib.model.canonical import instant_from, microseconds
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 
 
-class Statement:
-    """A statement with values ``:name``, as each driver wants it."""
+class SqlStatement:
+    """A statement with values ``:name``, as each driver wants it; answered by the driver's rows."""
 
     def __init__(self, sql: str) -> None:
         self._sql = {"sqlite": sql, "postgresql": _NAMED.sub(r"%(\1)s", sql)}
+        self._record: Callable[..., Any] | None = None
 
-    def rows(self, connection: Connection, **values: Any) -> Sequence[Any]:
-        """All rows, as the driver gives them; instants go in as such."""
-        dialect = connection.dialect.name
-        if dialect == "sqlite":
+    def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows; instants go in as such and come out as the driver has them.
+
+        Raises SQLAlchemy's ``DBAPIError``, as a statement of its own would.
+        """
+        return self._fetched(connection, values)[0]
+
+    def records(self, connection: Connection, **values: Any) -> list[Any]:
+        """The same, each with its columns by name."""
+        found, names = self._fetched(connection, values)
+        if self._record is None:
+            self._record = namedtuple("Record", names)  # type: ignore[misc]  # noqa: PYI024
+        return [self._record(*row) for row in found]
+
+    def _fetched(
+        self, connection: Connection, values: dict[str, Any]
+    ) -> tuple[list[tuple[Any, ...]], list[str]]:
+        dialect = connection.dialect
+        if dialect.name == "sqlite":
             values = {
                 name: microseconds(value) if isinstance(value, datetime) else value
                 for name, value in values.items()
             }
-        return connection.exec_driver_sql(self._sql[dialect], values).all()
+        sql = self._sql[dialect.name]
+        driver = connection.connection.dbapi_connection
+        cursor: Any = None
+        try:
+            cursor = driver.cursor()  # type: ignore[union-attr]
+            cursor.execute(sql, values)
+            return cursor.fetchall(), [column[0] for column in cursor.description]
+        except dialect.loaded_dbapi.Error as error:
+            lost = dialect.is_disconnect(error, connection.connection, cursor)
+            if lost:
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                sql,
+                None,
+                error,
+                dialect.loaded_dbapi.Error,
+                hide_parameters=True,
+                connection_invalidated=lost,
+                dialect=dialect,
+            ) from error
+        finally:
+            if cursor is not None:
+                cursor.close()
 
 
 def instant(value: Any) -> datetime:

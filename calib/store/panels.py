@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from calib.model.arrays import Floats
 from calib.model.correction import PARAMETERS, Freedom
 from calib.model.record import CalibrationRecord, panels_id
-from calib.store.driver import Statement
+from calib.store.driver import SqlStatement
 
 SIGMAS = tuple(f"sigma_{name}" for name in PARAMETERS)
 """The columns of the six sigmas."""
 COLUMNS = ("panel", "name", "status", "n_reflections", *PARAMETERS, *SIGMAS)
 """What is read of each panel, in this order."""
-_OF_CALIBRATION = Statement(
+_OF_CALIBRATION = SqlStatement(
     f"SELECT {', '.join(COLUMNS)} FROM panel "  # noqa: S608 - names of our own columns
     "WHERE calibration = :calibration ORDER BY panel"
 )

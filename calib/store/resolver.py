@@ -28,7 +28,7 @@ from calib.model.validity import DistanceRange, Validity, utc
 from calib.store.certifications import LATEST
 from calib.store.choice import candidates, chosen, warnings
 from calib.store.detectors import detector_position
-from calib.store.driver import Statement, instant, instant_or_none
+from calib.store.driver import SqlStatement, instant, instant_or_none
 from calib.store.heads import acceptance_of, changed, verify_head
 from calib.store.log import read_moment
 from calib.store.panels import read_panels
@@ -47,7 +47,7 @@ FROM detector t JOIN certification c ON c.detector = t.position
   JOIN calibration k ON k.position = c.calibration
   JOIN deed d ON d.position = c.position JOIN deed s ON s.position = k.position
 """
-_COVERING = Statement(
+_COVERING = SqlStatement(
     _WINNER  # noqa: S608 - our own text, values apart
     + "WHERE t.serial = :serial AND c.position <= :known AND c.valid_from <= :at "
     "AND (c.valid_to IS NULL OR c.valid_to > :at) "
@@ -55,7 +55,7 @@ _COVERING = Statement(
     "(SELECT 1 FROM withdrawal w WHERE w.certification = c.position AND w.position <= :known) "
     "ORDER BY c.position DESC LIMIT 1"
 )
-_NUMBERED = Statement(_WINNER + "WHERE c.position = :number")
+_NUMBERED = SqlStatement(_WINNER + "WHERE c.position = :number")
 
 
 def resolve(connection: Connection, query: Query, *, explain: bool = False) -> Resolution:
@@ -71,10 +71,10 @@ def resolve(connection: Connection, query: Query, *, explain: bool = False) -> R
     known, recorded_at = LATEST, None
     if query.as_known_at is not None:
         known, recorded_at = _known_at(connection, query.as_known_at)
-    rows = _COVERING.rows(connection, serial=query.serial, known=known, at=at, mm=distance_mm)
+    rows = _COVERING.records(connection, serial=query.serial, known=known, at=at, mm=distance_mm)
     if not rows:
         number = _beyond(connection, query, known)
-        rows = _NUMBERED.rows(connection, number=number)
+        rows = _NUMBERED.records(connection, number=number)
     row = rows[0]
     if recorded_at is None:
         known, recorded_at = row.last_position, instant(row.last_recorded)

@@ -38,7 +38,13 @@ def upgrade_later(place: str, reader: str | None, writer: str | None) -> None:
 def answers(store: Store) -> list[Any]:
     """What a store says."""
     found = store.resolve(SERIAL, NOON + HOUR, 150.0)
-    return [found.calibration.id, found.certification, store.calibrations(), store.certifications(SERIAL), store.log()]
+    return [
+        found.calibration.id,
+        found.certification,
+        store.calibrations(),
+        store.certifications(SERIAL),
+        store.log(),
+    ]
 
 
 def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:

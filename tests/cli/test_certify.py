@@ -1,0 +1,107 @@
+"""calib certify, withdraw, resolve: whose answer changes is said, and no slip replaces anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.commands import calib, done
+from support.simulated import SERIAL
+
+ASK = ("resolve", SERIAL, "--distance", "200")
+
+
+def certified(version: int, *words: str) -> dict[str, object]:
+    found: dict[str, object] = done(
+        "certify", f"{SERIAL}:{version}", "--reason", "so it is", *words, "--json"
+    ).json
+    return found
+
+
+def answers(*words: str) -> str:
+    found: str = done(*ASK, *words, "--json").json["calibration"]
+    return found
+
+
+def test_certifying_says_what_held_and_what_holds(here: Path) -> None:
+    certified(1, "--from", "2026-03-01", "--max-distance", "300")
+    shown = done("certify", f"{SERIAL}:2", "--from", "2026-03-04", "--reason", "new")
+    lines = [line for line in shown.stdout.splitlines() if line.startswith("2026-03-04")]
+    assert len(lines) == 2  # up to 300 mm, and beyond
+    assert "24-0107:1 (certification 4)  24-0107:2 (certification 5)" in lines[0]
+    assert lines[1].split()[-4:] == ["-", "24-0107:2", "(certification", "5)"]
+    assert "0 recorded applications are affected." in shown.stdout
+
+
+def test_an_overlap_needs_to_be_meant(here: Path) -> None:
+    certified(1, "--from", "2026-03-01")
+    refused = calib("certify", f"{SERIAL}:2", "--from", "2026-02-01", "--reason", "x", "--json")
+    assert (refused.code, refused.error["code"]) == (2, "overlap")
+    assert "24-0107:1 (certification 4) from 2026-03-01T00:00:00Z on" in refused.error["problem"]
+    dry = certified(2, "--from", "2026-02-01", "--dry-run")
+    assert (dry["stored"], len(dry["changes"])) == (False, 3)  # type: ignore[arg-type]
+    assert answers("--at", "2026-03-05") == "24-0107:1"
+    certified(2, "--from", "2026-02-01", "--supersede")
+    assert answers("--at", "2026-03-05") == "24-0107:2"
+    assert done("show", f"{SERIAL}:1", "--json").json["calibration"]["state"] == "certified"
+
+
+def test_files_that_got_what_held_before_are_counted(here: Path) -> None:
+    certified(1, "--from", "2026-03-01")
+    done("apply", "indexed.expt", "-o", "a.expt")
+    found = certified(2, "--from", "2026-03-04")
+    assert found["affected"] == 1
+    found = certified(3, "--from", "2026-03-20")
+    assert found["affected"] == 0
+
+
+def test_withdrawing_says_first_what_will_hold_again(here: Path) -> None:
+    certified(1, "--from", "2026-03-01")
+    certified(2, "--from", "2026-03-03")
+    certified(2, "--from", "2026-04-01", "--to", "2026-05-01")
+    told = done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved", "--dry-run")
+    assert "24-0107:1 (certification 4) will hold for data of 2026-03-03" in told.stderr
+    assert answers("--at", "2026-03-05") == "24-0107:2"
+    done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved")
+    assert answers("--at", "2026-03-05") == "24-0107:1"
+    assert answers("--at", "2026-04-05") == "24-0107:2"
+    other = calib("withdraw", f"{SERIAL}:2", "--number", "4", "--reason", "x", "--json")
+    assert other.error["code"] == "other-calibration"
+
+
+def test_the_past_can_be_asked_for(here: Path) -> None:
+    certified(1, "--from", "2026-03-01")
+    certified(2, "--from", "2026-03-02")
+    first = done(*ASK, "--at", "2026-03-05", "--as-known-at", "4", "--json")
+    assert first.json["calibration"] == "24-0107:1"
+    assert first.json["known_at"]["position"] == 4
+    done("withdraw", f"{SERIAL}:1", "--reason", "x")
+    assert done(*ASK, "--at", "2026-03-05", "--as-known-at", "4", "--json").stdout == first.stdout
+    late = calib(*ASK, "--at", "2026-03-05", "--as-known-at", "99", "--json")
+    assert (late.code, late.error["code"]) == (2, "unknown-position")
+
+
+def test_apply_takes_the_same_policies(here: Path) -> None:
+    certified(1, "--from", "2026-03-01", "--max-distance", "180", "--gap-mm", "50")
+    certified(2, "--from", "2026-03-02", "--min-distance", "199", "--max-distance", "201")
+    apply = ("apply", "indexed.expt", "--json", "--force", "-o", "a.expt")
+    assert done(*apply).json["detectors"][0]["calibration"] == "24-0107:2"
+    known = ("--as-known-at", "4")
+    assert calib(*apply, *known).error["code"] == "not-certified"
+    answer = done(*apply, *known, "--distance-policy", "nearest")
+    assert answer.json["detectors"][0]["calibration"] == "24-0107:1"
+    assert any("beyond those 24-0107:1 is certified for" in w for w in answer.json["warnings"])
+    early = ("--at", "2026-02-27")
+    assert calib(*apply, *early).error["code"] == "not-certified"
+    assert done(*apply, *early, "--time-policy", "closest").json["detectors"]
+
+
+@pytest.mark.parametrize("explain", [False, True])
+def test_the_explanation_is_shown_where_it_is_asked_for(here: Path, explain: bool) -> None:
+    certified(1, "--from", "2026-03-01")
+    certified(2, "--from", "2026-03-02")
+    words = ("--explain",) if explain else ()
+    shown = done(*ASK, "--at", "2026-03-05", *words).stdout
+    assert "Known at     position 5" in shown
+    assert ("certification 5 was recorded later" in shown) is explain
