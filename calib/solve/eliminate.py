@@ -110,7 +110,7 @@ def eliminated(
     n_poses = len(stage.state.rotation)
     panels = slice(0, PANEL_COLUMNS * n)
     poses = slice(panels.stop, panels.stop + POSE_COLUMNS)
-    beam, rhs = poses.stop, poses.stop + 1
+    rhs = poses.stop + 1
     moves = adjoints(
         stage.panel_rotation.transpose(2, 3, 0, 1),
         stage.panel_centre_mm.transpose(1, 2, 0),
@@ -136,29 +136,53 @@ def eliminated(
         for crystal in range(len(held.strains))
         if (held.crystal[blocks.experiment] == crystal).any()
     )
-    free = [*range(poses.start, poses.stop), *([beam] if free_beam else [])]
-    alone = np.diag(total)[free].copy()
+    alone = np.diag(total)[poses.start : rhs].copy()
     if units:
         reach = np.concatenate([unit.reach for unit in units])
         total -= reach.T @ reach
-    back, words = whitened(total[np.ix_(free, free)], alone, _POSE_WORDS)
-    keep = [*range(panels.stop), rhs]
-    pose_reach = back.T @ total[np.ix_(free, keep)]
-    full_back = np.zeros((POSE_COLUMNS + 1, back.shape[1]))
-    full_back[: len(free)] = back
-    reduced = total[np.ix_(keep, keep)] - pose_reach.T @ pose_reach
+    rest = PoseFree.of(total, alone, free_beam=free_beam)
     return Reduced(
-        information=0.5 * (reduced[:-1, :-1] + reduced[:-1, :-1].T),
-        vector=reduced[:-1, -1],
+        information=rest.information,
+        vector=rest.vector,
         panel_information=panel_information,
-        null_directions=words,
+        null_directions=rest.null_directions,
         units=units,
-        pose_back=full_back,
-        pose_reach=pose_reach,
+        pose_back=rest.back,
+        pose_reach=rest.reach,
         n_poses=n_poses,
         coefficients=held.coefficients,
-        n_determined=back.shape[1] + sum(unit.back.shape[1] for unit in units),
+        n_determined=rest.back.shape[1] + sum(unit.back.shape[1] for unit in units),
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseFree:
+    """Normal equations of the panels after pose (and beam) have been eliminated, too."""
+
+    information: Floats
+    """(6 n, 6 n)"""
+    vector: Floats
+    """(6 n,)"""
+    null_directions: tuple[str, ...]
+    back: Floats
+    """(7, r) from whitened directions to pose and beam."""
+    reach: Floats
+    """(r, 6 n + 1) whitened coupling to panels and right-hand side."""
+
+    @staticmethod
+    def of(total: Floats, alone: Floats, *, free_beam: bool) -> PoseFree:
+        """From sums over panels, pose, beam and residual; ``alone`` is the diagonal over pose and,
+        where it is free, beam before crystals were eliminated."""
+        first = len(total) - POSE_COLUMNS - 2
+        free = list(range(first, first + POSE_COLUMNS + int(free_beam)))
+        keep = [*range(first), len(total) - 1]
+        back, words = whitened(total[np.ix_(free, free)], alone[: len(free)], _POSE_WORDS)
+        reach = back.T @ total[np.ix_(free, keep)]
+        full_back = np.zeros((POSE_COLUMNS + 1, back.shape[1]))
+        full_back[: len(free)] = back
+        reduced = total[np.ix_(keep, keep)] - reach.T @ reach
+        information = 0.5 * (reduced[:-1, :-1] + reduced[:-1, :-1].T)
+        return PoseFree(information, reduced[:-1, -1], words, full_back, reach)
 
 
 _POSE_WORDS = (

@@ -11,6 +11,8 @@ from calib.model.correction import Correction
 from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
+from calib.solve.crowd import Crowd, is_crowd
+from calib.solve.crowd_reduced import CrowdReduced
 from calib.solve.eliminate import Reduced, eliminated
 from calib.solve.normal import Blocks, accumulated, residuals_at
 from calib.solve.observations import Observations, usable_observations
@@ -75,8 +77,9 @@ class DatasetFit:
         )
 
     def thinned(self, most: int) -> DatasetFit:
-        """The same dataset with about so many of its reflections."""
-        seen, chosen = self.seen.thinned(most)
+        """The same dataset with about so many of its reflections; of a crowd some crystals with
+        all that they have."""
+        seen, chosen = self.seen.thinned(most, whole_crystals=self.is_crowd)
         return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
 
     def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
@@ -121,6 +124,10 @@ class DatasetFit:
             instrument=replace(held, coefficients=tuple(coefficients)),
             state=replace(self.state, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
         )
+
+    def blocks_of_crystals(self, correction: Correction) -> Blocks:
+        """Normal equations in blocks, of ``across_panels``."""
+        return accumulated(self.stage(correction), self.seen, self.weights)[0]
 
     def across_panels(self) -> DatasetFit:
         """The same point with reflections grouped across panels; its blocks tell of crystals
@@ -196,13 +203,30 @@ class DatasetFit:
 
     def blocks(
         self, correction: Correction, weights: Floats | None = None
-    ) -> tuple[Blocks, Floats]:
-        """Normal equations in blocks and the residuals, at ``correction``."""
+    ) -> tuple[Blocks | Crowd, Floats]:
+        """Normal equations, in blocks or still to be summed, and the residuals, at
+        ``correction``."""
         chosen = self.weights if weights is None else weights
-        return accumulated(self.stage(correction), self.seen, chosen)
+        if not self.is_crowd:
+            return accumulated(self.stage(correction), self.seen, chosen)
+        stage = self.stage(correction)
+        residuals = residuals_at(stage, self.seen)
+        chi_square = float(np.nansum(np.einsum("cn,cn,cn->n", residuals, residuals, chosen)))
+        return Crowd(stage, self.seen, chosen, self._centre_mm(), chi_square), residuals
 
-    def reduced(self, blocks: Blocks, correction: Correction) -> Reduced:
-        """What these blocks say of the panels, crystals and pose eliminated."""
+    @property
+    def is_crowd(self) -> bool:
+        """Whether there are too many crystals, of too few reflections each, for blocks."""
+        held = self.instrument
+        return self.pose_prior is None and is_crowd(self.seen, held.crystal, held.coefficients)
+
+    def reduced(
+        self, blocks: Blocks | Crowd, correction: Correction, *, panels: bool = True
+    ) -> Reduced | CrowdReduced:
+        """What these blocks say of the panels, crystals and pose eliminated; without ``panels``
+        of crystals and pose, with panels that stand still."""
+        if isinstance(blocks, Crowd):
+            return CrowdReduced.of(blocks, free_beam=self.free_beam, panels=panels)
         return eliminated(
             blocks,
             self.stage(correction),
@@ -220,26 +244,26 @@ class DatasetFit:
 
     def refined_at(
         self, correction: Correction, *, robust: bool, iterations: int
-    ) -> tuple[DatasetFit, Blocks]:
+    ) -> tuple[DatasetFit, Blocks | Crowd]:
         """Pose and crystals refined with the panels standing still at ``correction``.
 
         The blocks are those of the last linearisation. With ``robust`` outliers pull no harder
         than two standard deviations. Large datasets begin with a part of their reflections.
         """
         fit = self
-        if len(self.seen) > 2 * _ENOUGH_TO_APPROACH:
+        if len(self.seen) > 2 * _ENOUGH_TO_APPROACH and not self.is_crowd:
             thin, _ = self.thinned(_ENOUGH_TO_APPROACH)._iterated(correction, robust, iterations)
             fit = replace(self, state=thin.state)
         return fit._iterated(correction, robust, iterations)
 
     def _iterated(
         self, correction: Correction, robust: bool, iterations: int
-    ) -> tuple[DatasetFit, Blocks]:
+    ) -> tuple[DatasetFit, Blocks | Crowd]:
         fit, still = self, np.zeros(6 * len(self.layout))
         for _ in range(iterations):
             weights = huber_weights(fit.seen, fit.residuals(correction)) if robust else None
             blocks, _residuals = fit.blocks(correction, weights)
-            reduced = fit.reduced(blocks, correction)
+            reduced = fit.reduced(blocks, correction, panels=False)
             if reduced.largest_shift(still) < _CONVERGED_SIGMA:
                 break
             fit = fit.moved(reduced.nuisance_step(still))

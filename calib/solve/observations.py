@@ -68,12 +68,17 @@ class Observations:
         weights = None if basis is None else np.ascontiguousarray(basis[:, order])
         return replace(chosen, first=first[order], basis=weights), order
 
-    def thinned(self, most: int) -> tuple[Observations, Ints]:
-        """At most about so many of the reflections, evenly from every group of five or more, and
-        which they are."""
+    def thinned(self, most: int, *, whole_crystals: bool = False) -> tuple[Observations, Ints]:
+        """At most about so many of the reflections, evenly from every group of five or more, or
+        all of some experiments with ``whole_crystals``, and which they are."""
         step = -(-len(self) // most)
         if step == 1:
             return self, np.arange(len(self))
+        if whole_crystals:
+            number = np.cumsum(np.diff(self.experiment, prepend=-1) != 0) - 1
+            chosen = np.flatnonzero(number % step == 0)
+            left = np.unique(np.searchsorted(chosen, self.group_start))
+            return self._taken(chosen, left), chosen
         first = np.repeat(self.group_start[:-1], np.diff(self.group_start))
         few = np.repeat(np.diff(self.group_start) < _FEW_IN_GROUP, np.diff(self.group_start))
         chosen = np.flatnonzero(few | ((np.arange(len(self)) - first) % step == 0))

@@ -78,7 +78,7 @@ def refined_jointly(
     if any(fleet.map(thinned, max(_ENOUGH_OF_EACH, _ENOUGH_TO_APPROACH // len(fleet)))):
         near = _converged(fleet, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA))
         start, moving = near.correction, 0
-        fleet.map(restored)
+        fleet.map(restored, start)
     found = _converged(fleet, start, system, progress, _Stage("panels", moving))
     if any(fleet.map(varied, found.correction, options)):
         found = _converged(fleet, found.correction, system, progress, _Stage("crystals", 0))

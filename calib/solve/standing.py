@@ -16,6 +16,8 @@ from calib.model.correction import Correction
 from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
+from calib.solve.crowd import Crowd
+from calib.solve.crowd_reduced import CrowdReduced
 from calib.solve.eliminate import Reduced, Share
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
@@ -27,6 +29,7 @@ from calib.solve.variation import variation_of
 _RIGID_ITERATIONS = 12
 _ENOUGH_TO_START = 6_000
 """Reflections of a dataset from which pose and crystals are started."""
+_FOLLOWING_ITERATIONS = 3
 _WORTH_THINNING = 1.5
 _MOST_LOST = 0.5
 """Share of a dataset's reflections that may not diffract at all where it starts."""
@@ -43,9 +46,9 @@ class Standing:
     """At the point of the moment."""
     rigid: DatasetFit
     """Pose and crystals as they were before panels moved."""
-    blocks: Blocks | None = None
+    blocks: Blocks | Crowd | None = None
     """The normal equations where they were last linearised."""
-    reduced: Reduced | None = None
+    reduced: Reduced | CrowdReduced | None = None
     """The same, crystals and pose eliminated: the way back to them."""
     held: Residuals | None = None
     """Those of held-out reflections, once the solution has been tested."""
@@ -78,7 +81,7 @@ def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
     """
     fit = standing.fit
     none = Correction.none(len(fit.layout))
-    thin = fit.thinned(_ENOUGH_TO_START)
+    thin = fit if fit.is_crowd else fit.thinned(_ENOUGH_TO_START)
     moved, _ = thin.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
     residuals = moved.residuals(none)
     lost = np.asarray(~np.isfinite(residuals).all(axis=0))
@@ -103,11 +106,15 @@ def thinned(standing: Standing, most: int) -> tuple[Standing, bool]:
     return replace(standing, fit=thin, whole=fit), True
 
 
-def restored(standing: Standing) -> tuple[Standing, None]:
-    """All reflections again, where the part of them has led."""
+def restored(standing: Standing, correction: Correction) -> tuple[Standing, None]:
+    """All reflections again, where the part of them has led; crystals that were left behind
+    follow the panels to ``correction``."""
     if standing.whole is None:
         return standing, None
-    return Standing(replace(standing.whole, state=standing.fit.state), standing.rigid), None
+    whole = replace(standing.whole, state=standing.fit.state)
+    if whole.is_crowd:
+        whole, _ = whole.refined_at(correction, robust=True, iterations=_FOLLOWING_ITERATIONS)
+    return Standing(whole, standing.rigid), None
 
 
 def rejudged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from calib.errors import InputError
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.dataset import Dataset
+from calib.model.experiment import Crystal
 from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.solve.symmetry import allowed_strains, strain_matrix, symmetric_setting
+from calib.solve.symmetry import allowed_strains, strain_matrix, symmetric_settings
 
 CRYSTAL_COLUMNS = 9
 """Rotation (3) and strain (6, over ``symmetry.VOIGT``) of a crystal."""
@@ -83,16 +85,16 @@ class State:
         arm = self.translation_mm - centre_lab_mm
         translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
         drift, a_matrix, turned = self.drift.copy(), self.a_matrix.copy(), self.turned.copy()
-        first = 0
-        for index, own in enumerate(step.crystal):
-            last = first + len(own)
-            if len(own) == 1:
-                by = rotation_from_vector(own[0, :3])
-                a_matrix[index] = by @ (np.eye(3) + strain_matrix(own[0, 3:])) @ a_matrix[index]
-                turned[index] = by @ turned[index]
-            else:
-                drift[:, first:last] += own.T
-            first = last
+        count = np.array([len(own) for own in step.crystal], dtype=np.int64)
+        first = np.cumsum(count) - count
+        still = np.flatnonzero(count == 1)
+        if len(still):
+            own = np.concatenate([step.crystal[index] for index in still.tolist()])
+            by = rotation_from_vector(own[:, :3])
+            a_matrix[still] = by @ (np.eye(3) + strain_matrix(own[:, 3:])) @ a_matrix[still]
+            turned[still] = by @ turned[still]
+        for index in np.flatnonzero(count > 1).tolist():
+            drift[:, first[index] : first[index] + count[index]] += step.crystal[index].T
         s0 = self.s0
         if step.beam_rad:
             about = tilt_axes(s0, spindle)
@@ -128,7 +130,7 @@ def starting_point(
     models = dataset.experiments
     used = set(dataset.reflections.experiment.tolist())
     still = models.stills
-    gonios, crystals, beams = [], [], []
+    gonios, crystals = [], []
     for index, entry in enumerate(models.experiments):
         mine = index in used and entry.crystal is not None
         if mine and not still[index] and entry.goniometer is None:
@@ -141,14 +143,9 @@ def starting_point(
         turns = not still[index] and entry.goniometer is not None
         gonios.append(models.goniometers[entry.goniometer or 0] if turns else None)
         crystals.append(entry.crystal if mine else -1)
-        beams.append(models.beams[entry.beam].s0)
     chosen = sorted({c for c in crystals if c is not None and c >= 0})
     renumbered = {c: i for i, c in enumerate(chosen)}
-    a_matrices = [symmetric_setting(models.crystals[c], hall_symbol) for c in chosen]
-    strains = tuple(
-        allowed_strains(a, hall_symbol or models.crystals[c].hall_symbol)
-        for a, c in zip(a_matrices, chosen, strict=True)
-    )
+    a_matrix, strains = _symmetric([models.crystals[c] for c in chosen], hall_symbol)
     n = len(models.experiments)
     eye = np.eye(3)
     instrument = Instrument(
@@ -165,10 +162,27 @@ def starting_point(
     state = State(
         rotation=np.repeat(lab_from_root.rotation[None], n_poses, axis=0),
         translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
-        a_matrix=np.array(a_matrices),
+        a_matrix=a_matrix,
         turned=np.repeat(np.eye(3)[None], len(chosen), axis=0),
-        s0=np.stack(beams, axis=-1),
+        s0=np.array([beam.s0 for beam in models.beams]).T[:, [e.beam for e in models.experiments]],
         deviation=np.zeros((n_poses, 6)),
         drift=np.zeros((CRYSTAL_COLUMNS, len(strains))),
     )
     return instrument, state
+
+
+def _symmetric(
+    crystals: Sequence[Crystal], hall_symbol: str | None
+) -> tuple[Floats, tuple[Floats, ...]]:
+    """(c, 3, 3) setting matrices that have their symmetry, and each crystal's allowed strains."""
+    real_space = np.array([crystal.real_space for crystal in crystals]).reshape(-1, 3, 3)
+    given = np.linalg.inv(real_space)
+    symbols = np.array([hall_symbol or crystal.hall_symbol for crystal in crystals])
+    a_matrix = np.empty_like(given)
+    strains: list[Floats] = [np.zeros((CRYSTAL_COLUMNS - 3, 0))] * len(crystals)
+    for symbol in dict.fromkeys(symbols.tolist()):
+        mine = np.flatnonzero(symbols == symbol)
+        a_matrix[mine] = symmetric_settings(given[mine], symbol)
+        for index, own in zip(mine.tolist(), allowed_strains(a_matrix[mine], symbol), strict=True):
+            strains[index] = own
+    return a_matrix, tuple(strains)

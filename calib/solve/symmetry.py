@@ -30,51 +30,61 @@ def symmetric_setting(crystal: Crystal, hall_symbol: str | None = None) -> Float
     rotation can. ``hall_symbol`` overrides the crystal's own. Raises ``InputError`` where the
     cell is more than 2 % from the symmetry.
     """
-    operations = _reciprocal_rotations(hall_symbol or crystal.hall_symbol)
-    a_matrix = crystal.a_matrix
-    metric = a_matrix.T @ a_matrix
+    symbol = hall_symbol or crystal.hall_symbol
+    return np.asarray(symmetric_settings(crystal.a_matrix[None], symbol)[0])
+
+
+def symmetric_settings(a_matrices: Floats, hall_symbol: str) -> Floats:
+    """The same for the setting matrices (c, 3, 3) of many crystals of one symmetry."""
+    operations = _reciprocal_rotations(hall_symbol)
+    metric = a_matrices.transpose(0, 2, 1) @ a_matrices
     averaged = np.mean([w.T @ metric @ w for w in operations], axis=0)
     # A S with S^T G S = averaged G, S nearest to one: S = A^-1 E A with E the symmetric strain.
-    inverse = np.linalg.inv(a_matrix)
-    stretch_squared = inverse.T @ averaged @ inverse
+    inverse = np.linalg.inv(a_matrices)
+    stretch_squared = inverse.transpose(0, 2, 1) @ averaged @ inverse
     eigenvalues, vectors = np.linalg.eigh(stretch_squared)
-    if np.abs(np.sqrt(eigenvalues) - 1.0).max() > _LARGEST_STRAIN:
+    if np.abs(np.sqrt(eigenvalues) - 1.0).max(initial=0.0) > _LARGEST_STRAIN:
         raise InputError(
             "cell-not-symmetric",
-            f"the cell does not have the symmetry {hall_symbol or crystal.hall_symbol!r}.",
+            f"the cell does not have the symmetry {hall_symbol!r}.",
             remedy="--space-group P1, or the space group that the crystal was indexed in.",
         )
-    stretch = (vectors * np.sqrt(eigenvalues)) @ vectors.T
-    return np.asarray(stretch @ a_matrix)
+    stretch = (vectors * np.sqrt(eigenvalues)[:, None, :]) @ vectors.transpose(0, 2, 1)
+    return np.asarray(stretch @ a_matrices)
 
 
 def allowed_strains(a_matrix: Floats, hall_symbol: str) -> Floats:
-    """The strains that keep the symmetry: (6, k) orthonormal columns over ``VOIGT``, k = 1 to 6.
+    """The strains that keep the symmetry: (..., 6, k) orthonormal columns over ``VOIGT``, k = 1 to
+    6, for one ``a_matrix`` (3, 3) or many.
 
-    ``a_matrix`` must have the symmetry (see ``symmetric_setting``).
+    They must have the symmetry (see ``symmetric_setting``).
     """
     inverse = np.linalg.inv(a_matrix)
     basis = np.array([_strain(i) for i in range(6)])
-    averaged = np.zeros_like(basis)
+    averaged = np.zeros((*a_matrix.shape[:-2], 6, 3, 3))
     operations = _reciprocal_rotations(hall_symbol)
     for w in operations:
-        rotation = a_matrix @ w @ inverse
-        averaged += np.einsum("ij,kjl,ml->kim", rotation, basis, rotation)
+        rotation = (a_matrix @ w @ inverse)[..., None, :, :]
+        averaged += rotation @ basis @ np.swapaxes(rotation, -1, -2)
     averaged /= len(operations)
-    projector = np.array([[m[i, j] for i, j in VOIGT] for m in averaged]).T
+    projector = np.stack([averaged[..., i, j] for i, j in VOIGT], axis=-2)
     u, singular, _ = np.linalg.svd(projector)
-    return np.asarray(u[:, singular > 0.5])
+    k = int((singular.reshape(-1, 6)[0] > 0.5).sum())
+    return np.asarray(u[..., :k])
 
 
 def turned_strains(strains: Floats, turn: Floats) -> Floats:
-    """The strains (6, k) of a crystal that was turned by ``turn`` (3, 3) since: e -> U e U^T."""
-    turned = [turn @ strain_matrix(column) @ turn.T for column in strains.T]
-    return np.array([[m[i, j] for i, j in VOIGT] for m in turned]).T
+    """The strains (..., 6, k) of crystals that were turned by ``turn`` (..., 3, 3) since:
+    e -> U e U^T."""
+    turn = turn[..., None, :, :]
+    turned = turn @ strain_matrix(np.swapaxes(strains, -1, -2)) @ np.swapaxes(turn, -1, -2)
+    return np.stack([turned[..., i, j] for i, j in VOIGT], axis=-2)
 
 
 def strain_matrix(components: Floats) -> Floats:
-    """The symmetric (3, 3) matrix of six components over ``VOIGT``."""
-    return np.asarray(np.einsum("k,kij->ij", components, [_strain(i) for i in range(6)]))
+    """The symmetric (..., 3, 3) matrices of six components (..., 6) over ``VOIGT``."""
+    basis = np.array([_strain(i) for i in range(6)])
+    return np.asarray(np.tensordot(components, basis, axes=1))
 
 
 def _strain(index: int) -> Floats:

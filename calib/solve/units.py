@@ -158,3 +158,14 @@ def whitened(
         words[int(np.abs(vectors[:, k]).argmax())] for k in np.flatnonzero(~good) if words
     )
     return (vectors[:, good] / np.sqrt(eigenvalues[good])) / scale[:, None], found
+
+
+def all_whitened(squares: Floats) -> Floats:
+    """W (c, k, k) for many N (c, k, k) at once, against their own diagonals; columns of W for
+    directions that are not determined are 0."""
+    diagonal = np.diagonal(squares, axis1=1, axis2=2)
+    scale = np.sqrt(np.maximum(diagonal, 1e-300))
+    eigenvalues, vectors = np.linalg.eigh(squares / (scale[:, :, None] * scale[:, None, :]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(eigenvalues > _NULL, 1.0 / np.sqrt(eigenvalues), 0.0)
+    return np.asarray(vectors * size[:, None, :] / scale[:, :, None])

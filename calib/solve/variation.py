@@ -46,7 +46,7 @@ def variation_of(
     each interval.
     """
     asked = options.crystal_interval_rad
-    if options.crystals is Crystals.STATIC:
+    if options.crystals is Crystals.STATIC or fit.is_crowd:
         return None
     if options.crystals is Crystals.VARYING:
         return Variation(asked or INTERVALS_RAD[-1], 0.0)
@@ -70,7 +70,7 @@ def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
     and panels stand still."""
     fit = fit.across_panels()
     for _ in range(_ITERATIONS):
-        blocks, _residuals = fit.blocks(correction)
+        blocks = fit.blocks_of_crystals(correction)
         fit = fit.moved(fit.crystals_step(blocks.of_folds(_WITHOUT_HELD_OUT)))
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]

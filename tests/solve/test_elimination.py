@@ -12,8 +12,9 @@ from scipy.optimize import least_squares
 from calib.model.arrays import Floats
 from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
-from calib.solve.eliminate import Reduced
+from calib.solve.eliminate import Share
 from calib.solve.fit import DatasetFit
+from calib.solve.normal import Blocks
 from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
 from calib.solve.refine import Refined
 from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
@@ -156,9 +157,15 @@ def test_the_nuisance_follows_the_panels_as_the_dense_equations_say(
     assert np.abs(difference).max() < RELATIVE * np.abs(expected / scale).max()
 
 
+def blocks_of(fit: DatasetFit, correction: Correction) -> tuple[Blocks, Floats]:
+    blocks, residuals = fit.blocks(correction)
+    assert isinstance(blocks, Blocks)
+    return blocks, residuals
+
+
 def test_folds_add_up_to_the_whole() -> None:
     fit, correction = general_fit(), near_truth()
-    blocks, _ = fit.blocks(correction)
+    blocks, _ = blocks_of(fit, correction)
     parts = [fit.reduced(blocks.of_folds((k,)), correction) for k in range(4)]
     whole = sum(part.panel_information for part in parts)
     found = fit.reduced(blocks, correction).panel_information
@@ -173,9 +180,9 @@ def test_a_reflection_without_weight_is_as_good_as_absent() -> None:
     keep = np.random.default_rng(0).random(len(fit.seen)) > 0.2
     spoilt = fit.seen.observed.copy()
     spoilt[:2, ~keep] += 3.0
-    without, _ = replace(fit, keep=keep).blocks(correction)
-    with_spoilt, _ = replace(fit, keep=keep, seen=replace(fit.seen, observed=spoilt)).blocks(
-        correction
+    without, _ = blocks_of(replace(fit, keep=keep), correction)
+    with_spoilt, _ = blocks_of(
+        replace(fit, keep=keep, seen=replace(fit.seen, observed=spoilt)), correction
     )
     assert np.array_equal(without.matrices, with_spoilt.matrices)
 
@@ -186,8 +193,8 @@ def test_a_reflection_that_never_diffracts_carries_no_weight() -> None:
     hkl[:, 7] *= 100.0
     keep = fit.keep.copy()
     keep[7] = False
-    lost, residuals = replace(fit, seen=replace(fit.seen, hkl=hkl)).blocks(correction)
-    absent, _ = replace(fit, keep=keep).blocks(correction)
+    lost, residuals = blocks_of(replace(fit, seen=replace(fit.seen, hkl=hkl)), correction)
+    absent, _ = blocks_of(replace(fit, keep=keep), correction)
     assert np.isnan(residuals[:, 7]).all()
     assert np.abs(lost.matrices - absent.matrices).max() == 0.0
 
@@ -268,7 +275,7 @@ def one_more_step(solved: Refined, system: PanelSystem) -> PanelStep:
     return system.step(solved.correction, reduced_of(solved))
 
 
-def reduced_of(solved: Refined) -> list[Reduced]:
+def reduced_of(solved: Refined) -> list[Share]:
     at = solved.correction
     return [fit.reduced(fit.blocks(at)[0], at) for fit in fits(solved)]
 

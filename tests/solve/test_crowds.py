@@ -1,0 +1,167 @@
+"""Crowds of crystals: the same answers as the blocks of a few give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from calib.model.arrays import Floats
+from calib.model.correction import Correction
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
+from calib.simulate.still import StillsPlan, simulated_stills
+from calib.simulate.truth import drawn_correction
+from calib.solve.crowd import Crowd
+from calib.solve.crowd_reduced import CrowdReduced
+from calib.solve.eliminate import Reduced, eliminated
+from calib.solve.fit import DatasetFit
+from calib.solve.normal import Blocks, accumulated
+from calib.solve.state import Step
+from calib.solve.symmetry import allowed_strains
+from support.errors import deviations, errors_of
+from support.scenes import crystal, options, solution, started
+
+RELATIVE = 1e-8
+THREE_SD = 3.0
+CELL = (57.8, 57.8, 150.2, 90.0, 90.0, 90.0)
+LAYOUT = known_layout("PILATUS 1M")
+TRUTH = drawn_correction(np.random.default_rng(1), LAYOUT)
+
+
+@cache
+def crowd() -> DatasetFit:
+    """Twenty-five crystals, a third of them without symmetry, one with a single reflection, none
+    where it should be."""
+    pose = facing_pose(LAYOUT, 150.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
+    plan = StillsPlan(n_crystals=25, n_reflections=60)
+    made = simulated_stills(np.random.default_rng(3), LAYOUT, TRUTH, pose, plan, "crowd")
+    crystals = tuple(
+        replace(given, hall_symbol=" P 1") if index % 3 == 0 else given
+        for index, given in enumerate(made.dataset.experiments.crystals)
+    )
+    models = replace(made.dataset.experiments, crystals=crystals)
+    table = made.dataset.reflections
+    first = np.searchsorted(table.experiment, 7)
+    alone = (table.experiment != 7) | (np.arange(len(table)) == first)
+    dataset = replace(made.dataset, experiments=models, reflections=table.where(alone))
+    fit = started(dataset, LAYOUT, options())
+    assert fit.is_crowd
+    keep = np.random.default_rng(5).random(len(fit.seen)) > 0.1
+    # Not at the start, where no crystal has turned.
+    fit, _ = replace(fit, keep=keep).refined_at(
+        Correction.none(len(LAYOUT)), robust=True, iterations=1
+    )
+    return fit
+
+
+def both(folds: tuple[int, ...] = (0, 1, 2, 3)) -> tuple[CrowdReduced, Reduced]:
+    """The same equations, summed as a crowd and in blocks."""
+    fit = crowd()
+    stage = fit.stage(TRUTH)
+    equations, _ = fit.blocks(TRUTH)
+    assert isinstance(equations, Crowd)
+    one = fit.reduced(equations.of_folds(folds), TRUTH)
+    assert isinstance(one, CrowdReduced)
+    blocks, _ = accumulated(stage, fit.seen, fit.weights)
+    other = eliminated(
+        blocks.of_folds(folds),
+        stage,
+        about_mm=equations.about_mm,
+        free_beam=False,
+        pose_prior=None,
+        penalty=fit.penalty,
+    )
+    return one, other
+
+
+def assert_alike(one: Floats, other: Floats, scale: Floats | float = 1.0) -> None:
+    assert np.abs((one - other) / scale).max() < RELATIVE * np.abs(other / scale).max()
+
+
+@pytest.mark.parametrize("folds", [(0, 1, 2, 3), (0, 2), (2, 3)])
+def test_a_crowd_says_of_the_panels_what_its_blocks_say(folds: tuple[int, ...]) -> None:
+    one, other = both(folds)
+    size = np.sqrt(np.diag(other.panel_information.sum(axis=0)))
+    scale = np.tile(size, len(LAYOUT))
+    assert_alike(one.information, other.information, np.outer(scale, scale))
+    assert_alike(one.vector, other.vector, scale)
+    assert_alike(one.panel_information, other.panel_information, np.outer(size, size))
+    assert one.null_directions == other.null_directions != ()
+    assert one.n_determined == other.n_determined
+
+
+def flat(step: Step) -> Floats:
+    return np.concatenate([step.pose, *(own.ravel() for own in step.crystal)])
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_crystals_and_pose_follow_the_panels_as_the_blocks_say(moving: bool) -> None:
+    one, other = both()
+    step = np.random.default_rng(4).normal(size=6 * len(LAYOUT)) * np.tile(
+        [0.01] * 3 + [1e-4] * 3, len(LAYOUT)
+    )
+    step = step * moving
+    assert_alike(flat(one.nuisance_step(step)), flat(other.nuisance_step(step)))
+    assert one.largest_shift(step) == pytest.approx(other.largest_shift(step), rel=1e-6)
+
+
+def test_panels_that_stand_still_can_be_left_out() -> None:
+    fit, still = crowd(), np.zeros(6 * len(LAYOUT))
+    equations, _ = fit.blocks(TRUTH)
+    whole, part = (fit.reduced(equations, TRUTH, panels=panels) for panels in (True, False))
+    assert_alike(flat(part.nuisance_step(still)), flat(whole.nuisance_step(still)))
+
+
+def test_a_crowd_knows_its_chi_square_and_residuals() -> None:
+    fit = crowd()
+    equations, residuals = fit.blocks(TRUTH)
+    blocks, expected = accumulated(fit.stage(TRUTH), fit.seen, fit.weights)
+    assert equations.chi_square == pytest.approx(blocks.chi_square)
+    assert np.array_equal(residuals, expected)
+
+
+def test_a_part_of_a_crowd_is_whole_crystals() -> None:
+    fit = crowd()
+    part = fit.thinned(len(fit.seen) // 3)
+    assert part.is_crowd
+    counts = np.bincount(part.seen.experiment, minlength=25)
+    whole = np.bincount(fit.seen.experiment, minlength=25)
+    assert set(counts[counts > 0]) <= set(whole)
+    assert (counts[counts > 0] == whole[counts > 0]).all()
+    assert 7 <= (counts > 0).sum() <= 9
+    start = part.seen.group_start
+    key = np.stack([part.seen.experiment, part.seen.panel, part.seen.fold])
+    assert (np.diff(key[:, start[:-1]], axis=1) != 0).any(axis=0).all()
+    assert start[-1] == len(part.seen)
+
+
+def test_few_crystals_of_many_reflections_are_no_crowd() -> None:
+    fit = crowd()
+    one = fit.seen.experiment == 0
+    assert isinstance(fit.blocks(TRUTH)[0], Crowd)
+    many = replace(fit, seen=replace(fit.seen, group_start=np.array([0, len(one)])))
+    assert isinstance(many.blocks(TRUTH)[0], Blocks)
+
+
+def test_strains_of_many_crystals_are_those_of_each() -> None:
+    rng = np.random.default_rng(6)
+    settings = np.array([crystal(rng, CELL, " P 4nw 2abw").a_matrix for _ in range(3)])
+    found = allowed_strains(settings, " P 4nw 2abw")
+    assert found.shape == (3, 6, 2)
+    for strains, setting in zip(found, settings, strict=True):
+        alone = allowed_strains(setting, " P 4nw 2abw")
+        assert np.abs(alone @ alone.T - strains @ strains.T).max() < RELATIVE
+
+
+def test_errors_of_a_crowd_scatter_as_their_sigmas_say() -> None:
+    pose = facing_pose(LAYOUT, 150.0)
+    plan = StillsPlan(n_crystals=150, n_reflections=60, outlier_share=0.02)
+    made = simulated_stills(np.random.default_rng(8), LAYOUT, TRUTH, pose, plan, "crowd")
+    found = solution([made.dataset], LAYOUT)
+    assert found.report.convergence.converged
+    assert found.report.datasets[0].n_crystals == 150
+    errors = errors_of(LAYOUT, found.estimate, TRUTH)
+    assert abs(deviations(errors.chi_square, errors.degrees)) < THREE_SD
