@@ -126,7 +126,9 @@ class _Auditor:
                 previous=row.previous,
                 hash=row.hash,
             )
-            right = entry_id(entry) == entry.hash
+            # The hash is of what the contents say, which could be written in other ways.
+            said = json.dumps(entry.contents, sort_keys=True)
+            right = entry_id(entry) == entry.hash and said == row.contents
         except (CalibError, ValueError, TypeError, OverflowError):
             self._find("entry", place, "the deed or its entry cannot be read any more")
             return None

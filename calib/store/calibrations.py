@@ -115,7 +115,13 @@ def insert_calibration(
 def read_calibration(connection: Connection, position: int) -> StoredCalibration:
     """The calibration whole. Raises ``IntegrityError``, naming the part, where rows, report or
     covariance are not what was stored."""
-    row = connection.execute(heads().where(CALIBRATION.c.position == position)).one()
+    row = connection.execute(heads().where(CALIBRATION.c.position == position)).first()
+    if row is None:
+        raise IntegrityError(
+            "changed-calibration",
+            f"the calibration at position {position} has lost its detector or its deed.",
+            remedy="calib audit verify finds what is gone; restore the store from a backup.",
+        )
     verify_head(row)
     freedom = Freedom(row.freedom)
     panels = read_panels(connection, position, freedom, row.panels_id)

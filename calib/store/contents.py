@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Double, LargeBinary, Table, TextClause, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Double,
+    Integer,
+    LargeBinary,
+    Table,
+    TextClause,
+    text,
+)
 
 from calib.model.canonical import instant_from
 from calib.model.log import rows_id
-from calib.store.columns import Instant
+from calib.store.columns import Instant, Text
 from calib.store.tables import DEED, ENTRY, METADATA
 
 FIRST, LAST = -(2**63), 2**63 - 1
@@ -47,17 +56,24 @@ def position_column(table: Table) -> str:
 
 def rows_between(connection: Connection, table: Table, first: int, last: int) -> Iterator[RowsAt]:
     """The rows of positions ``first`` to ``last``, both included, in order."""
-    names = [column.name for column in table.columns]
-    place = names.index(position_column(table))
-    keys = [names.index(column.name) for column in table.primary_key]
+    place = list(table.columns.keys()).index(position_column(table))
     found = connection.execute(_selected(table), {"first": first, "last": last})
     for position, group in groupby(found, key=lambda row: row[place]):
-        rows = sorted(group, key=lambda row: [(str(type(row[k])), row[k]) for k in keys])
-        columns = {
-            column.name: [_said(column.type, row[index]) for row in rows]
+        rows = list(group)
+        yield RowsAt(int(position), len(rows), hash_of(table, rows))
+
+
+def hash_of(table: Table, rows: Sequence[Sequence[Any]]) -> str:
+    """The hash of rows of a table as a driver gives them, whatever their order."""
+    names = [column.name for column in table.columns]
+    keys = [names.index(column.name) for column in table.primary_key]
+    ordered = sorted(rows, key=lambda row: [(str(type(row[k])), row[k]) for k in keys])
+    return rows_id(
+        {
+            column.name: _said_all(column.type, [row[index] for row in ordered])
             for index, column in enumerate(table.columns)
         }
-        yield RowsAt(int(position), len(rows), rows_id(columns))
+    )
 
 
 def contents_at(connection: Connection, position: int, tables: tuple[Table, ...]) -> dict[str, str]:
@@ -77,6 +93,16 @@ def _selected(table: Table) -> TextClause:
         f"SELECT {columns} FROM {table.name} "  # noqa: S608 - names of our own tables
         f"WHERE {place} BETWEEN :first AND :last ORDER BY {place}"
     )
+
+
+def _said_all(kind: Any, values: list[Any]) -> list[Any]:
+    """Every value as ``_said`` says it, without asking each where all are of the fitting type."""
+    types = set(map(type, values))
+    if isinstance(kind, Double):
+        fits = types == {float} and all(map(math.isfinite, values))
+    else:
+        fits = isinstance(kind, Integer | Text) and types <= {int, str}
+    return values if fits else [_said(kind, value) for value in values]
 
 
 def _said(kind: Any, value: Any) -> Any:

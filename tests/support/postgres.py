@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,9 @@ SETTINGS = {
     "unix_socket_directories": "",
     "timezone": "Pacific/Auckland",
 }
+
+
+Kill = Callable[[], None]
 
 
 # Ends the server (SIGINT: without waiting for clients) when the pipe from the tests' process is
@@ -85,15 +88,42 @@ def running_server() -> Iterator[Server]:
     home = Path(tempfile.mkdtemp(prefix="calib-postgres-"))
     try:
         home.chmod(0o755)
-        password = secrets.token_hex(8)
-        binaries = _make_cluster(home, password)
-        server, process = _start(home, binaries, password)
-        try:
+        with server_at(home, SETTINGS) as server:
             yield server
-        finally:
-            _stop(process)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def server_at(home: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """A server with its data in ``home``, which stay there; they are made where there are none."""
+    secret = home / "password"
+    if not (home / "data" / "PG_VERSION").exists():
+        _make_cluster(home, secrets.token_hex(8))
+    server, process = _start(home, _programs(home), secret.read_text(), settings)
+    try:
+        yield server
+    finally:
+        _stop(process)
+
+
+@contextlib.contextmanager
+def killable_server(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[Server, Kill]]:
+    """The same, and what kills every process of it at once, as a power cut would."""
+    if not (home / "data" / "PG_VERSION").exists():
+        _make_cluster(home, secrets.token_hex(8))
+    secret = (home / "password").read_text()
+    server, process = _start(home, _programs(home), secret, settings)
+
+    def kill() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    try:
+        yield server, kill
+    finally:
+        kill()
 
 
 @contextlib.contextmanager
@@ -113,9 +143,10 @@ def fresh_database(server: Server) -> Iterator[str]:
             )
 
 
-def _make_cluster(home: Path, password: str) -> Path:
-    """Fill ``home`` with an initialised data folder; the folder of the programs to use."""
-    binaries = _binaries(home)
+def _make_cluster(home: Path, password: str) -> None:
+    """Fill ``home`` with an initialised data folder, and as root with programs of its own."""
+    _copy_programs(home)
+    binaries = _programs(home)
     secret = home / "password"
     secret.write_text(password)
     data = home / "data"
@@ -141,16 +172,17 @@ def _make_cluster(home: Path, password: str) -> Path:
         raise PostgresDidNotStartError(
             f"initdb: exit {made.returncode}\n{made.stdout}{made.stderr}"
         )
-    return binaries
 
 
-def _start(home: Path, binaries: Path, password: str) -> tuple[Server, subprocess.Popen[bytes]]:
+def _start(
+    home: Path, binaries: Path, password: str, settings: Mapping[str, str]
+) -> tuple[Server, subprocess.Popen[bytes]]:
     """Start the server; another port is tried where somebody else took the first one meanwhile."""
     log = home / "log"
     command = (binaries / "postgres", "-D", home / "data")
     for _ in range(3):
         server = Server(_free_port(), password)
-        options = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        options = [f"--{name}={value}" for name, value in settings.items()]
         with log.open("wb") as sink:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", GUARD, "guard", *command, f"--port={server.port}", *options],
@@ -192,21 +224,28 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _binaries(home: Path) -> Path:
-    """The folder of the programs; as root a copy which the user that runs them can reach."""
+def _package() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise PostgresDidNotStartError(f"the package {PACKAGE} is not installed")
-    package = Path(next(iter(spec.submodule_search_locations)))
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _programs(home: Path) -> Path:
+    """The folder of the programs; as root of a copy which the user that runs them can reach."""
+    return (home / PACKAGE if _is_root() else _package()) / BINARIES / "bin"
+
+
+def _copy_programs(home: Path) -> None:
     if not _is_root():
-        return package / BINARIES / "bin"
+        return
+    package = _package()
     # The programs find their libraries relative to themselves, so the copy keeps the arrangement.
     libraries = package.with_name(f"{PACKAGE}.libs")
     if libraries.is_dir():
         shutil.copytree(libraries, home / libraries.name)
     for part in ("bin", "lib", "share"):
         shutil.copytree(package / BINARIES / part, home / PACKAGE / BINARIES / part)
-    return home / PACKAGE / BINARIES / "bin"
 
 
 def _hand_over(folder: Path) -> None:

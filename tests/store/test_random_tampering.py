@@ -1,0 +1,70 @@
+"""Whatever is done to a store behind its back, an audit finds it and names table and row."""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from calib.store.audit import audited
+from calib.store.database import Database
+from calib.store.location import Location
+from calib.store.store import Store
+from support import raw
+from support.filled import fill
+from support.records import NOON, SERIAL, application, calibration, certification, deed, detector
+from support.tampering import Tamperer, bypass
+
+LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
+TAMPERINGS = 1000 if LONG else 40
+OTHER = "24-0108"
+
+
+@pytest.fixture
+def filled(empty_place: str) -> str:
+    """Two detectors, with rows in every table and several in most."""
+    fill(empty_place)
+    with Store.open(empty_place) as store:
+        store.add_detector(detector(OTHER), deed())
+        for seed in (1, 2):
+            for serial in (OTHER, SERIAL):
+                record = calibration(serial, seed=seed)
+                stored, _ = store.add_calibration(record, (NOON, None), deed())
+                store.certify(certification(stored), supersede=True)
+                store.record_application(application(stored, f"{serial}-{seed}.expt"))
+    return empty_place
+
+
+def test_every_tampering_is_found_and_named(filled: str) -> None:
+    with Store.open(filled) as store:
+        checkpoint = store.heads()
+        assert store.audit(checkpoint).findings == ()
+    for table in raw.TABLES:
+        assert raw.rows(filled, table), f"nothing of {table} can be tampered with"
+    database = Database(Location.parse(filled), foreign_keys=False)
+    rng = random.Random(20260301)  # noqa: S311
+    missed, done, kinds = [], 0, set()
+    try:
+        while done < TAMPERINGS:
+            with database.reading() as connection:
+                bypass(connection)
+                try:
+                    tampering = Tamperer(connection, rng).tamper()
+                except DBAPIError:  # a key or a type that even the owner cannot get past
+                    connection.get_transaction().rollback()  # type: ignore[union-attr]
+                    continue
+                findings = audited(connection, checkpoint).findings
+                named = [f for f in findings if f.table in tampering.tables]
+                if not any(finding.row in tampering.rows for finding in named):
+                    missed.append((tampering.words, [(f.table, f.row) for f in findings]))
+                connection.get_transaction().rollback()  # type: ignore[union-attr]
+            done += 1
+            kinds.add(tampering.words.partition(" ")[0])
+    finally:
+        database.close()
+    assert not missed, f"{len(missed)} of {done}: {missed[:5]}"
+    assert len(kinds) > 10
+    with Store.open(filled) as store:
+        assert store.audit(checkpoint).findings == ()
