@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View
+from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View, at_second
 
 
 def revision_facts(view: View) -> Facts:
@@ -42,6 +42,24 @@ def _checked(view: View) -> tuple[tuple[str, str], ...]:
 def _remedies(view: View) -> list[Block]:
     remedies = tuple(one["remedy"] for one in view["checks"] if one["remedy"])
     return [Sentences("Try", remedies)] if remedies else []
+
+
+def rule_blocks(view: View) -> list[Block]:
+    """What a store demands now, and since when it demanded what."""
+    now = Facts(tuple((one["name"], one["value"]) for one in view["rules"]))
+    if not view["history"]:
+        return [now]
+    rows = tuple(
+        (
+            at_second(one["recorded"]["at"]),
+            one["name"],
+            one["value"],
+            one["recorded"]["by"],
+            one["recorded"]["host"],
+        )
+        for one in view["history"]
+    )
+    return [now, Table("History", ("recorded", "rule", "value", "by", "host"), rows, n_text=5)]
 
 
 def backup_facts(view: View) -> Facts:

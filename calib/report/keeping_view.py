@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calib.model.backup import Backup, StoreRevision, Upgraded
 from calib.model.check import Check
+from calib.model.rule import Rule
 from calib.model.setting import Setting
+from calib.report.certification_view import deed_view
 
 
 def revision_view(store: str, found: StoreRevision, known: str) -> dict[str, Any]:
@@ -71,4 +73,19 @@ def upgrade_view(store: str, done: Upgraded, *, stored: bool) -> dict[str, Any]:
         "after": done.after,
         "backup": None if done.backup is None else str(done.backup.path),
         "stored": stored,
+    }
+
+
+def rules_view(current: Mapping[str, str], rules: Sequence[Rule]) -> dict[str, Any]:
+    """What a store demands now, and everything that was ever set, newest first."""
+    return {
+        "rules": [{"name": name, "value": value} for name, value in current.items()],
+        "history": [
+            {
+                "name": rule.name,
+                "value": rule.value,
+                "recorded": deed_view(rule.recorded),
+            }
+            for rule in rules
+        ],
     }

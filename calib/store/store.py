@@ -15,6 +15,7 @@ from calib.store.doors.detectors import DetectorDoor
 from calib.store.doors.keeping import KeepingDoor
 from calib.store.doors.log import LogDoor
 from calib.store.doors.placements import PlacementDoor
+from calib.store.doors.rules import RuleDoor
 from calib.store.doors.summaries import SummaryDoor
 from calib.store.journal import Journal
 from calib.store.location import Location, chosen_location, default_location
@@ -28,6 +29,7 @@ class Store(
     ApplicationDoor,
     LogDoor,
     PlacementDoor,
+    RuleDoor,
     KeepingDoor,
 ):
     """One store, open. Every method that writes takes the deed: who, when, where."""

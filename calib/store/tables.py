@@ -239,6 +239,15 @@ class Placement(Row, table=True):
     reason: str = _column(Text)
 
 
+class StoreRule(Row, table=True):
+    """That the store demands something, or does not any more."""
+
+    __tablename__ = "store_rule"
+    position: int = _position()
+    name: str = _column(Text)
+    value: str = _column(Text)
+
+
 class Application(Row, table=True):
     """One file that got one calibration, as its receipt says."""
 
@@ -278,3 +287,4 @@ WITHDRAWAL = _table("withdrawal")
 APPLICATION = _table("application")
 PLACEMENT = _table("placement")
 PROVENANCE = _table("provenance")
+STORE_RULE = _table("store_rule")

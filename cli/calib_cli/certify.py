@@ -8,7 +8,7 @@ import typer
 
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
 from calib_cli.output import say, write_blocks, write_json
-from calib_cli.setting import deed, open_store
+from calib_cli.setting import deed, is_named, open_store
 
 
 def certify(
@@ -87,10 +87,12 @@ def certify(
       calib certify 24-0107:3 --from 2026-03-01 --reason "after module swap"
     """
     from calib.flows.certify import certify as certified
+    from calib.flows.rules import refuse_anonymous
     from calib.report.certification_blocks import certification_table, change_blocks
     from calib.report.certification_view import certification_view, change_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
+        refuse_anonymous(opened, named=is_named(by))
         done = certified(
             opened,
             reference,
@@ -157,6 +159,7 @@ def withdraw(
       calib withdraw 24-0107:3 --reason "module 7 was swapped again"
     """
     from calib.flows.certify import withdraw as withdrawn
+    from calib.flows.rules import refuse_anonymous
     from calib.model.consequences import Consequences
     from calib.report.certification_blocks import (
         certification_table,
@@ -170,6 +173,7 @@ def withdraw(
             say(sentence)
 
     with open_store(ctx, store, read_only=dry_run) as opened:
+        refuse_anonymous(opened, named=is_named(by))
         done = withdrawn(
             opened,
             reference,

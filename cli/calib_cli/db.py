@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from calib_cli.failure import NO
-from calib_cli.options import AsJson, DryRun, StorePlace
+from calib_cli.options import AsJson, By, DryRun, StorePlace
 from calib_cli.output import say, write, write_blocks, write_json
-from calib_cli.setting import place_of
+from calib_cli.setting import deed, open_store, place_of
 
 app = typer.Typer(help="The store as a whole: check, upgrade, back up.")
 
@@ -186,3 +186,54 @@ def restore(
             else "Restored. calib db check compares what it holds with its log."
         )
         write_blocks([backup_facts(view)])
+
+
+@app.command("set")
+def set_rule(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="RULE", help="demand-actor.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="yes or no.")],
+    by: By = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Set what the store demands of its users.
+
+    With demand-actor, whoever certifies or withdraws says who he is (--by, or CALIB_ACTOR): a
+    login name may be shared by many. Who set a rule when is recorded.
+
+    \b
+    Example:
+      calib db set demand-actor yes
+    """
+    from calib.flows.rules import set_rule as set_in
+
+    with open_store(ctx, store, read_only=dry_run) as opened:
+        new = set_in(opened, name, value, deed(by), dry_run=dry_run)
+    if as_json:
+        write_json({"rule": name, "value": value, "new": new, "stored": not dry_run})
+    elif not new:
+        write(f"{name} is {value} already; nothing was changed.\n")
+    else:
+        write(f"{'Would set' if dry_run else 'Set'} {name} to {value}.\n")
+
+
+@app.command("rules")
+def rules(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
+    """Show what the store demands of its users.
+
+    \b
+    Example:
+      calib db rules
+    """
+    from calib.flows.rules import rules_in_force
+    from calib.report.keeping_blocks import rule_blocks
+    from calib.report.keeping_view import rules_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        view = rules_view(rules_in_force(opened), opened.rules())
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(rule_blocks(view))

@@ -51,6 +51,15 @@ def deed(by: str | None) -> Deed:
     return Deed(datetime.now(UTC), actor, socket.gethostname(), command_line())
 
 
+def is_named(by: str | None) -> bool:
+    """Whether whoever does this said who he is, which a login name or the settings of everybody
+    on this machine do not."""
+    from calib.store.settings import SYSTEM, read_settings
+
+    actor = read_settings().all["actor"]
+    return bool((by or "").strip()) or actor.origin not in ("default", str(SYSTEM))
+
+
 def login_name() -> str:
     """Who is logged in here."""
     try:

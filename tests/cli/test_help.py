@@ -35,6 +35,7 @@ def test_all_commands_are_there() -> None:
         "audit log", "audit verify", "audit checkpoint", "audit key",
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",
+        "db set", "db rules",
         "doctor",
         "history", "affected", "rederive",
     }  # fmt: skip

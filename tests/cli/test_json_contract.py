@@ -76,6 +76,8 @@ CONTRACT: dict[str, Keys] = {
     "db check": documented("`calib db check`"),
     "db upgrade": documented("`calib db upgrade`"),
     "db backup": BACKUP,
+    "db set": documented("`calib db set`"),
+    "db rules": documented("`calib db rules`"),
     "db restore": BACKUP | documented("`calib db restore`"),
 }
 
@@ -142,6 +144,8 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("db check")
     raw.execute("new.sqlite", "DROP TRIGGER panel_no_delete")
     ask("db check", "--store", "new.sqlite", code=1)
+    ask("db set", "demand-actor", "yes")
+    ask("db rules")
     ask("db backup", "-o", "backup.sqlite")
     ask("db restore", "backup.sqlite", "--store", "restored.sqlite")
     Path("old.sqlite").touch()

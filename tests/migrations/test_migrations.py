@@ -39,6 +39,7 @@ TABLES_SINCE = {
     "0008": ("summary", "calibration_summary"),
     "0009": ("provenance",),
     "0010": (),
+    "0011": ("store_rule",),
 }
 """Which tables each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from calib.errors import IntegrityError
 from calib.model.correction import PARAMETERS, Freedom
 from calib.model.placement import BeamlinePlacement
+from calib.model.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support import raw
 from support.records import (
@@ -23,6 +24,7 @@ from support.records import (
     certification,
     deed,
     detector,
+    provenance,
     with_summaries,
 )
 
@@ -31,7 +33,7 @@ from support.records import (
 def filled(place: str, store: Store) -> str:
     """A store with a row in every table."""
     record, files = with_summaries(calibration())
-    stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files)
+    stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files, provenance())
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
     store.add_calibration(flat, (None, None), deed())
     word = store.certify(certification(stored))
@@ -39,6 +41,7 @@ def filled(place: str, store: Store) -> str:
     store.withdraw(word.number, "an error", deed())
     store.record_application(application(stored))
     store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
+    store.set_rule(Rule(0, DEMAND_ACTOR, "yes", deed()))
     return place
 
 
@@ -61,7 +64,7 @@ def test_the_database_refuses_to_change_or_delete_a_row(filled: str, table: str)
     before = raw.rows(filled, table)
     assert before
     columns = {"panel": "name", "withdrawal": "reason", "calibration_dataset": "ordinal"}
-    columns["calibration_summary"] = "ordinal"
+    columns |= {"calibration_summary": "ordinal", "provenance": "parent"}
     column = columns.get(table, "position")
     with pytest.raises(Exception, match="only ever added"):
         raw.execute(filled, f"UPDATE {table} SET {column} = {column}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calib.model.placement import BeamlinePlacement
+from calib.model.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support.records import (
     NOON,
@@ -30,3 +31,4 @@ def fill(place: str) -> None:
         store.withdraw(word.number, "an error", deed())
         store.record_application(application(stored))
         store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
+        store.set_rule(Rule(0, DEMAND_ACTOR, "yes", deed()))

@@ -25,6 +25,7 @@ TABLES = (
     "application",
     "placement",
     "provenance",
+    "store_rule",
 )
 """In an order in which rows refer to earlier tables only."""
 

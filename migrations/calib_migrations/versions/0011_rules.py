@@ -1,0 +1,48 @@
+"""What a store demands of those who use it.
+
+Why: where many work under one login name, a certification must say who stood for it. That is for
+the store to demand, not for each machine's settings; it is recorded like everything else. A program
+that does not know of rules would not keep them, so it may read and not write.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from calib_migrations.admission import admit
+from calib_migrations.kinds import position
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make ``store_rule``."""
+    op.create_table(
+        "store_rule",
+        sa.Column("position", position(), nullable=False, autoincrement=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("position", name="pk_store_rule"),
+        sa.ForeignKeyConstraint(["position"], ["deed.position"], name="fk_store_rule_position"),
+    )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON store_rule "
+            "FOR EACH STATEMENT EXECUTE FUNCTION calib_append_only()"
+        )
+    else:
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER store_rule_no_{change.lower()} BEFORE {change} ON store_rule "
+                "BEGIN SELECT RAISE(ABORT, 'rows of store_rule are only ever added'); END"
+            )
+    admit(revision, oldest_reader="0010", oldest_writer=revision)
+
+
+def downgrade() -> None:
+    """Drop it, with its triggers."""
+    op.drop_table("store_rule")
