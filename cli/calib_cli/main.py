@@ -16,6 +16,7 @@ from calib_cli import (
     apply,
     audit,
     certify,
+    combine,
     db,
     demo,
     derive,
@@ -27,6 +28,7 @@ from calib_cli import (
     rederive,
     resolve,
     show,
+    summary,
     usage,
 )
 from calib_cli import init as initialise
@@ -70,6 +72,7 @@ def calib(
 
 
 app.command("derive")(derive.derive)
+app.command("combine")(combine.combine)
 app.command("certify")(certify.certify)
 app.command("withdraw")(certify.withdraw)
 app.command("apply")(apply.apply)
@@ -84,6 +87,7 @@ app.command("export")(export.export)
 app.command("init")(initialise.init)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.add_typer(summary.app, name="summary")
 app.add_typer(detector.app, name="detector")
 app.add_typer(usage.app, name="usage")
 app.add_typer(audit.app, name="audit")
