@@ -96,16 +96,16 @@ def _selected(table: Table) -> TextClause:
 
 
 def _said_all(kind: Any, values: list[Any]) -> list[Any]:
-    """Every value as ``_said`` says it, without asking each where all are of the fitting type."""
+    """Every value as ``said`` says it, without asking each where all are of the fitting type."""
     types = set(map(type, values))
     if isinstance(kind, Double):
         fits = types == {float} and all(map(math.isfinite, values))
     else:
         fits = isinstance(kind, Integer | Text) and types <= {int, str}
-    return values if fits else [_said(kind, value) for value in values]
+    return values if fits else [said(kind, value) for value in values]
 
 
-def _said(kind: Any, value: Any) -> Any:
+def said(kind: Any, value: Any) -> Any:
     """The value in the kind of its column; as text that no column holds where it has no such."""
     if value is None:
         return None

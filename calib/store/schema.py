@@ -20,7 +20,20 @@ from calib.store.journal import Journal
 from calib.store.location import Location
 from calib.store.tables import METADATA
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+)
 """Every revision that this program knows, in order (a test holds this to the migrations)."""
 HEAD = REVISIONS[-1]
 """The revision that this program reads and writes."""

@@ -9,6 +9,7 @@ from typing import Self
 from calib.store.admission import admit_to
 from calib.store.database import Database, existing_file, require_file
 from calib.store.doors.applications import ApplicationDoor
+from calib.store.doors.bundles import BundleDoor
 from calib.store.doors.calibrations import CalibrationDoor
 from calib.store.doors.certifications import CertificationDoor
 from calib.store.doors.detectors import DetectorDoor
@@ -30,6 +31,7 @@ class Store(
     LogDoor,
     PlacementDoor,
     RuleDoor,
+    BundleDoor,
     KeepingDoor,
 ):
     """One store, open. Every method that writes takes the deed: who, when, where."""

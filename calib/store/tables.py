@@ -248,6 +248,28 @@ class StoreRule(Row, table=True):
     value: str = _column(Text)
 
 
+class Origin(Row, table=True):
+    """An entry of another store's log, as a bundle told it; it holds nothing here."""
+
+    __tablename__ = "origin"
+    hash: str = _key(Text)
+    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
+    detector: int = _column(position_type(), ForeignKey("detector.position"), index=True)
+    origin_position: int = _column(BigInteger)
+    recorded_at: datetime = _column(Instant)
+    chain: str = _column(Text)
+    ordinal: int = _column(BigInteger)
+    kind: str = _column(Text)
+    reason: str = _column(Text)
+    contents: str = _column(Text)
+    previous: str | None = _column(Text, null=True)
+    signed_by: str = _column(Text)
+    signature: str | None = _column(Text, null=True)
+    calibration_id: str | None = _column(Text, null=True, index=True)
+    version: int | None = _column(Integer, null=True)
+    said: str = _column(Text)
+
+
 class Application(Row, table=True):
     """One file that got one calibration, as its receipt says."""
 
@@ -288,3 +310,4 @@ APPLICATION = _table("application")
 PLACEMENT = _table("placement")
 PROVENANCE = _table("provenance")
 STORE_RULE = _table("store_rule")
+ORIGIN = _table("origin")

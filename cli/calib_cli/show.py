@@ -53,6 +53,7 @@ def show(
     Example:
       calib show 24-0107:3
     """
+    from calib.report.bundle_view import origin_table, origin_view
     from calib.report.calibration_blocks import shown_blocks
     from calib.report.calibration_view import stored_view
     from calib.report.provenance_view import provenance_facts, provenance_view
@@ -66,9 +67,18 @@ def show(
         ]
         applied = opened.applications(calibration_id=found.id)
         provenance = provenance_view(opened.provenance(found.id))
-    view = {**stored_view(found, certifications, len(applied)), "provenance": provenance}
+        origins = [origin_view(one) for one in opened.origins(calibration_id=found.id)]
+    view = {
+        **stored_view(found, certifications, len(applied)),
+        "provenance": provenance,
+        "origins": origins,
+    }
     if as_json:
         write_json(view)
     else:
         blocks = shown_blocks(view, all_panels=panels)
-        write_blocks(blocks if provenance is None else [*blocks, provenance_facts(provenance)])
+        if provenance is not None:
+            blocks.append(provenance_facts(provenance))
+        if origins:
+            blocks.append(origin_table(origins))
+        write_blocks(blocks)

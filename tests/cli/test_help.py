@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 
 from calib.model.correction import Freedom
-from calib_cli.derivation import FreedomName
+from calib_cli.derive import FreedomName
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
-GROUPS = {(), ("audit",), ("db",), ("detector",), ("summary",), ("usage",)}
+GROUPS = {(), ("audit",), ("db",), ("detector",), ("usage",), ("bundle",)}
 COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
 BEFORE = {
+    ("bundle", "load"): [["bundle", "create", SERIAL, "-o", "detector.calib-bundle"]],
+    ("bundle", "show"): [["bundle", "create", SERIAL, "-o", "detector.calib-bundle"]],
     ("resolve",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("audit", "checkpoint"): [["audit", "key"]],
     ("db", "restore"): [["db", "backup", "-o", "calib.backup.sqlite"]],
@@ -30,7 +32,6 @@ def test_all_commands_are_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
-        "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
         "resolve",
         "audit log", "audit verify", "audit checkpoint", "audit key",
@@ -38,7 +39,7 @@ def test_all_commands_are_there() -> None:
         "db current", "db check", "db upgrade", "db backup", "db restore",
         "db set", "db rules",
         "doctor",
-        "history", "affected", "rederive",
+        "history", "affected", "rederive", "bundle create", "bundle load", "bundle show",
     }  # fmt: skip
 
 

@@ -40,6 +40,7 @@ TABLES_SINCE = {
     "0009": ("provenance",),
     "0010": (),
     "0011": ("store_rule",),
+    "0012": ("origin",),
 }
 """Which tables each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}

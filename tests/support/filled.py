@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from calib.model.bundle import Bundle
 from calib.model.placement import BeamlinePlacement
 from calib.model.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
@@ -32,3 +37,17 @@ def fill(place: str) -> None:
         store.record_application(application(stored))
         store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
         store.set_rule(Rule(0, DEMAND_ACTOR, "yes", deed()))
+        store.load_bundle(elsewhere(), deed())
+
+
+@cache
+def elsewhere() -> Bundle:
+    """What another store says of the same calibration."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = str(Path(folder) / "elsewhere.sqlite")
+        Store.create(place)
+        with Store.open(place) as store:
+            record, files = with_summaries(calibration())
+            stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files)
+            store.certify(certification(stored))
+            return store.bundle(SERIAL)

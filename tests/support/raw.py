@@ -26,6 +26,7 @@ TABLES = (
     "placement",
     "provenance",
     "store_rule",
+    "origin",
 )
 """In an order in which rows refer to earlier tables only."""
 

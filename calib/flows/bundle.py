@@ -1,0 +1,53 @@
+"""bundle: a detector or a calibration with its history, carried between stores as one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calib.errors import InputError, NotFoundError
+from calib.files.bundle_file import bundle_writer, read_bundle
+from calib.files.safe import check_writable_target, write_safely
+from calib.model.bundle import Bundle
+from calib.model.origin import Loaded
+from calib.model.record import Deed
+from calib.store.store import Store
+
+ENDING = ".calib-bundle"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Created:
+    """A bundle that was written."""
+
+    bundle: Bundle
+    output: Path
+
+
+def create(
+    store: Store, what: str, output: Path | None, *, with_usage: bool, force: bool
+) -> Created:
+    """Write the bundle of a detector (its serial) or of a calibration (however it is called).
+
+    Without ``output`` it goes to the current folder, named after what it holds.
+    """
+    try:
+        store.detector(what)
+        serial, calibration_id, name = what, None, what
+    except NotFoundError:
+        found = store.calibration(what)
+        serial, calibration_id = found.record.serial, found.id
+        name = f"{serial}-{found.version}"
+    place = output or Path(f"{name.replace('/', '_')}{ENDING}")
+    check_writable_target(place, force=force)
+    bundle = store.bundle(serial, calibration_id, with_usage=with_usage)
+    write_safely(place, bundle_writer(bundle), force=force)
+    return Created(bundle, place)
+
+
+def load(store: Store, path: Path, deed: Deed, *, adopt: bool, supersede: bool) -> Loaded:
+    """Record what a bundle carries and the store does not have yet, whole or not at all."""
+    store.require_writable()
+    if supersede and not adopt:
+        raise InputError("bad-use", "--supersede says how to adopt.", remedy="--adopt --supersede.")
+    return store.load_bundle(read_bundle(path), deed, adopt=adopt, supersede=supersede)

@@ -1,0 +1,52 @@
+"""The store's door: moving between stores."""
+
+from __future__ import annotations
+
+from calib.model.bundle import Bundle
+from calib.model.origin import Loaded, OriginEntry
+from calib.model.record import Deed
+from calib.store import detectors
+from calib.store.bundling import collected
+from calib.store.doors.door import Door
+from calib.store.origins import read_origins
+from calib.store.references import position_of
+from calib.store.tables import ORIGIN
+from calib.store.unbundling import load
+
+
+class BundleDoor(Door):
+    """Detectors and calibrations that travel."""
+
+    def bundle(
+        self, serial: str, calibration_id: str | None = None, *, with_usage: bool = False
+    ) -> Bundle:
+        """Everything of a detector, or of the one of its calibrations with that id.
+
+        Without ``with_usage`` actors, hosts, commands, paths and applications stay at home.
+        """
+        with self._database.reading() as connection:
+            detectors.detector_position(connection, serial)
+            position = None if calibration_id is None else position_of(connection, calibration_id)
+            return collected(connection, serial, position, with_usage=with_usage)
+
+    def load_bundle(
+        self, bundle: Bundle, deed: Deed, *, adopt: bool = False, supersede: bool = False
+    ) -> Loaded:
+        """Record what a bundle carries and this store does not have yet, whole or not at all.
+
+        Its certifications arrive as history; they hold here only with ``adopt``, under the same
+        law as all others (``supersede``).
+        """
+        bundle.verify()
+        with self._database.writing() as connection:
+            return load(connection, bundle, deed, adopt=adopt, supersede=supersede)
+
+    def origins(
+        self, *, serial: str | None = None, calibration_id: str | None = None
+    ) -> list[OriginEntry]:
+        """What bundles told of a detector or a calibration, in the order of its own record."""
+        with self._database.reading() as connection:
+            which = ORIGIN.c.calibration_id == calibration_id
+            if serial is not None:
+                which = ORIGIN.c.detector == detectors.detector_position(connection, serial)
+            return read_origins(connection, which)

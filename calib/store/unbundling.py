@@ -1,0 +1,253 @@
+"""A bundle's content brought into a store: whole or not at all, and nothing twice.
+
+The rows are laid out in a store of their own first, so that calibrations are read back and verified
+as from any store; only values of the model go on from there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, true
+
+from calib.errors import CalibError, FileFormatError
+from calib.model.bundle import Bundle, BundleRows
+from calib.model.log import STORE_CHAIN
+from calib.model.origin import Loaded, OriginEntry
+from calib.model.record import Certification, Deed, StoredCalibration
+from calib.store import schema
+from calib.store.applications import add_application, read_applications
+from calib.store.calibrations import read_calibration
+from calib.store.certifications import add_certification, of_detector, read_certifications
+from calib.store.database import Database
+from calib.store.derivations import add_derivation
+from calib.store.detectors import check_same, find_detector, insert_detector, read_detector
+from calib.store.location import Location
+from calib.store.log import recording
+from calib.store.origins import insert_origins, known_hashes, read_origins
+from calib.store.provenances import read_provenance
+from calib.store.summaries import read_summaries
+from calib.store.tables import (
+    CALIBRATION,
+    CALIBRATION_DATASET,
+    DEED,
+    DETECTOR,
+    ENTRY,
+    METADATA,
+    ORIGIN,
+)
+
+_TOLD = ("certification", "withdrawal", "placement")
+"""Entries whose rows are kept as the origin's history."""
+
+
+def load(
+    connection: Connection, bundle: Bundle, deed: Deed, *, adopt: bool, supersede: bool
+) -> Loaded:
+    """Record what the bundle carries and this store does not have yet.
+
+    Raises ``FileFormatError`` for rows that are no calibration as they stand, ``LayoutError`` where
+    the detector is another one here, and what certifying raises where ``adopt`` is set.
+    """
+    with unpacked(bundle) as origin:
+        try:
+            detector = read_detector(origin, bundle.serial)[1]
+            positions = origin.execute(
+                select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
+            ).scalars()
+            stored = [(place, read_calibration(origin, place)) for place in positions]
+        except CalibError as error:
+            raise _unsound(error.problem) from error
+        known = find_detector(connection, bundle.serial)
+        if known is not None:
+            check_same(known[1], detector)
+        elif not stored:
+            with recording(connection, deed, "detector", STORE_CHAIN, (DETECTOR,)) as (
+                place,
+                _,
+            ):
+                insert_detector(connection, place, detector)
+        names: dict[str, StoredCalibration] = {}
+        calibrations = []
+        for place, one in stored:
+            here, new = add_derivation(
+                connection,
+                one.record,
+                _starts(origin, place),
+                deed,
+                None if find_detector(connection, bundle.serial) is not None else detector,
+                read_summaries(origin, place, [u.summary for u in one.record.report.datasets]),
+                read_provenance(origin, place),
+            )
+            names[one.id] = here
+            calibrations.append((here.name, one.version, new))
+        n_history = _history(connection, origin, bundle, deed)
+        adopted = _adopted(connection, origin, names, deed, supersede=supersede) if adopt else ()
+        n_applications = sum(
+            add_application(connection, application, deed)
+            for application in (read_applications(origin, None, None) if bundle.with_usage else ())
+        )
+    return Loaded(
+        bundle.serial, known is None, tuple(calibrations), n_history, adopted, n_applications
+    )
+
+
+@contextmanager
+def unpacked(bundle: Bundle) -> Iterator[Connection]:
+    """The bundle's rows in a store of their own, to be read."""
+    with tempfile.TemporaryDirectory(prefix="calib-bundle-") as folder:
+        location = Location.parse(Path(folder) / "origin.sqlite")
+        schema.create(location)
+        database = Database(location, foreign_keys=False)
+        try:
+            with database.writing() as connection:
+                _lay_out(connection, bundle)
+            with database.reading() as connection:
+                yield connection
+        finally:
+            database.close()
+
+
+def _lay_out(connection: Connection, bundle: Bundle) -> None:
+    for one in bundle.entries:
+        recorded = one.entry.recorded
+        connection.execute(
+            insert(DEED).values(
+                position=one.entry.position,
+                recorded_at=recorded.at,
+                actor=recorded.actor,
+                host=recorded.host,
+            )
+        )
+    tables = {table.name: table for table in METADATA.sorted_tables if table is not ENTRY}
+    for rows in bundle.rows:
+        table = tables.get(rows.table)
+        if table is None or not set(rows.columns) <= set(table.columns.keys()):
+            raise FileFormatError(
+                "newer-bundle",
+                f"the bundle was made by calib {bundle.code_version}, which knows more of "
+                f"{rows.table} than this program.",
+                remedy="upgrade calib: pip install --upgrade calib-metrology.",
+            )
+        connection.execute(insert(table), _by_row(rows))
+
+
+def _by_row(rows: BundleRows) -> list[dict[str, Any]]:
+    names = list(rows.columns)
+    return [
+        dict(zip(names, values, strict=True))
+        for values in zip(*(rows.columns[name] for name in names), strict=True)
+    ]
+
+
+def _starts(origin: Connection, calibration: int) -> list[Any]:
+    return list(
+        origin.execute(
+            select(CALIBRATION_DATASET.c.started)
+            .where(CALIBRATION_DATASET.c.calibration == calibration)
+            .order_by(CALIBRATION_DATASET.c.ordinal)
+        ).scalars()
+    )
+
+
+def _history(connection: Connection, origin: Connection, bundle: Bundle, deed: Deed) -> int:
+    """Record the entries of the origin's log that this store has not heard of."""
+    told = [*_told(origin, bundle), *read_origins(origin, true())]
+    known = known_hashes(connection, [one.told.entry.hash for one in told])
+    by_hash = {one.told.entry.hash: one for one in told}
+    new = [one for name, one in by_hash.items() if name not in known]
+    if not new:
+        return 0
+    found = find_detector(connection, bundle.serial)
+    assert found is not None  # noqa: S101 - registered before
+    with recording(connection, deed, "bundle", bundle.serial, (ORIGIN,)) as (position, _):
+        insert_origins(connection, position, found[0], new)
+    return len(new)
+
+
+def _told(origin: Connection, bundle: Bundle) -> Iterator[OriginEntry]:
+    versions = {
+        row.position: (row.id, row.version)
+        for row in origin.execute(
+            select(CALIBRATION.c.position, CALIBRATION.c.id, CALIBRATION.c.version)
+        )
+    }
+    said: dict[int, dict[str, Any]] = {}
+    of_certification: dict[int, int] = {}
+    for rows in bundle.rows:
+        if rows.table not in _TOLD:
+            continue
+        for row in _by_row(rows):
+            if rows.table == "certification":
+                of_certification[rows.position] = row["calibration"]
+            said[rows.position] = _without_places(row)
+        if rows.table == "withdrawal":
+            # One withdrawal may take back several certifications.
+            said[rows.position]["certifications"] = sorted(rows.columns["certification"])
+            del said[rows.position]["certification"]
+    for one in bundle.entries:
+        place = one.entry.position
+        about = place if place in versions else of_certification.get(place)
+        for taken_back in said.get(place, {}).get("certifications", ()):
+            about = of_certification.get(taken_back)
+        name, version = versions.get(about, (None, None)) if about is not None else (None, None)
+        yield OriginEntry(one, name, version, said.get(place, {}), one.entry.recorded)
+
+
+def _without_places(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row without the positions of its store, which mean nothing elsewhere."""
+    left = ("position", "calibration", "detector")
+    return {name: value for name, value in row.items() if name not in left}
+
+
+def _adopted(
+    connection: Connection,
+    origin: Connection,
+    names: Mapping[str, StoredCalibration],
+    deed: Deed,
+    *,
+    supersede: bool,
+) -> tuple[int, ...]:
+    """Let the origin's live certifications hold here, those recorded first first; what somebody
+    stands for here in the same words already is left out."""
+    detector = origin.execute(select(func.max(DETECTOR.c.position))).scalar()
+    wanted = read_certifications(origin, of_detector(int(detector or 0)))
+    here = find_detector(connection, next(iter(names.values())).record.serial) if names else None
+    mine = [] if here is None else read_certifications(connection, of_detector(here[0]))
+    standing = {_region(one) for one in mine if one.withdrawn is None}
+    adopted = []
+    for one in sorted(wanted, key=lambda certification: certification.number):
+        if one.withdrawn is not None or _region(one) in standing:
+            continue
+        word = replace(
+            one,
+            number=0,
+            version=names[one.calibration_id].version,
+            recorded=deed,
+        )
+        adopted.append(add_certification(connection, word, supersede=supersede).number)
+    return tuple(adopted)
+
+
+def _region(certification: Certification) -> tuple[Any, ...]:
+    validity, distances = certification.validity, certification.distances
+    return (
+        certification.calibration_id,
+        validity.start,
+        validity.end,
+        distances.minimum_mm,
+        distances.maximum_mm,
+    )
+
+
+def _unsound(why: str) -> FileFormatError:
+    return FileFormatError(
+        "broken-bundle",
+        f"the bundle's rows are no calibrations as they stand: {why}",
+        remedy="get it again from where it was made.",
+    )

@@ -1,0 +1,53 @@
+"""calib bundle: from one store to another by a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.commands import calib, done
+
+THERE = ("--store", "there.sqlite")
+
+
+def test_a_detector_travels_and_its_certifications_hold_where_they_are_adopted(
+    certified: Path,
+) -> None:
+    done("bundle", "create", "24-0107", "-o", "all.calib-bundle")
+    assert "3 calibrations, 1 certifications" in done("bundle", "show", "all.calib-bundle").stdout
+    done("init", *THERE)
+    assert "24-0107 (new)" in done("bundle", "load", "all.calib-bundle", *THERE).stdout
+    assert calib("apply", "imported.expt", "-o", "a.expt", *THERE).code == 1
+    shown = done("show", "24-0107:3", *THERE).stdout
+    assert "Told of another store (it holds nothing here)" in shown
+    again = done("bundle", "load", "all.calib-bundle", "--adopt", "--json", *THERE).json
+    assert (again["n_history"], len(again["adopted"])) == (0, 1)
+    done("apply", "imported.expt", "-o", "a.expt", *THERE)
+    done("apply", "imported.expt", "-o", "b.expt")
+    assert (certified / "a.expt").read_bytes() == (certified / "b.expt").read_bytes()
+    done("audit", "verify", *THERE)
+
+
+def test_one_calibration_travels_under_a_name_of_its_own(here: Path) -> None:
+    done("bundle", "create", "24-0107:2")
+    assert (here / "24-0107-2.calib-bundle").exists()
+    done("init", *THERE)
+    loaded = done("bundle", "load", "24-0107-2.calib-bundle", "--json", *THERE).json
+    assert loaded["calibrations"] == [
+        {"calibration": "24-0107:1", "origin_version": 2, "new": True}
+    ]
+
+
+def test_what_cannot_be_carried_is_refused(here: Path) -> None:
+    done("bundle", "create", "24-0107", "-o", "all.calib-bundle")
+    (here / "bad.calib-bundle").write_bytes((here / "all.calib-bundle").read_bytes()[:-1])
+    for words, code in (
+        (("create", "24-0999"), "bad-reference"),
+        (("create", "24-0107", "-o", "all.calib-bundle"), "output-exists"),
+        (("load", "bad.calib-bundle"), "no-bundle"),
+        (("load", "gone.calib-bundle"), "missing-file"),
+        (("show", "imported.expt"), "no-bundle"),
+        (("load", "all.calib-bundle", "--supersede"), "bad-use"),
+    ):
+        answer = calib("bundle", *words, "--json")
+        assert (answer.code, answer.error["code"]) == (2, code), words
+    assert len(done("list", "--json").json) == 3
