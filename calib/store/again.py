@@ -1,4 +1,4 @@
-"""Questions that are asked again, where the store was changed while it answered."""
+"""Questions that are asked again, where the store was changed or went away while it answered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from calib.store.failure import StoreChangedError
+from calib.store.failure import (
+    LOST_SECONDS,
+    PAUSE_SECONDS,
+    StoreChangedError,
+    StoreLostError,
+)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -16,16 +21,29 @@ _PAUSE_SECONDS = 0.01
 
 
 def asked_again(question: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Asks again on ``StoreChangedError``, which only users meet who may not write: a question of
-    theirs that failed has changed nothing."""
+    """Asks again on ``StoreChangedError``, which only users meet who may not write, and for a while
+    on ``StoreLostError``, unless something may have been written since the question was put."""
 
     @functools.wraps(question)
     def answered(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        for turn in range(1, _TURNS):
+        end, turn, n_writes = time.monotonic() + LOST_SECONDS, 0, _n_writes(args)
+        while True:
             try:
                 return question(*args, **kwargs)
             except StoreChangedError:
+                turn += 1
+                if turn == _TURNS:
+                    raise
                 time.sleep(_PAUSE_SECONDS * turn)
-        return question(*args, **kwargs)
+            except StoreLostError:
+                if _n_writes(args) != n_writes or time.monotonic() > end:
+                    raise
+                time.sleep(PAUSE_SECONDS)
 
     return answered
+
+
+def _n_writes(args: tuple[object, ...]) -> int:
+    """The writes of the database which the first argument is, or stands on."""
+    first = args[0] if args else None
+    return int(getattr(getattr(first, "_database", first), "n_writes", 0))

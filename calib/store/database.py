@@ -12,15 +12,16 @@ import contextlib
 import math
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from calib.errors import InputError
+from calib.errors import InputError, StoreError
 from calib.store import failure
 from calib.store.file_system import network_file_system
 from calib.store.journal import Journal
@@ -51,6 +52,9 @@ class Database:
         What is None is as the settings say.
         """
         self.before_write: Callable[[Connection, Location], None] | None = None
+        self.n_writes = 0
+        """How many writes this process began."""
+        self._reached = False
         settings = read_settings()
         if wait_seconds is None:
             wait_seconds = settings.wait_seconds
@@ -87,22 +91,32 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection on which everything read comes from one moment.
 
-        Raises ``StoreChangedError`` at the end, whatever was read, where it does not
+        Raises ``StoreChangedError`` at the end, whatever was read, where it does not, and
+        ``StoreLostError`` where a server that had answered does not any more
         (``calib.store.again`` asks again).
         """
-        with failure.told_plainly(self.location), self._engine.connect() as connection:
-            if not self.is_sqlite:
-                connection.execution_options(isolation_level="REPEATABLE READ")
-            evidence = sqlite_connection(connection).evidence if self.is_sqlite else None
-            try:
-                with connection.begin():
-                    yield connection
-            except Exception:
-                if evidence is not None and not evidence.holds():
-                    raise failure.changing(self.location) from None
-                raise
+        try:
+            with failure.told_plainly(self.location), self._engine.connect() as connection:
+                self._reached = True
+                yield from self._read(connection)
+        except StoreError as error:
+            if self._reached and error.code == failure.UNREACHABLE:
+                raise failure.lost(error) from None
+            raise
+
+    def _read(self, connection: Connection) -> Iterator[Connection]:
+        if not self.is_sqlite:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        evidence = sqlite_connection(connection).evidence if self.is_sqlite else None
+        try:
+            with connection.begin():
+                yield connection
+        except Exception:
             if evidence is not None and not evidence.holds():
-                raise failure.changing(self.location)
+                raise failure.changing(self.location) from None
+            raise
+        if evidence is not None and not evidence.holds():
+            raise failure.changing(self.location)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -113,24 +127,52 @@ class Database:
         """
         if self.refusal is not None:
             raise self.refusal
-        with (
-            failure.told_plainly(self.location, writing=True),
-            self._engine.connect() as connection,
-        ):
+        with failure.told_plainly(self.location, writing=True), self._begun() as connection:
+            if self.before_write is not None:
+                self.before_write(connection, self.location)
+            self.n_writes += 1
+            yield connection
+            try:
+                connection.commit()
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise failure.uncertain(self.location) from None
+                raise
+
+    def _begun(self) -> Connection:
+        """A write that nobody else shares, begun again where a server closed the connection
+        before: then nothing was written yet."""
+        end, lost = time.monotonic() + failure.LOST_SECONDS, False
+        while True:
+            try:
+                return self._begin()
+            except DBAPIError as error:
+                lost = lost or error.connection_invalidated
+                state = getattr(error.orig, "sqlstate", None)
+                away = error.connection_invalidated or state is None
+                if self.is_sqlite or not (lost and away) or time.monotonic() > end:
+                    raise
+            time.sleep(failure.PAUSE_SECONDS)
+
+    def _begin(self) -> Connection:
+        connection = self._engine.connect()
+        try:
             if self.is_sqlite:
                 self._file.settle(sqlite_connection(connection))
             connection.execution_options(**{_WRITES: True})
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="READ COMMITTED")
-            with connection.begin():
-                if not self.is_sqlite:
-                    # Read committed: what others wrote while the lock was waited for is seen.
-                    connection.execute(
-                        text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
-                    )
-                if self.before_write is not None:
-                    self.before_write(connection, self.location)
-                yield connection
+            connection.begin()
+            if not self.is_sqlite:
+                # Read committed: what others wrote while the lock was waited for is seen.
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
+                )
+        except BaseException:
+            connection.close()
+            raise
+        self._reached = True
+        return connection
 
     @contextlib.contextmanager
     def connecting(self) -> Iterator[Connection]:

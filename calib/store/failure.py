@@ -16,6 +16,11 @@ READ_ONLY_REMEDY = (
     "ask somebody who may write it; `calib apply` writes a receipt, which `calib usage push` "
     "delivers later."
 )
+UNREACHABLE = "store-unreachable"
+"""The code of all trouble with a server that does not answer."""
+LOST_SECONDS = 10.0
+"""So long a server that had answered may be away before a command gives up: it may be restarted."""
+PAUSE_SECONDS = 0.2
 _LOCKED_REMEDY = "try again when the other program is done."
 _FULL_REMEDY = "free some space; the store holds what it held before."
 
@@ -89,6 +94,26 @@ def changing(location: Location) -> StoreChangedError:
         "the store was changed again and again while this user, who may not write it, read it.",
         place=location.shown,
         remedy="try again.",
+    )
+
+
+class StoreLostError(StoreError):
+    """A server that had answered went away during a read: to be asked again."""
+
+
+def lost(error: StoreError) -> StoreLostError:
+    """The same trouble, met by a read."""
+    return StoreLostError(error.code, error.problem, place=error.place, remedy=error.remedy)
+
+
+def uncertain(location: Location) -> StoreError:
+    """The server went away during the very commit."""
+    return StoreError(
+        UNREACHABLE,
+        "the database server went away while the change was committed, so it is not known whether "
+        "it was recorded.",
+        place=location.shown,
+        remedy="look whether it is there (calib audit log --last 5) before you try again.",
     )
 
 
@@ -185,7 +210,7 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
     gone = not state and type(original).__name__ in ("OperationalError", "ConnectionTimeout")
     if gone or state[:2] in ("08", "53", "57"):
         return StoreError(
-            "store-unreachable",
+            UNREACHABLE,
             f"the database server does not answer ({said}).",
             place=place,
             remedy="check that it runs and can be reached from here, then try again.",

@@ -8,6 +8,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from calib.errors import CalibError, InputError, StoreError, StoreReadOnlyError
+from calib.store.again import asked_again
+from calib.store.database import Database
+from calib.store.deeds import add_deed
 from calib.store.store import Store
 from support import raw
 from support.postgres import Server
@@ -47,22 +50,90 @@ def test_a_database_that_is_not_there_is_no_store(postgres_url: str) -> None:
     assert caught.value.remedy.startswith("createdb, then calib init --store ")
 
 
-def test_a_lost_connection_is_a_store_failure_and_the_next_one_works(
+def hang_up(url: str) -> None:
+    """Close every other connection to a database, as a restart does."""
+    raw.execute(
+        url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+
+
+def test_reads_and_writes_that_had_not_begun_outlive_a_lost_connection(
     fresh_postgres_url: str,
 ) -> None:
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
+        hang_up(fresh_postgres_url)
         assert store.add_detector(detector(), deed())
-        raw.execute(
-            fresh_postgres_url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
-        with pytest.raises(StoreError) as caught:
-            store.add_detector(detector("other"), deed())
+        hang_up(fresh_postgres_url)
+        assert [record.serial for record in store.detectors()] == [SERIAL]
+        assert len(raw.rows(fresh_postgres_url, "deed")) == 1
+
+
+def test_a_read_that_is_cut_off_is_made_again(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    turns = []
+    with Store.open(fresh_postgres_url) as store:
+
+        @asked_again
+        def question(database: Database) -> object:
+            with database.reading() as connection:
+                turns.append(connection.exec_driver_sql("SELECT 1").scalar())
+                if len(turns) == 1:
+                    hang_up(fresh_postgres_url)
+                return connection.exec_driver_sql("SELECT 2").scalar()
+
+        assert question(store._database) == 2
+    assert turns == [1, 1]
+
+
+def test_a_write_that_is_cut_off_is_not_made_again(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    turns = 0
+    with Store.open(fresh_postgres_url) as store:
+
+        @asked_again
+        def change(database: Database) -> None:
+            nonlocal turns
+            with database.writing() as connection:
+                turns += 1
+                add_deed(connection, deed())
+                hang_up(fresh_postgres_url)
+                add_deed(connection, deed())
+
+        with pytest.raises(StoreError, match="the database server does not answer") as caught:
+            change(store._database)
         assert (caught.value.code, caught.value.exit_code) == ("store-unreachable", 3)
-        assert store.add_detector(detector("other"), deed())
-        assert len(store.detectors()) == 2
+        assert (turns, raw.rows(fresh_postgres_url, "deed")) == (1, [])
+
+        @asked_again
+        def change_and_read(database: Database) -> None:
+            nonlocal turns
+            with database.writing() as connection:
+                turns += 1
+                add_deed(connection, deed())
+            with database.reading() as connection:
+                hang_up(fresh_postgres_url)
+                connection.exec_driver_sql("SELECT 1")
+
+        with pytest.raises(StoreError, match="the database server does not answer"):
+            change_and_read(store._database)
+        assert (turns, len(raw.rows(fresh_postgres_url, "deed"))) == (2, 1)
+
+
+def test_a_commit_that_is_cut_off_is_said_to_be_uncertain(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    with Store.open(fresh_postgres_url) as store:
+        with (
+            pytest.raises(StoreError, match="not known whether it was recorded") as caught,
+            store._database.writing() as connection,
+        ):
+            add_deed(connection, deed())
+            hang_up(fresh_postgres_url)
+        assert caught.value.code == "store-unreachable"
+        assert "calib audit log" in caught.value.remedy
+        assert store.add_detector(detector(), deed())
 
 
 def test_a_role_that_may_only_read_resolves(
