@@ -69,7 +69,8 @@ def test_the_wheel_carries_nothing_else(wheel: zipfile.Path, project: dict[str, 
 
 
 def test_the_lower_ends_promised_are_the_ones_tested(project: dict[str, Any]) -> None:
-    requirements = project["dependencies"] + project["optional-dependencies"]["postgres"]
+    extras = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *extras["postgres"], *extras["dask"]]
     promised = floors(requirements)
     assert len(promised) == len(requirements), "a dependency without a lower end"
     tested = pins("constraints-lowest.txt")

@@ -22,12 +22,15 @@ _WORTH_WORKERS = 2_000_000
 """Reflections from which the time that processes take to start does not matter."""
 
 
-def fleet_for(workers: int | None, pairs: Sequence[Pair]) -> Fleet:
-    """An empty fleet: so many worker processes, 0 for none, None for what suits the files.
+def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[Pair]) -> Fleet:
+    """An empty fleet: so many worker processes, 0 for none, None for what suits the files; or the
+    Dask cluster of a ``scheduler``.
 
-    That is one process per core where there are several large pairs. Raises ``InputError`` for a
-    number of workers that makes no sense.
+    What suits is one process per core where there are several large pairs. Raises ``InputError``
+    for what makes no sense, or where there is no such cluster.
     """
+    if scheduler is not None:
+        return _on_cluster(scheduler, workers)
     if workers is None:
         n_rows = sum(pair.index.nrows for pair in pairs if pair.index is not None)
         cores = len(os.sched_getaffinity(0))
@@ -44,6 +47,24 @@ def fleet_for(workers: int | None, pairs: Sequence[Pair]) -> Fleet:
     from calib.solve.worker_fleet import WorkerFleet
 
     return WorkerFleet(min(workers, len(pairs)))
+
+
+def _on_cluster(scheduler: str, workers: int | None) -> Fleet:
+    if workers is not None:
+        raise InputError(
+            "workers-and-scheduler",
+            "--workers starts processes here, and --scheduler names a cluster that has its own.",
+            remedy="one of them.",
+        )
+    try:
+        from calib.solve.dask_fleet import DaskFleet
+    except ImportError as error:
+        raise InputError(
+            "no-dask",
+            f"a cluster needs Dask, which is not installed ({error.name}).",
+            remedy='pip install "calib-metrology[dask]"',
+        ) from error
+    return DaskFleet(scheduler)
 
 
 def boarded(fleet: Fleet, pairs: Sequence[Pair], told: Callable[[int], None]) -> list[Dataset]:

@@ -55,6 +55,8 @@ class DeriveRequest:
     crystal_interval_deg: float | None = None
     workers: int | None = None
     """Processes that hold the datasets; 0: none but this one, None: what suits the files."""
+    scheduler: str | None = None
+    """Address of the scheduler of a Dask cluster that holds them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +93,9 @@ def derive(
         store.require_writable()
     tell: DeriveProgress = progress or (lambda *_: None)
     tell("reading", 0, float("nan"), 0, 0)
-    pairs = pair_files(request.paths)
-    with fleet_for(request.workers, pairs) as fleet:
+    away = request.scheduler is not None  # where another folder may be the current one
+    pairs = pair_files([path.absolute() if away else path for path in request.paths])
+    with fleet_for(request.workers, request.scheduler, pairs) as fleet:
         datasets = boarded(
             fleet, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))
         )

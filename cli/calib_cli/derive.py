@@ -128,6 +128,15 @@ def derive(
             "one for each core where the files are many and large.",
         ),
     ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Let an existing Dask cluster do it, as in tcp://host:8786; it must see the files "
+            "under the same names.",
+        ),
+    ] = None,
     panels: AllPanels = False,
     by: By = None,
     store: StorePlace = None,
@@ -168,6 +177,7 @@ def derive(
         crystals=Crystals(crystals.value),
         crystal_interval_deg=crystal_interval,
         workers=workers,
+        scheduler=scheduler,
     )
     with open_store(ctx, store, read_only=dry_run) as opened, derive_progress() as progress:
         done = derived(request, opened, deed(by), dry_run=dry_run, progress=progress)

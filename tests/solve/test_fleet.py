@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calib.errors import SolveError, StoreError
+from calib.errors import InputError, SolveError, StoreError
+from calib.solve.dask_fleet import DaskFleet
 from calib.solve.fleet import Fleet, LocalFleet
 from calib.solve.solution import Solution, solved_by
 from calib.solve.worker_fleet import WorkerFleet
+from support.children import environment
 from support.operations import (
     added,
     added_or_died,
@@ -25,7 +29,7 @@ from support.operations import (
     pid,
     refused,
 )
-from support.scenes import options, quiet, simulation
+from support.scenes import options, quiet, three_scans
 
 FLEETS: list[Callable[[], Fleet]] = [LocalFleet, partial(WorkerFleet, 1), partial(WorkerFleet, 3)]
 
@@ -101,15 +105,9 @@ def test_a_closed_fleet_leaves_no_process() -> None:
 
 def derivation(fleet: Fleet) -> Solution:
     """Three small scans at two distances, by any fleet."""
-    layout = simulation("PILATUS 300K")[0]
-    scans = [
-        simulation("PILATUS 300K", distance_mm=distance, n_reflections=900, seed=seed)[2].dataset
-        for seed, distance in ((1, 120.0), (2, 120.0), (3, 200.0))
-    ]
-    fleet.board([partial(given_dataset, scan) for scan in scans])
-    poses = [scan.detector.lab_from_root for scan in scans]
-    assert None not in poses
-    return solved_by(fleet, [pose for pose in poses if pose], layout, options(), quiet)
+    layout, scans = three_scans()
+    fleet.board([partial(given_dataset, scan) for scan, _ in scans])
+    return solved_by(fleet, [pose for _, pose in scans], layout, options(), quiet)
 
 
 def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -> None:
@@ -120,3 +118,28 @@ def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -
     assert np.array_equal(here.estimate.covariance, there.estimate.covariance)
     assert here.report == there.report
     assert len(here.report.datasets) == 3
+
+
+def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calib.solve.dask_fleet._CONNECT_S", 0.2)
+    with pytest.raises(InputError, match="no Dask scheduler answers at"):
+        DaskFleet("tcp://127.0.0.1:9")
+
+
+def test_a_derivation_on_a_cluster_ends_right_though_a_worker_is_killed() -> None:
+    """To the last bit, the killed worker's datasets made again by the other one."""
+    here = derivation(LocalFleet()).estimate
+    program = Path(__file__).parents[1] / "support" / "cluster.py"
+    done = subprocess.run(
+        [sys.executable, program],
+        env={**environment(), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Restarting worker" in done.stderr
+    correction, covariance = (np.frombuffer(bytes.fromhex(x)) for x in done.stdout.split())
+    assert np.array_equal(correction, here.correction.values.ravel())
+    assert np.array_equal(covariance, here.covariance.ravel())

@@ -157,6 +157,19 @@ def solution(
     return solved(given, layout, chosen or options(), quiet)
 
 
+def three_scans() -> tuple[Layout, list[tuple[Dataset, RigidMotion]]]:
+    """Small scans of one detector at two distances, with the poses in their files."""
+    scans = []
+    for seed, distance in ((1, 120.0), (2, 120.0), (3, 200.0)):
+        layout, _, scan = simulation(
+            "PILATUS 300K", distance_mm=distance, n_reflections=900, seed=seed
+        )
+        pose = scan.dataset.detector.lab_from_root
+        assert pose is not None
+        scans.append((scan.dataset, pose))
+    return layout, scans
+
+
 @cache
 def simulation(
     name: str = "PILATUS 1M",

@@ -1,0 +1,45 @@
+"""Where the datasets of a derivation live."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from calib.errors import InputError
+from calib.files.pairs import Pair
+from calib.files.refl_index import TableIndex
+from calib.flows.boarding import fleet_for
+from calib.solve.fleet import LocalFleet
+from calib.solve.worker_fleet import WorkerFleet
+
+
+@pytest.mark.parametrize(
+    ("workers", "scheduler", "code"),
+    [
+        (-1, None, "bad-workers"),
+        (1000, None, "bad-workers"),
+        (2, "tcp://a:1", "workers-and-scheduler"),
+    ],
+)
+def test_workers_that_make_no_sense_are_refused(
+    workers: int, scheduler: str | None, code: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        fleet_for(workers, scheduler, [])
+    assert caught.value.code == code
+
+
+def test_worker_processes_are_used_where_files_are_many_and_large() -> None:
+    def pair(n_rows: int) -> Pair:
+        index = TableIndex(1, n_rows, {}, {})
+        return Pair(Path("a.expt"), None, Path("a.refl"), index)  # type: ignore[arg-type]
+
+    for pairs, used in (
+        ([pair(10_000_000)], LocalFleet),
+        ([pair(10_000)] * 10, LocalFleet),
+        ([pair(1_000_000)] * 10, WorkerFleet if len(os.sched_getaffinity(0)) > 1 else LocalFleet),
+    ):
+        with fleet_for(None, None, pairs) as fleet:
+            assert type(fleet) is used
