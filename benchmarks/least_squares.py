@@ -18,7 +18,7 @@ from calib.model.correction import Correction, Freedom
 from calib.model.families import known_layout
 from calib.solve.fit import DatasetFit
 from calib.solve.options import SolveOptions
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from calib.solve.state import Step
 from calib.solve.symmetry import turned_strains
 

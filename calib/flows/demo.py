@@ -12,7 +12,8 @@ from calib.files.dataset_write import write_dataset
 from calib.files.expt import ExperimentFile
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.certify import certify
-from calib.flows.derive import Derived, DeriveProgress, DeriveRequest, derive
+from calib.flows.derive import DeriveProgress, DeriveRequest, derive
+from calib.flows.derived import Derived
 from calib.model.arrays import Floats
 from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
@@ -26,7 +27,7 @@ from calib.simulate.score import CornerErrors, corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.fit import DatasetFit
 from calib.solve.options import SolveOptions
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from calib.store.store import Store
 
 SERIAL = "60-0999"

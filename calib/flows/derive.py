@@ -9,27 +9,34 @@ from time import perf_counter
 
 import numpy as np
 
-from calib import __version__
 from calib.errors import InputError, LayoutError
 from calib.files.pairs import pair_files
 from calib.flows.boarding import boarded, fleet_for, reordered
+from calib.flows.derived import Derived
+from calib.flows.distances import freedom_for, merged_distances
 from calib.flows.environment import provenance_of
 from calib.flows.identity import known_detector, new_detector, serial_of
 from calib.flows.moments import instant_of_epoch
+from calib.flows.summaries import (
+    Kept,
+    base_of,
+    beyond_linear_range,
+    kept_summaries,
+    recorded,
+    summarised,
+)
 from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
-from calib.model.record import CalibrationRecord, Deed, DetectorRecord, StoredCalibration
-from calib.solve.assess import SAME_DISTANCE
+from calib.model.record import Deed, StoredCalibration
+from calib.solve.combine import solved_onto
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from calib.solve.solution import solved_by
 from calib.solve.symmetry import hall_from_name
 from calib.store.store import Store
 
-FULL_FROM_RATIO = 1.5
-"""Distances that differ by this factor determine all six parameters of a panel."""
 _SHORTEST_INTERVAL_DEG, _LONGEST_INTERVAL_DEG = 1.0, 120.0
 
 DeriveProgress = Callable[[str, int, float, int, int], None]
@@ -53,26 +60,16 @@ class DeriveRequest:
     free_beam: bool = False
     crystals: Crystals = Crystals.AUTO
     crystal_interval_deg: float | None = None
+    add: bool = False
+    """Add to what the detector's latest accepted calibration rests on."""
+    onto: str | None = None
+    """Add to this calibration instead."""
+    relinearise: bool = False
+    """Datasets that it rests on already are read again in place of their summaries."""
     workers: int | None = None
     """Processes that hold the datasets; 0: none but this one, None: what suits the files."""
     scheduler: str | None = None
     """Address of the scheduler of a Dask cluster that holds them."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Derived:
-    """What came of a derivation."""
-
-    record: CalibrationRecord
-    stored: StoredCalibration | None
-    """None in a dry run."""
-    new: bool
-    """False where the same derivation had been stored before."""
-    registered: DetectorRecord | None
-    """The detector, where the store did not know it before."""
-    freedom_reason: str
-    notices: tuple[str, ...]
-    seconds: float
 
 
 def derive(
@@ -107,7 +104,10 @@ def derive(
             detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
         known = [] if fresh else store.known_corrections(serial)
         placements = [_placed(detector.layout, data, known) for data in datasets]
-        freedom, reason = _freedom(request.freedom, _distances_mm(detector.layout, placements))
+        base, old = _base(store, serial, datasets, request)
+        distances = [kept.summary.statement.use.distance_mm for kept in old]
+        distances += [detector.layout.distance_mm(place.lab_from_root) for place in placements]
+        freedom, reason = freedom_for(request.freedom, merged_distances(distances))
         options = _options(request, freedom)
 
         def relay(stage: str, iteration: int, rmsd_px: float, done: int) -> None:
@@ -115,31 +115,31 @@ def derive(
 
         fleet.map(reordered, each=[(place,) for place in placements])
         poses = [place.lab_from_root for place in placements]
-        solution = solved_by(fleet, poses, detector.layout, options, relay)
-    record = CalibrationRecord(
-        serial=serial,
-        layout_id=detector.layout_id,
-        distances_mm=_merged([use.distance_mm for use in solution.report.datasets]),
-        panel_names=tuple(panel.name for panel in detector.layout.panels),
-        estimate=solution.estimate,
-        parameters=options.content(),
-        code_version=__version__,
-        report=solution.report,
-        acceptance=solution.acceptance,
-    )
+        if old:
+            said = [kept.summary.statement for kept in old]
+            solution = solved_onto(said, fleet, poses, detector.layout, options, relay)
+        else:
+            solution = solved_by(fleet, poses, detector.layout, options, relay)
+    starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
+    summaries = [*old, *summarised(solution.statements[len(old) :], detector, starts)]
+    parameters = options.content() if base is None else {**options.content(), "onto": base.id}
+    record = recorded(solution, summaries, detector, parameters)
     stored, new = None, True
     if not dry_run:
         tell("storing", 0, float("nan"), len(datasets), len(datasets))
-        starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
         stored, new = store.add_calibration(
             record,
-            starts,
+            [kept.summary.started for kept in summaries],
             deed,
             detector if fresh else None,
-            provenance=provenance_of(request.paths, datasets),
+            [kept.file for kept in summaries],
+            provenance=provenance_of(request.paths, datasets, None if base is None else base.id),
         )
     notices = [notice for data in datasets for notice in data.notices]
     notices += _taken_off(datasets, placements)
+    notices += beyond_linear_range(
+        solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
+    )
     return Derived(
         record=record,
         stored=stored,
@@ -149,6 +149,25 @@ def derive(
         notices=tuple(notices),
         seconds=perf_counter() - begun,
     )
+
+
+def _base(
+    store: Store, serial: str, datasets: Sequence[Dataset], request: DeriveRequest
+) -> tuple[StoredCalibration | None, list[Kept]]:
+    """The calibration to build on, with the summaries of the datasets that are not read now."""
+    if not (request.add or request.onto or request.relinearise):
+        return None, []
+    base = base_of(store, serial, request.onto)
+    summaries = kept_summaries(store, base)
+    read = {tuple(sorted(data.source.sha256)): data.name for data in datasets}
+    twice = [read[kept.key] for kept in summaries if kept.key in read]
+    if twice and not request.relinearise:
+        raise InputError(
+            "dataset-twice",
+            f"{base.name} rests on {', '.join(twice)} already.",
+            remedy="leave these files out, or --relinearise to read them again.",
+        )
+    return base, [kept for kept in summaries if kept.key not in read]
 
 
 def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
@@ -200,36 +219,6 @@ def _placed(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction
             remedy="import the images again without a reference geometry.",
         )
     return place
-
-
-def _distances_mm(layout: Layout, placements: Sequence[Placement]) -> tuple[float, ...]:
-    return _merged([layout.distance_mm(place.lab_from_root) for place in placements])
-
-
-def _merged(distances_mm: Sequence[float]) -> tuple[float, ...]:
-    """Distances in ascending order, those within 1 % of one another as their mean."""
-    groups: list[list[float]] = []
-    for distance in sorted(distances_mm):
-        if groups and distance <= groups[-1][0] * (1.0 + SAME_DISTANCE):
-            groups[-1].append(distance)
-        else:
-            groups.append([distance])
-    return tuple(float(np.mean(group)) for group in groups)
-
-
-def _freedom(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[Freedom, str]:
-    """Which parameters are refined, and why, in words."""
-    if asked is not None:
-        return asked, "asked for with --freedom"
-    ratio = distances_mm[-1] / distances_mm[0]
-    shown = " and ".join(f"{distance:.0f}" for distance in distances_mm) + " mm"
-    if ratio >= FULL_FROM_RATIO:
-        return Freedom.FULL, f"distances of {shown} differ by a factor of {ratio:.2g}"
-    if len(distances_mm) == 1:
-        return Freedom.IN_PLANE, f"one distance only ({shown}): out-of-plane values do not repeat"
-    return Freedom.IN_PLANE, (
-        f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
-    )
 
 
 def _interval_rad(degrees: float | None) -> float | None:

@@ -12,7 +12,7 @@ from calib.model.layout import Layout
 from calib.model.record import CalibrationRecord, StoredCalibration
 from calib.solve.compared import Measured
 from calib.solve.drift import drift
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from calib.solve.reject import covariance_inflation
 from calib.store.store import Store
 

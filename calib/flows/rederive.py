@@ -65,7 +65,7 @@ def rederive(
     """
     found = store.calibration(reference, serial)
     provenance = store.provenance(found.id)
-    paths = _inputs(found, provenance, folders)
+    paths = _inputs(found, provenance, folders, _kept_from_parent(store, found.record))
     request = request_of(found.record, paths)
     again = derive(request, store, deed, dry_run=True, progress=progress).record
     here = this_environment()
@@ -85,6 +85,23 @@ def rederive(
     )
 
 
+def _kept_from_parent(store: Store, record: CalibrationRecord) -> set[str]:
+    """The names of the summaries that stood for datasets which were not read.
+
+    Raises ``InputError`` for what was combined from summaries alone.
+    """
+    if record.parameters.get("combined"):
+        raise InputError(
+            "combined",
+            "it was combined from summaries; there are no files to derive it from.",
+            remedy="calib combine with the same calibrations, or calib rederive of those.",
+        )
+    onto = record.parameters.get("onto")
+    if onto is None:
+        return set()
+    return {use.summary for use in store.calibration(onto).record.report.datasets}
+
+
 def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveRequest:
     """The request that a calibration's parameters answer, for other places of its files."""
     said: Mapping[str, Any] = record.parameters
@@ -102,6 +119,8 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             free_beam=said["free_beam"],
             crystals=Crystals(said["crystals"]),
             crystal_interval_deg=said["crystal_interval_deg"],
+            onto=said.get("onto"),
+            relinearise=said.get("onto") is not None,
         )
     except (KeyError, ValueError) as error:
         raise InputError(
@@ -113,10 +132,17 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
 
 
 def _inputs(
-    found: StoredCalibration, provenance: Provenance | None, folders: Sequence[Path]
+    found: StoredCalibration,
+    provenance: Provenance | None,
+    folders: Sequence[Path],
+    kept: set[str],
 ) -> list[Path]:
-    """Where the calibration's input files lie now."""
-    wanted = {sha256: use.name for use in found.record.report.datasets for sha256 in use.sha256}
+    """Where the calibration's input files lie now, but those of datasets whose summaries were
+    ``kept``."""
+    read = [
+        use for use in found.record.report.datasets if not use.summary or use.summary not in kept
+    ]
+    wanted = {sha256: use.name for use in read for sha256 in use.sha256}
     places: dict[str, Path] = {}
     recorded = {} if provenance is None else provenance.paths
     for sha256, text in recorded.items():

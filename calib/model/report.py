@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SAME_DISTANCE = 0.01
+"""Distances that differ by less than this share count as one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:

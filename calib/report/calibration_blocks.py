@@ -103,13 +103,16 @@ def _common_facts(view: View) -> list[tuple[str, str]]:
     ]
     convergence, halves = view["convergence"], view["halves"]
     ended = "converged" if convergence["converged"] else "not converged"
+    ended += f" after {convergence['iterations']} iterations"
+    if not convergence["iterations"]:
+        ended = "combined from summaries"
     reduced = convergence["chi_square"] / max(convergence["degrees_of_freedom"], 1)
     facts = [
         ("Distances", distances(view["calibration"]["distances_mm"])),
         ("Panels", f"{len(panels)}: {', '.join(tally)}"),
         (
             "Refinement",
-            f"{ended} after {convergence['iterations']} iterations, last shift "
+            f"{ended}, last shift "
             f"{general(convergence['last_shift_sigma'], 2)} sigma, "
             f"chi-square {fixed(reduced, 2)} per degree of freedom",
         ),
@@ -189,7 +192,7 @@ def _residual_table(view: View) -> Table:
 def _dataset_table(views: Sequence[View]) -> Table:
     return Table(
         "Datasets",
-        ("dataset", "mm", "used", "rejected", "flagged", *_STAGES),
+        ("dataset", "mm", "used", "rejected", "flagged", *_STAGES, "left out"),
         tuple(
             (
                 view["name"],
@@ -198,10 +201,16 @@ def _dataset_table(views: Sequence[View]) -> Table:
                 str(view["n_rejected"]),
                 str(view["n_flagged"]),
                 *_before_after(view["rmsd_px"]),
+                _influence(view["influence"]),
             )
             for view in views
         ),
     )
+
+
+def _influence(view: View | None) -> str:
+    """How far the solution moves without a dataset."""
+    return NONE if view is None else f"{fixed(view['rms_sigma'], 2)} sigma"
 
 
 def _before_after(rmsd_px: View) -> list[str]:

@@ -18,6 +18,7 @@ from calib.model.report import (
     DatasetUse,
     Disagreement,
     Halves,
+    Influence,
     Report,
     Shell,
 )
@@ -153,10 +154,23 @@ def _dataset(dataset: DatasetUse) -> dict[str, Any]:
         "wavelength_angstrom": number(dataset.wavelength_angstrom),
         "rmsd_px": both_px(dataset.rmsd),
         "left_out_rmsd_px": both_px(dataset.left_out),
+        "influence": _influence(dataset.influence),
+        "linearisation_error_sigma": number(dataset.linearisation_error_sigma),
+        "summary": dataset.summary or None,
         "weight_scale": {
             name: number(value)
             for name, value in zip(("x", "y", "phi"), dataset.weight_scale, strict=True)
         },
+    }
+
+
+def _influence(found: Influence | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "rms_sigma": number(found.rms_sigma),
+        "largest_sigma": number(found.largest_sigma),
+        "panel": found.panel,
     }
 
 

@@ -14,7 +14,16 @@ from itertools import pairwise
 import numpy as np
 
 from calib.model.arrays import Bools, Floats, Ints
-from calib.model.report import Convergence, DatasetUse, Disagreement, Fit, Halves, Report, Shell
+from calib.model.report import (
+    SAME_DISTANCE,
+    Convergence,
+    DatasetUse,
+    Disagreement,
+    Fit,
+    Halves,
+    Report,
+    Shell,
+)
 from calib.model.summary import Part, Statement
 from calib.solve.consistency import disagreements
 from calib.solve.eliminate import Share
@@ -34,8 +43,6 @@ from calib.solve.tally import Tally
 _FEWEST_FOR_HALVES = 100
 _SHELLS = 8
 _FEWEST_IN_SHELL = 100
-SAME_DISTANCE = 0.01
-"""Distances that differ by less than this share count as one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

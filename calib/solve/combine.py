@@ -29,8 +29,9 @@ from calib.solve.influence import influences
 from calib.solve.known import Known, Spoken
 from calib.solve.nonlinear import errors_of_linearisation
 from calib.solve.options import SolveOptions
-from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
+from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.pool import pooled_fit, pooled_shells, stretched, stretched_after
+from calib.solve.prior import PanelPrior
 from calib.solve.refine import Progress
 from calib.solve.reject import covariance_inflation
 from calib.solve.solution import Solution, panel_states, solved_by

@@ -31,7 +31,7 @@ from scipy.stats import chi2
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.layout import Layout
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
 _RANK = 1e-6

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from calib.model.correction import Freedom
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 
 
 class Crystals(StrEnum):
@@ -46,9 +46,7 @@ class SolveOptions:
         """The same as plain values, for the calibration's record."""
         return {
             "freedom": self.freedom.value,
-            "prior_shift_um": self.prior.shift_mm * 1e3,
-            "prior_normal_um": self.prior.normal_mm * 1e3,
-            "prior_tilt_mrad": self.prior.tilt_rad * 1e3,
+            **self.prior.content(),
             "ignore_flags": self.ignore_flags,
             "pose": "per-experiment" if self.pose_per_experiment else "shared",
             "hall_symbol": self.hall_symbol,

@@ -28,26 +28,11 @@ from calib.model.layout import Layout
 from calib.model.summary import Part, Statement
 from calib.solve.eliminate import Share
 from calib.solve.known import Known
+from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
 _SEEN_BY_DATA = 1e-6
 """A rigid motion that carries more than this share of its panels' information is no gauge."""
-
-
-@dataclass(frozen=True, slots=True)
-class PanelPrior:
-    """Assembly tolerance: one standard deviation of each panel parameter."""
-
-    shift_mm: float = 0.1
-    """In the plane."""
-    normal_mm: float = 0.05
-    """Along the normal."""
-    tilt_rad: float = 1e-3
-    """About each axis."""
-
-    def sigma(self) -> Floats:
-        """(6,) in mm and rad."""
-        return np.array([self.shift_mm] * 2 + [self.normal_mm] + [self.tilt_rad] * 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

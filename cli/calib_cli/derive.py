@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from calib_cli.failure import NO
+from calib_cli.derivation import (
+    FreedomChoice,
+    PriorNormal,
+    PriorShift,
+    PriorTilt,
+    prior_of,
+    tell_derived,
+)
 from calib_cli.options import (
     AllPanels,
     AsJson,
@@ -18,23 +25,8 @@ from calib_cli.options import (
     ForceSerial,
     StorePlace,
 )
-from calib_cli.output import say, write_blocks, write_json
 from calib_cli.progress import derive_progress
 from calib_cli.setting import deed, open_store
-
-if TYPE_CHECKING:
-    from calib.model.record import StoredCalibration
-
-
-_SMALLEST_PRIOR, _LARGEST_PRIOR = 1e-3, 1e6
-"""In micrometres or milliradian; beyond these arithmetic fails before physics does."""
-
-
-class FreedomName(StrEnum):
-    """The names of ``calib.model.correction.Freedom``, which is heavier to import."""
-
-    IN_PLANE = "in-plane"
-    FULL = "full"
 
 
 class CrystalsName(StrEnum):
@@ -64,25 +56,34 @@ def derive(
     ],
     serial: FileSerial = None,
     force_serial: ForceSerial = False,
-    freedom: Annotated[
-        FreedomName | None,
+    add: Annotated[
+        bool,
         typer.Option(
-            "--freedom",
-            help="Which parameters of a panel are refined. Default: full where the distances "
-            "differ by a factor of 1.5 or more, else in-plane.",
+            "--add",
+            help="Add to what the detector's latest accepted calibration rests on, from stored "
+            "summaries.",
+        ),
+    ] = False,
+    onto: Annotated[
+        str | None,
+        typer.Option(
+            "--onto",
+            metavar="CALIBRATION",
+            help="Add to this calibration instead.",
+            show_default=False,
         ),
     ] = None,
-    prior_shift_um: Annotated[
-        float,
-        typer.Option("--prior-shift-um", metavar="UM", help="Assembly tolerance in the plane."),
-    ] = 100.0,
-    prior_normal_um: Annotated[
-        float,
-        typer.Option("--prior-normal-um", metavar="UM", help="The same along the normal."),
-    ] = 50.0,
-    prior_tilt_mrad: Annotated[
-        float, typer.Option("--prior-tilt-mrad", metavar="MRAD", help="The same in angle.")
-    ] = 1.5,
+    relinearise: Annotated[
+        bool,
+        typer.Option(
+            "--relinearise",
+            help="Add; datasets that are there already are read again in place of their summaries.",
+        ),
+    ] = False,
+    freedom: FreedomChoice = None,
+    prior_shift_um: PriorShift = 100.0,
+    prior_normal_um: PriorNormal = 50.0,
+    prior_tilt_mrad: PriorTilt = 1.5,
     ignore_flags: Annotated[
         bool,
         typer.Option(
@@ -147,29 +148,24 @@ def derive(
 
     Datasets of any number of crystals and distances are refined jointly, and the result is
     stored. A derivation that fails acceptance is stored as a draft, and the exit code is 1.
+    With --add, what earlier datasets said is taken from the store; their files are not read.
 
     \b
     Example:
       calib derive night1.expt night1.refl night2.expt night2.refl --serial 24-0107
+      calib derive --add indexed.expt indexed.refl
     """
     from calib.flows.derive import DeriveRequest
     from calib.flows.derive import derive as derived
     from calib.model.correction import Freedom
-    from calib.report.calibration_blocks import derived_blocks
-    from calib.report.calibration_view import derived_view
     from calib.solve.options import Crystals
-    from calib.solve.panels import PanelPrior
 
     request = DeriveRequest(
         paths=tuple(paths),
         serial=serial,
         force_serial=force_serial,
         freedom=None if freedom is None else Freedom(freedom.value),
-        prior=PanelPrior(
-            _positive("--prior-shift-um", prior_shift_um) * 1e-3,
-            _positive("--prior-normal-um", prior_normal_um) * 1e-3,
-            _positive("--prior-tilt-mrad", prior_tilt_mrad) * 1e-3,
-        ),
+        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad),
         ignore_flags=ignore_flags,
         pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
         space_group=space_group,
@@ -178,59 +174,10 @@ def derive(
         crystal_interval_deg=crystal_interval,
         workers=workers,
         scheduler=scheduler,
+        add=add,
+        onto=onto,
+        relinearise=relinearise,
     )
     with open_store(ctx, store, read_only=dry_run) as opened, derive_progress() as progress:
         done = derived(request, opened, deed(by), dry_run=dry_run, progress=progress)
-    view = derived_view(
-        done.record,
-        done.stored,
-        new=done.new,
-        detector_registered=done.registered is not None,
-        freedom_reason=done.freedom_reason,
-        notices=done.notices,
-        seconds=done.seconds,
-    )
-    if done.registered is not None:
-        said = "Would register" if dry_run else "Registered"
-        say(
-            f"{said} detector {done.record.serial}, not seen before; times without offset are "
-            f"read in {done.registered.time_zone}."
-        )
-    for notice in done.notices:
-        say(f"Note: {notice}")
-    if as_json:
-        write_json(view)
-    else:
-        write_blocks(derived_blocks(view, all_panels=panels))
-        if done.stored is not None:
-            _say_what_next(done.stored, new=done.new)
-    if not done.record.acceptance.accepted:
-        raise typer.Exit(NO)
-
-
-def _positive(option: str, value: float) -> float:
-    from calib.errors import InputError
-
-    if _SMALLEST_PRIOR <= value <= _LARGEST_PRIOR:
-        return value
-    if 0.0 < value < float("inf"):
-        raise InputError(
-            "bad-prior",
-            f"{option} {value:g} is no tolerance of a detector.",
-            remedy=f"a number from {_SMALLEST_PRIOR:g} to {_LARGEST_PRIOR:g}.",
-        )
-    raise InputError(
-        "bad-prior", f"{option} {value:g} is no tolerance.", remedy="a number above 0."
-    )
-
-
-def _say_what_next(stored: StoredCalibration, *, new: bool) -> None:
-    from calib.report.scalar import instant
-
-    if not new:
-        say(f"The same derivation was stored before, as {stored.name}.")
-    if not stored.record.acceptance.accepted:
-        say(f'It can only be certified with calib certify {stored.name} --override "REASON" ...')
-        return
-    start = instant(min(stored.starts, default=None)) or "DATE"
-    say(f'Next: calib certify {stored.name} --from {start} --reason "..."')
+    tell_derived(done, dry_run=dry_run, as_json=as_json, all_panels=panels)

@@ -17,6 +17,7 @@ from calib_cli import (
     audit,
     bundle,
     certify,
+    combine,
     db,
     demo,
     derive,
@@ -28,6 +29,7 @@ from calib_cli import (
     rederive,
     resolve,
     show,
+    summary,
     usage,
 )
 from calib_cli import init as initialise
@@ -71,6 +73,7 @@ def calib(
 
 
 app.command("derive")(derive.derive)
+app.command("combine")(combine.combine)
 app.command("certify")(certify.certify)
 app.command("withdraw")(certify.withdraw)
 app.command("apply")(apply.apply)
@@ -85,6 +88,7 @@ app.command("export")(export.export)
 app.command("init")(initialise.init)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.add_typer(summary.app, name="summary")
 app.add_typer(detector.app, name="detector")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(usage.app, name="usage")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from calib.model.correction import Freedom
-from calib_cli.derive import FreedomName
+from calib_cli.derivation import FreedomName
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
-GROUPS = {(), ("audit",), ("db",), ("detector",), ("usage",), ("bundle",)}
+GROUPS = {(), ("audit",), ("bundle",), ("db",), ("detector",), ("summary",), ("usage",)}
 COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
 BEFORE = {
     ("bundle", "load"): [["bundle", "create", SERIAL, "-o", "detector.calib-bundle"]],
@@ -32,6 +32,7 @@ def test_all_commands_are_there() -> None:
     names = {" ".join(words) for words in COMMANDS}
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
+        "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
         "resolve",
         "audit log", "audit verify", "audit checkpoint", "audit key",

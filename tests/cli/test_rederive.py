@@ -12,7 +12,7 @@ import pytest
 from calib.flows import environment, rederive
 from calib.flows.derive import DeriveRequest
 from calib.model.record import CalibrationRecord
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from support.commands import calib, done
 
 

@@ -16,7 +16,8 @@ from calib.errors import CalibError, InputError, LayoutError
 from calib.files.dataset_write import write_dataset
 from calib.files.expt import ExperimentFile
 from calib.flows.apply import ApplyRequest, apply
-from calib.flows.derive import Derived, DeriveRequest, derive
+from calib.flows.derive import DeriveRequest, derive
+from calib.flows.derived import Derived
 from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
 from calib.model.experiment import Detector

@@ -15,7 +15,7 @@ from calib.model.layout import Layout
 from calib.model.pose import layout_of, placed
 from calib.model.report import BeforeAfter, Report
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from calib.solve.reject import MOST_REJECTED, MOST_REJECTED_ON_PANEL
 from calib.solve.solution import Solution, solved
 

@@ -17,7 +17,8 @@ from calib.model.summary import Part
 from calib.solve.assess import aligned, step_of_part
 from calib.solve.fit import DatasetFit
 from calib.solve.fleet import LocalFleet
-from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
+from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.prior import PanelPrior
 from calib.solve.refine import Refined
 from calib.solve.spread import Residuals, held_out_residuals
 from calib.solve.standing import Standing

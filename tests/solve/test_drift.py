@@ -19,7 +19,7 @@ from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import Tolerance, drawn_correction
 from calib.solve.compared import Measured
 from calib.solve.drift import SIGNIFICANCE, drift
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen
 from support.scenes import barrel, options, solution
 

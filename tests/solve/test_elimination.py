@@ -15,7 +15,8 @@ from calib.model.layout import Layout
 from calib.solve.eliminate import Share
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
-from calib.solve.panels import PanelPrior, PanelStep, PanelSystem
+from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.prior import PanelPrior
 from calib.solve.refine import Refined
 from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
 from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN

@@ -30,7 +30,7 @@ from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import SolveOptions
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from support.scenes import solution
 
 FIRST_SEED = 1

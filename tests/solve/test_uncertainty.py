@@ -12,7 +12,7 @@ from calib.model.families import known_layout
 from calib.model.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import Tolerance, drawn_correction
-from calib.solve.panels import PanelPrior
+from calib.solve.prior import PanelPrior
 from support.errors import Errors, deviations, errors_of
 from support.scenes import options, solution
 

@@ -11,7 +11,8 @@ from calib.model.arrays import Floats
 from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.layout import Layout
 from calib.solve.eliminate import Reduced
-from calib.solve.panels import PanelPrior, PanelSystem
+from calib.solve.panels import PanelSystem
+from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
 PRIOR = PanelPrior()

@@ -1,0 +1,148 @@
+"""combine: a calibration from stored summaries, without reading a single reflection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from calib.errors import InputError, LayoutError
+from calib.files.summary import SUFFIX, read_summary
+from calib.flows.derived import Derived
+from calib.flows.distances import freedom_for, merged_distances
+from calib.flows.environment import provenance_of
+from calib.flows.summaries import (
+    Kept,
+    Key,
+    beyond_linear_range,
+    kept_summaries,
+    picked,
+    recorded,
+)
+from calib.model.correction import Freedom
+from calib.model.record import Deed, DetectorRecord, StoredCalibration
+from calib.solve.combine import combined
+from calib.solve.prior import PanelPrior
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CombineRequest:
+    """What to combine, and how."""
+
+    sources: tuple[str, ...]
+    """Calibrations of one detector, by any reference, and files of summaries."""
+    without: tuple[str, ...] = ()
+    """Datasets to leave out: their names, or the beginning of a summary's id."""
+    serial: str | None = None
+    """The detector's, where a source is a bare version."""
+    freedom: Freedom | None = None
+    """None: chosen from the distances."""
+    prior: PanelPrior = field(default_factory=PanelPrior)
+
+
+def combine(request: CombineRequest, store: Store, deed: Deed, *, dry_run: bool = False) -> Derived:
+    """Solve the sum of all summaries with the prior, and store what comes of it.
+
+    Where two sources have the same dataset, the summary of the source that was named last counts.
+    Raises ``InputError`` and ``NotFoundError`` for sources that cannot be used, and ``StoreError``;
+    nothing is stored then.
+    """
+    begun = perf_counter()
+    if not dry_run:
+        store.require_writable()
+    bases, summaries, notices = _collected(request, store)
+    detector = _detector(store, summaries)
+    chosen = _without(summaries, request.without)
+    said = [kept.summary.statement for kept in chosen]
+    distances = merged_distances([one.use.distance_mm for one in said])
+    freedom, reason = freedom_for(request.freedom, distances)
+    solution = combined(said, detector.layout, freedom, request.prior)
+    parameters: dict[str, Any] = {
+        "freedom": freedom.value,
+        **request.prior.content(),
+        "combined": True,
+        "onto": bases[0].id if len(bases) == 1 else None,
+    }
+    record = recorded(solution, chosen, detector, parameters)
+    stored, new = None, True
+    if not dry_run:
+        stored, new = store.add_calibration(
+            record,
+            [kept.summary.started for kept in chosen],
+            deed,
+            summaries=[kept.file for kept in chosen],
+            provenance=provenance_of((), (), parameters["onto"]),
+        )
+    notices += beyond_linear_range(
+        solution.report.datasets, "calib derive --relinearise NAME.expt NAME.refl"
+    )
+    return Derived(
+        record=record,
+        stored=stored,
+        new=new,
+        registered=None,
+        freedom_reason=reason,
+        notices=tuple(notices),
+        seconds=perf_counter() - begun,
+    )
+
+
+def _collected(
+    request: CombineRequest, store: Store
+) -> tuple[list[StoredCalibration], list[Kept], list[str]]:
+    """The calibrations that were named, all summaries by their datasets' hashes, and what to say
+    of those that take another's place."""
+    bases: list[StoredCalibration] = []
+    found: dict[Key, tuple[str, Kept]] = {}
+    notices = []
+    for source in request.sources:
+        if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
+            name, new = source, [Kept.of(read_summary(Path(source)))]
+        else:
+            stored = store.calibration(source, request.serial)
+            bases.append(stored)
+            name, new = stored.name, kept_summaries(store, stored)
+        for kept in new:
+            before = found.get(kept.key)
+            if before is not None and before[1].file.id != kept.file.id:
+                notices.append(
+                    f"{kept.name}: its summary from {name} stands in place of that from "
+                    f"{before[0]}."
+                )
+            found[kept.key] = (name, kept)
+    return bases, [kept for _, (_, kept) in sorted(found.items())], notices
+
+
+def _detector(store: Store, summaries: Sequence[Kept]) -> DetectorRecord:
+    """The one detector that all summaries are of, as the store knows it."""
+    serials = {kept.summary.serial: kept.name for kept in summaries}
+    if len(serials) > 1:
+        told = ", ".join(f"{serial} ({name})" for serial, name in serials.items())
+        raise InputError(
+            "several-detectors",
+            f"the summaries are of different detectors: {told}.",
+            remedy="combine those of one detector.",
+        )
+    detector = store.detector(next(iter(serials)))
+    for kept in summaries:
+        if kept.summary.layout_id != detector.layout_id:
+            raise LayoutError(
+                "other-layout",
+                f"the summary is of another layout than the registered detector {detector.serial}.",
+                place=kept.name,
+                remedy="leave it out.",
+            )
+    return detector
+
+
+def _without(summaries: Sequence[Kept], names: Sequence[str]) -> list[Kept]:
+    """The summaries but those that are named."""
+    left = list(summaries)
+    for name in names:
+        left.remove(picked(left, name))
+    if not left:
+        raise InputError("no-datasets", "nothing is left to combine.", remedy="fewer --without.")
+    return left

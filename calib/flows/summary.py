@@ -1,0 +1,63 @@
+"""summary: the summaries of single datasets, shown and written to files."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from calib.errors import InputError
+from calib.files.safe import Outputs
+from calib.files.summary import SUFFIX, read_summary
+from calib.flows.summaries import Kept, kept_summaries, picked
+from calib.model.summary import Summary
+from calib.store.store import Store
+
+
+def export_summaries(
+    store: Store,
+    reference: str,
+    folder: Path,
+    *,
+    serial: str | None,
+    datasets: Sequence[str],
+    force: bool,
+) -> list[tuple[str, Path]]:
+    """Write what a calibration rests on to files in ``folder``, all or none; the name of each
+    dataset and its file. Raises ``InputError`` where that cannot be."""
+    if not folder.is_dir():
+        raise InputError(
+            "no-output-folder",
+            "there is no such folder.",
+            place=str(folder),
+            remedy="create it, or another -o.",
+        )
+    summaries = kept_summaries(store, store.calibration(reference, serial))
+    chosen = [picked(summaries, name) for name in datasets] or summaries
+    names = Counter(kept.name for kept in chosen)
+    written = []
+    with Outputs(force=force) as outputs:
+        for kept in chosen:
+            path = folder / f"{_file_name(kept, twice=names[kept.name] > 1)}{SUFFIX}"
+            outputs.stage(path, kept.file.content)
+            written.append((kept.name, path))
+        outputs.commit()
+    return written
+
+
+def shown_summaries(
+    store: Store | None, source: str, *, serial: str | None = None
+) -> list[tuple[Summary, int]]:
+    """The summaries that a calibration rests on, or the one in a file where no store is given,
+    each with the size of its file in bytes."""
+    if store is None:
+        path = Path(source)
+        return [(read_summary(path), path.stat().st_size)]
+    found = kept_summaries(store, store.calibration(source, serial))
+    return [(kept.summary, len(kept.file.content)) for kept in found]
+
+
+def _file_name(kept: Kept, *, twice: bool) -> str:
+    name = re.sub(r"[^\w.+-]", "_", kept.name).lstrip(".") or "dataset"
+    return f"{name[:80]}-{kept.file.id[:12]}" if twice else name[:80]

@@ -1,0 +1,61 @@
+"""Summaries as scripts and people see them; docs/json.md says what every key means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calib.model.summary import Summary
+from calib.report.blocks import Table, View, fixed
+from calib.report.residuals import both_px
+from calib.report.scalar import instant, number
+
+
+def summary_view(summary: Summary, size_bytes: int) -> dict[str, Any]:
+    """What a summary is of."""
+    said = summary.statement
+    used = said.used_on_panel.sum(axis=0)
+    return {
+        "id": summary.id,
+        "dataset": said.use.name,
+        "sha256": list(said.use.sha256),
+        "serial": summary.serial,
+        "layout_id": summary.layout_id,
+        "code_version": summary.code_version,
+        "data_taken": None if summary.started is None else instant(summary.started),
+        "distance_mm": number(said.use.distance_mm),
+        "wavelength_angstrom": number(said.use.wavelength_angstrom),
+        "n_crystals": said.use.n_crystals,
+        "n_reflections": said.use.n_reflections,
+        "n_rejected": said.use.n_rejected,
+        "rejection": said.kept,
+        "n_on_panel": used.tolist(),
+        "chi_square": number(said.chi_square),
+        "n_data": number(said.n_data),
+        "n_nuisance": said.n_nuisance,
+        "rmsd_px": both_px(said.use.rmsd),
+        "size_bytes": size_bytes,
+    }
+
+
+def summary_table(views: Sequence[View]) -> Table:
+    """Summaries, a line each."""
+    return Table(
+        "",
+        ("dataset", "summary", "taken", "mm", "used", "panels", "x after", "y after", "kB"),
+        tuple(
+            (
+                view["dataset"],
+                view["id"][:12],
+                view["data_taken"] or "unknown",
+                fixed(view["distance_mm"], 2),
+                str(view["n_reflections"]),
+                str(sum(n > 0 for n in view["n_on_panel"])),
+                fixed(view["rmsd_px"]["after"]["x"], 3),
+                fixed(view["rmsd_px"]["after"]["y"], 3),
+                fixed(view["size_bytes"] / 1000, 0),
+            )
+            for view in views
+        ),
+        n_text=3,
+    )
