@@ -15,7 +15,8 @@ found by a second pass over the reflections.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -52,6 +53,8 @@ class Sums:
     """(c, 9, r) from whitened directions to a crystal's nine columns."""
     tail: Floats
     """(c, r, 8) whitened coupling to pose, beam and residual."""
+    chi_square: float
+    """The weighted sum of squared residuals."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,58 +67,31 @@ class Crowd:
     """(3, n) inverse variances; 0 for reflections that are left out."""
     about_mm: Floats
     """(3,) the point that the pose turns about."""
-    chi_square: float
-    """The weighted sum of squared residuals, of all folds."""
     folds: tuple[int, ...] = (0, 1, 2, 3)
+    kept: dict[tuple[int, ...], Sums] = field(default_factory=dict)
+    """What has been summed before, panels and all."""
 
     def of_folds(self, folds: tuple[int, ...]) -> Crowd:
         """The reflections of some folds only."""
         return replace(self, folds=folds)
 
+    @property
+    def chi_square(self) -> float:
+        """The weighted sum of squared residuals."""
+        return self.summed(panels=True).chi_square
+
     def summed(self, *, panels: bool) -> Sums:
         """All crystals eliminated; without ``panels`` these are left out of ``total``, which then
         tells of pose, beam and residual alone."""
-        n = self.stage.panel_half_mm.shape[1] if panels else 0
-        size = PANEL_COLUMNS * n + TAIL_COLUMNS
-        total, moves = np.zeros((size, size)), self._moves()
-        own = np.zeros((n, PANEL_COLUMNS, PANEL_COLUMNS + TAIL_COLUMNS))
-        whole = np.zeros((TAIL_COLUMNS, TAIL_COLUMNS))
-        crystals, backs, tails = [], [], []
+        if panels and self.folds in self.kept:
+            return self.kept[self.folds]
+        growing = _Growing.of(self._moves(), panels=panels)
         for batch in self._batches():
-            jacobian = self._weighted(batch.part)
-            tail = _tail(jacobian, moves[self.seen.panel[batch.part]])
-            mine = batch.padded(jacobian[:, _CRYSTAL])
-            rest = batch.padded(tail)
-            whole += np.tensordot(tail, tail, axes=((0, 2), (0, 2)))
-            transposed = mine.transpose(0, 2, 1)
-            basis = self._basis(batch.crystals)
-            square = basis.transpose(0, 2, 1) @ (transposed @ mine) @ basis
-            back = basis @ all_whitened(square)
-            reach = back.transpose(0, 2, 1) @ (transposed @ rest)
-            crystals.append(batch.crystals)
-            backs.append(back)
-            tails.append(reach)
-            if panels:
-                coupling = batch.coupling(jacobian, tail, self.seen.panel[batch.part], own)
-                far = back.transpose(0, 2, 1) @ coupling
-                reach = np.concatenate([far, reach], axis=2)
-            flat = reach.reshape(-1, size)
-            total -= flat.T @ flat
-        alone = np.diag(whole)[:-1].copy()
-        total[-TAIL_COLUMNS:, -TAIL_COLUMNS:] += whole
-        for p in range(n):
-            rows = slice(PANEL_COLUMNS * p, PANEL_COLUMNS * (p + 1))
-            total[rows, rows] += own[p, :, :PANEL_COLUMNS]
-            total[rows, -TAIL_COLUMNS:] += own[p, :, PANEL_COLUMNS:]
-            total[-TAIL_COLUMNS:, rows] += own[p, :, PANEL_COLUMNS:].T
-        return Sums(
-            total,
-            alone,
-            own[:, :, :PANEL_COLUMNS],
-            np.concatenate(crystals),
-            np.concatenate(backs),
-            np.concatenate(tails),
-        )
+            growing.add(batch, self._weighted(batch.part), self._basis(batch.crystals))
+        sums = growing.finished()
+        if panels:
+            self.kept[self.folds] = sums
+        return sums
 
     def pulled(self, panel_step: Floats) -> Floats:
         """(c, 9) U^T P dx of each crystal for a step dx of the panels (6 n,)."""
@@ -170,7 +146,7 @@ class Crowd:
             last = min(max(last, first + 1), len(start))
             part = slice(int(bound[first]), int(bound[last]))
             crystals = held.crystal[experiment[start[first:last]]]
-            yield _Batch(part, crystals, start[first:last] - part.start)
+            yield _Batch(part, crystals, start[first:last] - part.start, self.seen.panel[part])
             first = last
 
 
@@ -184,41 +160,145 @@ class _Batch:
     start: Ints
     """(k,) where in the part each begins."""
 
+    panel: Ints
+    """(n,) of each reflection."""
+
     def padded(self, rows: Floats) -> Floats:
         """(k, 3 m, columns) of the (3, columns, n) derivatives, m the most reflections of any."""
+        crystal, place, most = self._places()
+        out = np.zeros((len(self.start), most, *rows.shape[:2]))
+        out[crystal, place] = rows.transpose(2, 0, 1)
+        return out.reshape(len(out), -1, rows.shape[1])
+
+    def unpadded(self, padded: Floats) -> Floats:
+        """(2, columns, n) the same back, of x and y alone."""
+        crystal, place, most = self._places()
+        rows = padded.reshape(len(padded), most, 3, -1)[crystal, place, :2]
+        return np.ascontiguousarray(rows.transpose(1, 2, 0))
+
+    def coupling(self, directions: Floats, by_panel: Floats, n_panels: int) -> Floats:
+        """(k, r, 6 n) of the crystals' ``directions`` (2, r, n) to the panels, ``by_panel``
+        (2, 6, n) being the derivatives by those."""
+        products = np.empty((PANEL_COLUMNS, *directions.shape[1:]))
+        for row in range(PANEL_COLUMNS):
+            np.multiply(directions[0], by_panel[0, row], out=products[row])
+            products[row] += directions[1] * by_panel[1, row]
+        new = np.diff(self.panel, prepend=-1) != 0
+        new[self.start] = True
+        run = np.flatnonzero(new)
+        sums = np.add.reduceat(products.reshape(-1, products.shape[2]), run, axis=1)
+        crystal = np.searchsorted(self.start, run, side="right") - 1
+        out = np.zeros((len(self.crystals), n_panels, PANEL_COLUMNS * directions.shape[1]))
+        out[crystal, self.panel[run]] = sums.T
+        out = out.reshape(len(out), n_panels, PANEL_COLUMNS, -1)
+        return out.transpose(0, 3, 1, 2).reshape(len(out), -1, PANEL_COLUMNS * n_panels)
+
+    def _places(self) -> tuple[Ints, Ints, int]:
+        """(n,) and (n,) which crystal and reflection of it each is, and the most of any."""
         n = self.part.stop - self.part.start
         count = np.diff(self.start, append=n)
         crystal = np.repeat(np.arange(len(count)), count)
-        place = np.arange(n) - np.repeat(self.start, count)
-        out = np.zeros((len(count), int(count.max()), *rows.shape[:2]))
-        out[crystal, place] = rows.transpose(2, 0, 1)
-        return out.reshape(len(count), -1, rows.shape[1])
+        return crystal, np.arange(n) - np.repeat(self.start, count), int(count.max())
 
-    def coupling(self, jacobian: Floats, tail: Floats, panel: Ints, own: Floats) -> Floats:
-        """(k, 9, 6 n) of the crystals to the panels; the panels' own sums are added to ``own``
-        (n, 6, 14): to themselves, and to pose, beam and residual."""
-        columns = np.concatenate(
-            [jacobian[:2, _CRYSTAL], jacobian[:2, :PANEL_COLUMNS], tail[:2]], axis=1
-        )
+
+@dataclass(slots=True)
+class _Growing:
+    """Sums over the batches so far."""
+
+    moves: Floats
+    """(n, 6, 6) the adjoints of the panels in the one pose."""
+    panels: bool
+    total: Floats
+    """What crystals have taken."""
+    own: Floats
+    """(n, 6, 8) sums over each panel's reflections: panel with panel, beam and residual."""
+    rest: Floats
+    """(2, 2) the same of beam and residual, in all three coordinates."""
+    crystals: list[Ints] = field(default_factory=list)
+    backs: list[Floats] = field(default_factory=list)
+    tails: list[Floats] = field(default_factory=list)
+
+    @staticmethod
+    def of(moves: Floats, *, panels: bool) -> _Growing:
+        n = len(moves)
+        size = (PANEL_COLUMNS * n if panels else 0) + TAIL_COLUMNS
+        own = np.zeros((n, PANEL_COLUMNS, PANEL_COLUMNS + 2))
+        return _Growing(moves, panels, np.zeros((size, size)), own, np.zeros((2, 2)))
+
+    def add(self, batch: _Batch, jacobian: Floats, basis: Floats) -> None:
+        """One batch's ``jacobian`` (3, 17, n), weighted, and its crystals' own parameters."""
+        rest = jacobian[:, [BEAM_COLUMN, RESIDUAL_COLUMN]]
+        self.rest += np.tensordot(rest, rest, axes=((0, 2), (0, 2)))
         by_panel = jacobian[:2, :PANEL_COLUMNS]
-        products = np.empty((PANEL_COLUMNS, *columns.shape[1:]))
-        for row in range(PANEL_COLUMNS):
-            np.multiply(columns[0], by_panel[0, row], out=products[row])
-            products[row] += columns[1] * by_panel[1, row]
-        new = np.diff(panel, prepend=-1) != 0
-        new[self.start] = True
-        run = np.flatnonzero(new)
-        sums = np.add.reduceat(products.reshape(-1, len(panel)), run, axis=1)
-        sums = sums.reshape(PANEL_COLUMNS, -1, len(run))
-        crystal = np.searchsorted(self.start, run, side="right") - 1
-        out = np.zeros((len(self.crystals), CRYSTAL_COLUMNS, len(own), PANEL_COLUMNS))
-        out[crystal, :, panel[run]] = sums[:, :CRYSTAL_COLUMNS].transpose(2, 1, 0)
-        order = np.argsort(panel[run], kind="stable")
-        ordered = panel[run][order]
-        head = np.flatnonzero(np.diff(ordered, prepend=-1))
-        together = np.add.reduceat(sums[:, CRYSTAL_COLUMNS:, order], head, axis=2)
-        own[ordered[head]] += together.transpose(2, 0, 1)
-        return out.reshape(len(self.crystals), CRYSTAL_COLUMNS, -1)
+        self._add_panels(batch.panel, by_panel, rest[:2])
+        mine = batch.padded(jacobian[:, _CRYSTAL])
+        across = mine.transpose(0, 2, 1)
+        back = basis @ all_whitened(basis.transpose(0, 2, 1) @ (across @ mine) @ basis)
+        backwards = back.transpose(0, 2, 1)
+        tail = np.empty((*backwards.shape[:2], TAIL_COLUMNS))
+        tail[:, :, POSE_COLUMNS:] = backwards @ (across @ batch.padded(rest))
+        if self.panels:
+            directions = batch.unpadded(mine @ back)
+            far = batch.coupling(directions, by_panel, len(self.moves))
+            tail[:, :, :POSE_COLUMNS] = far @ self.moves.reshape(-1, POSE_COLUMNS)
+            flat = np.concatenate([far, tail], axis=2).reshape(-1, len(self.total))
+        else:
+            pose = batch.padded(self._by_pose(batch.panel, jacobian))
+            tail[:, :, :POSE_COLUMNS] = backwards @ (across @ pose)
+            flat = tail.reshape(-1, TAIL_COLUMNS)
+        self.total -= flat.T @ flat
+        self.crystals.append(batch.crystals)
+        self.backs.append(back)
+        self.tails.append(tail)
+
+    def _by_pose(self, panel: Ints, jacobian: Floats) -> Floats:
+        """(3, 6, n) derivatives by the pose: those by the panels, through their adjoints."""
+        moves = self.moves.transpose(1, 2, 0)[:, :, panel]
+        out = np.zeros((3, POSE_COLUMNS, len(panel)))
+        for row in range(2):
+            for column in range(POSE_COLUMNS):
+                # A shift of the pose turns no panel.
+                for along in range(3 if column < 3 else PANEL_COLUMNS):
+                    out[row, column] += jacobian[row, along] * moves[along, column]
+        return out
+
+    def _add_panels(self, panel: Ints, by_panel: Floats, rest: Floats) -> None:
+        order = np.argsort(panel, kind="stable")
+        columns = np.concatenate([by_panel, rest], axis=1)[:, :, order]
+        bounds = np.searchsorted(panel[order], np.arange(len(self.own) + 1)).tolist()
+        for index, (low, high) in enumerate(pairwise(bounds)):
+            if low < high:
+                mine = columns[:, :, low:high]
+                products = mine[:, :PANEL_COLUMNS] @ mine.transpose(0, 2, 1)
+                self.own[index] += products.sum(axis=0)
+
+    def finished(self) -> Sums:
+        """With what the panels, pose, beam and residual say of themselves."""
+        information, others = np.split(self.own, [PANEL_COLUMNS], axis=2)
+        to_pose = information @ self.moves
+        across = np.concatenate([to_pose, others], axis=2)
+        whole = np.zeros((TAIL_COLUMNS, TAIL_COLUMNS))
+        turned = self.moves.transpose(0, 2, 1)
+        whole[:POSE_COLUMNS, :POSE_COLUMNS] = (turned @ to_pose).sum(axis=0)
+        whole[:POSE_COLUMNS, POSE_COLUMNS:] = (turned @ others).sum(axis=0)
+        whole[POSE_COLUMNS:, :POSE_COLUMNS] = whole[:POSE_COLUMNS, POSE_COLUMNS:].T
+        whole[POSE_COLUMNS:, POSE_COLUMNS:] = self.rest
+        total = self.total.copy()
+        total[-TAIL_COLUMNS:, -TAIL_COLUMNS:] += whole
+        for p in range(len(self.own) if self.panels else 0):
+            rows = slice(PANEL_COLUMNS * p, PANEL_COLUMNS * (p + 1))
+            total[rows, rows] += information[p]
+            total[rows, -TAIL_COLUMNS:] += across[p]
+            total[-TAIL_COLUMNS:, rows] += across[p].T
+        return Sums(
+            total,
+            np.diag(whole)[:-1].copy(),
+            information,
+            np.concatenate(self.crystals),
+            np.concatenate(self.backs),
+            np.concatenate(self.tails),
+            float(self.rest[-1, -1]),
+        )
 
 
 def is_crowd(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -> bool:
@@ -229,13 +309,3 @@ def is_crowd(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -
     used: Bools = np.bincount(seen.experiment, minlength=len(crystal)) > 0
     alone = np.bincount(crystal[used]).max(initial=0) == 1
     return bool(alone) and max(coefficients) == 1
-
-
-def _tail(jacobian: Floats, moves: Floats) -> Floats:
-    """(3, 8, n) derivatives by pose and beam, and the residual; ``moves`` (n, 6, 6)."""
-    out = np.empty((3, TAIL_COLUMNS, jacobian.shape[2]))
-    pose = jacobian[:, :PANEL_COLUMNS].transpose(2, 0, 1) @ moves
-    out[:, :POSE_COLUMNS] = pose.transpose(1, 2, 0)
-    out[:, POSE_COLUMNS] = jacobian[:, BEAM_COLUMN]
-    out[:, POSE_COLUMNS + 1] = jacobian[:, RESIDUAL_COLUMN]
-    return out

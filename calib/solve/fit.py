@@ -209,10 +209,13 @@ class DatasetFit:
         chosen = self.weights if weights is None else weights
         if not self.is_crowd:
             return accumulated(self.stage(correction), self.seen, chosen)
+        return self._equations(correction, chosen), self.residuals(correction)
+
+    def _equations(self, correction: Correction, weights: Floats) -> Blocks | Crowd:
         stage = self.stage(correction)
-        residuals = residuals_at(stage, self.seen)
-        chi_square = float(np.nansum(np.einsum("cn,cn,cn->n", residuals, residuals, chosen)))
-        return Crowd(stage, self.seen, chosen, self._centre_mm(), chi_square), residuals
+        if not self.is_crowd:
+            return accumulated(stage, self.seen, weights)[0]
+        return Crowd(stage, self.seen, weights, self._centre_mm())
 
     @property
     def is_crowd(self) -> bool:
@@ -261,8 +264,10 @@ class DatasetFit:
     ) -> tuple[DatasetFit, Blocks | Crowd]:
         fit, still = self, np.zeros(6 * len(self.layout))
         for _ in range(iterations):
-            weights = huber_weights(fit.seen, fit.residuals(correction)) if robust else None
-            blocks, _residuals = fit.blocks(correction, weights)
+            weights = fit.weights
+            if robust:
+                weights = huber_weights(fit.seen, fit.residuals(correction))
+            blocks = fit._equations(correction, weights)
             reduced = fit.reduced(blocks, correction, panels=False)
             if reduced.largest_shift(still) < _CONVERGED_SIGMA:
                 break

@@ -21,6 +21,8 @@ from calib.solve.state import CRYSTAL_COLUMNS
 
 _CHUNK = 8192
 """Reflections at a time, so that the derivatives stay in the processor's cache."""
+_SHORT_RUNS = 32
+"""Where panels have fewer of an experiment, parts do not end with them."""
 _ENOUGH = 1024
 """Reflections that are worth a pass of their own."""
 
@@ -103,6 +105,8 @@ def _parts(seen: Observations) -> list[slice]:
     start = seen.group_start
     head = start[:-1]
     new = (np.diff(seen.experiment[head]) != 0) | (np.diff(seen.panel[head]) != 0)
+    if len(seen) < _SHORT_RUNS * (1 + int(new.sum())):
+        return [slice(low, min(low + _CHUNK, len(seen))) for low in range(0, len(seen), _CHUNK)]
     bounds = [0, *head[1:][new].tolist(), len(seen)]
     parts, low = [], 0
     for begin, end in pairwise(bounds):

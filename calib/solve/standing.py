@@ -29,7 +29,8 @@ from calib.solve.variation import variation_of
 _RIGID_ITERATIONS = 12
 _ENOUGH_TO_START = 6_000
 """Reflections of a dataset from which pose and crystals are started."""
-_FOLLOWING_ITERATIONS = 3
+_CROWD_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
+"""Of a crowd, no part of which could start the others."""
 _WORTH_THINNING = 1.5
 _MOST_LOST = 0.5
 """Share of a dataset's reflections that may not diffract at all where it starts."""
@@ -81,8 +82,10 @@ def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
     """
     fit = standing.fit
     none = Correction.none(len(fit.layout))
-    thin = fit if fit.is_crowd else fit.thinned(_ENOUGH_TO_START)
-    moved, _ = thin.refined_at(none, robust=True, iterations=_RIGID_ITERATIONS)
+    thin, iterations = fit.thinned(_ENOUGH_TO_START), _RIGID_ITERATIONS
+    if fit.is_crowd:
+        thin, iterations = fit, _CROWD_ITERATIONS
+    moved, _ = thin.refined_at(none, robust=True, iterations=iterations)
     residuals = moved.residuals(none)
     lost = np.asarray(~np.isfinite(residuals).all(axis=0))
     if lost.mean() > _MOST_LOST:
