@@ -30,6 +30,7 @@ from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
 from calib.model.record import Deed, StoredCalibration
+from calib.model.report import Report
 from calib.solve.combine import solved_onto
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
@@ -140,6 +141,7 @@ def derive(
     notices += beyond_linear_range(
         solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
     )
+    notices += _slipped(solution.report)
     return Derived(
         record=record,
         stored=stored,
@@ -238,4 +240,13 @@ def _taken_off(datasets: Sequence[Dataset], placements: Sequence[Placement]) -> 
         f"{data.name}: its panels carried {place.carries}, which was taken off."
         for data, place in zip(datasets, placements, strict=True)
         if place.carries != DRAWN
+    ]
+
+
+def _slipped(report: Report) -> list[str]:
+    return [
+        f"{use.name}: the crystal slipped at {angle:.1f} degrees; before and behind it is refined "
+        "as two crystals."
+        for use in report.datasets
+        for angle in use.slips_deg
     ]

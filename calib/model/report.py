@@ -113,6 +113,8 @@ class DatasetUse:
     crystal_interval_deg: float | None = None
     """Length of the intervals of crystals that change along their scans; None where they stand
     still."""
+    slips_deg: tuple[float, ...] = ()
+    """Angles at which crystals slipped; before and behind they count as two."""
     sample_root_mm: tuple[float, float, float] | None = None
     """Where the sample stands in the detector's root frame; None where it was not recorded."""
     influence: Influence | None = None

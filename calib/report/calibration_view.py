@@ -150,6 +150,7 @@ def _dataset(dataset: DatasetUse) -> dict[str, Any]:
         "n_flagged": dataset.n_flagged,
         "n_crystals": dataset.n_crystals,
         "crystal_interval_deg": number(dataset.crystal_interval_deg),
+        "slips_deg": [number(angle) for angle in dataset.slips_deg],
         "distance_mm": number(dataset.distance_mm),
         "wavelength_angstrom": number(dataset.wavelength_angstrom),
         "rmsd_px": both_px(dataset.rmsd),

@@ -58,6 +58,8 @@ class ScanPlan:
     """Outliers scatter by this much in the plane (and ten times the noise in angle)."""
     drift_rad: float = 0.0
     """How far the crystal's orientation (and a third of it, its cell) waves during the scan."""
+    slip_rad: float = 0.0
+    """How far the crystal turns at once in the middle of the scan, about an oblique axis."""
     start_shift_mm: float = 0.2
     start_turn_rad: float = 1e-3
     """How far the pose that is handed over is from the true one."""
@@ -227,24 +229,34 @@ def _diffracting(
     side = np.tile([1.0, -1.0], len(r0))
     middle, half = passages(start)
     phi, r0 = middle + side * half, start
-    if plan.drift_rad:
+    settled: Bools = np.ones(len(phi), dtype=np.bool_)
+    if plan.drift_rad or plan.slip_rad:
         for _ in range(_DRIFT_ROUNDS):
+            before = _slipped(phi, plan)
             r0 = np.einsum("nij,nj->ni", _drift(phi, plan), start)
             middle, half = passages(r0)
             phi = middle + side * half
+            settled = before == _slipped(phi, plan)
     phi = phi % (2.0 * np.pi)
-    inside = np.isfinite(phi) & (phi < plan.range_rad)
+    inside = np.isfinite(phi) & (phi < plan.range_rad) & settled
     phi, hkl, r0 = phi[inside], hkl[inside], r0[inside]
     along = np.outer(r0 @ axis, axis)
     turned = np.cos(phi)[:, None] * (r0 - along) + np.sin(phi)[:, None] * np.cross(axis, r0)
     return hkl, phi, along + turned + s0
 
 
+def _slipped(phi: Floats, plan: ScanPlan) -> Bools:
+    """(n,) which angles lie in the second half of the scan."""
+    return np.asarray(phi % (2.0 * np.pi) > 0.5 * plan.range_rad)
+
+
 def _drift(phi: Floats, plan: ScanPlan) -> Floats:
     """(n, 3, 3) how the crystal has turned and swollen at each angle: a slow wave about each
-    axis and in each length, of amplitude ``drift_rad``."""
+    axis and in each length, of amplitude ``drift_rad``, and the slip."""
     turn = phi % (2.0 * np.pi)
     waves = [np.sin(turn), np.sin(2.0 * turn + 1.0), np.cos(1.5 * turn)]
     rotation = rotation_from_vector(plan.drift_rad * np.stack(waves, axis=1))
     swollen = np.eye(3) * (1.0 + 0.3 * plan.drift_rad * np.cos(turn))[:, None, None]
-    return np.asarray(rotation @ swollen)
+    slip = rotation_from_vector(plan.slip_rad * np.array([1.0, -2.0, 2.0]) / 3.0)
+    turned = np.where(_slipped(phi, plan)[:, None, None], slip @ rotation, rotation)
+    return np.asarray(turned @ swollen)

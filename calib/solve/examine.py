@@ -156,6 +156,7 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         rmsd=rmsd,
         left_out=None,
         crystal_interval_deg=fit.interval_deg,
+        slips_deg=tuple(float(np.degrees(slip.phi_rad)) for slip in fit.slips),
         sample_root_mm=_place(fit.state.pose().inverse().translation_mm),
         weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
     )

@@ -31,6 +31,16 @@ _ENOUGH_TO_APPROACH = 6_000
 """Reflections from which pose and crystals are brought near their places."""
 
 
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Where a crystal slipped, and how far."""
+
+    experiment: int
+    phi_rad: float
+    turn_rad: tuple[float, float, float]
+    """Rotation vector from the crystal before to the crystal behind, in the crystal's frame."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetFit:
     """One dataset at one point of its refinement."""
@@ -50,6 +60,8 @@ class DatasetFit:
     free_beam: bool
     pose_prior: PosePrior | None
     penalty: Penalty = field(default_factory=Penalty)
+    slips: tuple[Slip, ...] = ()
+    """Where scans were parted, since their crystals had slipped."""
 
     @staticmethod
     def start(

@@ -23,6 +23,7 @@ from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.options import SolveOptions
 from calib.solve.reject import SMALLEST_SCALE, judged
+from calib.solve.slip import slips_of, split
 from calib.solve.spread import Residuals
 from calib.solve.variation import variation_of
 
@@ -167,13 +168,19 @@ def moved_with(standing: Standing, tangent: Floats) -> tuple[Standing, None]:
 def varied(
     standing: Standing, correction: Correction, options: SolveOptions
 ) -> tuple[Standing, bool]:
-    """Crystals free to change along their scans where that is asked for or worth it; whether."""
+    """Scans parted where crystals slipped, and crystals free to change along their scans where
+    that is asked for or worth it; whether either was."""
     fit = standing.fit
-    how = variation_of(fit, correction, options)
-    if how is None:
-        return standing, False
     rigid = replace(standing.rigid, keep=fit.keep)
-    return Standing(how.of(fit), how.of(rigid)), True
+    slips = slips_of(fit, correction, options)
+    for slip in slips:
+        fit, rigid = split(fit, slip), split(rigid, slip)
+    how = variation_of(fit, correction, options)
+    if how is not None:
+        fit, rigid = how.of(fit), how.of(rigid)
+    elif not slips:
+        return standing, False
+    return Standing(fit, rigid), True
 
 
 def settled(standing: Standing) -> tuple[Standing, None]:

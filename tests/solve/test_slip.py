@@ -1,0 +1,102 @@
+"""Crystals that slip in the middle of a scan, and ones that only drift."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from calib.model.correction import Correction, Freedom
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
+from calib.model.report import DatasetUse
+from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
+from calib.simulate.score import corner_errors
+from calib.simulate.truth import drawn_correction
+from calib.solve.fit import Slip
+from calib.solve.options import Crystals, SolveOptions
+from calib.solve.prior import PanelPrior
+from calib.solve.slip import split
+from calib.solve.solution import Solution
+from support.scenes import options, solution, started
+
+LAYOUT = known_layout("PILATUS 1M")
+TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+SLIP_RAD = np.radians(0.3)
+SHORT_RAD, LONG_RAD = np.radians(60.0), np.radians(180.0)
+A_FEW_IMAGES_DEG = 0.3
+HARDLY_WORSE = 1.25
+ROUNDING = 1e-9
+
+
+@cache
+def scan(range_rad: float, slip_rad: float, drift_rad: float = 0.0) -> SimulatedScan:
+    plan = ScanPlan(8000, range_rad=range_rad, slip_rad=slip_rad, drift_rad=drift_rad)
+    pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
+    return simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan")
+
+
+@cache
+def solved(data: SimulatedScan, crystals: Crystals) -> Solution:
+    chosen = SolveOptions(Freedom.FULL, PanelPrior(), crystals=crystals)
+    return solution([data.dataset], LAYOUT, chosen)
+
+
+def use_of(data: SimulatedScan) -> DatasetUse:
+    return solved(data, Crystals.AUTO).report.datasets[0]
+
+
+def seen_um(data: SimulatedScan, crystals: Crystals) -> float:
+    found = solved(data, crystals).estimate.correction
+    return corner_errors(LAYOUT, found, TRUTH, data.true_pose).seen_um
+
+
+@pytest.mark.parametrize("range_rad", [SHORT_RAD, pytest.param(LONG_RAD, marks=pytest.mark.long)])
+def test_a_slip_is_found_where_it_was_and_spoils_nothing(range_rad: float) -> None:
+    slipped, sound = scan(range_rad, SLIP_RAD), scan(range_rad, 0.0)
+    use = use_of(slipped)
+    assert use.slips_deg == pytest.approx([0.5 * np.degrees(range_rad)], abs=A_FEW_IMAGES_DEG)
+    assert use.n_crystals == 2
+    assert use.n_rejected < 0.02 * use.n_reflections
+    assert seen_um(slipped, Crystals.AUTO) < HARDLY_WORSE * seen_um(sound, Crystals.AUTO)
+
+
+def test_a_slip_that_is_held_to_be_none_spoils_the_panels() -> None:
+    """The test above can fail."""
+    slipped, sound = scan(SHORT_RAD, SLIP_RAD), scan(SHORT_RAD, 0.0)
+    assert seen_um(slipped, Crystals.STATIC) > 5.0 * seen_um(sound, Crystals.AUTO)
+
+
+@pytest.mark.parametrize(
+    ("range_rad", "drift_rad"),
+    [
+        (SHORT_RAD, 0.0),
+        (SHORT_RAD, 1e-3),
+        pytest.param(SHORT_RAD, 3e-4, marks=pytest.mark.long),
+        pytest.param(LONG_RAD, 3e-3, marks=pytest.mark.long),
+    ],
+)
+def test_a_crystal_that_stands_still_or_drifts_has_not_slipped(
+    range_rad: float, drift_rad: float
+) -> None:
+    assert use_of(scan(range_rad, 0.0, drift_rad)).slips_deg == ()
+
+
+@pytest.mark.parametrize("pose_per_experiment", [False, True])
+def test_a_slip_by_nothing_changes_no_prediction(pose_per_experiment: bool) -> None:
+    chosen = options(pose_per_experiment=pose_per_experiment)
+    fit = started(scan(SHORT_RAD, 0.0).dataset, LAYOUT, chosen)
+    parted = split(fit, Slip(0, 0.4, (0.0, 0.0, 0.0)))
+    none = Correction.none(len(LAYOUT))
+    for one, other in zip(
+        np.sort(fit.residuals(none), axis=1), np.sort(parted.residuals(none), axis=1), strict=True
+    ):
+        assert np.abs(one - other).max() < ROUNDING
+    early, late = (parted.seen.observed[2, parted.seen.experiment == k] for k in (0, 1))
+    assert early.max() <= 0.4 < late.min()
+    scans, entries = parted.dataset.experiments.scans, parted.dataset.experiments.experiments
+    one, two = (scans[entry.scan or 0] for entry in entries)
+    assert one.end_rad == pytest.approx(two.start_rad)
+    assert one.n_images + two.n_images == scans[0].n_images
+    assert parted.n_parameters == fit.n_parameters + 5 + 6 * pose_per_experiment
