@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import solver
+from benchmarks import solver, store
 from benchmarks.results import write_section
 
-PARTS = {"solver": solver.section}
+PARTS = ("solver", "store")
 
 
 def main() -> None:
@@ -20,13 +20,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--full", action="store_true", help="dials.refine on the whole set too")
     parser.add_argument("--only", choices=PARTS, help="one part only")
+    parser.add_argument(
+        "--calibrations", type=int, default=store.CALIBRATIONS, help="in the store that is asked"
+    )
     arguments = parser.parse_args()
     command = " ".join(
         ["make bench", *([f'ARGS="{" ".join(sys.argv[1:])}"'] if sys.argv[1:] else [])]
     )
-    for name, section in PARTS.items():
-        if arguments.only in (None, name):
-            write_section(name, command, section(full=arguments.full))
+    if arguments.only in (None, "solver"):
+        write_section("solver", command, solver.section(full=arguments.full))
+    if arguments.only in (None, "store"):
+        write_section("store", command, store.section(arguments.calibrations))
 
 
 if __name__ == "__main__":

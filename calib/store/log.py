@@ -80,11 +80,14 @@ def read_entries(connection: Connection, serial: str | None, last: int | None) -
 
 def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
     """The last entry up to an instant or a position, or of all."""
-    wanted = select(DEED.c.position, DEED.c.recorded_at).order_by(DEED.c.position.desc()).limit(1)
+    wanted = select(DEED.c.position, DEED.c.recorded_at).limit(1)
     if isinstance(when, datetime):
-        wanted = wanted.where(DEED.c.recorded_at <= when)
-    elif when is not None:
-        wanted = wanted.where(DEED.c.position <= when)
+        # Times rise with positions, and the order of their own index is found at once.
+        wanted = wanted.where(DEED.c.recorded_at <= when).order_by(DEED.c.recorded_at.desc())
+    else:
+        wanted = wanted.order_by(DEED.c.position.desc())
+        if when is not None:
+            wanted = wanted.where(DEED.c.position <= when)
     row = connection.execute(wanted).first()
     return Moment(0, None) if row is None else Moment(row.position, row.recorded_at)
 

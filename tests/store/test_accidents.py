@@ -17,12 +17,15 @@ from support import children, raw
 from support.records import SERIAL, calibration, deed, detector
 
 PANELS = 60
-KILLS = 400 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 30
+LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
+KILLS = 100 if LONG else 30
+WRITERS, WRITES = (8, 200) if LONG else (8, 4)
 
 
 def check_whole(place: str) -> int:
-    """How many calibrations there are; every one of them reads and verifies."""
+    """How many calibrations there are; each of them reads and verifies, and so does the log."""
     with Store.open(place) as store:
+        assert store.audit().findings == ()
         lines = store.calibrations()
         assert [line.version for line in lines] == list(range(1, len(lines) + 1))
         for line in lines:
@@ -83,36 +86,69 @@ def test_a_killed_writer_leaves_all_or_nothing(place: str) -> None:
 
 CROWD = """
 import os, sys
-from support.records import calibration, deed
+from support.records import SERIAL, NOON, application, calibration, certification, deed
 from calib.store.store import Store
-place, writers, adds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-Store.open(place).close()
-children = []
-for writer in range(writers):
+place, writers, writes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with Store.open(place) as store:
+    shared, _ = store.add_calibration(calibration(), (None, None), deed())
+    store.certify(certification(shared))
+
+def write(writer):
+    with Store.open(place, wait_seconds=300.0) as store:
+        for turn in range(0, writes, 2):
+            own = calibration(seed=10_000 * (writer + 1) + turn)
+            store.add_calibration(own, (None, None), deed(actor=str(writer)))
+            done = application(shared, f"{writer}-{turn}.expt")
+            assert store.record_application(done)
+            assert not store.record_application(done)  # twice is once
+            store.add_calibration(calibration(seed=1 + turn), (None, None), deed())
+
+def forked(work, *arguments):
     child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with Store.open(place, wait_seconds=60.0) as store:
-                for add in range(adds):
-                    own = calibration(seed=1000 * (writer + 1) + add)
-                    store.add_calibration(own, (None, None), deed(actor=str(writer)))
-                    store.add_calibration(calibration(seed=add), (None, None), deed())
-            status = 0
-        finally:
-            os._exit(status)
-    children.append(child)
+    if child:
+        return child
+    status = 1
+    try:
+        work(*arguments)
+        status = 0
+    finally:
+        os._exit(status)
+
+ended, end = os.pipe()
+os.set_blocking(ended, False)
+
+def read_until_the_end():
+    reads = 0
+    with Store.open(place, read_only=True, wait_seconds=0.001) as store:
+        while True:
+            assert store.resolve(SERIAL, NOON, 150.0).calibration.id == shared.id
+            reads += 1
+            try:
+                if os.read(ended, 1):
+                    break
+            except BlockingIOError:
+                pass
+    assert reads > 1
+
+reader = forked(read_until_the_end)
+children = [forked(write, writer) for writer in range(writers)]
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-assert codes == [0] * writers, codes
+os.write(end, b".")
+codes.append(os.waitstatus_to_exitcode(os.waitpid(reader, 0)[1]))
+assert codes == [0] * (writers + 1), codes
 """
 
 
-def test_many_writers_lose_nothing_and_leave_no_gap(place: str) -> None:
-    writers, adds = 4, 6
+def test_many_writers_lose_nothing_leave_no_gap_and_block_no_reader(place: str) -> None:
     with Store.open(place) as store:
         store.add_detector(detector(), deed())
-    children.run(CROWD, place, str(writers), str(adds))
-    assert check_whole(place) == writers * adds + adds
+    children.run(CROWD, place, str(WRITERS), str(WRITES), timeout=3000.0)
+    turns = WRITES // 2
+    assert check_whole(place) == 1 + WRITERS * turns + turns
+    with Store.open(place) as store:
+        names = [name for one in store.applications() for name in one.output_names]
+    wanted = [f"{writer}-{turn}.expt" for writer in range(WRITERS) for turn in range(0, WRITES, 2)]
+    assert sorted(names) == sorted(wanted)
     positions = [row[0] for row in raw.execute(place, "SELECT position FROM deed ORDER BY 1")]
     assert positions == list(range(1, len(positions) + 1))
     times = [row[0] for row in raw.execute(place, "SELECT recorded_at FROM deed ORDER BY position")]

@@ -116,9 +116,8 @@ def killable_server(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[S
     server, process = _start(home, _programs(home), secret, settings)
 
     def kill() -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _kill_all(home)
+        _stop(process)
 
     try:
         yield server, kill
@@ -211,6 +210,22 @@ def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def _kill_all(home: Path) -> None:
+    """Kill the server, and each of its processes before it can notice that."""
+    try:
+        server = int((home / "data" / "postmaster.pid").read_text().split()[0])
+    except FileNotFoundError:
+        return
+    family = [server]
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == server:
+                family.append(int(stat.parent.name))
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,80 @@
+"""What is asked for each file, and every write, finds its rows by an index, however many there are.
+
+The statements are those that the store really runs, taken on their way to the driver.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from calib.model.canonical import microseconds
+from calib.store.store import Store
+from calib.store.tables import METADATA
+from support.records import (
+    DAY,
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+)
+from support.statements import taken_from
+
+GROWING = sorted(set(METADATA.tables) - {"detector"})
+"""Tables that grow with use; a facility has some hundreds of detectors."""
+
+
+def scans(store: Store, statement: str, values: Any) -> list[str]:
+    """The lines of the statement's plan that read a growing table from end to end."""
+    if statement.lstrip().partition(" ")[0].upper() not in ("SELECT", "INSERT", "WITH"):
+        return []
+    if isinstance(values, dict) and store._database.is_sqlite:
+        values = {k: microseconds(v) if isinstance(v, datetime) else v for k, v in values.items()}
+    with store._database.reading() as connection:
+        if store._database.is_sqlite:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            lines = [str(row[3]) for row in plan]
+            if statement.rstrip().endswith("LIMIT ? OFFSET ?") and "WHERE" not in statement:
+                return [
+                    line for line in lines if "TEMP B-TREE" in line
+                ]  # the first row of an index
+            return [line for line in lines if line.startswith("SCAN") and " USING " not in line]
+        # A handful of rows is read fastest from end to end: what would be done with millions?
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        lines = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", values)]
+        return [line for line in lines if any(f"Seq Scan on {table} " in line for table in GROWING)]
+
+
+@pytest.fixture
+def used(store: Store) -> Store:
+    """A store with something in it."""
+    stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    store.certify(certification(stored))
+    store.record_application(application(stored))
+    return store
+
+
+def test_look_ups_and_writes_use_indexes(used: Store) -> None:
+    name = used.calibration(f"{SERIAL}:1").id
+    position = used.moment().position
+    with taken_from(used) as taken:
+        used.resolve(SERIAL, NOON, 150.0)
+        used.resolve(SERIAL, NOON, 150.0, as_known_at=position)
+        used.resolve(SERIAL, NOON, 150.0, as_known_at=NOON + DAY)
+        used.applications(calibration_id=name)
+        used.calibration(name)
+        stored, _ = used.add_calibration(calibration(seed=1), (NOON, None), deed())
+        word = used.certify(certification(stored, NOON + DAY))
+        used.withdraw(word.number, "an error", deed())
+        used.record_application(application(stored, "other.expt"))
+    assert len(taken) > 20
+    assert sum("FROM panel" in statement for statement, _ in taken) >= 4
+    found = [
+        (line, statement) for statement, values in taken for line in scans(used, statement, values)
+    ]
+    assert not found
