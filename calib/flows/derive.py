@@ -30,7 +30,7 @@ from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
 from calib.model.record import Deed, StoredCalibration
-from calib.model.report import Report
+from calib.model.report import Misfit, Report
 from calib.solve.combine import solved_onto
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
@@ -61,6 +61,8 @@ class DeriveRequest:
     free_beam: bool = False
     crystals: Crystals = Crystals.AUTO
     crystal_interval_deg: float | None = None
+    keep_all: bool = False
+    """Keep datasets that do not fit the others."""
     add: bool = False
     """Add to what the detector's latest accepted calibration rests on."""
     onto: str | None = None
@@ -121,7 +123,8 @@ def derive(
             solution = solved_onto(said, fleet, poses, detector.layout, options, relay)
         else:
             solution = solved_by(fleet, poses, detector.layout, options, relay)
-    starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
+    used = [datasets[place] for place in solution.kept]
+    starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
     summaries = [*old, *summarised(solution.statements[len(old) :], detector, starts)]
     parameters = options.content() if base is None else {**options.content(), "onto": base.id}
     record = recorded(solution, summaries, detector, parameters)
@@ -138,6 +141,7 @@ def derive(
         )
     notices = [notice for data in datasets for notice in data.notices]
     notices += _taken_off(datasets, placements)
+    notices += [_left_out(misfit) for misfit in solution.report.misfits]
     notices += beyond_linear_range(
         solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
     )
@@ -182,6 +186,7 @@ def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
         free_beam=request.free_beam,
         crystals=request.crystals,
         crystal_interval_rad=_interval_rad(request.crystal_interval_deg),
+        keep_all=request.keep_all,
     )
 
 
@@ -233,6 +238,15 @@ def _interval_rad(degrees: float | None) -> float | None:
             remedy=f"--crystal-interval {_SHORTEST_INTERVAL_DEG:g} to {_LONGEST_INTERVAL_DEG:g}.",
         )
     return float(np.radians(degrees))
+
+
+def _left_out(misfit: Misfit) -> str:
+    found = "hardly predictable" if misfit.scatter_px is None else f"{misfit.scatter_px:.2f} px"
+    return (
+        f"{misfit.name} was left out: it does not fit, as if indexed wrongly. Its median residual "
+        f"is {found} where the others have {misfit.usual_px:.2f} px, and {misfit.n_lost} of its "
+        f"{misfit.n_reflections} reflections cannot be predicted. --keep-all keeps it."
+    )
 
 
 def _taken_off(datasets: Sequence[Dataset], placements: Sequence[Placement]) -> list[str]:

@@ -119,6 +119,7 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             free_beam=said["free_beam"],
             crystals=Crystals(said["crystals"]),
             crystal_interval_deg=said["crystal_interval_deg"],
+            keep_all=said.get("keep_all", False),
             onto=said.get("onto"),
             relinearise=said.get("onto") is not None,
         )

@@ -147,6 +147,8 @@ class CalibrationRecord:
         report = to_content(from_content(Report, to_content(self.report)))
         for dataset in report["datasets"]:
             del dataset["name"]
+        for misfit in report.get("misfits", ()):
+            del misfit["name"]
         return content_id({"format": "calib/report/1", **report})
 
     def content(self) -> dict[str, Any]:

@@ -127,6 +127,23 @@ class DatasetUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Misfit:
+    """A dataset that was left out, since it does not fit: indexed wrongly, most likely."""
+
+    name: str
+    sha256: tuple[str, ...]
+    """The hashes of its files, sorted."""
+    scatter_px: float | None
+    """Its median residual (of x and y, added in squares) with pose and crystals refined and panels
+    as drawn; None where hardly a reflection could be predicted."""
+    usual_px: float
+    """The same of the other datasets."""
+    n_lost: int
+    """Reflections that cannot diffract at all where it was placed, of ..."""
+    n_reflections: int
+
+
+@dataclass(frozen=True, slots=True)
 class WeakMode:
     """A pattern of panels that the data hardly determine."""
 
@@ -183,3 +200,5 @@ class Report:
     """The least determined patterns of the panels, the worst first."""
     disagreements: tuple[Disagreement, ...] = ()
     """Solutions from single distances compared, pair by pair; empty for one distance."""
+    misfits: tuple[Misfit, ...] = ()
+    """Datasets that were left out, since they do not fit the others."""

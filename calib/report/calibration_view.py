@@ -19,6 +19,7 @@ from calib.model.report import (
     Disagreement,
     Halves,
     Influence,
+    Misfit,
     Report,
     Shell,
 )
@@ -117,6 +118,7 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "convergence": _convergence(report.convergence),
         **_directions(report),
         "disagreements": [_disagreement(one) for one in report.disagreements],
+        "misfits": [_misfit(one) for one in report.misfits],
         "acceptance": {
             "accepted": record.acceptance.accepted,
             "reasons": list(record.acceptance.reasons),
@@ -172,6 +174,17 @@ def _influence(found: Influence | None) -> dict[str, Any] | None:
         "rms_sigma": number(found.rms_sigma),
         "largest_sigma": number(found.largest_sigma),
         "panel": found.panel,
+    }
+
+
+def _misfit(found: Misfit) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "sha256": list(found.sha256),
+        "scatter_px": number(found.scatter_px),
+        "usual_px": number(found.usual_px),
+        "n_lost": found.n_lost,
+        "n_reflections": found.n_reflections,
     }
 
 

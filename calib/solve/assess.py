@@ -89,6 +89,7 @@ def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Asses
             for word in account.null_directions
         ),
         disagreements=_disagreements(refined, system, shares),
+        misfits=refined.misfits,
         rejected_on_panel=tuple(np.sum([a.rejected_on_panel for a in accounts], axis=0).tolist()),
         flagged_on_panel=tuple(np.sum([a.flagged_on_panel for a in accounts], axis=0).tolist()),
     )

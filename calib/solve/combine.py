@@ -126,8 +126,8 @@ def solved_onto(
     uses = list(both.report.datasets)
     for place, use in enumerate(new.report.datasets, start=len(known)):
         uses[place] = replace(uses[place], left_out=use.left_out, linearisation_error_sigma=None)
-    report = replace(both.report, datasets=tuple(uses))
-    return replace(both, report=report, acceptance=judged(report, both.estimate))
+    report = replace(both.report, datasets=tuple(uses), misfits=new.report.misfits)
+    return replace(both, report=report, acceptance=judged(report, both.estimate), kept=new.kept)
 
 
 def _within(correction: Correction, freedom: Freedom) -> Correction:

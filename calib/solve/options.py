@@ -42,6 +42,9 @@ class SolveOptions:
     crystal_interval_rad: float | None = None
     """Length of a spline's intervals; None: chosen from the data."""
 
+    keep_all: bool = False
+    """Keep datasets that do not fit the others."""
+
     def content(self) -> dict[str, Any]:
         """The same as plain values, for the calibration's record."""
         return {
@@ -52,6 +55,7 @@ class SolveOptions:
             "hall_symbol": self.hall_symbol,
             "free_beam": self.free_beam,
             "crystals": self.crystals.value,
+            "keep_all": self.keep_all,
             "crystal_interval_deg": (
                 None
                 if self.crystal_interval_rad is None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 
+from calib.errors import SolveError
 from calib.model.correction import Correction
+from calib.model.report import Misfit
 from calib.solve.eliminate import Share
 from calib.solve.fleet import Fleet
+from calib.solve.misfit import misfits, refuse_lost, scatter_of
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.standing import (
@@ -56,6 +59,10 @@ class Refined:
     """Of that step, in sigma: panels and nuisance."""
     converged: bool
     iterations: int
+    kept: tuple[int, ...] = ()
+    """The places, among those that were given, of the datasets that take part."""
+    misfits: tuple[Misfit, ...] = ()
+    """The others."""
 
 
 def refined_jointly(
@@ -70,10 +77,7 @@ def refined_jointly(
     scans start from the converged static solution: from farther away free splines and a free pose
     diverge. The datasets of ``fleet`` have just been ``started``.
     """
-    rmsd = _RunningRmsd()
-    for found in fleet.stream(rigidly_placed):
-        rmsd.add(found)
-        progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
+    kept, left_out = _fitting(fleet, system, progress, options)
     start, moving = Correction.none(len(system.layout)), _MOVING_ITERATIONS
     if any(fleet.map(thinned, max(_ENOUGH_OF_EACH, _ENOUGH_TO_APPROACH // len(fleet)))):
         near = _converged(fleet, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA))
@@ -83,7 +87,38 @@ def refined_jointly(
     if any(fleet.map(varied, found.correction, options)):
         found = _converged(fleet, found.correction, system, progress, _Stage("crystals", 0))
     fleet.map(settled)
-    return found
+    return replace(found, kept=kept, misfits=left_out)
+
+
+def _fitting(
+    fleet: Fleet, system: PanelSystem, progress: Progress, options: SolveOptions
+) -> tuple[tuple[int, ...], tuple[Misfit, ...]]:
+    """Every dataset placed by itself, and those that do not belong left out; the places of the
+    others."""
+    rmsd = _RunningRmsd()
+    placed = []
+    for one in fleet.stream(rigidly_placed):
+        placed.append(one)
+        rmsd.add(one.squared)
+        progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
+    known_px = [scatter_of(one.use.rmsd) for one in system.known]
+    found = {} if options.keep_all else misfits(placed, known_px)
+    kept = tuple(place for place in range(len(placed)) if place not in found)
+    refuse_lost([placed[place] for place in kept])
+    if not kept:
+        raise SolveError(
+            "misfits",
+            "no dataset fits those that are stored: "
+            + ", ".join(
+                f"{one.name} ({one.scatter_px or np.inf:.1f} px, usual are {one.usual_px:.2f})"
+                for one in found.values()
+            )
+            + ".",
+            remedy="index again; or --keep-all, if you know better.",
+        )
+    if found:
+        fleet.arrange(kept)
+    return kept, tuple(found.values())
 
 
 @dataclass(frozen=True, slots=True)

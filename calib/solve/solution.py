@@ -43,6 +43,8 @@ class Solution:
     acceptance: Acceptance
     statements: tuple[Statement, ...]
     """What each dataset leaves behind, in the order of the report."""
+    kept: tuple[int, ...] = ()
+    """The places of the datasets that took part, among those that were read."""
 
 
 def solved(
@@ -110,7 +112,7 @@ def solved_by(
             for use, influence in zip(report.datasets, moved, strict=True)
         ),
     )
-    return Solution(estimate, report, judged(report, estimate), statements)
+    return Solution(estimate, report, judged(report, estimate), statements, refined.kept)
 
 
 def panel_states(used: Ints, covariance: Floats, system: PanelSystem) -> tuple[PanelStatus, ...]:

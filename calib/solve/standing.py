@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calib.errors import SolveError
 from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction
 from calib.model.dataset import Dataset
@@ -33,8 +32,6 @@ _ENOUGH_TO_START = 6_000
 _CROWD_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
 """Of a crowd, no part of which could start the others."""
 _WORTH_THINNING = 1.5
-_MOST_LOST = 0.5
-"""Share of a dataset's reflections that may not diffract at all where it starts."""
 _CLAIM_COUNTS = 3.0
 """What the claimed variances weigh against what is found, in reflections: of a few reflections
 that pose, crystal and panels can follow exactly, the scatter found would be none."""
@@ -76,11 +73,22 @@ def started(
     return Standing(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
 
 
-def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
-    """Pose and crystals from a part of the reflections: a start needs no more.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """How a dataset fits with its pose and crystals refined, and panels as drawn."""
 
-    Raises ``SolveError`` where half of the reflections cannot be predicted.
-    """
+    name: str
+    sha256: tuple[str, ...]
+    squared: SquaredPx
+    scatter_px: float
+    """The median residual, of x and y in squares; infinite where hardly any can be predicted."""
+    n_lost: int
+    """Reflections that cannot be predicted, of ..."""
+    n: int
+
+
+def rigidly_placed(standing: Standing) -> tuple[Standing, Placed]:
+    """Pose and crystals from a part of the reflections: a start needs no more."""
     fit = standing.fit
     none = Correction.none(len(fit.layout))
     thin, iterations = fit.thinned(_ENOUGH_TO_START), _RIGID_ITERATIONS
@@ -89,16 +97,18 @@ def rigidly_placed(standing: Standing) -> tuple[Standing, SquaredPx]:
     moved, _ = thin.refined_at(none, robust=True, iterations=iterations)
     residuals = moved.residuals(none)
     lost = np.asarray(~np.isfinite(residuals).all(axis=0))
-    if lost.mean() > _MOST_LOST:
-        raise SolveError(
-            "not-predictable",
-            f"{int(lost.sum())} of {len(lost)} reflections cannot be where the experiment's models "
-            "put them: crystal, beam or detector are far from the truth.",
-            place=fit.dataset.name,
-            remedy="refine the experiment with dials.refine first.",
-        )
+    few = 2 * int(lost.sum()) > len(lost)
+    size = np.abs(residuals[:2] / moved.pixel_mm)[:, ~lost]
     placed = replace(fit, state=moved.state)
-    return Standing(placed, placed), _squared_px(moved, residuals)
+    found = Placed(
+        name=fit.dataset.name,
+        sha256=tuple(sorted(fit.dataset.source.sha256)),
+        squared=_squared_px(moved, residuals),
+        scatter_px=np.inf if few else float(np.hypot(*np.median(size, axis=1))),
+        n_lost=int(lost.sum()),
+        n=len(lost),
+    )
+    return Standing(placed, placed), found
 
 
 def thinned(standing: Standing, most: int) -> tuple[Standing, bool]:

@@ -120,6 +120,10 @@ def derive(
             help="Length of the intervals of that change. Default: chosen from the data.",
         ),
     ] = None,
+    keep_all: Annotated[
+        bool,
+        typer.Option("--keep-all", help="Keep datasets that do not fit the others."),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -172,6 +176,7 @@ def derive(
         free_beam=free_beam,
         crystals=Crystals(crystals.value),
         crystal_interval_deg=crystal_interval,
+        keep_all=keep_all,
         workers=workers,
         scheduler=scheduler,
         add=add,

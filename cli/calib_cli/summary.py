@@ -35,7 +35,9 @@ def export(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the summaries that a calibration rests on, a file for each dataset.
+    """Write the summaries of a calibration to files.
+
+    Each dataset that it rests on gets a file.
 
     \b
     Example:
@@ -73,7 +75,9 @@ def show(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the summaries in a file, or those that a calibration rests on.
+    """Show the summaries of a calibration.
+
+    Or the one in a file.
 
     \b
     Example:
