@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calib.errors import InputError, SolveError, StoreError
+from calib.errors import CalibError, InputError, SolveError, StoreError
 from calib.solve.dask_fleet import DaskFleet
 from calib.solve.fleet import Fleet, LocalFleet
 from calib.solve.solution import Solution, solved_by
@@ -69,6 +70,20 @@ def test_what_an_operation_raises_arrives_as_it_is(fleet: Fleet) -> None:
     error = caught.value
     assert (error.code, error.problem, error.place, error.remedy) == (
         "no-good", "1 is no good.", "here", "another.",
+    )  # fmt: skip
+
+
+def kinds(root: type[CalibError]) -> list[type[CalibError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in kinds(child))]
+
+
+@pytest.mark.parametrize("kind", kinds(CalibError))
+def test_every_error_survives_the_way_between_processes(kind: type[CalibError]) -> None:
+    sent = pickle.dumps(kind("code", "problem.", place="place", remedy="remedy."))
+    error = pickle.loads(sent)  # noqa: S301 - written a line above
+    assert type(error) is kind
+    assert (error.code, error.problem, error.place, error.remedy) == (
+        "code", "problem.", "place", "remedy.",
     )  # fmt: skip
 
 
