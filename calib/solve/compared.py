@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import block_diag
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
@@ -87,20 +87,23 @@ class Pair:
         self.variance = np.maximum(np.diag(c1) + np.diag(c2) + np.diag(beyond), 1e-300)
         self.rank = _RANK_SHARED if max(shared) >= 1.0 else _RANK
         level = self.leveller(known)
-        c1, c2 = level @ c1 @ level.T, level @ c2 @ level.T
+        c1, c2 = self._levelled(c1, level), self._levelled(c2, level)
         values = [m.estimate.correction.values[:, free].ravel() for m in (one, other)]
-        self.difference = level @ (values[1] - values[0])
+        apart = values[1] - values[0]
+        self.difference = apart - self.gauge @ (level @ apart)
         self.covariance = self._covariance(c1, c2, one, other, shared)
-        self.covariance += level @ beyond @ level.T
+        self.covariance += self._levelled(beyond, level)
 
     def leveller(self, on: Bools) -> Floats:
-        """The projector that takes out the rigid motion of the panels ``on``."""
+        """(k, n f) how much of each rigid motion the panels ``on`` show: L = 1 - G times this."""
         weight = np.repeat(on, len(self.free)) / self.variance
-        if not self.gauge.shape[1] or not on.any():
-            return np.eye(len(weight))
         held = weight[:, None] * self.gauge
-        amount = np.linalg.pinv(self.gauge.T @ held, rcond=1e-10, hermitian=True) @ held.T
-        return np.asarray(np.eye(len(weight)) - self.gauge @ amount)
+        return np.asarray(np.linalg.pinv(self.gauge.T @ held, rcond=1e-10, hermitian=True) @ held.T)
+
+    def _levelled(self, covariance: Floats, level: Floats) -> Floats:
+        """L C L^T, in the order of the rigid motions only."""
+        left = covariance - self.gauge @ (level @ covariance)
+        return np.asarray(left - (left @ level.T) @ self.gauge.T)
 
     def _covariance(
         self, c1: Floats, c2: Floats, one: Measured, other: Measured, shared: tuple[float, float]
@@ -134,8 +137,9 @@ class Pair:
     def aligned(self, on: Bools) -> tuple[Floats, Floats]:
         """Difference (n, f) and covariance (n f, n f), aligned on some panels."""
         level = self.leveller(on)
-        covariance = level @ self.covariance @ level.T
-        return (level @ self.difference).reshape(-1, len(self.free)), covariance
+        difference = self.difference - self.gauge @ (level @ self.difference)
+        covariance = self._levelled(self.covariance, level)
+        return difference.reshape(-1, len(self.free)), covariance
 
     def chi_square(self, difference: Floats, covariance: Floats, on: Bools) -> tuple[float, int]:
         """Over the directions of the panels ``on`` that say anything."""
@@ -161,7 +165,7 @@ class Pair:
         along = np.einsum("nij,ni->nj", vectors, scale * difference)
         value = np.where(good, along**2 / np.where(good, eigenvalues, 1.0), 0.0).sum(axis=1)
         degrees = good.sum(axis=1)
-        p_value = np.where(degrees > 0, chi2.sf(value, np.maximum(degrees, 1)), 1.0)
+        p_value = np.where(degrees > 0, chdtrc(np.maximum(degrees, 1), value), 1.0)
         return p_value, value, degrees
 
 
