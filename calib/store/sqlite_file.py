@@ -47,8 +47,9 @@ class StoreFile:
     @property
     def may_write(self) -> bool:
         """Whether this user may: the journal lies beside the file, so the folder counts as well."""
+        real = Path(os.path.realpath(self.path))
         beside = [name for name in self.beside("-wal", "-shm") if name.exists()]
-        return all(os.access(name, os.W_OK) for name in (self.path, self.path.parent, *beside))
+        return all(os.access(name, os.W_OK) for name in (real, real.parent, *beside))
 
     def beside(self, *endings: str) -> list[Path]:
         """The files that SQLite keeps beside this one; links are followed, as it does."""

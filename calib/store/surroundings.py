@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
@@ -57,14 +58,15 @@ def _file_system(file: StoreFile) -> Check:
 def _permission(file: StoreFile) -> Check:
     if file.may_write:
         return Check("permission", True, "this user may read and write the store.")
-    if os.access(file.path, os.W_OK) and os.access(file.path.parent, os.W_OK):
+    folder = Path(os.path.realpath(file.path)).parent
+    if os.access(file.path, os.W_OK) and os.access(folder, os.W_OK):
         shut = [name for name in file.beside("-wal", "-shm") if not os.access(name, os.W_OK)]
         names = " and ".join(name.name for name in shut if name.exists())
         return Check(
             "permission",
             False,
             f"this user may write the store, but not {names} beside it, which another user made.",
-            f"chmod g+ws {file.path.parent}, so that all files there belong to one group, and "
+            f"chmod g+ws {folder}, so that all files there belong to one group, and "
             f"let that user run any calib command on the store",
         )
     if os.access(file.path, os.W_OK):

@@ -144,6 +144,15 @@ def test_a_file_that_may_be_written_in_a_folder_that_may_not_is_read(shared: Pat
     assert said["error"][1] == "store-read-only"
 
 
+def test_a_link_is_read_like_the_file_that_it_leads_to(shared: Path, shared_folder: Path) -> None:
+    shared.chmod(0o666)  # the folder of the link may be written, that of the file may not
+    link = shared_folder / "calib.sqlite"
+    link.symlink_to(shared)
+    said = json.loads(children.run(READER, str(link)))
+    assert said["read_only"] is True
+    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+
+
 def test_a_store_that_may_not_be_read_says_so(shared: Path) -> None:
     shared.chmod(0o000)
     said = json.loads(children.run(READER, str(shared)))
