@@ -169,8 +169,9 @@ class DatasetFit:
     @property
     def weights(self) -> Floats:
         """(3, n) inverse variances of the reflections that are kept."""
-        share = self.keep * self.trust
-        return np.asarray(share / (self.seen.sigma * self.scale[:, None]) ** 2)
+        out: Floats = self.seen.sigma * self.scale[:, None]
+        np.square(out, out=out)
+        return np.divide(self.keep * self.trust, out, out=out)
 
     @property
     def n_trusted(self) -> float:

@@ -54,18 +54,25 @@ def robust_scale(seen: Observations, residuals: Floats) -> Floats:
     reflection can be predicted."""
     if not np.isfinite(residuals).any():
         return np.ones(3)
-    size = np.nanmedian(np.abs(residuals) / seen.sigma, axis=1)
+    rows = zip(residuals, seen.sigma, strict=True)
+    size = np.array([np.nanmedian(np.abs(row) / sigma) for row, sigma in rows])
     return np.asarray(np.maximum(SIGMA_PER_MAD * size, SMALLEST_SCALE))
 
 
 def huber_weights(seen: Observations, residuals: Floats) -> Floats:
     """(3, n) inverse variances, falling as 1/|residual| beyond two robust standard deviations."""
     scale = robust_scale(seen, residuals)
-    sigma = seen.sigma * scale[:, None]
-    far = np.abs(np.nan_to_num(residuals)) / sigma
-    weights = np.minimum(1.0, _HUBER / np.maximum(far, 1e-12)) / sigma**2
-    weights[:, ~np.isfinite(residuals).all(axis=0)] = 0.0
-    return np.asarray(weights)
+    weights = np.empty_like(residuals)
+    lost = np.zeros(len(seen), dtype=np.bool_)
+    for row in range(3):
+        sigma = seen.sigma[row] * scale[row]
+        far = np.abs(residuals[row])
+        lost |= ~np.isfinite(far)
+        far /= sigma
+        np.minimum(1.0, _HUBER / np.maximum(far, 1e-12), out=weights[row])
+        weights[row] /= np.square(sigma, out=sigma)
+    weights[:, lost] = 0.0
+    return weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)

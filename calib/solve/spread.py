@@ -12,20 +12,30 @@ from calib.solve.tally import Tally
 
 _BEYOND = 5.0
 """Held-out reflections farther than this many robust sigma in either model are left out."""
+_CHUNK = 1 << 16
 
 
 class Residuals:
     """Residuals of n reflections with two models: panels as drawn, and corrected."""
 
     def __init__(self, fit: DatasetFit, before: Floats, after: Floats, chosen: Bools) -> None:
-        pixel = fit.pixel_mm[:, chosen]
-        self.before = _shown(before[:, chosen], pixel)
-        self.after = _shown(after[:, chosen], pixel)
         self.panel = fit.seen.panel[chosen]
-        experiment = fit.seen.experiment[chosen]
-        a = fit.state.a_matrix[fit.instrument.crystal[experiment]]
-        length = np.linalg.norm(np.einsum("nij,jn->ni", a, fit.seen.hkl[:, chosen]), axis=1)
-        self.d_angstrom = 1.0 / np.maximum(length, 1e-9)
+        pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
+        self.before = _shown(before[:, chosen], self.panel, pixel_mm)
+        self.after = _shown(after[:, chosen], self.panel, pixel_mm)
+        self._places = fit.seen.hkl[:, chosen], fit.instrument.crystal[fit.seen.experiment[chosen]]
+        self._a_matrix = fit.state.a_matrix
+
+    @property
+    def d_angstrom(self) -> Floats:
+        """(n,) the resolution of each."""
+        hkl, crystal = self._places
+        out = np.empty(len(crystal))
+        for low in range(0, len(out), _CHUNK):
+            part = slice(low, low + _CHUNK)
+            r = np.einsum("nij,jn->ni", self._a_matrix[crystal[part]], hkl[:, part])
+            out[part] = 1.0 / np.maximum(np.linalg.norm(r, axis=1), 1e-9)
+        return out
 
     def tally(self, group: Ints, n_groups: int) -> Tally:
         """Counted by group (n,), to be put together with those of other datasets."""
@@ -50,14 +60,19 @@ def held_out_residuals(
     wild = np.zeros(len(held), dtype=np.bool_)
     for residuals in (before, after):
         if held.any():
-            scale = SIGMA_PER_MAD * np.nanmedian(np.abs(residuals[:, held]), axis=1, keepdims=True)
-            wild |= ~(np.abs(residuals) <= _BEYOND * scale).all(axis=0)
+            for row in residuals:
+                size = np.abs(row[held])
+                limit = _BEYOND * SIGMA_PER_MAD * np.nanmedian(size)
+                wild[held] |= ~(size <= limit)
     return Residuals(fit, before, after, held & ~wild), int((held & wild).sum()), int(held.sum())
 
 
-def _shown(residuals: Floats, pixel_mm: Floats) -> Floats:
-    """(3, n) in px, px and mrad."""
-    return np.concatenate([residuals[:2] / pixel_mm, 1e3 * residuals[2:]])
+def _shown(residuals: Floats, panel: Ints, pixel_mm: Floats) -> Floats:
+    """(3, n) in px, px and mrad, in place; ``pixel_mm`` (n_panels, 2)."""
+    for axis in range(2):
+        residuals[axis] /= pixel_mm[panel, axis]
+    residuals[2] *= 1e3
+    return residuals
 
 
 def _spread(shown: Floats) -> Spread:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calib.model.arrays import Floats, Ints
+from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction
 from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
 from calib.solve.crowd import Crowd
 from calib.solve.crowd_reduced import CrowdReduced
+from calib.solve.delta_psi import spread_of_delta_psi
 from calib.solve.eliminate import Reduced, Share
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
@@ -138,15 +139,39 @@ def rejudged(
     judged otherwise than before, and of how many."""
     fit = standing.fit
     residuals = fit.residuals(correction)
+    fit = _with_spread_found(fit, residuals[2])
     found = judged(fit.seen, residuals, in_place=in_place)
     changed = int((found.keep != fit.keep).sum())
     fit = replace(fit, keep=found.keep, trust=found.trust)
-    relative = residuals[:, fit.keep] / fit.seen.sigma[:, fit.keep]
-    total = (relative**2) @ fit.trust[fit.keep]
-    spare = max(fit.n_trusted - fit.n_parameters / 3.0, 0.0)
-    scale = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
+    free = fit.n_parameters / 3.0 / max(fit.n_trusted, 1.0)
+    scale = np.empty(3)
+    for row, sigma in enumerate(fit.seen.sigma):
+        kept = fit.keep if row < 2 else _claimed(fit)
+        size, trust = residuals[row, kept] / sigma[kept], fit.trust[kept]
+        total = float(np.square(size, out=size) @ trust)
+        spare = max(float(trust.sum()) * (1.0 - free), 0.0)
+        scale[row] = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
     fit = replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
     return replace(standing, fit=fit), (changed, len(fit.seen))
+
+
+def _claimed(fit: DatasetFit) -> Bools:
+    """(n,) those that are kept and whose third coordinate tells the scale of all: phi where there
+    are scans."""
+    still = fit.instrument.still[fit.seen.experiment]
+    return fit.keep if still.all() else np.asarray(fit.keep & ~still)
+
+
+def _with_spread_found(fit: DatasetFit, delta_psi: Floats) -> DatasetFit:
+    """The dataset with delta-psi weighted by its spread, whatever the scale of phi is."""
+    still = fit.instrument.still[fit.seen.experiment]
+    if not still.any():
+        return fit
+    spread = spread_of_delta_psi(fit.seen, delta_psi, fit.instrument.still)
+    if not still.all():
+        spread[still] /= fit.scale[2]
+    sigma = np.concatenate([fit.seen.sigma[:2], spread[None]])
+    return replace(fit, seen=replace(fit.seen, sigma=sigma))
 
 
 def linearised(
@@ -196,10 +221,14 @@ def varied(
 def settled(standing: Standing) -> tuple[Standing, None]:
     """The rigid start with the reflections and weights of the solution."""
     fit = standing.fit
-    rigid = replace(standing.rigid, keep=fit.keep, trust=fit.trust, scale=fit.scale)
+    rigid = replace(standing.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
     return Standing(fit, rigid, standing.blocks), None
 
 
 def _squared_px(fit: DatasetFit, residuals: Floats) -> SquaredPx:
-    squared = (residuals[:2] / fit.pixel_mm) ** 2
-    return SquaredPx(float(squared[:, fit.keep].sum()), int(fit.keep.sum()))
+    pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
+    total = 0.0
+    for axis in range(2):
+        px = residuals[axis] / pixel_mm[fit.seen.panel, axis]
+        total += float(np.square(px, out=px)[fit.keep].sum())
+    return SquaredPx(total, int(fit.keep.sum()))

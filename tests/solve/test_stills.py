@@ -18,6 +18,7 @@ from calib.simulate.truth import drawn_correction
 from calib.solve.fit import DatasetFit
 from calib.solve.rigid import tangents_from_parameters
 from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS
+from calib.solve.standing import Standing, rejudged
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from support.errors import deviations, errors_of
 from support.scenes import options, simulation, solution, started
@@ -111,11 +112,20 @@ def test_stills_determine_the_panels_as_well_as_they_claim() -> None:
     assert abs(deviations(errors.chi_square, errors.degrees)) < THREE_SD
 
 
-def test_delta_psi_is_weighted_by_its_own_scatter() -> None:
-    layout, _, made = stills(seed=4, mosaic_rad=3e-3)
-    found = solution([made.dataset], layout)
-    (use,) = found.report.datasets
-    assert use.weight_scale[2] * 1e-3 == pytest.approx(3e-3, rel=0.15)
+def test_delta_psi_is_weighted_by_the_scatter_of_its_own_crystal() -> None:
+    fit, truth, _ = exact()
+    rough = fit.seen.experiment % 2 == 0
+    observed = fit.seen.observed.copy()
+    observed[2, rough] += np.random.default_rng(6).normal(scale=8e-3, size=int(rough.sum()))
+    fit = replace(fit, seen=replace(fit.seen, observed=observed))
+    found, _ = rejudged(Standing(fit, fit), truth, True)
+    sigma = found.fit.seen.sigma[2] * found.fit.scale[2]
+    residuals = fit.residuals(truth)[2]
+    for crystal in range(20):
+        mine = fit.seen.experiment == crystal
+        assert len(set(sigma[mine].tolist())) == 1
+        assert sigma[mine][0] == pytest.approx(residuals[mine].std(), rel=0.35)
+    assert sigma[rough].mean() > 2.5 * sigma[~rough].mean()
 
 
 def test_stills_and_scans_are_solved_together() -> None:
