@@ -15,6 +15,10 @@ from calib.model.frames import rotation_from_vector
 _REAL_SPACE = ("real_space_a", "real_space_b", "real_space_c")
 
 
+_SMALLEST_DETERMINANT = 1e-12
+"""Of a setting matrix in 1/Angstrom^3: a cell of a micrometre each way."""
+
+
 def read_beam(node: Node) -> Beam:
     """A beam; one without a single wavelength (polychromatic) is refused."""
     if node.find("wavelength") is None:
@@ -84,7 +88,8 @@ def read_scan(node: Node) -> Scan:
 
 
 def read_crystal(node: Node) -> Crystal:
-    """A crystal: its static real-space basis and the Hall symbol of its space group."""
+    """A crystal: its real-space basis, the Hall symbol of its space group, and, where the file has
+    them, its setting matrices at scan points."""
     a, b, c = (node.at(key).numbers(3) for key in _REAL_SPACE)
     volume = (
         a[0] * (b[1] * c[2] - b[2] * c[1])
@@ -93,7 +98,19 @@ def read_crystal(node: Node) -> Crystal:
     )
     if abs(volume) < 1e-6:
         raise node.at("real_space_a").bad(expected="three axes a, b, c that span a cell")
-    return Crystal(np.array((a, b, c)), node.at("space_group_hall_symbol").text())
+    hall_symbol = node.at("space_group_hall_symbol").text()
+    return Crystal(np.array((a, b, c)), hall_symbol, _scan_points(node))
+
+
+def _scan_points(node: Node) -> Floats | None:
+    """(k, 3, 3) setting matrices; None where there are not two or more."""
+    points = node.find("A_at_scan_points")
+    if points is None or not isinstance(points.value, list) or len(points.value) < 2:
+        return None
+    matrices = np.array([point.numbers(9) for point in points.elements()]).reshape(-1, 3, 3)
+    if (np.abs(np.linalg.det(matrices)) < _SMALLEST_DETERMINANT).any():
+        raise points.bad(expected="setting matrices that can be inverted")
+    return matrices
 
 
 def _oscillation_of_images(properties: Node, n_images: int) -> tuple[float, float]:

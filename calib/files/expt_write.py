@@ -165,7 +165,10 @@ def _crystal(crystal: Crystal) -> dict[str, Any]:
         f"real_space_{name}": axis.tolist()
         for name, axis in zip("abc", crystal.real_space, strict=True)
     }
-    return {"__id__": "crystal", **axes, "space_group_hall_symbol": crystal.hall_symbol}
+    out = {"__id__": "crystal", **axes, "space_group_hall_symbol": crystal.hall_symbol}
+    if crystal.a_at_scan_points is not None:
+        out["A_at_scan_points"] = crystal.a_at_scan_points.reshape(-1, 9).tolist()
+    return out
 
 
 def _detector(

@@ -79,15 +79,28 @@ class Crystal:
     real_space: Floats
     """(3, 3) Angstrom; rows are a, b, c."""
     hall_symbol: str
+    a_at_scan_points: Floats | None = None
+    """(k, 3, 3) 1/Angstrom, setting matrices evenly spaced from the start of its scan to the end,
+    where a file says how the crystal changed."""
 
     def __post_init__(self) -> None:
         basis = frozen_floats(self.real_space, (3, 3), "real space basis")
         object.__setattr__(self, "real_space", basis)
+        points = self.a_at_scan_points
+        if points is not None:
+            points = frozen_floats(points, (len(points), 3, 3), "setting matrices")
+            object.__setattr__(self, "a_at_scan_points", points)
 
     @property
     def a_matrix(self) -> Floats:
         """(3, 3) 1/Angstrom; the setting matrix A whose columns are a*, b*, c*."""
         return np.asarray(np.linalg.inv(self.real_space))
+
+    @property
+    def mean_a_matrix(self) -> Floats:
+        """(3, 3) the mean over its scan points, where it has them; else ``a_matrix``."""
+        points = self.a_at_scan_points
+        return self.a_matrix if points is None else np.asarray(points.mean(axis=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

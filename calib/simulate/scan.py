@@ -145,7 +145,9 @@ def simulated_scan(
         flags=np.full(len(hkl), 1 << 2 | 1 << 5),
     )
     dataset = Dataset(name, Source((), ()), models, given, reflections, plan.epoch)
-    true_crystal = Crystal(real_space, plan.hall_symbol)
+    images = plan.image_rad * np.arange(n_images + 1.0)
+    changing = _drift(images, plan) @ np.linalg.inv(real_space) if plan.drift_rad else None
+    true_crystal = Crystal(real_space, plan.hall_symbol, changing)
     return SimulatedScan(dataset, true_pose, true_crystal, outlier.astype(np.int64))
 
 

@@ -23,6 +23,7 @@ from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.options import SolveOptions
 from calib.solve.reject import SMALLEST_SCALE, judged
+from calib.solve.scan_points import following
 from calib.solve.slip import slips_of, split
 from calib.solve.spread import Residuals
 from calib.solve.variation import variation_of
@@ -70,7 +71,7 @@ def started(
     """The dataset as its files have it; how many usable reflections each panel has (n,)."""
     fit = DatasetFit.start(dataset, layout, lab_from_root, options)
     # Observations hold what is needed of the reflections from here on.
-    fit = replace(fit, dataset=dataset.without_reflections())
+    fit = following(replace(fit, dataset=dataset.without_reflections()), options)
     return Standing(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
 
 
@@ -206,6 +207,8 @@ def varied(
     """Scans parted where crystals slipped, and crystals free to change along their scans where
     that is asked for or worth it; whether either was."""
     fit = standing.fit
+    if fit.seen.basis is not None:  # from the start
+        return standing, False
     rigid = replace(standing.rigid, keep=fit.keep)
     slips = slips_of(fit, correction, options)
     for slip in slips:

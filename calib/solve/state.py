@@ -175,8 +175,7 @@ def _symmetric(
     crystals: Sequence[Crystal], hall_symbol: str | None
 ) -> tuple[Floats, tuple[Floats, ...]]:
     """(c, 3, 3) setting matrices that have their symmetry, and each crystal's allowed strains."""
-    real_space = np.array([crystal.real_space for crystal in crystals]).reshape(-1, 3, 3)
-    given = np.linalg.inv(real_space)
+    given = np.array([crystal.mean_a_matrix for crystal in crystals]).reshape(-1, 3, 3)
     symbols = np.array([hall_symbol or crystal.hall_symbol for crystal in crystals])
     a_matrix = np.empty_like(given)
     strains: list[Floats] = [np.zeros((CRYSTAL_COLUMNS - 3, 0))] * len(crystals)

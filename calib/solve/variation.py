@@ -10,7 +10,7 @@ from calib.model.correction import Correction
 from calib.solve.fit import DatasetFit
 from calib.solve.options import Crystals, SolveOptions
 
-_AUTOMATIC_FROM_RAD = np.radians(90.0)
+AUTOMATIC_FROM_RAD = np.radians(90.0)
 INTERVALS_RAD = (np.radians(30.0), np.radians(15.0))
 """Lengths of intervals that are tried; shorter ones fall apart on real sweeps."""
 _WORTH = 0.98
@@ -53,7 +53,7 @@ def variation_of(
     thin = fit.thinned(_ENOUGH_TO_TELL)
     chosen, lowest = None, np.inf
     for interval in (asked,) if asked else INTERVALS_RAD:
-        tried = Variation(interval, _AUTOMATIC_FROM_RAD)
+        tried = Variation(interval, AUTOMATIC_FROM_RAD)
         varied = tried.of(thin)
         if varied is thin:
             continue

@@ -658,3 +658,26 @@ def test_a_whole_number_beyond_64_bits_is_bad_input(digits: int) -> None:
     content["scan"][0]["image_range"] = [1, int("9" * digits)]
     with pytest.raises(FileFormatError, match=r"scan\[0\]\.image_range"):
         parsed(content)
+
+
+def test_scan_points_of_a_crystal_are_read() -> None:
+    content = experiment_list()
+    a_matrix = np.linalg.inv([content["crystal"][0][f"real_space_{k}"] for k in "abc"])
+    points = [a_matrix, a_matrix @ rotation_from_vector(np.array([1e-3, 0.0, 0.0]))]
+    assert parsed(content).experiments.crystals[0].a_at_scan_points is None
+    content["crystal"][0]["A_at_scan_points"] = [point.ravel().tolist() for point in points]
+    (crystal,) = parsed(content).experiments.crystals
+    np.testing.assert_array_equal(crystal.a_at_scan_points, points)
+    content["crystal"][0]["A_at_scan_points"][1] = [0.0] * 9
+    with pytest.raises(FileFormatError, match="A_at_scan_points"):
+        parsed(content)
+
+
+def test_integrated_sweeps_say_how_their_crystal_changed(real_data: Path) -> None:
+    file = ExperimentFile.read(real_data / "lcysteine_2M" / "single_20.expt")
+    (crystal,), (scan,) = file.experiments.crystals, file.experiments.scans
+    points = crystal.a_at_scan_points
+    assert points is not None
+    assert len(points) == scan.n_images + 1
+    turned = points @ crystal.real_space
+    assert 1e-3 < np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max() < 0.05

@@ -1,0 +1,83 @@
+"""Crystals whose files say how they changed: what the refinement starts from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib.model.correction import Freedom
+from calib.model.dataset import Dataset
+from calib.model.experiment import Crystal
+from calib.model.families import known_layout
+from calib.model.pose import facing_pose
+from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
+from calib.simulate.score import corner_errors
+from calib.simulate.truth import drawn_correction
+from calib.solve.options import Crystals, SolveOptions
+from calib.solve.prior import PanelPrior
+from calib.solve.scan_points import following
+from calib.solve.solution import Solution
+from support.scenes import options, solution, started
+
+LAYOUT = known_layout("PILATUS 1M")
+TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+WIDE_RAD = 1.5e-2
+"""As far as integrated data of real sweeps have turned from their static crystal."""
+AS_INDEXED_RAD = 3e-4
+WELL_UM = 5.0
+A_HUNDREDTH_PX = 0.01
+
+
+def scan(drift_rad: float) -> SimulatedScan:
+    plan = ScanPlan(8000, range_rad=np.pi, drift_rad=drift_rad)
+    pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
+    return simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan")
+
+
+def told(data: SimulatedScan, off_rad: float) -> Dataset:
+    """The dataset with the true scan points, each off by some noise, in its file."""
+    points = data.true_crystal.a_at_scan_points
+    assert points is not None
+    rough = np.random.default_rng(1).normal(scale=off_rad, size=points.shape)
+    points = points @ (np.eye(3) + rough)
+    (static,) = data.dataset.experiments.crystals
+    crystal = Crystal(static.real_space, static.hall_symbol, points)
+    return replace(data.dataset, experiments=replace(data.dataset.experiments, crystals=(crystal,)))
+
+
+def solved(dataset: Dataset) -> Solution:
+    return solution([dataset], LAYOUT, SolveOptions(Freedom.FULL, PanelPrior()))
+
+
+def in_plane_um(found: Solution, data: SimulatedScan) -> float:
+    correction = found.estimate.correction
+    return corner_errors(LAYOUT, correction, TRUTH, data.true_pose).in_plane_um
+
+
+def test_scan_points_start_the_spline_where_the_crystal_was() -> None:
+    data = scan(WIDE_RAD)
+    pose = data.true_pose
+    true = replace(data.dataset.detector, frames=LAYOUT.frames.moved(pose), lab_from_root=pose)
+    dataset = replace(told(data, 0.0), detector=true)
+    chosen = options(crystals=Crystals.AUTO)
+    fit = following(started(dataset, LAYOUT, chosen), chosen)
+    assert fit.interval_deg == pytest.approx(15.0)
+    px = fit.residuals(TRUTH)[:2] / fit.pixel_mm
+    assert np.sqrt(np.mean(px**2)) < 0.1 + A_HUNDREDTH_PX
+
+
+def test_a_crystal_held_still_follows_nothing() -> None:
+    chosen = options(crystals=Crystals.STATIC)
+    fit = started(told(scan(1e-3), 0.0), LAYOUT, chosen)
+    assert following(fit, chosen) is fit
+
+
+def test_a_wide_change_is_followed_sooner_from_what_the_file_says() -> None:
+    data = scan(WIDE_RAD)
+    found, untold = solved(told(data, AS_INDEXED_RAD)), solved(data.dataset)
+    assert found.report.convergence.converged
+    assert found.report.datasets[0].crystal_interval_deg == pytest.approx(15.0)
+    assert in_plane_um(found, data) < WELL_UM
+    assert found.report.convergence.iterations < untold.report.convergence.iterations
