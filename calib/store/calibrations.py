@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select, true
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy import Row as SqlRow
 
 from calib.errors import InputError, IntegrityError
@@ -164,9 +164,14 @@ def read_calibration(connection: Connection, position: int) -> StoredCalibration
     )
 
 
-def read_lines(connection: Connection, detector: int | None) -> list[CalibrationLine]:
-    """The calibrations of one detector or of all, by serial and version."""
-    of_detector = CALIBRATION.c.detector == detector if detector is not None else true()
+def read_lines(
+    connection: Connection, detector: int | None, known_at: int
+) -> list[CalibrationLine]:
+    """The calibrations of one detector or of all, by serial and version, as known at a position of
+    the log."""
+    of_detector = CALIBRATION.c.position <= known_at
+    if detector is not None:
+        of_detector &= CALIBRATION.c.detector == detector
     rows = connection.execute(heads().where(of_detector)).all()
     counts: dict[int, int] = dict(
         connection.execute(
@@ -176,7 +181,7 @@ def read_lines(connection: Connection, detector: int | None) -> list[Calibration
             .group_by(PANEL.c.calibration)
         ).all()
     )
-    state_of = states(connection, rows)
+    state_of = states(connection, rows, known_at)
     lines = []
     for row in sorted(rows, key=lambda row: (row.serial, row.version)):
         verify_head(row)

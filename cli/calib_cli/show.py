@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from calib_cli.options import AllPanels, AsJson, Reference, Serial, StorePlace
+from calib_cli.options import AllPanels, AsJson, AsKnownAt, Reference, Serial, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import open_store
 
@@ -17,6 +18,7 @@ def list_calibrations(
         str | None,
         typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
     ] = None,
+    as_known_at: AsKnownAt = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -26,11 +28,13 @@ def list_calibrations(
     Example:
       calib list --serial 24-0107
     """
+    from calib.flows.listing import listed
     from calib.report.calibration_blocks import list_table
     from calib.report.calibration_view import line_view
 
+    now = datetime.now(UTC)
     with open_store(ctx, store, read_only=True) as opened:
-        views = [line_view(line) for line in opened.calibrations(serial)]
+        views = [line_view(line) for line in listed(opened, serial, as_known_at, now)]
     if as_json:
         write_json(views)
     elif views:

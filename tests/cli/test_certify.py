@@ -82,6 +82,20 @@ def test_the_past_can_be_asked_for(here: Path) -> None:
     assert (late.code, late.error["code"]) == (2, "unknown-position")
 
 
+def test_a_list_shows_the_states_of_then(here: Path) -> None:
+    certified(1, "--from", "2026-03-01")
+    certified(
+        2, "--from", "2026-03-01", "--min-distance", "1", "--max-distance", "9999", "--supersede"
+    )
+
+    def states(*words: str) -> list[str]:
+        return [line["state"] for line in done("list", *words, "--json").json]
+
+    assert states() == ["superseded", "certified", "accepted"]
+    assert states("--as-known-at", "4") == ["certified", "accepted", "accepted"]
+    assert states("--as-known-at", "2") == ["accepted", "accepted"]
+
+
 def test_apply_takes_the_same_policies(here: Path) -> None:
     certified(1, "--from", "2026-03-01", "--max-distance", "180", "--gap-mm", "50")
     certified(2, "--from", "2026-03-02", "--min-distance", "199", "--max-distance", "201")

@@ -47,7 +47,7 @@ WIDTHS = st.integers(1, 6)
 GAPS = st.sampled_from([0, 1, 2])
 
 
-@dataclass
+@dataclass(eq=False)
 class Word:
     """A certification as the model knows it: hours, tens of mm."""
 
@@ -73,8 +73,8 @@ class Histories(RuleBasedStateMachine):
 
     store: Store
 
-    @initialize()
-    def born(self) -> None:
+    @initialize(accepted=st.booleans())
+    def born(self, accepted: bool) -> None:
         self.serial = f"h{next(COUNTER)}"
         log = self.store.log(last=1)
         self.last = log[0].recorded.at if log else NOON - HOUR
@@ -84,6 +84,8 @@ class Histories(RuleBasedStateMachine):
         self.remembered: list[tuple[int, float, float, Resolution]] = []
         self.store.add_detector(detector(self.serial, 1), deed(NOON))
         self.recorded(NOON)
+        self.derive(True, 0)
+        self.derive(accepted, 0)
 
     # what happens
 
@@ -186,34 +188,32 @@ class Histories(RuleBasedStateMachine):
 
     # what is asked
 
-    @rule(hour=st.sampled_from(HOURS), just_before=st.booleans(), tens=st.sampled_from(TENS))
-    def ask(self, hour: int, just_before: bool, tens: int) -> None:
-        self.check(hour, just_before, tens, None)
+    @rule(data=st.data(), hour=st.sampled_from(HOURS), tens=st.sampled_from(TENS))
+    def ask(self, data: st.DataObject, hour: int, tens: int) -> None:
+        self.check(hour, False, tens, None, explain=True)
+        for corner in self.corners(data):
+            self.check(*corner, None)
 
-    @rule(
-        data=st.data(),
-        hour=st.sampled_from(HOURS),
-        just_before=st.booleans(),
-        tens=st.sampled_from(TENS),
-        by_time=st.booleans(),
-        after=st.integers(0, 2),
-    )
-    def ask_as_known_at(
-        self,
-        data: st.DataObject,
-        hour: int,
-        just_before: bool,
-        tens: int,
-        by_time: bool,
-        after: int,
-    ) -> None:
+    @rule(data=st.data(), hour=st.sampled_from(HOURS), tens=st.sampled_from(TENS))
+    def ask_as_known_at(self, data: st.DataObject, hour: int, tens: int) -> None:
         position, at = data.draw(st.sampled_from(self.positions))
-        if not by_time:
-            self.check(hour, just_before, tens, position)
+        points = [(hour, False, tens), *self.corners(data)]
+        if data.draw(st.booleans()):
+            for point in points:
+                self.check(*point, position)
             return
-        moment = at + after * TICK
+        moment = at + data.draw(st.integers(0, 2)) * TICK
         known = max(place for place, when in self.positions if when <= moment)
-        self.check(hour, just_before, tens, known, asked=moment)
+        for point in points:
+            self.check(*point, known, asked=moment)
+
+    def corners(self, data: st.DataObject) -> list[tuple[int, bool, int]]:
+        """The instants and distances at which some certification begins and ends."""
+        if not self.words:
+            return []
+        word = data.draw(st.sampled_from(self.words))
+        hour = word.start if word.end is None or data.draw(st.booleans()) else word.end
+        return list(itertools.product([hour], (False, True), (word.low, word.high)))
 
     @rule(
         hour=st.sampled_from(HOURS),
@@ -246,23 +246,14 @@ class Histories(RuleBasedStateMachine):
         assert ask().certification.number == -min(ranked)[2]
 
     @precondition(lambda self: self.versions)
-    @rule()
-    def ask_for_states(self) -> None:
-        answering = set(self.answers().values())
-        for version, (calibration_id, accepted, _, _) in enumerate(self.versions, start=1):
-            mine = [word for word in self.words if word.version == version]
-            if not mine:
-                state = State.ACCEPTED if accepted else State.DRAFT
-            elif all(word.withdrawn is not None for word in mine):
-                state = State.WITHDRAWN
-            else:
-                state = State.CERTIFIED if version in answering else State.SUPERSEDED
-            assert self.store.calibration(calibration_id).state is state
-        states = {line.version: line.state for line in self.store.calibrations(self.serial)}
-        assert states == {
-            version: self.store.calibration(one[0]).state
-            for version, one in enumerate(self.versions, start=1)
-        }
+    @rule(data=st.data())
+    def ask_for_states(self, data: st.DataObject) -> None:
+        known, _ = data.draw(st.sampled_from(self.positions))
+        then = {line.version: line.state for line in self.store.calibrations(self.serial, known)}
+        assert then == self.states(known)
+        version = data.draw(st.integers(1, len(self.versions)))
+        state = self.store.calibration(self.versions[version - 1][0]).state
+        assert state is self.states(self.positions[-1][0])[version]
 
     def teardown(self) -> None:
         """What was answered once is answered the same for ever."""
@@ -307,6 +298,23 @@ class Histories(RuleBasedStateMachine):
         found = {point: self.answer(*point) for point in self.points()}
         return {point: word.version for point, word in found.items() if word is not None}
 
+    def states(self, known: int) -> dict[int, State]:
+        answering = {self.answer(*point, known) for point in self.points()}
+        found = {}
+        for version, (_, accepted, position, _) in enumerate(self.versions, start=1):
+            mine = [w for w in self.words if w.version == version and w.number <= known]
+            if position > known:
+                continue
+            if not mine:
+                found[version] = State.ACCEPTED if accepted else State.DRAFT
+            elif all(w.withdrawn is not None and w.withdrawn <= known for w in mine):
+                found[version] = State.WITHDRAWN
+            elif any(w in answering for w in mine):
+                found[version] = State.CERTIFIED
+            else:
+                found[version] = State.SUPERSEDED
+        return found
+
     def overlaps(self, new: Word) -> bool:
         for point in self.points():
             there = self.answer(*point) if new.covers(*point) else None
@@ -343,13 +351,14 @@ class Histories(RuleBasedStateMachine):
         tens: int,
         known: int | None,
         asked: datetime | None = None,
+        explain: bool = False,
     ) -> None:
         expected = self.answer(hour - 1e-9 if just_before else hour, tens, known)
         at = NOON + hour * HOUR - (TICK if just_before else 0 * TICK)
 
         def ask() -> Resolution:
             return self.store.resolve(
-                self.serial, at, 10.0 * tens, as_known_at=asked or known, explain=True
+                self.serial, at, 10.0 * tens, as_known_at=asked or known, explain=explain
             )
 
         if expected is None:
@@ -361,11 +370,10 @@ class Histories(RuleBasedStateMachine):
         assert found.calibration.version == expected.version
         assert found.position == (self.positions[-1][0] if known is None else known)
         assert found.certification.withdrawn is None
-        others = {word.number for word in self.words if known is None or word.number <= known} - {
-            expected.number
-        }
-        assert {one.certification.number for one in found.candidates} == others
-        if not just_before:
+        others = {one.number for one in self.words} - {expected.number}
+        if explain:
+            assert {one.certification.number for one in found.candidates} == others
+        if not just_before and len(self.remembered) < 3:
             self.remembered.append((found.position, hour, tens, found))
 
 

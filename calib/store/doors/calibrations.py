@@ -16,6 +16,7 @@ from calib.model.record import (
 )
 from calib.model.summary import SummaryFile
 from calib.store import calibrations, detectors
+from calib.store.certifications import LATEST
 from calib.store.derivations import add_derivation
 from calib.store.doors.door import Door
 from calib.store.provenances import read_provenance
@@ -62,13 +63,16 @@ class CalibrationDoor(Door):
             position = find_position(connection, reference, serial)
             return calibrations.read_calibration(connection, position)
 
-    def calibrations(self, serial: str | None = None) -> list[CalibrationLine]:
-        """The calibrations of a detector, or of all, by serial and version."""
+    def calibrations(
+        self, serial: str | None = None, known_at: int = LATEST
+    ) -> list[CalibrationLine]:
+        """The calibrations of a detector, or of all, by serial and version, in the states that they
+        had at a position of the log."""
         with self._database.reading() as connection:
             detector = None
             if serial is not None:
                 detector = detectors.detector_position(connection, serial)
-            return calibrations.read_lines(connection, detector)
+            return calibrations.read_lines(connection, detector, known_at)
 
     def known_corrections(self, serial: str) -> list[tuple[str, Correction]]:
         """Every correction of a detector with its calibration's name, newest first."""
