@@ -383,7 +383,7 @@ def test_the_store_answers_as_a_plain_list_would(store: Store) -> None:
         machine,
         settings=settings(
             max_examples=HISTORIES,
-            stateful_step_count=12,
+            stateful_step_count=8,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
