@@ -15,11 +15,15 @@ from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
 from calib.solve.solution import Solution, solved
 from calib.solve.weak import weak_modes
+from support.scenes import options, solution
 
 LAYOUT = known_layout("PILATUS 1M")
 TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
 MOVED_PANEL = 4
 MOVED_MM = 0.03
+REPEATS = 40
+UNLIKELY = 0.1
+THREE_SD = 3.0
 
 
 def estimate_with(pattern: Floats, amplitude_mm: float) -> CorrectionEstimate:
@@ -41,12 +45,19 @@ def centred(axis: int) -> Floats:
     return np.asarray(place - place.mean())
 
 
+def row(number: int) -> Floats:
+    """1 on the panels of one row, counted along the root's second axis."""
+    place = np.round(LAYOUT.centre_root_mm[:, 1], 1)
+    return np.asarray(place == np.unique(place)[number], dtype=np.float64)
+
+
 @pytest.mark.parametrize(
     ("words", "column", "values"),
     [
         ("bow about fast", 2, centred(1) ** 2 - (centred(1) ** 2).mean()),
         ("twist", 2, centred(0) * centred(1)),
         ("panel 3 along slow", 1, np.eye(len(LAYOUT))[3]),
+        ("row 2 against the others along fast", 0, row(2) - row(2).mean()),
     ],
 )
 def test_a_pattern_is_called_by_its_name(words: str, column: int, values: Floats) -> None:
@@ -94,3 +105,22 @@ def test_distances_of_one_detector_agree_and_a_panel_that_moved_between_them_is_
 
 def test_one_distance_has_nothing_to_disagree_with() -> None:
     assert solve(scan(200.0, TRUTH, 5)).report.disagreements == ()
+
+
+@pytest.mark.long
+def test_distances_that_agree_are_seldom_said_to_disagree() -> None:
+    """p-values of one detector at two distances spread evenly from 0 to 1."""
+    layout, found = known_layout("PILATUS 300K"), []
+    for seed in range(REPEATS):
+        rng = np.random.default_rng(400 + seed)
+        truth = drawn_correction(rng, layout)
+        plan = ScanPlan(n_reflections=1500, cell_angstrom=(31.0, 31.0, 74.0))
+        scans = [
+            simulated_scan(rng, layout, truth, facing_pose(layout, distance), plan, "scan").dataset
+            for distance in (150.0, 80.0)
+        ]
+        (one,) = solution(scans, layout, options()).report.disagreements
+        found.append((one.p_value, *one.panel_p_values))
+    low = np.mean(np.array(found) < UNLIKELY, axis=0)
+    assert low[0] <= UNLIKELY + THREE_SD * np.sqrt(UNLIKELY * (1.0 - UNLIKELY) / REPEATS)
+    assert low[1:].mean() <= UNLIKELY + THREE_SD * np.sqrt(UNLIKELY / len(layout) / REPEATS)
