@@ -7,7 +7,7 @@ panels' places in it are what a calibration is about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from calib.files.jsonvalue import Node
 from calib.model.arrays import Floats
 from calib.model.experiment import Detector, Sensors
 from calib.model.frames import RigidMotion, orthonormal
-from calib.model.layout import PanelFrames, PanelShape
+from calib.model.layout import PanelFrames, PanelGroup, PanelShape
 
 AXES = ("fast_axis", "slow_axis", "origin")
 _PERPENDICULAR = 1e-4
@@ -33,6 +33,8 @@ class Tree:
     """None where the root frame is the laboratory's."""
     root_from_group: tuple[RigidMotion | None, ...]
     """Of each panel's parent group; None where that is the root frame itself."""
+    groups: tuple[PanelGroup, ...] = ()
+    """The groups below the root that hold several panels, outer ones first."""
 
     def from_local(self, local: PanelFrames) -> PanelFrames:
         """Panel frames in the root frame from those in their groups."""
@@ -68,6 +70,7 @@ def read_detector(node: Node) -> tuple[Detector, Tree]:
         lab_from_root=tree.lab_from_root,
         sensors=_sensors(panels),
         identifier=next((text for text in identifiers if text), ""),
+        groups=tree.groups,
     )
     return detector, tree
 
@@ -140,20 +143,26 @@ def _tree(hierarchy: Node, n_panels: int) -> Tree:
         root = children[0]
         lab_from_root = lab_from_root @ _motion(root)
     group_of: dict[int, RigidMotion | None] = {}
-    waiting: list[tuple[Node, RigidMotion | None]] = [(root, None)]
+    above: dict[int, tuple[str, ...]] = {}
+    names: dict[str, str] = {}
+    waiting: list[tuple[Node, RigidMotion | None, tuple[str, ...]]] = [(root, None, ())]
     while waiting:
-        group, root_from_group = waiting.pop()
+        group, root_from_group, path = waiting.pop()
         for child in group.at("children").elements():
             index = child.find("panel")
             if index is None:
                 motion = _motion(child)
-                waiting.append((child, root_from_group @ motion if root_from_group else motion))
+                motion = root_from_group @ motion if root_from_group else motion
+                name = child.find("name")
+                names[child.path] = name.text() if name else ""
+                waiting.append((child, motion, (*path, child.path)))
             elif not 0 <= index.integer() < n_panels:
                 raise index.bad(expected=f"the index of one of {n_panels} panels")
             elif index.integer() in group_of:
                 raise index.bad(expected="a panel that no other group holds")
             else:
                 group_of[index.integer()] = root_from_group
+                above[index.integer()] = path
     missing = set(range(n_panels)) - set(group_of)
     if missing:
         raise hierarchy.at("children").bad(expected=f"groups that hold panel {min(missing)} too")
@@ -161,8 +170,28 @@ def _tree(hierarchy: Node, n_panels: int) -> Tree:
         lab_from_root.translation_mm
     )
     return Tree(
-        None if is_lab else lab_from_root, tuple(group_of[index] for index in range(n_panels))
+        None if is_lab else lab_from_root,
+        tuple(group_of[index] for index in range(n_panels)),
+        _groups(above, names),
     )
+
+
+def _groups(
+    above: Mapping[int, tuple[str, ...]], names: Mapping[str, str]
+) -> tuple[PanelGroup, ...]:
+    """The groups with several panels from the paths of those that lie above each panel."""
+    members: dict[tuple[str, ...], list[int]] = {}
+    for panel in sorted(above):
+        for depth in range(1, len(above[panel]) + 1):
+            members.setdefault(above[panel][:depth], []).append(panel)
+    level: dict[tuple[str, ...], int] = {(): 0}
+    groups = []
+    for path in sorted(members, key=len):
+        alone = len(members[path]) < 2 or members[path] == members.get(path[:-1])
+        level[path] = level[path[:-1]] + (not alone)
+        if not alone:
+            groups.append(PanelGroup(names[path[-1]], level[path], tuple(members[path])))
+    return tuple(sorted(groups, key=lambda group: (group.level, group.panels)))
 
 
 def _shape(panel: Node) -> PanelShape:

@@ -62,7 +62,7 @@ def combine(request: CombineRequest, store: Store, deed: Deed, *, dry_run: bool 
     solution = combined(said, detector.layout, freedom, request.prior)
     parameters: dict[str, Any] = {
         "freedom": freedom.value,
-        **request.prior.content(),
+        **request.prior.content(detector.layout),
         "combined": True,
         "onto": bases[0].id if len(bases) == 1 else None,
     }

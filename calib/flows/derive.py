@@ -126,7 +126,9 @@ def derive(
     used = [datasets[place] for place in solution.kept]
     starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
     summaries = [*old, *summarised(solution.statements[len(old) :], detector, starts)]
-    parameters = options.content() if base is None else {**options.content(), "onto": base.id}
+    parameters = options.content(detector.layout)
+    if base is not None:
+        parameters["onto"] = base.id
     record = recorded(solution, summaries, detector, parameters)
     stored, new = None, True
     if not dry_run:

@@ -110,4 +110,6 @@ def prior_of(parameters: Mapping[str, Any]) -> PanelPrior:
         shift_mm=parameters.get("prior_shift_um", usual.shift_mm * 1e3) / 1e3,
         normal_mm=parameters.get("prior_normal_um", usual.normal_mm * 1e3) / 1e3,
         tilt_rad=parameters.get("prior_tilt_mrad", usual.tilt_rad * 1e3) / 1e3,
+        ratio=parameters.get("prior_level_ratio", usual.ratio),
+        levels=parameters.get("levels"),
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from calib.model.arrays import Bools, Floats, frozen, frozen_floats
 from calib.model.frames import RigidMotion
-from calib.model.layout import PanelFrames, PanelShape
+from calib.model.layout import PanelFrames, PanelGroup, PanelShape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +135,8 @@ class Detector:
     sensors: Sensors
     identifier: str
     """The first non-empty panel identifier, such as ``PILATUS 2M, S/N 24-0107 Diamond``."""
+    groups: tuple[PanelGroup, ...] = ()
+    """What holds panels between the root and themselves, outer groups first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -29,6 +29,17 @@ class PanelShape:
         return self.size_px[0] * self.pixel_mm[0], self.size_px[1] * self.pixel_mm[1]
 
 
+@dataclass(frozen=True, slots=True)
+class PanelGroup:
+    """Panels that are mounted on one thing, such as a quadrant, a sensor or a row of modules."""
+
+    name: str
+    level: int
+    """How deep it lies in the detector: 1 for groups directly below the root."""
+    panels: tuple[int, ...]
+    """The panels in it and in the groups below it, ascending."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelFrames:
     """Where n panels stand in one outer frame (the detector's root, or the laboratory)."""
@@ -76,6 +87,9 @@ class Layout:
     """The panels, in the order in which reflections number them."""
     frames: PanelFrames
     """Nominal frames relative to the detector's root frame."""
+    groups: tuple[PanelGroup, ...] = ()
+    """What holds panels between the root and themselves, outer groups first; no part of the
+    identity, since readers of one detector give different trees, or none."""
 
     def __post_init__(self) -> None:
         if len(self.panels) != len(self.frames):
@@ -100,6 +114,16 @@ class Layout:
         """(n, 4, 2) mm; the corners of each panel on its own plane."""
         unit = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
         return unit[None] * self.size_mm[:, None, :]
+
+    def axes_of(self, group: PanelGroup) -> Floats:
+        """(3, 3) columns: a group's fast, slow and normal axes in the root frame: the mean normal
+        of its panels, and its first panel's fast axis as far as that lies across it."""
+        rotation = self.frames.rotation[list(group.panels)]
+        normal = rotation[:, :, 2].mean(axis=0)
+        normal /= np.linalg.norm(normal)
+        fast = rotation[0, :, 0] - normal * (normal @ rotation[0, :, 0])
+        fast /= np.linalg.norm(fast)
+        return np.stack([fast, np.cross(normal, fast), normal], axis=1)
 
     @property
     def normal_root(self) -> Floats:
@@ -128,7 +152,7 @@ class Layout:
 
     def content(self) -> dict[str, Any]:
         """The layout in JSON's own kinds; ``from_content`` gives it back exactly."""
-        return {
+        content: dict[str, Any] = {
             "format": "calib/layout/1",
             "panels": [
                 {"name": p.name, "size_px": list(p.size_px), "pixel_mm": list(p.pixel_mm)}
@@ -137,6 +161,11 @@ class Layout:
             "rotation": self.frames.rotation.tolist(),
             "origin_mm": self.frames.origin_mm.tolist(),
         }
+        if self.groups:
+            content["groups"] = [
+                {"name": g.name, "level": g.level, "panels": list(g.panels)} for g in self.groups
+            ]
+        return content
 
     @staticmethod
     def from_content(content: dict[str, Any]) -> Layout:
@@ -149,7 +178,10 @@ class Layout:
             )
             for p in content["panels"]
         )
-        return Layout(panels, PanelFrames(content["rotation"], content["origin_mm"]))
+        groups = tuple(
+            PanelGroup(g["name"], g["level"], tuple(g["panels"])) for g in content.get("groups", ())
+        )
+        return Layout(panels, PanelFrames(content["rotation"], content["origin_mm"]), groups)
 
     def difference(self, shapes: tuple[PanelShape, ...]) -> str:
         """In words, how other panels differ in number, size or pixel; empty where they do not.

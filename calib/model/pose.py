@@ -108,7 +108,7 @@ def layout_of(detector: Detector) -> tuple[Layout, RigidMotion]:
     root = detector.lab_from_root or RigidMotion(
         detector.frames.rotation[0], detector.frames.origin_mm[0]
     )
-    return Layout(detector.panels, detector.frames.moved(root.inverse())), root
+    return Layout(detector.panels, detector.frames.moved(root.inverse()), detector.groups), root
 
 
 def _farthest(a: Floats, b: Floats) -> float:

@@ -167,6 +167,23 @@ class Disagreement:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupMotion:
+    """How a group of panels moved as a whole, in the detector's root frame."""
+
+    name: str
+    level: int
+    """1 for groups directly below the root."""
+    panels: tuple[int, ...]
+    n_reflections: int
+    """On all of its panels."""
+    values: tuple[float, ...]
+    """Shifts along the group's own fast, slow and normal axes (mm), and turns about them through
+    the middle of its panels (rad); 0 where held."""
+    sigma: tuple[float | None, ...]
+    """Their standard uncertainties; None where held."""
+
+
+@dataclass(frozen=True, slots=True)
 class Acceptance:
     """The verdict on a derivation."""
 
@@ -202,3 +219,5 @@ class Report:
     """Solutions from single distances compared, pair by pair; empty for one distance."""
     misfits: tuple[Misfit, ...] = ()
     """Datasets that were left out, since they do not fit the others."""
+    groups: tuple[GroupMotion, ...] = ()
+    """Groups of panels, outer ones first; empty where the detector has none."""

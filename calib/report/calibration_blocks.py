@@ -15,23 +15,13 @@ from calib.report.blocks import (
     distances,
     fixed,
     general,
-    micrometres,
 )
 from calib.report.certification_blocks import certification_table
+from calib.report.motion_blocks import group_table, motion_cells, motion_headings, motion_keys
 
 _FEW_PANELS = 12
 """So many panels are shown whole without being asked for."""
-_SHIFTS = ("dx_mm", "dy_mm", "dz_mm")
-_TURNS = ("rx_mrad", "ry_mrad", "rz_mrad")
 _STAGES = ("x before", "x after", "y before", "y after")
-_HEADINGS = {
-    "dx_mm": "dx um",
-    "dy_mm": "dy um",
-    "dz_mm": "dz um",
-    "rx_mrad": "rx mrad",
-    "ry_mrad": "ry mrad",
-    "rz_mrad": "rz mrad",
-}
 
 
 def derived_blocks(view: View, *, all_panels: bool) -> list[Block]:
@@ -141,6 +131,7 @@ def _findings(view: View, *, all_panels: bool) -> list[Block]:
     return [
         _residual_table(view),
         _dataset_table(view["datasets"]),
+        *group_table(view["groups"]),
         *_panel_table(view, all_panels=all_panels),
         *([Sentences("Not determined by these data", tuple(blind))] if blind else []),
         *([Sentences("Hardest to tell (one standard deviation)", tuple(weak))] if weak else []),
@@ -222,20 +213,20 @@ def _panel_table(view: View, *, all_panels: bool) -> list[Block]:
     panels = view["panels"]
     whole = all_panels or len(panels) <= _FEW_PANELS
     shown = [panel for panel in panels if whole or panel["status"] == "sparse"]
-    keys = [key for key in (*_SHIFTS, *_TURNS) if any(p["sigma"][key] is not None for p in panels)]
+    keys = motion_keys(panels)
     blocks: list[Block] = []
     if shown:
         blocks.append(
             Table(
                 "Panels" if whole else "Sparse panels",
-                ("panel", "name", "status", "reflections", *(_HEADINGS[key] for key in keys)),
+                ("panel", "name", "status", "reflections", *motion_headings(keys)),
                 tuple(
                     (
                         str(panel["panel"]),
                         panel["name"],
                         panel["status"],
                         str(panel["n_reflections"]),
-                        *(_with_sigma(panel, key) for key in keys),
+                        *motion_cells(panel, keys),
                     )
                     for panel in shown
                 ),
@@ -260,15 +251,6 @@ def _ranges(numbers: Sequence[int]) -> str:
         else:
             runs.append([number])
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
-
-
-def _with_sigma(panel: View, key: str) -> str:
-    value, sigma = panel[key], panel["sigma"][key]
-    if sigma is None:
-        return NONE
-    if key in _SHIFTS:
-        return f"{micrometres(value)} ({1e3 * sigma:.1f})"
-    return f"{value:+.3f} ({sigma:.3f})"
 
 
 def _option(value: object) -> str:

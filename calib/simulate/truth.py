@@ -17,6 +17,9 @@ class Tolerance:
     shift_mm: float = 0.1
     normal_mm: float = 0.05
     tilt_rad: float = 1e-3
+    """About the axes in the plane, and about the normal where ``spin_rad`` says nothing."""
+    spin_rad: float | None = None
+    """About the normal."""
 
 
 def drawn_correction(
@@ -24,5 +27,6 @@ def drawn_correction(
 ) -> Correction:
     """Independent normal deviations of every panel."""
     t = tolerance or Tolerance()
-    sigma = np.array([t.shift_mm, t.shift_mm, t.normal_mm, t.tilt_rad, t.tilt_rad, t.tilt_rad])
+    spin = t.tilt_rad if t.spin_rad is None else t.spin_rad
+    sigma = np.array([t.shift_mm, t.shift_mm, t.normal_mm, t.tilt_rad, t.tilt_rad, spin])
     return Correction(rng.normal(size=(len(layout), 6)) * sigma)

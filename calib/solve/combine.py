@@ -25,6 +25,7 @@ from calib.solve.assess import distance_groups, halves_of
 from calib.solve.consistency import disagreements
 from calib.solve.eliminate import Share
 from calib.solve.fleet import Fleet
+from calib.solve.groups import group_motions
 from calib.solve.influence import influences
 from calib.solve.known import Known, Spoken
 from calib.solve.nonlinear import errors_of_linearisation
@@ -99,6 +100,7 @@ def combined(
         report,
         halves=_halves(system, correction, step, used),
         weak_modes=weak_modes(layout, estimate, estimate.measured),
+        groups=group_motions(layout, estimate),
     )
     return Solution(estimate, report, judged(report, estimate), tuple(statements))
 

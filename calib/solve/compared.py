@@ -31,6 +31,7 @@ from scipy.special import chdtrc
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.layout import Layout
+from calib.solve.panels import gauge_free
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
@@ -108,31 +109,23 @@ class Pair:
     def _covariance(
         self, c1: Floats, c2: Floats, one: Measured, other: Measured, shared: tuple[float, float]
     ) -> Floats:
-        n = len(self.layout)
-        sigmas = [np.tile(m.prior.sigma()[list(self.free)], n) for m in (one, other)]
         p1, p2 = (
-            self._gauge_free(sigma**-2.0) / m.inflation
-            for sigma, m in zip(sigmas, (one, other), strict=True)
+            gauge_free(m.prior.precision(self.layout, self.free), self.gauge) / m.inflation
+            for m in (one, other)
         )
         lean1, lean2 = c1 @ p1, c2 @ p2
-        tolerance = np.maximum(
-            sigmas[0] * np.sqrt(one.inflation), sigmas[1] * np.sqrt(other.inflation)
+        looser = max(
+            (m.inflation * m.prior.covariance(self.layout, self.free) for m in (one, other)),
+            key=lambda tolerance: float(np.trace(tolerance)),
         )
-        leaning = (lean1 - lean2) * tolerance
-        out = c1 - lean1 @ c1 + c2 - lean2 @ c2 + leaning @ leaning.T
+        leaning = lean1 - lean2
+        out = c1 - lean1 @ c1 + c2 - lean2 @ c2 + leaning @ looser @ leaning.T
         alike = np.zeros_like(out)
         if shared[0] >= 1.0:
             alike = c2 - lean1 @ c2
         elif shared[1] >= 1.0:
             alike = c1 - c1 @ lean2.T
         return np.asarray(out - alike - alike.T)
-
-    def _gauge_free(self, precision: Floats) -> Floats:
-        prior = np.diag(precision)
-        if not self.gauge.shape[1]:
-            return prior
-        held = precision[:, None] * self.gauge
-        return np.asarray(prior - held @ np.linalg.solve(self.gauge.T @ held, held.T))
 
     def aligned(self, on: Bools) -> tuple[Floats, Floats]:
         """Difference (n, f) and covariance (n f, n f), aligned on some panels."""

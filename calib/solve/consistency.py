@@ -20,7 +20,7 @@ from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.model.report import Disagreement
 from calib.solve.eliminate import Share
-from calib.solve.panels import PanelSystem
+from calib.solve.panels import PanelSystem, gauge_free
 
 _RANK = 1e-9
 
@@ -37,7 +37,7 @@ def disagreements(
     everything = [reduced for _, mine in groups for reduced in mine]
     joint = system.step_of(correction, everything)
     level = _leveller(joint.gauge, system.gauge_weight(correction, everything))
-    precision = _marginal(system.precision, joint.gauge)
+    precision = gauge_free(system.precision, joint.gauge)
     solutions = []
     for distance, mine in groups:
         step = system.step_of(correction, mine)
@@ -86,12 +86,3 @@ def _leveller(gauge: Floats, weight: Floats) -> Floats:
         return np.eye(len(weight))
     held = weight[:, None] * gauge
     return np.asarray(np.eye(len(weight)) - gauge @ np.linalg.solve(gauge.T @ held, held.T))
-
-
-def _marginal(precision: Floats, gauge: Floats) -> Floats:
-    """The prior's inverse covariance with the rigid motions free."""
-    prior = np.diag(precision)
-    if not gauge.shape[1]:
-        return prior
-    held = precision[:, None] * gauge
-    return np.asarray(prior - held @ np.linalg.solve(gauge.T @ held, held.T))

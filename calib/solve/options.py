@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from calib.model.correction import Freedom
+from calib.model.layout import Layout
 from calib.solve.prior import PanelPrior
 
 
@@ -45,11 +46,11 @@ class SolveOptions:
     keep_all: bool = False
     """Keep datasets that do not fit the others."""
 
-    def content(self) -> dict[str, Any]:
-        """The same as plain values, for the calibration's record."""
+    def content(self, layout: Layout) -> dict[str, Any]:
+        """The same as plain values, for the record of a calibration of such panels."""
         return {
             "freedom": self.freedom.value,
-            **self.prior.content(),
+            **self.prior.content(layout),
             "ignore_flags": self.ignore_flags,
             "pose": "per-experiment" if self.pose_per_experiment else "shared",
             "hall_symbol": self.hall_symbol,

@@ -31,7 +31,7 @@ from calib.solve.known import Known
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
-_SEEN_BY_DATA = 1e-6
+_SEEN_BY_DATA = 1e-4
 """A rigid motion that carries more than this share of its panels' information is no gauge."""
 
 
@@ -88,7 +88,8 @@ class PanelSystem:
         self.layout = layout
         self.freedom = freedom
         self.prior = prior
-        self.precision = np.tile(prior.sigma()[list(freedom.free)] ** -2.0, len(layout))
+        self.precision = prior.precision(layout, freedom.free)
+        self.tolerance = np.sqrt(np.diag(prior.covariance(layout, freedom.free)))
         self.known = tuple(known)
         self._sums: dict[Part, Known] = {}
 
@@ -142,12 +143,11 @@ class PanelSystem:
         gauge = self._unseen(gauge, information, weight)
 
         x = correction.values[:, free].ravel()
-        prior = np.diag(self.precision)
-        matrix, rhs = information + prior, vector - self.precision * x
+        prior = self.precision
+        matrix, rhs = information + prior, vector - prior @ x
         within = np.zeros((0, 0))
         if gauge.shape[1]:
-            held = self.precision[:, None] * gauge
-            prior = prior - held @ np.linalg.solve(gauge.T @ held, held.T)
+            prior = gauge_free(prior, gauge)
             pull = weight @ gauge
             within = np.asarray(np.linalg.inv(gauge.T @ pull))
             fixed = pull @ within @ pull.T
@@ -160,7 +160,7 @@ class PanelSystem:
         to_tangent = tangents_from_parameters(correction)[:, :, list(self.freedom.free)]
         alone = sum(r.panel_information for r in reduced)
         own = to_tangent.transpose(0, 2, 1) @ alone @ to_tangent
-        return np.asarray(np.diagonal(own, axis1=1, axis2=2).ravel() + self.precision)
+        return np.asarray(np.diagonal(own, axis1=1, axis2=2).ravel() + self.tolerance**-2.0)
 
     @staticmethod
     def _unseen(gauge: Floats, information: Floats, weight: Floats) -> Floats:
@@ -171,6 +171,14 @@ class PanelSystem:
         whiten = np.linalg.inv(np.linalg.cholesky(alone))
         share, combinations = np.linalg.eigh(whiten @ seen @ whiten.T)
         return np.asarray(gauge @ (whiten.T @ combinations[:, share < _SEEN_BY_DATA]))
+
+
+def gauge_free(precision: Floats, gauge: Floats) -> Floats:
+    """A prior's inverse covariance (m, m) with the rigid motions ``gauge`` (m, k) free."""
+    if not gauge.shape[1]:
+        return precision
+    held = precision @ gauge
+    return np.asarray(precision - held @ np.linalg.solve(gauge.T @ held, held.T))
 
 
 def _solved(system: Floats, rhs: Floats) -> tuple[Floats, Floats]:

@@ -18,6 +18,7 @@ from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
 from calib.solve.assess import assessed
 from calib.solve.fleet import Fleet, LocalFleet
+from calib.solve.groups import group_motions
 from calib.solve.influence import influences
 from calib.solve.known import Known, Spoken
 from calib.solve.options import SolveOptions
@@ -77,10 +78,13 @@ def solved_by(
     """
     found = fleet.map(started, layout, options, each=[(pose,) for pose in poses])
     counts = np.sum(found, axis=0)
-    if not known and counts.max(initial=0) < MEASURED_FROM:
+    fullest = max(
+        [*counts.tolist(), *(int(counts[list(group.panels)].sum()) for group in layout.groups)]
+    )
+    if not known and fullest < MEASURED_FROM:
         raise SolveError(
             "all-panels-sparse",
-            f"all {len(layout)} panels are sparse: the fullest has {counts.max(initial=0)} "
+            f"all {len(layout)} panels are sparse: the fullest has {fullest} "
             f"usable reflections, and at least one needs {MEASURED_FROM}.",
             remedy="add datasets, or index to higher resolution.",
         )
@@ -107,6 +111,7 @@ def solved_by(
     report = replace(
         report,
         weak_modes=weak_modes(layout, estimate, estimate.measured),
+        groups=group_motions(layout, estimate),
         datasets=tuple(
             replace(use, influence=influence)
             for use, influence in zip(report.datasets, moved, strict=True)
@@ -120,7 +125,7 @@ def panel_states(used: Ints, covariance: Floats, system: PanelSystem) -> tuple[P
     free parameters."""
     free = list(system.freedom.free)
     sigma = np.sqrt(np.diag(covariance)).reshape(-1, len(free))
-    known: Bools = np.all(sigma < _MEASURED_SHARE * system.prior.sigma()[free], axis=1)
+    known: Bools = np.all(sigma < _MEASURED_SHARE * system.tolerance.reshape(sigma.shape), axis=1)
     return tuple(
         PanelStatus.UNMEASURED
         if count == 0

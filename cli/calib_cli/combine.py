@@ -8,6 +8,8 @@ import typer
 
 from calib_cli.derivation import (
     FreedomChoice,
+    LevelRatio,
+    Levels,
     PriorNormal,
     PriorShift,
     PriorTilt,
@@ -41,6 +43,8 @@ def combine(
     prior_shift_um: PriorShift = 100.0,
     prior_normal_um: PriorNormal = 50.0,
     prior_tilt_mrad: PriorTilt = 1.5,
+    levels: Levels = "all",
+    level_ratio: LevelRatio = 10.0,
     serial: Serial = None,
     panels: AllPanels = False,
     by: By = None,
@@ -66,7 +70,7 @@ def combine(
         without=tuple(without or ()),
         serial=serial,
         freedom=None if freedom is None else Freedom(freedom.value),
-        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad),
+        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio),
     )
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = combined(request, opened, deed(by), dry_run=dry_run)

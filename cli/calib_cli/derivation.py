@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from calib.model.record import StoredCalibration
     from calib.solve.prior import PanelPrior
 
+_DEEPEST = 9
+_LARGEST_RATIO = 1000.0
 _SMALLEST_PRIOR, _LARGEST_PRIOR = 1e-3, 1e6
 """In micrometres or milliradian; beyond these arithmetic fails before physics does."""
 
@@ -45,8 +47,29 @@ PriorTilt = Annotated[
     float, typer.Option("--prior-tilt-mrad", metavar="MRAD", help="The same in angle.")
 ]
 
+Levels = Annotated[
+    str,
+    typer.Option(
+        "--levels",
+        metavar="N",
+        help="Of a detector in groups (quadrants, sensors): how many levels are refined, or all. "
+        "What lies deeper moves with its group.",
+    ),
+]
+LevelRatio = Annotated[
+    float,
+    typer.Option(
+        "--level-ratio",
+        metavar="R",
+        help="How much tighter each level of groups is mounted than the one above; the tolerances "
+        "are those of the second level.",
+    ),
+]
 
-def prior_of(shift_um: float, normal_um: float, tilt_mrad: float) -> PanelPrior:
+
+def prior_of(
+    shift_um: float, normal_um: float, tilt_mrad: float, levels: str, level_ratio: float
+) -> PanelPrior:
     """The prior that was asked for; raises ``InputError`` for what is no tolerance."""
     from calib.solve.prior import PanelPrior
 
@@ -54,6 +77,8 @@ def prior_of(shift_um: float, normal_um: float, tilt_mrad: float) -> PanelPrior:
         _positive("--prior-shift-um", shift_um) * 1e-3,
         _positive("--prior-normal-um", normal_um) * 1e-3,
         _positive("--prior-tilt-mrad", tilt_mrad) * 1e-3,
+        _ratio(level_ratio),
+        _levels(levels),
     )
 
 
@@ -87,6 +112,30 @@ def tell_derived(done: Derived, *, dry_run: bool, as_json: bool, all_panels: boo
             _say_what_next(done.stored, new=done.new)
     if not done.record.acceptance.accepted:
         raise typer.Exit(NO)
+
+
+def _levels(text: str) -> int | None:
+    from calib.errors import InputError
+
+    if text == "all":
+        return None
+    if text.isdecimal() and 1 <= int(text) <= _DEEPEST:
+        return int(text)
+    raise InputError(
+        "bad-levels", f"--levels {text} names no levels.", remedy="all, or a number from 1 on."
+    )
+
+
+def _ratio(value: float) -> float:
+    from calib.errors import InputError
+
+    if 1.0 <= value <= _LARGEST_RATIO:
+        return value
+    raise InputError(
+        "bad-prior",
+        f"--level-ratio {value:g} is no ratio of tolerances.",
+        remedy=f"a number from 1 to {_LARGEST_RATIO:g}.",
+    )
 
 
 def _positive(option: str, value: float) -> float:

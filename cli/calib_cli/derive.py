@@ -10,6 +10,8 @@ import typer
 
 from calib_cli.derivation import (
     FreedomChoice,
+    LevelRatio,
+    Levels,
     PriorNormal,
     PriorShift,
     PriorTilt,
@@ -84,6 +86,8 @@ def derive(
     prior_shift_um: PriorShift = 100.0,
     prior_normal_um: PriorNormal = 50.0,
     prior_tilt_mrad: PriorTilt = 1.5,
+    levels: Levels = "all",
+    level_ratio: LevelRatio = 10.0,
     ignore_flags: Annotated[
         bool,
         typer.Option(
@@ -169,7 +173,7 @@ def derive(
         serial=serial,
         force_serial=force_serial,
         freedom=None if freedom is None else Freedom(freedom.value),
-        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad),
+        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio),
         ignore_flags=ignore_flags,
         pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
         space_group=space_group,

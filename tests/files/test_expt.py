@@ -681,3 +681,30 @@ def test_integrated_sweeps_say_how_their_crystal_changed(real_data: Path) -> Non
     assert len(points) == scan.n_images + 1
     turned = points @ crystal.real_space
     assert 1e-3 < np.linalg.norm(turned - np.eye(3), axis=(1, 2)).max() < 0.05
+
+
+def test_groups_that_hold_several_panels_are_read_with_their_levels() -> None:
+    def named(name: str, children: list[dict[str, Any]]) -> dict[str, Any]:
+        return group(children, name=name)
+
+    panels = [{"panel": k} for k in range(6)]
+    content = experiment_list()
+    content["detector"] = [
+        {
+            "panels": [panel(k) for k in range(6)],
+            "hierarchy": named(
+                "root",
+                [
+                    named("left", [named("a", panels[:2]), named("b", panels[2:3])]),
+                    named("right", [named("same", panels[3:])]),
+                ],
+            ),
+        }
+    ]
+    found = parsed(content).experiments.detectors[0].groups
+    assert [(g.name, g.level, g.panels) for g in found] == [
+        ("left", 1, (0, 1, 2)),
+        ("right", 1, (3, 4, 5)),
+        ("a", 2, (0, 1)),
+    ]
+    assert parsed(experiment_list()).experiments.detectors[0].groups == ()

@@ -225,9 +225,9 @@ def prior_root(layout: Layout, correction: Correction, system: PanelSystem) -> F
     gauge = gauge_directions(
         frames.rotation, centre, tangents_from_parameters(correction), Freedom.FULL
     )
-    held = system.precision[:, None] * gauge
-    prior = np.diag(system.precision) - held @ np.linalg.solve(gauge.T @ held, held.T)
-    sigma = 1.0 / np.sqrt(system.precision)
+    held = system.tolerance[:, None] ** -2.0 * gauge
+    prior = np.diag(system.tolerance**-2.0) - held @ np.linalg.solve(gauge.T @ held, held.T)
+    sigma = system.tolerance
     values, vectors = np.linalg.eigh(prior * np.outer(sigma, sigma))
     return np.asarray(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T / sigma)
 
@@ -298,7 +298,7 @@ def test_the_covariance_is_the_constrained_inverse_of_the_dense_equations() -> N
     full[p:, :p] = full[:p, p:].T
     own = fit.reduced(fit.blocks(solved.correction)[0], solved.correction).panel_information
     weight = np.concatenate([np.diag(t.T @ own[k] @ t) for k, t in enumerate(to_tangent)])
-    rows = step.gauge.T * (weight + system.precision)
+    rows = step.gauge.T * (weight + system.tolerance**-2.0)
     scale = whitened(full)
     rows = rows * scale[:p] / np.linalg.norm(rows * scale[:p], axis=1, keepdims=True)
     k = len(rows)
@@ -317,7 +317,7 @@ def test_the_information_weighted_mean_motion_of_the_panels_is_zero() -> None:
     to_tangent = tangents_from_parameters(solved.correction)
     own = reduced_of(solved)[0].panel_information
     full = to_tangent.transpose(0, 2, 1) @ own @ to_tangent
-    weight = np.diagonal(full, axis1=1, axis2=2).ravel() + system.precision
+    weight = np.diagonal(full, axis1=1, axis2=2).ravel() + system.tolerance**-2.0
     pull = weight * step.correction.values.ravel()
     for motion in step.gauge.T:
         assert abs(motion @ pull) < 1e-6 * (np.abs(motion) @ np.abs(pull))
