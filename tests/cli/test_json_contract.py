@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import calib_cli.failure
+from calib.model.report import GroupMotion
+from calib.report.group_view import group_view
 from calib.store.database import Database
 from calib.store.location import Location
 from calib.store.schema import migrate
@@ -208,6 +210,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
         }
         rare |= {key for key in printed if name in ("certify", "resolve") and ".withdrawn." in key}
         rare |= {key for key in printed if key.startswith("misfits[]")}  # tests/flows/test_add.py
+        rare |= {key for key in printed if key.startswith("groups[].")}  # below
         # Nothing is left out by reading it where nothing is read.
         rare |= {key for key in printed if name == "combine" and "left_out_rmsd_px" in key}
         assert printed - seen <= rare, f"calib {name} never prints {sorted(printed - seen - rare)}"
@@ -220,8 +223,19 @@ def test_what_may_be_absent_is_sometimes_there(answers: dict[str, list[Any]]) ->
         never -= {key for key in never if key.startswith("misfits[]")}  # tests/flows/test_add.py
         never -= {key for key in never if key.endswith("override")}  # tests/cli/test_exit_codes.py
         never -= {"events[].drift.rms_shift_um.normal"}  # calib diff has it
+        never -= {key for key in never if key.startswith("groups[].")}  # below
         never -= {"provenance.parent"}  # tests/store/test_provenance.py
         assert never == set(), (name, never)
+
+
+def test_groups_of_panels_are_printed_as_documented() -> None:
+    sigma = (0.01, 0.01, None, None, None, 1e-4)
+    view = group_view(GroupMotion("Q0", 1, (0, 1), 10, (0.1, 0.2, 0.0, 0.0, 0.0, 1e-3), sigma))
+    documented_keys = {key: kind for key, kind in CALIBRATION.items() if key.startswith("groups[]")}
+    printed = dict(leaves({"groups": [view]}))
+    assert set(printed) == set(documented_keys)
+    for key, value in printed.items():
+        assert is_of(value, documented_keys[key])
 
 
 def test_types_are_those_that_the_page_explains() -> None:

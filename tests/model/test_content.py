@@ -23,7 +23,10 @@ from calib.model.report import (
     DatasetUse,
     Disagreement,
     Fit,
+    GroupMotion,
     Halves,
+    Influence,
+    Misfit,
     Report,
     Shell,
     Spread,
@@ -87,6 +90,25 @@ DISAGREEMENTS = st.builds(
     FINITE,
     st.lists(FINITE, max_size=2).map(tuple),
 )
+GROUPS = st.builds(
+    GroupMotion,
+    TEXT,
+    COUNTS,
+    st.lists(COUNTS, max_size=2).map(tuple),
+    COUNTS,
+    st.lists(FINITE, max_size=2).map(tuple),
+    st.lists(st.none() | FINITE, max_size=2).map(tuple),
+)
+INFLUENCES = st.builds(Influence, FINITE, FINITE, COUNTS)
+MISFITS = st.builds(
+    Misfit,
+    TEXT,
+    st.lists(TEXT, max_size=2).map(tuple),
+    st.none() | FINITE,
+    FINITE,
+    COUNTS,
+    COUNTS,
+)
 REPORTS = st.builds(
     Report,
     overall=FITS,
@@ -100,6 +122,8 @@ REPORTS = st.builds(
     null_directions=st.lists(TEXT, max_size=2).map(tuple),
     weak_modes=st.lists(WEAK_MODES, max_size=2).map(tuple),
     disagreements=st.lists(DISAGREEMENTS, max_size=2).map(tuple),
+    groups=st.lists(GROUPS, max_size=2).map(tuple),
+    misfits=st.lists(MISFITS, max_size=2).map(tuple),
 )
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Spread: SPREADS,
@@ -112,6 +136,9 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Acceptance: ACCEPTANCES,
     WeakMode: WEAK_MODES,
     Disagreement: DISAGREEMENTS,
+    GroupMotion: GROUPS,
+    Influence: INFLUENCES,
+    Misfit: MISFITS,
     Report: REPORTS,
     Deed: DEEDS,
     Certification: CERTIFICATIONS,
@@ -181,6 +208,8 @@ def test_every_field_of_a_report_counts_for_its_calibrations_name() -> None:
         calibration(seed=1).report,
         weak_modes=(WeakMode("twist", 1.0),),
         disagreements=(Disagreement((1.0, 2.0), 3.0, 4, 0.5, (0.5,)),),
+        groups=(GroupMotion("row 0", 1, (0, 1), 5, (0.1,) * 6, (0.1,) * 6),),
+        misfits=(Misfit("night1", ("ab",), 2.0, 0.5, 3, 4),),
     )
     for field in fields(Report):
         value = getattr(other, field.name)
