@@ -100,11 +100,15 @@ def _look_ups(
     return own, raw
 
 
+def _opened(place: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{place}?mode=ro", uri=True, isolation_level=None)
+
+
 @contextlib.contextmanager
 def _sqlite_driver(place: str) -> Iterator[Callable[..., float]]:
-    with contextlib.closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as connection:
+    with contextlib.closing(_opened(place)) as connection:
         yield lambda statements, serial, at: _by_driver(
-            connection, statements, serial, microseconds(at)
+            connection, "BEGIN", statements, serial, microseconds(at)
         )
 
 
@@ -112,24 +116,30 @@ def _postgres_driver(server: Server) -> Callable[[str], Any]:
     @contextlib.contextmanager
     def opened(place: str) -> Iterator[Callable[..., float]]:
         with server.connect(place.rpartition("/")[2]) as connection:
-            yield lambda statements, serial, at: _by_driver(connection, statements, serial, at)
+            yield lambda statements, serial, at: _by_driver(
+                connection, "BEGIN ISOLATION LEVEL REPEATABLE READ", statements, serial, at
+            )
 
     return opened
 
 
 def _by_driver(
     connection: sqlite3.Connection | psycopg.Connection,
+    begin: str,
     statements: Statements,
     serial: str,
     at: Any,
 ) -> float:
-    """Seconds that the driver needs for the two statements of a look-up."""
+    """Seconds that the driver needs for the two statements of a look-up, seen at one moment."""
     answer, panels = statements
+    execute: Callable[..., Any] = connection.execute
     begun = time.perf_counter()
-    cursor: Any = connection.execute(answer[0], {**answer[1], "serial": serial, "at": at})
+    execute(begin)
+    cursor = execute(answer[0], {**answer[1], "serial": serial, "at": at})
     row = cursor.fetchall()[0]
     place = [column[0] for column in cursor.description].index("position")
-    rows = connection.execute(panels[0], {"calibration": row[place]}).fetchall()
+    rows = execute(panels[0], {"calibration": row[place]}).fetchall()
+    execute("COMMIT")
     ended = time.perf_counter()
     assert len(rows) == 60
     return ended - begun

@@ -26,7 +26,7 @@ import numpy as np
 
 from calib.errors import InputError
 
-_PLAIN = (str, int, bool, type(None))
+_PLAIN = frozenset({str, int, bool, type(None)})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,8 +72,11 @@ def _tagged(value: Any, path: str) -> Any:
         for key in value:
             if not isinstance(key, str) or key.startswith("$"):
                 raise InputError("bad-key", f"{path} has the key {key!r}.")
-        return {key: _tagged(item, f"{path}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple) and all(type(item) in _PLAIN for item in value):
+        return {
+            key: item if type(item) in _PLAIN else _tagged(item, f"{path}.{key}")
+            for key, item in value.items()
+        }
+    if type(value) in (list, tuple) and _PLAIN.issuperset(map(type, value)):
         return value  # as it is: panels have a name, a status and a count each
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [_tagged(item, f"{path}[{index}]") for index, item in enumerate(value)]

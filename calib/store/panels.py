@@ -66,14 +66,14 @@ def read_panels(
 def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
     """Rows of ``COLUMNS`` in order; None where they do not give the name ``name``."""
     n = len(rows)
-    index, names, status, n_reflections = (
-        zip(*(row[:4] for row in rows), strict=True) if n else ((),) * 4
+    index, names, status, n_reflections, *floats = (
+        zip(*rows, strict=True) if n else ((),) * len(COLUMNS)
     )
     try:
-        table = np.array([tuple(row[4:]) for row in rows], dtype=np.float64).reshape(n, 12)
+        table = np.array(floats, dtype=np.float64).T
     except (TypeError, ValueError):
         return None
-    values, sigma = np.ascontiguousarray(table[:, :6]), table[:, 6:]
+    values, sigma = table[:, :6], table[:, 6:]
     free = np.zeros(6, dtype=np.bool_)
     free[list(freedom.free)] = True
     whole = (

@@ -57,6 +57,8 @@ _COVERING = SqlStatement(
 )
 _NUMBERED = SqlStatement(_WINNER + "WHERE c.position = :number")
 
+_STATUS = {status.value: status for status in PanelStatus}
+
 
 def resolve(connection: Connection, query: Query, *, explain: bool = False) -> Resolution:
     """The one stored calibration that answers, with the explanation; the certifications that lost
@@ -151,7 +153,7 @@ def _calibration(connection: Connection, row: Any) -> ResolvedCalibration:
         distances_mm=tuple(json.loads(row.distances_mm)),
         freedom=freedom,
         panel_names=panels.names,
-        status=tuple(PanelStatus(status) for status in panels.status),
+        status=tuple(map(_STATUS.__getitem__, panels.status)),
         n_reflections=np.array(panels.n_reflections, dtype=np.int64),
         correction=Correction(panels.values),
         sigma=panels.sigma,
