@@ -43,13 +43,15 @@ SELECT t.serial, c.position AS number, c.valid_from, c.valid_to, c.distance_min_
   (SELECT max(started) FROM calibration_dataset WHERE calibration = k.position) AS last_started,
   (SELECT max(position) FROM deed) AS last_position,
   (SELECT max(recorded_at) FROM deed) AS last_recorded
-FROM detector t JOIN certification c ON c.detector = t.position
+FROM certification c JOIN detector t ON t.position = c.detector
   JOIN calibration k ON k.position = c.calibration
   JOIN deed d ON d.position = c.position JOIN deed s ON s.position = k.position
 """
 _COVERING = SqlStatement(
     _WINNER  # noqa: S608 - our own text, values apart
-    + "WHERE t.serial = :serial AND c.position <= :known AND c.valid_from <= :at "
+    # By a value, not a join: else Postgres walks through the certifications of all detectors.
+    + "WHERE c.detector = (SELECT position FROM detector WHERE serial = :serial) "
+    "AND c.position <= :known AND c.valid_from <= :at "
     "AND (c.valid_to IS NULL OR c.valid_to > :at) "
     "AND c.distance_min_mm <= :mm AND c.distance_max_mm > :mm AND NOT EXISTS "
     "(SELECT 1 FROM withdrawal w WHERE w.certification = c.position AND w.position <= :known) "
