@@ -9,10 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import solver, store
+from benchmarks import combine, solver, store
 from benchmarks.results import write_section
 
-PARTS = ("solver", "store")
+PARTS = ("solver", "combine", "store")
 
 
 def main() -> None:
@@ -29,6 +29,8 @@ def main() -> None:
     )
     if arguments.only in (None, "solver"):
         write_section("solver", command, solver.section(full=arguments.full))
+    if arguments.only in (None, "combine"):
+        write_section("combine", command, combine.section())
     if arguments.only in (None, "store"):
         write_section("store", command, store.section(arguments.calibrations))
 

@@ -20,6 +20,8 @@ from calib.model.summary import FORMAT, Equations, Part, Statement, Summary
 
 SUFFIX = ".calib.h5"
 _MOST_PANELS = 4096
+_LONGEST = 1 << 28
+"""Of an array whose length the number of panels does not say."""
 _UPPER = np.triu_indices(6)
 _COUNTS = ("used_on_panel", "rejected_on_panel", "flagged_on_panel")
 _NUMBERS = ("chi_square", "n_data", "n_nuisance", "kept")
@@ -161,8 +163,8 @@ def _taken(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> np.nd
     fits = len(dataset.shape) == len(shape) and all(
         want is None or have == want for have, want in zip(dataset.shape, shape, strict=True)
     )
-    limit = 36 * _MOST_PANELS**2 if name == "coupling" else 1 << 28
-    if not fits or dataset.size > limit:
+    most = dataset.shape[1] if name == "coupling" and fits else _LONGEST
+    if not fits or dataset.shape[0] > most:
         raise InputError("bad-shape", f"{dataset.name} has the shape {dataset.shape}.")
     return np.asarray(dataset[()])
 

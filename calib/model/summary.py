@@ -12,7 +12,8 @@ would say by themselves and F what the elimination took away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -149,29 +150,46 @@ class Summary:
     started: datetime | None
     """When the data were taken, UTC; None where unknown."""
 
+    _names: tuple[str, str] | None = field(default=None, init=False, repr=False)
+
     @property
     def id(self) -> str:
         """The SHA-256 of the canonical content: not of what people call the dataset, nor of when
         it was taken."""
-        content = self.content()
-        del content["started"], content["use"]["name"]
-        return content_id(content)
+        return self._hashes()[0]
 
     @property
     def checksum(self) -> str:
         """The SHA-256 over everything that it holds."""
-        return content_id(self.content())
+        return self._hashes()[1]
 
-    def content(self) -> dict[str, Any]:
-        """All that it holds, for the canonical form."""
+    def _hashes(self) -> tuple[str, str]:
+        if self._names is None:
+            content = self._content()
+            said = content_id(content)
+            more = {
+                "format": FORMAT,
+                "id": said,
+                "name": self.statement.use.name,
+                "started": self.started,
+            }
+            object.__setattr__(self, "_names", (said, content_id(more)))
+        assert self._names is not None  # noqa: S101 - just made
+        return self._names
+
+    def _content(self) -> dict[str, Any]:
+        """What names it, for the canonical form; residuals as JSON text, since there are many."""
         said = self.statement
+        use = to_content(said.use)
+        del use["name"]
+        residuals = [to_content(part) for part in (said.fit, said.panels, said.shells)]
         return {
             "format": FORMAT,
             "serial": self.serial,
             "layout": self.layout_id,
             "code_version": self.code_version,
-            "started": self.started,
-            "use": to_content(said.use),
+            "use": use,
+            "residuals": json.dumps(residuals, sort_keys=True, allow_nan=False),
             "point": said.point.values,
             **{part.value: _equations_content(said.part(part)) for part in Part},
             "chi_square": said.chi_square,
@@ -181,9 +199,6 @@ class Summary:
             "used_on_panel": said.used_on_panel.tolist(),
             "rejected_on_panel": said.rejected_on_panel.tolist(),
             "flagged_on_panel": said.flagged_on_panel.tolist(),
-            "fit": to_content(said.fit),
-            "panels": to_content(said.panels),
-            "shells": to_content(said.shells),
             "n_held_out": list(said.n_held_out),
             "null_directions": list(said.null_directions),
         }
