@@ -254,7 +254,7 @@ class DatasetFit:
 
     def moved(self, step: Step) -> DatasetFit:
         """The dataset after a step of its nuisance parameters."""
-        spindle = np.einsum("ije,je->ie", self.instrument.setting, self.instrument.axis)
+        spindle = self.instrument.setting[:, 2]
         state = self.state.moved(step, centre_lab_mm=self._centre_mm(), spindle=spindle)
         return replace(self, state=state)
 

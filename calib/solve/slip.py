@@ -149,7 +149,6 @@ def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
         held,
         setting=held.setting[:, :, again],
         fixed=held.fixed[:, :, again],
-        axis=held.axis[:, again],
         still=held.still[again],
         crystal=np.array([*held.crystal.tolist(), n_crystals]),
         pose=held.pose[again],

@@ -102,8 +102,7 @@ class Stage:
             rays = StillRays.of(r_crystal, s0)
         else:
             setting, fixed = held.setting[:, :, experiment], held.fixed[:, :, experiment]
-            axis, near = held.axis[:, experiment], seen.observed[2, part]
-            rays = ScanRays.of(r_crystal, s0, setting, fixed, axis, near)
+            rays = ScanRays.of(r_crystal, s0, setting, fixed, seen.observed[2, part])
         pose = held.pose[experiment]
         rotation = self.panel_rotation[:, :, pose, panel]
         k = turned_back(rotation, rays.s1)

@@ -23,11 +23,10 @@ class Instrument:
     """What is held in one dataset of e experiments and c crystals; matrices are (3, 3, e)."""
 
     setting: Floats
-    """(3, 3, e) S of each experiment's goniometer."""
+    """(3, 3, e) from axes whose third is the rotation axis to the laboratory: r is
+    S Q^T R(z, phi) Q F A h with Q e = z, and this is S Q^T."""
     fixed: Floats
-    """(3, 3, e) F of each experiment's goniometer."""
-    axis: Floats
-    """(3, e) the rotation axis at datum."""
+    """(3, 3, e) from the crystal at datum to these axes: Q F."""
     still: Bools
     """(e,) which experiments are stills; F, S and axis of these count for nothing."""
     crystal: Ints
@@ -116,6 +115,13 @@ def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
     return np.asarray(about / np.linalg.norm(about, axis=0))
 
 
+def _onto_z(axis: Floats) -> Floats:
+    """(3, 3) a rotation that turns the unit vector ``axis`` onto z."""
+    across = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
+    across /= np.linalg.norm(across)
+    return np.stack([across, np.cross(axis, across), axis])
+
+
 def starting_point(
     dataset: Dataset,
     lab_from_root: RigidMotion,
@@ -149,9 +155,8 @@ def starting_point(
     n = len(models.experiments)
     eye = np.eye(3)
     instrument = Instrument(
-        setting=np.stack([g.setting if g else eye for g in gonios], axis=-1),
-        fixed=np.stack([g.fixed if g else eye for g in gonios], axis=-1),
-        axis=np.stack([g.axis if g else eye[0] for g in gonios], axis=-1),
+        setting=np.stack([g.setting @ _onto_z(g.axis).T if g else eye for g in gonios], axis=-1),
+        fixed=np.stack([_onto_z(g.axis) @ g.fixed if g else eye for g in gonios], axis=-1),
         still=still,
         crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
         pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
