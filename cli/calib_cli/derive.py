@@ -154,9 +154,10 @@ def derive(
 ) -> None:
     """Derive panel corrections from metrology data.
 
-    Datasets of any number of crystals and distances are refined jointly, and the result is
-    stored. A derivation that fails acceptance is stored as a draft, and the exit code is 1.
-    With --add, what earlier datasets said is taken from the store; their files are not read.
+    Datasets of any number of crystals and distances, scans and stills, are refined jointly, and
+    the result is stored. A derivation that fails acceptance is stored as a draft, and the exit
+    code is 1. With --add, what earlier datasets said is taken from the store; their files are not
+    read.
 
     \b
     Example:
