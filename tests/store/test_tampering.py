@@ -16,6 +16,7 @@ from calib.model.placement import BeamlinePlacement
 from calib.model.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support import raw
+from support.filled import elsewhere
 from support.records import (
     NOON,
     SERIAL,
@@ -42,6 +43,7 @@ def filled(place: str, store: Store) -> str:
     store.record_application(application(stored))
     store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
     store.set_rule(Rule(0, DEMAND_ACTOR, "yes", deed()))
+    store.load_bundle(elsewhere(), deed())
     return place
 
 
