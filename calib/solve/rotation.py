@@ -94,7 +94,8 @@ def _diffracting_angle(r: Floats, s0: Floats, near: Floats) -> Floats:
     second = middle - half_opening
     first += turn * np.round((near - first) / turn)
     second += turn * np.round((near - second) / turn)
-    return np.where(np.abs(first - near) <= np.abs(second - near), first, second)
+    nearer: Floats = np.where(np.abs(first - near) <= np.abs(second - near), first, second)
+    return nearer
 
 
 def _about_z(v: Floats, cosine: Floats, sine: Floats) -> Floats:
