@@ -47,51 +47,56 @@ _TOLD = ("certification", "withdrawal", "placement")
 
 
 def load(
-    connection: Connection, bundle: Bundle, deed: Deed, *, adopt: bool, supersede: bool
+    connection: Connection,
+    origin: Connection,
+    bundle: Bundle,
+    deed: Deed,
+    *,
+    adopt: bool,
+    supersede: bool,
 ) -> Loaded:
-    """Record what the bundle carries and this store does not have yet.
+    """Record what the bundle carries, laid out in ``origin``, and this store does not have yet.
 
     Raises ``FileFormatError`` for rows that are no calibration as they stand, ``LayoutError`` where
     the detector is another one here, and what certifying raises where ``adopt`` is set.
     """
-    with unpacked(bundle) as origin:
-        try:
-            detector = read_detector(origin, bundle.serial)[1]
-            positions = origin.execute(
-                select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
-            ).scalars()
-            stored = [(place, read_calibration(origin, place)) for place in positions]
-        except CalibError as error:
-            raise _unsound(error.problem) from error
-        known = find_detector(connection, bundle.serial)
-        if known is not None:
-            check_same(known[1], detector)
-        elif not stored:
-            with recording(connection, deed, "detector", STORE_CHAIN, (DETECTOR,)) as (
-                place,
-                _,
-            ):
-                insert_detector(connection, place, detector)
-        names: dict[str, StoredCalibration] = {}
-        calibrations = []
-        for place, one in stored:
-            here, new = add_derivation(
-                connection,
-                one.record,
-                _starts(origin, place),
-                deed,
-                None if find_detector(connection, bundle.serial) is not None else detector,
-                read_summaries(origin, place, [u.summary for u in one.record.report.datasets]),
-                read_provenance(origin, place),
-            )
-            names[one.id] = here
-            calibrations.append((here.name, one.version, new))
-        n_history = _history(connection, origin, bundle, deed)
-        adopted = _adopted(connection, origin, names, deed, supersede=supersede) if adopt else ()
-        n_applications = sum(
-            add_application(connection, application, deed)
-            for application in (read_applications(origin, None, None) if bundle.with_usage else ())
+    try:
+        detector = read_detector(origin, bundle.serial)[1]
+        positions = origin.execute(
+            select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
+        ).scalars()
+        stored = [(place, read_calibration(origin, place)) for place in positions]
+    except CalibError as error:
+        raise _unsound(error.problem) from error
+    known = find_detector(connection, bundle.serial)
+    if known is not None:
+        check_same(known[1], detector)
+    elif not stored:
+        with recording(connection, deed, "detector", STORE_CHAIN, (DETECTOR,)) as (
+            place,
+            _,
+        ):
+            insert_detector(connection, place, detector)
+    names: dict[str, StoredCalibration] = {}
+    calibrations = []
+    for place, one in stored:
+        here, new = add_derivation(
+            connection,
+            one.record,
+            _starts(origin, place),
+            deed,
+            None if find_detector(connection, bundle.serial) is not None else detector,
+            read_summaries(origin, place, [u.summary for u in one.record.report.datasets]),
+            read_provenance(origin, place),
         )
+        names[one.id] = here
+        calibrations.append((here.name, one.version, new))
+    n_history = _history(connection, origin, bundle, deed)
+    adopted = _adopted(connection, origin, names, deed, supersede=supersede) if adopt else ()
+    n_applications = sum(
+        add_application(connection, application, deed)
+        for application in (read_applications(origin, None, None) if bundle.with_usage else ())
+    )
     return Loaded(
         bundle.serial, known is None, tuple(calibrations), n_history, adopted, n_applications
     )

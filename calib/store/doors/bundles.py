@@ -11,7 +11,7 @@ from calib.store.doors.door import Door
 from calib.store.origins import read_origins
 from calib.store.references import position_of
 from calib.store.tables import ORIGIN
-from calib.store.unbundling import load
+from calib.store.unbundling import load, unpacked
 
 
 class BundleDoor(Door):
@@ -38,8 +38,9 @@ class BundleDoor(Door):
         law as all others (``supersede``).
         """
         bundle.verify()
-        with self._database.writing() as connection:
-            return load(connection, bundle, deed, adopt=adopt, supersede=supersede)
+        # Laid out before the write begins: other writers wait for what is written here alone.
+        with unpacked(bundle) as origin, self._database.writing() as connection:
+            return load(connection, origin, bundle, deed, adopt=adopt, supersede=supersede)
 
     def origins(
         self, *, serial: str | None = None, calibration_id: str | None = None
