@@ -33,6 +33,7 @@ REVISIONS = (
     "0010",
     "0011",
     "0012",
+    "0013",
 )
 """Every revision that this program knows, in order (a test holds this to the migrations)."""
 HEAD = REVISIONS[-1]

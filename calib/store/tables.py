@@ -196,7 +196,17 @@ class Certification(Row, table=True):
     """Somebody's word that a calibration holds for [from, to) and [min, max)."""
 
     __tablename__ = "certification"
-    __table_args__ = (Index(None, "detector", "position"),)
+    __table_args__ = (
+        Index(
+            "ix_certification_answers",
+            "detector",
+            "position",
+            "valid_from",
+            "valid_to",
+            "distance_min_mm",
+            "distance_max_mm",
+        ),
+    )
     position: int = _position()
     calibration: int = _column(position_type(), ForeignKey("calibration.position"), index=True)
     detector: int = _column(position_type(), ForeignKey("detector.position"))

@@ -41,6 +41,7 @@ TABLES_SINCE = {
     "0010": (),
     "0011": ("store_rule",),
     "0012": ("origin",),
+    "0013": (),
 }
 """Which tables each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}

@@ -92,4 +92,4 @@ def test_a_look_up_reads_the_certifications_of_its_detector_alone(used: Store) -
         used.resolve(SERIAL, NOON, 150.0)
     ((statement, values),) = [one for one in taken if "JOIN calibration k" in one[0]]
     lines = plan(used, statement, values)
-    assert any("ix_certification_detector_position" in line for line in lines), lines
+    assert any("ix_certification_answers" in line for line in lines), lines
