@@ -85,7 +85,7 @@ def derive(
     freedom: FreedomChoice = None,
     prior_shift_um: PriorShift = 100.0,
     prior_normal_um: PriorNormal = 50.0,
-    prior_tilt_mrad: PriorTilt = 1.5,
+    prior_tilt_mrad: PriorTilt = 1.0,
     levels: Levels = "all",
     level_ratio: LevelRatio = 10.0,
     ignore_flags: Annotated[

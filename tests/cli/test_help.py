@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from calib.model.correction import Freedom
+from calib.solve.prior import PanelPrior
+from calib_cli.combine import combine
 from calib_cli.derivation import FreedomName
+from calib_cli.derive import derive
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
@@ -84,3 +88,13 @@ def test_without_a_command_the_help_is_shown_as_misuse() -> None:
 
 def test_freedoms_are_named_as_the_model_names_them() -> None:
     assert [name.value for name in FreedomName] == [freedom.value for freedom in Freedom]
+
+
+def test_the_tolerances_in_the_help_are_those_of_the_library() -> None:
+    prior = PanelPrior()
+    for command in (derive, combine):
+        given = {name: p.default for name, p in signature(command).parameters.items()}
+        assert given["prior_shift_um"] == 1e3 * prior.shift_mm
+        assert given["prior_normal_um"] == 1e3 * prior.normal_mm
+        assert given["prior_tilt_mrad"] == 1e3 * prior.tilt_rad
+        assert given["level_ratio"] == prior.ratio
