@@ -1,70 +1,94 @@
 """Frozen dataclasses as plain content (mappings, lists, numbers, text), and back.
 
 A field that stands at its default is left out, and filled in again on the way back: so a field
-which is added later, with a default, changes neither what older content says nor its name.
+which is added later, with a default, changes neither what older content says nor its name. What
+is to be done with a class is worked out once: reports have thousands of values.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
+Maker = Callable[[Any], Any]
+"""Gives content for a value, or a value for content."""
 
 
 def to_content(value: Any) -> Any:
     """Dataclasses become mappings, tuples lists, enumerations their values; the rest stays."""
-    if is_dataclass(value) and not isinstance(value, type):
-        said = ((f, getattr(value, f.name)) for f in fields(value))
-        return {f.name: to_content(v) for f, v in said if f.default is MISSING or v != f.default}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {key: to_content(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [to_content(item) for item in value]
-    return value
+    kind: Any = type(value)
+    teller = _teller(kind)
+    return value if teller is None else teller(value)
+
+
+@cache
+def _teller(kind: type) -> Maker | None:
+    """How values of a class are told; None where they stay as they are."""
+    if is_dataclass(kind):
+        told = tuple((f.name, f.default) for f in fields(kind))
+
+        def tell(value: Any) -> dict[str, Any]:
+            said = ((name, getattr(value, name), default) for name, default in told)
+            return {
+                name: to_content(own)
+                for name, own, default in said
+                if default is MISSING or own != default
+            }
+
+        return tell
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, Mapping):
+        return lambda value: {key: to_content(item) for key, item in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [to_content(item) for item in value]
+    return None
 
 
 def from_content(kind: type[T], content: Any) -> T:
     """The dataclass ``kind`` whose ``to_content`` this is (ISO text is read as an instant)."""
-    value: T = _built(kind, content)
+    wanted: Any = kind
+    value: T = _maker(wanted)(content)
     return value
 
 
-@lru_cache(maxsize=256)
-def _kinds(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {f.name: hints[f.name] for f in fields(kind)}
-
-
-def _built(kind: Any, content: Any) -> Any:
+@cache
+def _maker(kind: Any) -> Maker:
+    """How a value of some type is made of content."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        if content is None:
-            return None
-        inner = next(arg for arg in get_args(kind) if arg is not type(None))
-        return _built(inner, content)
+        inner = _maker(next(arg for arg in get_args(kind) if arg is not type(None)))
+        return lambda content: None if content is None else inner(content)
     if origin is tuple:
-        item_kinds = get_args(kind)
-        if item_kinds[-1] is Ellipsis:
-            return tuple(_built(item_kinds[0], item) for item in content)
-        return tuple(_built(k, item) for k, item in zip(item_kinds, content, strict=True))
+        if get_args(kind)[-1] is Ellipsis:
+            each = _maker(get_args(kind)[0])
+            return lambda content: tuple(each(item) for item in content)
+        makers = tuple(_maker(inner) for inner in get_args(kind))
+        return lambda content: tuple(make(item) for make, item in zip(makers, content, strict=True))
     if isinstance(kind, type) and is_dataclass(kind):
-        defaults = {f.name for f in fields(kind) if f.default is not MISSING}
-        made = {
-            name: _built(inner, content[name])
-            for name, inner in _kinds(kind).items()
-            if name in content or name not in defaults
-        }
-        return kind(**made)
-    if kind is datetime and isinstance(content, str):
-        return datetime.fromisoformat(content)
+        return _dataclass_maker(kind)
+    if kind is datetime:
+        return lambda content: (
+            datetime.fromisoformat(content) if isinstance(content, str) else content
+        )
     if isinstance(kind, type) and (issubclass(kind, Enum) or kind is float):
-        return kind(content)
-    return content
+        return kind
+    return lambda content: content
+
+
+def _dataclass_maker(kind: type) -> Maker:
+    hints = get_type_hints(kind)
+    parts = tuple((f.name, _maker(hints[f.name]), f.default is MISSING) for f in fields(kind))
+
+    def make(content: Any) -> Any:
+        return kind(
+            **{name: own(content[name]) for name, own, needed in parts if needed or name in content}
+        )
+
+    return make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -90,8 +90,13 @@ class Layout:
     groups: tuple[PanelGroup, ...] = ()
     """What holds panels between the root and themselves, outer groups first; no part of the
     identity, since readers of one detector give different trees, or none."""
+    size_mm: Floats = field(init=False, repr=False)
+    """(n, 2) fast and slow extent of each panel in mm."""
 
     def __post_init__(self) -> None:
+        size = np.array([panel.size_mm for panel in self.panels]).reshape(-1, 2)
+        size.flags.writeable = False
+        object.__setattr__(self, "size_mm", size)
         if len(self.panels) != len(self.frames):
             raise LayoutError(
                 "bad-layout", f"{len(self.panels)} panel shapes but {len(self.frames)} frames."
@@ -99,11 +104,6 @@ class Layout:
 
     def __len__(self) -> int:
         return len(self.panels)
-
-    @property
-    def size_mm(self) -> Floats:
-        """(n, 2) fast and slow extent of each panel in mm."""
-        return np.array([panel.size_mm for panel in self.panels]).reshape(-1, 2)
 
     @property
     def centre_root_mm(self) -> Floats:
