@@ -110,7 +110,10 @@ def equations_of(said: Share, correction: Correction, part: Part) -> Equations:
     scale[scale == 0.0] = 1.0
     exact = part is Part.WHOLE
     least = _LEAST_SHARE if exact else _LEAST_SHARE_OF_PART
-    factor, order, rank, _ = dpstrf(taken / np.outer(scale, scale), tol=least)
+    share = taken / np.outer(scale, scale)
+    factor, order, rank, _ = dpstrf(share, tol=least)
+    if np.diag(share).max() <= least:  # older LAPACKs take the first pivot whatever it is
+        rank = 0
     coupling = np.zeros((rank, 6 * n))
     coupling[:, order - 1] = np.triu(factor)[:rank]
     coupling *= scale

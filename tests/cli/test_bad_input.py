@@ -19,6 +19,7 @@ from calib.files.refl import read_table, table_bytes
 from calib.model.dataset import Dataset
 from calib.model.layout import PanelFrames, PanelShape
 from calib.model.reflections import Reflections
+from calib.store.schema import HEAD
 from support.commands import calib, done
 from support.raw import execute
 from support.simulated import NIGHT_1, measured
@@ -230,7 +231,7 @@ def test_a_store_from_a_newer_version(here: Path) -> None:
     assert (answer.code, answer.stdout) == (2, "")
     assert answer.stderr == (
         f"Error: {here / 'newer.sqlite'}: the store is at revision 9999, this program knows up to "
-        "0005.\nTry: upgrade calib: pip install --upgrade calib-metrology\n"
+        f"{HEAD}.\nTry: upgrade calib: pip install --upgrade calib-metrology\n"
     )
 
 
