@@ -156,7 +156,7 @@ class WorkerFleet(Fleet):
             waiting.setdefault(job.worker, deque()).append(place)
         for worker, places in waiting.items():
             self._ask(jobs[places[0]], worker)
-        ready: dict[int, Any] = {}
+        ready: dict[int, tuple[bool, Any]] = {}
         for place in range(len(jobs)):
             while place not in ready:
                 busy = [worker for worker, places in waiting.items() if places]
@@ -164,16 +164,20 @@ class WorkerFleet(Fleet):
                 for worker in [worker for worker in busy if worker.connection in told]:
                     job = jobs[waiting[worker][0]]
                     try:
-                        answer = worker.answer()
+                        good, answer = worker.connection.recv()
                     except (EOFError, ConnectionError):
                         self._restore(worker, job)
                         continue
                     worker.losses = 0
-                    job.done()
-                    ready[waiting[worker].popleft()] = answer
+                    if good:
+                        job.done()
+                    ready[waiting[worker].popleft()] = good, answer
                     if waiting[worker]:
                         self._ask(jobs[waiting[worker][0]], worker)
-            yield ready.pop(place)
+            good, answer = ready.pop(place)
+            if not good:  # in its turn: the same error whoever was faster
+                raise answer
+            yield answer
 
     def _ask(self, job: _Job, worker: _Worker) -> None:
         try:
