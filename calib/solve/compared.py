@@ -41,12 +41,6 @@ _RANK_SHARED = 1e-3
 """The same where data are shared: then variances are subtracted that were found separately."""
 _GAUGE_RANK = 1e-2
 """A rigid motion of which the compared parameters show less than this share does not show."""
-_RANK_SHARED = 1e-3
-"""The same where data are shared: then variances are subtracted that were found separately."""
-_GAUGE_RANK = 1e-2
-"""A rigid motion of which the compared parameters show less than this share does not show."""
-_GAUGE_RANK = 1e-2
-"""A rigid motion of which the compared parameters show less than this share does not show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
