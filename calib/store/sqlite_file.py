@@ -21,6 +21,9 @@ from calib.store.journal import Journal, end_wal, has_wal, settle
 from calib.store.location import Location
 
 _PAUSE_SECONDS = 0.005
+_ABANDONED_SECONDS = 2.0
+"""A writer removes the index just before its log and makes it just after: a log that stands without
+one for so long belongs to nobody."""
 _GONE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY)
 
 
@@ -61,6 +64,7 @@ class StoreFile:
         if self.may_write:
             return self._as_writer()
         end = time.monotonic() + self.wait_seconds
+        lone, since = None, time.monotonic()
         while True:
             try:
                 return self._as_guest()
@@ -68,12 +72,23 @@ class StoreFile:
                 # A writer came or went between the look and the opening.
                 if error.sqlite_errorcode & 0xFF not in _GONE or not has_wal(self.path):
                     raise
-                (log, index) = self.beside("-wal", "-shm")
-                if log.exists() and not index.exists():
+                now, seen = time.monotonic(), self._lone_log()
+                if seen is None or seen != lone:
+                    lone, since = seen, now
+                elif now - since > min(_ABANDONED_SECONDS, self.wait_seconds):
                     raise failure.interrupted(self.location) from None
-                if time.monotonic() > end:
+                if now > end:
                     raise
                 time.sleep(_PAUSE_SECONDS)
+
+    def _lone_log(self) -> tuple[int, int, int] | None:
+        """Which log (file, size, time of change) lies here without its index."""
+        log, index = self.beside("-wal", "-shm")
+        try:
+            found = log.stat()
+        except FileNotFoundError:
+            return None
+        return None if index.exists() else (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def _as_writer(self) -> FileConnection:
         connection = self._open("mode=rw", at_once=not (self.network and has_wal(self.path)))

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,15 @@ if child == 0:
     store.add_calibration(calibration(seed=7), (NOON, None), deed())
     os.kill(os.getpid(), signal.SIGKILL)
 os.waitpid(child, 0)
+"""
+OPENS = """
+import sys
+from support.people import become_another_user
+from calib.store.store import Store
+become_another_user()
+print("opening", flush=True)
+with Store.open(sys.argv[1]) as store:
+    print(len(store.calibrations()))
 """
 READS = """
 import json, sys, time
@@ -190,6 +200,25 @@ def test_a_log_without_its_index_is_not_read_past(shared: Path) -> None:
     assert said["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
 
 
+def test_a_log_whose_index_is_not_there_yet_is_waited_for(shared: Path) -> None:
+    shared.chmod(0o644)
+    children.run(KILLED, str(shared))
+    index = shared.with_name(f"{shared.name}-shm")
+    hidden = index.rename(index.with_suffix(".later"))
+    reader = subprocess.Popen(
+        [sys.executable, "-c", OPENS, str(shared)],
+        env=children.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "opening\n"
+    time.sleep(0.5)
+    hidden.rename(index)
+    out, _ = reader.communicate()
+    assert out == "2\n"
+
+
 def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Path) -> None:
     shared.chmod(0o644)
     reader = subprocess.Popen(
@@ -206,9 +235,9 @@ def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Pat
             for _ in range(adds % 3 + 1):
                 adds += 1
                 store.add_calibration(calibration(seed=adds), (NOON, None), deed())
-    said = json.loads(reader.stdout.read())
-    reader.stdout.close()
+    out, _ = reader.communicate()
     assert reader.returncode == 0
+    said = json.loads(out)
     assert said["alone"] + said["beside"] > 10
     assert said["counts"] == sorted(said["counts"])
     assert 1 < said["counts"][-1] <= adds + 1
