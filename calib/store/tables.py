@@ -6,8 +6,7 @@ must come back exactly as it was written. No table leaves this wing.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
-from sqlmodel import Field, SQLModel
 
 from calib.store.columns import Instant, Text, position_type
 
@@ -36,288 +34,258 @@ METADATA = MetaData(
 )
 
 
-class Row(SQLModel):
-    """What all tables share."""
-
-    metadata: ClassVar[MetaData] = METADATA
+def _column(name: str, kind: Any, *rules: Any, null: bool = False, **more: Any) -> Column[Any]:
+    return Column(name, kind, *rules, nullable=null, **more)
 
 
-def _column(kind: Any, *rules: Any, null: bool = False, **more: Any) -> Any:
-    return Field(sa_column=Column(kind, *rules, nullable=null, **more))
+def _key(name: str, kind: Any, *rules: Any) -> Column[Any]:
+    return _column(name, kind, *rules, primary_key=True, autoincrement=False)
 
 
-def _key(kind: Any, *rules: Any) -> Any:
-    return _column(kind, *rules, primary_key=True, autoincrement=False)
-
-
-def _position() -> Any:
+def _position() -> Column[Any]:
     """The key of a row which is the only one of its table that its deed added."""
-    return _key(position_type(), ForeignKey("deed.position"))
+    return _key("position", position_type(), ForeignKey("deed.position"))
 
 
-class Deed(Row, table=True):
-    """Who wrote something, when, where: the record's one order."""
+DEED = Table(
+    "deed",
+    METADATA,
+    _key("position", position_type()),
+    _column("recorded_at", Instant, unique=True),
+    _column("actor", Text),
+    _column("host", Text),
+)
+"""Who wrote something, when, where: the record's one order."""
 
-    __tablename__ = "deed"
-    position: int = _key(position_type())
-    recorded_at: datetime = _column(Instant, unique=True)
-    actor: str = _column(Text)
-    host: str = _column(Text)
+ENTRY = Table(
+    "entry",
+    METADATA,
+    _position(),
+    _column("chain", Text),
+    _column("ordinal", BigInteger),
+    _column("kind", Text),
+    _column("command", Text),
+    _column("reason", Text),
+    _column("contents", Text),
+    _column("salt", Text),
+    _column("previous", Text, null=True),
+    _column("hash", Text),
+    UniqueConstraint("chain", "ordinal"),
+)
+"""The log's entry for a deed: what was recorded, chained by hashes (``calib.model.log``)."""
 
+DETECTOR = Table(
+    "detector",
+    METADATA,
+    _position(),
+    _column("serial", Text, unique=True),
+    _column("layout", Text),
+    _column("layout_id", Text),
+    _column("time_zone", Text),
+    _column("description", Text),
+)
+"""One physical detector."""
 
-class Entry(Row, table=True):
-    """The log's entry for a deed: what was recorded, chained by hashes (``calib.model.log``)."""
+DATASET = Table(
+    "dataset",
+    METADATA,
+    _key("id", Text),
+    _column("position", position_type(), ForeignKey("deed.position"), index=True),
+    _column("sha256", Text),
+    _column("name", Text),
+    _column("n_reflections", BigInteger),
+    _column("distance_mm", Double),
+    _column("wavelength_angstrom", Double),
+    _column("started", Instant, null=True),
+)
+"""One distinct set of files, as it was when it was first used."""
 
-    __tablename__ = "entry"
-    __table_args__ = (UniqueConstraint("chain", "ordinal"),)
-    position: int = _position()
-    chain: str = _column(Text)
-    ordinal: int = _column(BigInteger)
-    kind: str = _column(Text)
-    command: str = _column(Text)
-    reason: str = _column(Text)
-    contents: str = _column(Text)
-    salt: str = _column(Text)
-    previous: str | None = _column(Text, null=True)
-    hash: str = _column(Text)
+ARTIFACT = Table(
+    "artifact",
+    METADATA,
+    _key("sha256", Text),
+    _column("position", position_type(), ForeignKey("deed.position"), index=True),
+    _column("kind", Text),
+    _column("content", LargeBinary),
+)
+"""Bytes that are named by their hash."""
 
+CALIBRATION = Table(
+    "calibration",
+    METADATA,
+    _position(),
+    _column("id", Text, unique=True),
+    _column("detector", position_type(), ForeignKey("detector.position")),
+    _column("version", Integer),
+    _column("layout_id", Text),
+    _column("distances_mm", Text),
+    _column("freedom", Text),
+    _column("panels_id", Text),
+    _column("covariance_sha256", Text),
+    _column("parameters", Text),
+    _column("code_version", Text),
+    _column("report_id", Text),
+    _column("report", Text),
+    _column("accepted", Boolean),
+    _column("reasons", Text),
+    UniqueConstraint("detector", "version"),
+)
+"""One derivation's result, without its panels."""
 
-class Detector(Row, table=True):
-    """One physical detector."""
+CALIBRATION_DATASET = Table(
+    "calibration_dataset",
+    METADATA,
+    _key("calibration", position_type(), ForeignKey("calibration.position")),
+    _key("ordinal", Integer),
+    _column("dataset", Text, ForeignKey("dataset.id"), index=True),
+    _column("started", Instant, null=True),
+)
+"""Which datasets a calibration rests on, in the order of its report."""
 
-    __tablename__ = "detector"
-    position: int = _position()
-    serial: str = _column(Text, unique=True)
-    layout: str = _column(Text)
-    layout_id: str = _column(Text)
-    time_zone: str = _column(Text)
-    description: str = _column(Text)
+SUMMARY = Table(
+    "summary",
+    METADATA,
+    _key("id", Text),
+    _column("position", position_type(), ForeignKey("deed.position"), index=True),
+    _column("artifact", Text, ForeignKey("artifact.sha256")),
+)
+"""What one dataset says of the panels, under the name of what its file holds."""
 
+CALIBRATION_SUMMARY = Table(
+    "calibration_summary",
+    METADATA,
+    _key("calibration", position_type(), ForeignKey("calibration.position")),
+    _key("ordinal", Integer),
+    _column("summary", Text, ForeignKey("summary.id"), index=True),
+)
+"""Which summaries a calibration rests on, under the ordinals of their datasets."""
 
-class Dataset(Row, table=True):
-    """One distinct set of files, as it was when it was first used."""
+PANEL = Table(
+    "panel",
+    METADATA,
+    _key("calibration", position_type(), ForeignKey("calibration.position")),
+    _key("panel", Integer),
+    _column("name", Text),
+    _column("status", Text),
+    _column("n_reflections", BigInteger),
+    _column("dx", Double),
+    _column("dy", Double),
+    _column("dz", Double),
+    _column("rx", Double),
+    _column("ry", Double),
+    _column("rz", Double),
+    _column("sigma_dx", Double, null=True),
+    _column("sigma_dy", Double, null=True),
+    _column("sigma_dz", Double, null=True),
+    _column("sigma_rx", Double, null=True),
+    _column("sigma_ry", Double, null=True),
+    _column("sigma_rz", Double, null=True),
+    sqlite_with_rowid=False,
+)
+"""One panel of one calibration, in mm and rad; a sigma is null where the value was held."""
 
-    __tablename__ = "dataset"
-    id: str = _key(Text)
-    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
-    sha256: str = _column(Text)
-    name: str = _column(Text)
-    n_reflections: int = _column(BigInteger)
-    distance_mm: float = _column(Double)
-    wavelength_angstrom: float = _column(Double)
-    started: datetime | None = _column(Instant, null=True)
+CERTIFICATION = Table(
+    "certification",
+    METADATA,
+    _position(),
+    _column("calibration", position_type(), ForeignKey("calibration.position"), index=True),
+    _column("detector", position_type(), ForeignKey("detector.position")),
+    _column("valid_from", Instant),
+    _column("valid_to", Instant, null=True),
+    _column("distance_min_mm", Double),
+    _column("distance_max_mm", Double),
+    _column("gap_mm", Double, null=True),
+    _column("reason", Text),
+    _column("override_reason", Text),
+    Index(
+        "ix_certification_answers",
+        "detector",
+        "position",
+        "valid_from",
+        "valid_to",
+        "distance_min_mm",
+        "distance_max_mm",
+    ),
+)
+"""Somebody's word that a calibration holds for [from, to) and [min, max)."""
 
+WITHDRAWAL = Table(
+    "withdrawal",
+    METADATA,
+    _key("certification", position_type(), ForeignKey("certification.position")),
+    _column("position", position_type(), ForeignKey("deed.position"), index=True),
+    _column("reason", Text),
+)
+"""That somebody took his word back."""
 
-class Artifact(Row, table=True):
-    """Bytes that are named by their hash."""
+PROVENANCE = Table(
+    "provenance",
+    METADATA,
+    _key("calibration", position_type(), ForeignKey("calibration.position")),
+    _column("environment", Text),
+    _column("paths", Text),
+    _column("parent", Text, null=True),
+)
+"""On which machine and from which files a calibration was derived."""
 
-    __tablename__ = "artifact"
-    sha256: str = _key(Text)
-    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
-    kind: str = _column(Text)
-    content: bytes = _column(LargeBinary)
+PLACEMENT = Table(
+    "placement",
+    METADATA,
+    _position(),
+    _column("detector", position_type(), ForeignKey("detector.position"), index=True),
+    _column("beamline", Text),
+    _column("placed_from", Instant),
+    _column("reason", Text),
+)
+"""That a detector stands at a beamline from some instant on."""
 
+STORE_RULE = Table(
+    "store_rule",
+    METADATA,
+    _position(),
+    _column("name", Text),
+    _column("value", Text),
+)
+"""That the store demands something, or does not any more."""
 
-class Calibration(Row, table=True):
-    """One derivation's result, without its panels."""
+ORIGIN = Table(
+    "origin",
+    METADATA,
+    _key("hash", Text),
+    _column("position", position_type(), ForeignKey("deed.position"), index=True),
+    _column("detector", position_type(), ForeignKey("detector.position"), index=True),
+    _column("origin_position", BigInteger),
+    _column("recorded_at", Instant),
+    _column("chain", Text),
+    _column("ordinal", BigInteger),
+    _column("kind", Text),
+    _column("reason", Text),
+    _column("contents", Text),
+    _column("previous", Text, null=True),
+    _column("signed_by", Text),
+    _column("signature", Text, null=True),
+    _column("calibration_id", Text, null=True, index=True),
+    _column("version", Integer, null=True),
+    _column("said", Text),
+)
+"""An entry of another store's log, as a bundle told it; it holds nothing here."""
 
-    __tablename__ = "calibration"
-    __table_args__ = (UniqueConstraint("detector", "version"),)
-    position: int = _position()
-    id: str = _column(Text, unique=True)
-    detector: int = _column(position_type(), ForeignKey("detector.position"))
-    version: int = _column(Integer)
-    layout_id: str = _column(Text)
-    distances_mm: str = _column(Text)
-    freedom: str = _column(Text)
-    panels_id: str = _column(Text)
-    covariance_sha256: str = _column(Text)
-    parameters: str = _column(Text)
-    code_version: str = _column(Text)
-    report_id: str = _column(Text)
-    report: str = _column(Text)
-    accepted: bool = _column(Boolean)
-    reasons: str = _column(Text)
-
-
-class CalibrationDataset(Row, table=True):
-    """Which datasets a calibration rests on, in the order of its report."""
-
-    __tablename__ = "calibration_dataset"
-    calibration: int = _key(position_type(), ForeignKey("calibration.position"))
-    ordinal: int = _key(Integer)
-    dataset: str = _column(Text, ForeignKey("dataset.id"), index=True)
-    started: datetime | None = _column(Instant, null=True)
-
-
-class Summary(Row, table=True):
-    """What one dataset says of the panels, under the name of what its file holds."""
-
-    __tablename__ = "summary"
-    id: str = _key(Text)
-    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
-    artifact: str = _column(Text, ForeignKey("artifact.sha256"))
-
-
-class CalibrationSummary(Row, table=True):
-    """Which summaries a calibration rests on, under the ordinals of their datasets."""
-
-    __tablename__ = "calibration_summary"
-    calibration: int = _key(position_type(), ForeignKey("calibration.position"))
-    ordinal: int = _key(Integer)
-    summary: str = _column(Text, ForeignKey("summary.id"), index=True)
-
-
-class Panel(Row, table=True):
-    """One panel of one calibration, in mm and rad; a sigma is null where the value was held."""
-
-    __tablename__ = "panel"
-    __table_args__ = {"sqlite_with_rowid": False}
-    calibration: int = _key(position_type(), ForeignKey("calibration.position"))
-    panel: int = _key(Integer)
-    name: str = _column(Text)
-    status: str = _column(Text)
-    n_reflections: int = _column(BigInteger)
-    dx: float = _column(Double)
-    dy: float = _column(Double)
-    dz: float = _column(Double)
-    rx: float = _column(Double)
-    ry: float = _column(Double)
-    rz: float = _column(Double)
-    sigma_dx: float | None = _column(Double, null=True)
-    sigma_dy: float | None = _column(Double, null=True)
-    sigma_dz: float | None = _column(Double, null=True)
-    sigma_rx: float | None = _column(Double, null=True)
-    sigma_ry: float | None = _column(Double, null=True)
-    sigma_rz: float | None = _column(Double, null=True)
-
-
-class Certification(Row, table=True):
-    """Somebody's word that a calibration holds for [from, to) and [min, max)."""
-
-    __tablename__ = "certification"
-    __table_args__ = (
-        Index(
-            "ix_certification_answers",
-            "detector",
-            "position",
-            "valid_from",
-            "valid_to",
-            "distance_min_mm",
-            "distance_max_mm",
-        ),
-    )
-    position: int = _position()
-    calibration: int = _column(position_type(), ForeignKey("calibration.position"), index=True)
-    detector: int = _column(position_type(), ForeignKey("detector.position"))
-    valid_from: datetime = _column(Instant)
-    valid_to: datetime | None = _column(Instant, null=True)
-    distance_min_mm: float = _column(Double)
-    distance_max_mm: float = _column(Double)
-    gap_mm: float | None = _column(Double, null=True)
-    reason: str = _column(Text)
-    override_reason: str = _column(Text)
-
-
-class Withdrawal(Row, table=True):
-    """That somebody took his word back."""
-
-    __tablename__ = "withdrawal"
-    certification: int = _key(position_type(), ForeignKey("certification.position"))
-    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
-    reason: str = _column(Text)
-
-
-class Provenance(Row, table=True):
-    """On which machine and from which files a calibration was derived."""
-
-    __tablename__ = "provenance"
-    calibration: int = _key(position_type(), ForeignKey("calibration.position"))
-    environment: str = _column(Text)
-    paths: str = _column(Text)
-    parent: str | None = _column(Text, null=True)
-
-
-class Placement(Row, table=True):
-    """That a detector stands at a beamline from some instant on."""
-
-    __tablename__ = "placement"
-    position: int = _position()
-    detector: int = _column(position_type(), ForeignKey("detector.position"), index=True)
-    beamline: str = _column(Text)
-    placed_from: datetime = _column(Instant)
-    reason: str = _column(Text)
-
-
-class StoreRule(Row, table=True):
-    """That the store demands something, or does not any more."""
-
-    __tablename__ = "store_rule"
-    position: int = _position()
-    name: str = _column(Text)
-    value: str = _column(Text)
-
-
-class Origin(Row, table=True):
-    """An entry of another store's log, as a bundle told it; it holds nothing here."""
-
-    __tablename__ = "origin"
-    hash: str = _key(Text)
-    position: int = _column(position_type(), ForeignKey("deed.position"), index=True)
-    detector: int = _column(position_type(), ForeignKey("detector.position"), index=True)
-    origin_position: int = _column(BigInteger)
-    recorded_at: datetime = _column(Instant)
-    chain: str = _column(Text)
-    ordinal: int = _column(BigInteger)
-    kind: str = _column(Text)
-    reason: str = _column(Text)
-    contents: str = _column(Text)
-    previous: str | None = _column(Text, null=True)
-    signed_by: str = _column(Text)
-    signature: str | None = _column(Text, null=True)
-    calibration_id: str | None = _column(Text, null=True, index=True)
-    version: int | None = _column(Integer, null=True)
-    said: str = _column(Text)
-
-
-class Application(Row, table=True):
-    """One file that got one calibration, as its receipt says."""
-
-    __tablename__ = "application"
-    position: int = _position()
-    id: str = _column(Text, unique=True)
-    calibration: int = _column(position_type(), ForeignKey("calibration.position"), index=True)
-    serial: str = _column(Text)
-    version: int = _column(Integer)
-    input_sha256: str = _column(Text)
-    output_sha256: str = _column(Text)
-    output_names: str = _column(Text)
-    data_time: datetime | None = _column(Instant, null=True)
-    distance_mm: float = _column(Double)
-    why: str = _column(Text)
-    applied_at: datetime = _column(Instant)
-    actor: str = _column(Text)
-    host: str = _column(Text)
-
-
-def _table(name: str) -> Table:
-    return METADATA.tables[name]
-
-
-DEED = _table("deed")
-ENTRY = _table("entry")
-DETECTOR = _table("detector")
-DATASET = _table("dataset")
-ARTIFACT = _table("artifact")
-CALIBRATION = _table("calibration")
-CALIBRATION_DATASET = _table("calibration_dataset")
-SUMMARY = _table("summary")
-CALIBRATION_SUMMARY = _table("calibration_summary")
-PANEL = _table("panel")
-CERTIFICATION = _table("certification")
-WITHDRAWAL = _table("withdrawal")
-APPLICATION = _table("application")
-PLACEMENT = _table("placement")
-PROVENANCE = _table("provenance")
-STORE_RULE = _table("store_rule")
-ORIGIN = _table("origin")
+APPLICATION = Table(
+    "application",
+    METADATA,
+    _position(),
+    _column("id", Text, unique=True),
+    _column("calibration", position_type(), ForeignKey("calibration.position"), index=True),
+    _column("serial", Text),
+    _column("version", Integer),
+    _column("input_sha256", Text),
+    _column("output_sha256", Text),
+    _column("output_names", Text),
+    _column("data_time", Instant, null=True),
+    _column("distance_mm", Double),
+    _column("why", Text),
+    _column("applied_at", Instant),
+    _column("actor", Text),
+    _column("host", Text),
+)
+"""One file that got one calibration, as its receipt says."""

@@ -20,7 +20,6 @@ HEAVY = {
     "psycopg",
     "scipy",
     "sqlalchemy",
-    "sqlmodel",
 }
 PROGRAM = """
 import sys
