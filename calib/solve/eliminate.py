@@ -186,11 +186,11 @@ class PoseFree:
 
 
 _POSE_WORDS = (
-    "pose along laboratory x",
-    "pose along laboratory y",
-    "pose along laboratory z",
-    "pose about laboratory x",
-    "pose about laboratory y",
-    "pose about laboratory z",
+    "shift of the whole detector along laboratory x",
+    "shift of the whole detector along laboratory y",
+    "distance of the whole detector",
+    "tilt of the whole detector about laboratory x",
+    "tilt of the whole detector about laboratory y",
+    "rotation of the whole detector about the beam",
     "tilt of the beam towards the spindle",
 )
