@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 SAME_DISTANCE = 0.01
 """Distances that differ by less than this share count as one."""
@@ -126,21 +127,48 @@ class DatasetUse:
     """The name of the summary that speaks for it; empty where none was made."""
 
 
+class Reason(StrEnum):
+    """Why data were left out."""
+
+    SCATTER = "scatter"
+    """They scatter in the plane."""
+    ANGLE = "angle"
+    """They scatter in phi or delta-psi."""
+    LOST = "unpredictable"
+    """Most of the reflections cannot diffract at all."""
+    FAR = "far"
+    """As the files have them, reflections lie nowhere near where their indices place them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A dataset that was left out, since it does not fit: indexed wrongly, most likely."""
+    """A dataset, or one experiment of it, that was left out, since it does not fit: indexed
+    wrongly, most likely."""
 
     name: str
     sha256: tuple[str, ...]
     """The hashes of its files, sorted."""
     scatter_px: float | None
-    """Its median residual (of x and y, added in squares) with pose and crystals refined and panels
-    as drawn; None where hardly a reflection could be predicted."""
-    usual_px: float
-    """The same of the other datasets."""
+    """Its median residual (of x and y, added in squares): of a dataset with pose and crystals
+    refined and panels as drawn, of an experiment with the panels nearly in place. None where hardly
+    a reflection could be predicted, and where the reason is another."""
+    usual_px: float | None
+    """The same of the others."""
     n_lost: int
     """Reflections that cannot diffract at all where it was placed, of ..."""
     n_reflections: int
+    experiment: int | None = None
+    """Its number in the file, from 0; None for the whole dataset."""
+    identifier: str = ""
+    """The experiment's identifier; empty where it has none."""
+    reason: Reason = Reason.SCATTER
+    scatter_mrad: float | None = None
+    """The median residual in phi or delta-psi, where that is the reason."""
+    usual_mrad: float | None = None
+    """The same of the others."""
+    off_share: float | None = None
+    """By which share of their scattering vectors half of the reflections lie apart at least, where
+    that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +246,6 @@ class Report:
     disagreements: tuple[Disagreement, ...] = ()
     """Solutions from single distances compared, pair by pair; empty for one distance."""
     misfits: tuple[Misfit, ...] = ()
-    """Datasets that were left out, since they do not fit the others."""
+    """Datasets and single experiments that were left out, since they do not fit the others."""
     groups: tuple[GroupMotion, ...] = ()
     """Groups of panels, outer ones first; empty where the detector has none."""

@@ -17,6 +17,7 @@ from calib.report.blocks import (
     general,
 )
 from calib.report.certification_blocks import certification_table
+from calib.report.misfit_blocks import misfit_blocks
 from calib.report.motion_blocks import group_table, motion_cells, motion_headings, motion_keys
 
 _FEW_PANELS = 12
@@ -131,6 +132,7 @@ def _findings(view: View, *, all_panels: bool) -> list[Block]:
     return [
         _residual_table(view),
         _dataset_table(view["datasets"]),
+        *misfit_blocks(view["misfits"]),
         *group_table(view["groups"]),
         *_panel_table(view, all_panels=all_panels),
         *([Sentences("Not determined by these data", tuple(blind))] if blind else []),

@@ -182,8 +182,14 @@ def _misfit(found: Misfit) -> dict[str, Any]:
     return {
         "name": found.name,
         "sha256": list(found.sha256),
+        "experiment": found.experiment,
+        "identifier": found.identifier,
+        "reason": found.reason.value,
         "scatter_px": number(found.scatter_px),
         "usual_px": number(found.usual_px),
+        "scatter_mrad": number(found.scatter_mrad),
+        "usual_mrad": number(found.usual_mrad),
+        "off_share": number(found.off_share),
         "n_lost": found.n_lost,
         "n_reflections": found.n_reflections,
     }

@@ -150,7 +150,7 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         n_reflections=int(fit.keep.sum()),
         n_rejected=int((~fit.keep).sum()),
         n_flagged=int(fit.seen.flagged_on_panel.sum()),
-        n_crystals=len(fit.instrument.strains),
+        n_crystals=fit.n_crystals,
         distance_mm=fit.layout.distance_mm(fit.state.pose()),
         wavelength_angstrom=beam.wavelength_angstrom,
         rmsd=rmsd,

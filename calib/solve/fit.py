@@ -94,6 +94,12 @@ class DatasetFit:
         seen, chosen = self.seen.thinned(most, whole_crystals=self.is_crowd)
         return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
 
+    def where(self, chosen: Bools) -> DatasetFit:
+        """The same point with the reflections that a mask (n,) picks."""
+        return replace(
+            self, seen=self.seen.where(chosen), keep=self.keep[chosen], trust=self.trust[chosen]
+        )
+
     def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
         """The same point with crystals that may change smoothly during scans of ``from_rad`` or
         more, by splines of intervals of about ``interval_rad``.
@@ -194,6 +200,11 @@ class DatasetFit:
                 scan = models.scans[entry.scan]
                 found.append(abs(scan.end_rad - scan.start_rad) / (count - ORDER + 1))
         return float(np.degrees(min(found))) if found else None
+
+    @property
+    def n_crystals(self) -> int:
+        """How many crystals have a usable reflection."""
+        return len(np.unique(self.instrument.crystal[self._used]))
 
     @property
     def n_parameters(self) -> int:

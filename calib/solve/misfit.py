@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calib.errors import SolveError
-from calib.model.report import BeforeAfter, Misfit
+from calib.model.report import Misfit, Reason, Spread
 from calib.solve.standing import Placed
 
 _TIMES_OTHERS = 5.0
@@ -34,7 +34,10 @@ def misfits(placed: Sequence[Placed], known_px: Sequence[float]) -> dict[int, Mi
         lost = one.n_lost > _MOST_LOST * one.n and np.isfinite(usual)
         if lost or one.scatter_px > max(_TIMES_OTHERS * usual, _LEAST_PX):
             shown = one.scatter_px if np.isfinite(one.scatter_px) else None
-            found[place] = Misfit(one.name, one.sha256, shown, usual, one.n_lost, one.n)
+            reason = Reason.LOST if lost else Reason.SCATTER
+            found[place] = Misfit(
+                one.name, one.sha256, shown, usual, one.n_lost, one.n, reason=reason
+            )
     return found
 
 
@@ -51,6 +54,6 @@ def refuse_lost(placed: Sequence[Placed]) -> None:
             )
 
 
-def scatter_of(rmsd: BeforeAfter) -> float:
-    """What a stored dataset scattered by before panels moved, in px."""
-    return float(np.hypot(rmsd.before.median_abs_x_px, rmsd.before.median_abs_y_px))
+def scatter_of(spread: Spread) -> float:
+    """What a stored dataset scattered by, in px."""
+    return float(np.hypot(spread.median_abs_x_px, spread.median_abs_y_px))

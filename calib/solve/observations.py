@@ -68,6 +68,11 @@ class Observations:
         weights = None if basis is None else np.ascontiguousarray(basis[:, order])
         return replace(chosen, first=first[order], basis=weights), order
 
+    def where(self, chosen: Bools) -> Observations:
+        """The reflections that a mask (n,) picks."""
+        places = np.flatnonzero(chosen)
+        return self._taken(places, np.unique(np.searchsorted(places, self.group_start)))
+
     def thinned(self, most: int, *, whole_crystals: bool = False) -> tuple[Observations, Ints]:
         """At most about so many of the reflections, evenly from every group of five or more, or
         all of some experiments with ``whole_crystals``, and which they are."""

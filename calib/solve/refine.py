@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -28,6 +28,7 @@ from calib.solve.standing import (
     thinned,
     varied,
 )
+from calib.solve.strays import confirmed, scattered, strays, without
 
 _MOST_ITERATIONS = 25
 _DECIDING_ITERATIONS = 8
@@ -62,7 +63,7 @@ class Refined:
     kept: tuple[int, ...] = ()
     """The places, among those that were given, of the datasets that take part."""
     misfits: tuple[Misfit, ...] = ()
-    """The others."""
+    """The others, and single experiments that do not."""
 
 
 def refined_jointly(
@@ -77,58 +78,105 @@ def refined_jointly(
     scans start from the converged static solution: from farther away free splines and a free pose
     diverge. The datasets of ``fleet`` have just been ``started``.
     """
-    kept, left_out = _fitting(fleet, system, progress, options)
+    crew = _fitting(fleet, system, progress, options)
     start, moving = Correction.none(len(system.layout)), _MOVING_ITERATIONS
     if any(fleet.map(thinned, max(_ENOUGH_OF_EACH, _ENOUGH_TO_APPROACH // len(fleet)))):
         near = _converged(fleet, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA))
         start, moving = near.correction, 0
         fleet.map(restored, start)
-    found = _converged(fleet, start, system, progress, _Stage("panels", moving))
+    if moving:
+        nearing = _Stage("panels", moving, most=moving)
+        start = _converged(fleet, start, system, progress, nearing).correction
+    crew = _sifted(fleet, start, crew, system, options)
+    found = _converged(fleet, start, system, progress, _Stage("panels", moving, done=moving))
     if any(fleet.map(varied, found.correction, options)):
         found = _converged(fleet, found.correction, system, progress, _Stage("crystals", 0))
     fleet.map(settled)
-    return replace(found, kept=kept, misfits=left_out)
+    return replace(found, kept=crew.kept, misfits=crew.left_out)
 
 
-def _fitting(
-    fleet: Fleet, system: PanelSystem, progress: Progress, options: SolveOptions
-) -> tuple[tuple[int, ...], tuple[Misfit, ...]]:
-    """Every dataset placed by itself, and those that do not belong left out; the places of the
-    others."""
+def _fitting(fleet: Fleet, system: PanelSystem, progress: Progress, options: SolveOptions) -> _Crew:
+    """Every dataset placed by itself, and those that do not belong left out."""
     rmsd = _RunningRmsd()
     placed = []
     for one in fleet.stream(rigidly_placed):
         placed.append(one)
         rmsd.add(one.squared)
         progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
-    known_px = [scatter_of(one.use.rmsd) for one in system.known]
+    known_px = [scatter_of(one.use.rmsd.before) for one in system.known]
     found = {} if options.keep_all else misfits(placed, known_px)
     kept = tuple(place for place in range(len(placed)) if place not in found)
     refuse_lost([placed[place] for place in kept])
-    if not kept:
-        raise SolveError(
-            "misfits",
-            "no dataset fits those that are stored: "
-            + ", ".join(
-                f"{one.name} ({one.scatter_px or np.inf:.1f} px, usual are {one.usual_px:.2f})"
-                for one in found.values()
+    return _Crew(tuple(range(len(placed)))).less(fleet, found, ())
+
+
+def _sifted(
+    fleet: Fleet, correction: Correction, crew: _Crew, system: PanelSystem, options: SolveOptions
+) -> _Crew:
+    """Experiments left out that do not fit the others with panels at ``correction``, and datasets
+    none of whose experiments do."""
+    if options.keep_all:
+        return crew
+    scatters = fleet.map(scattered, correction)
+    known_px = [scatter_of(one.use.rmsd.after) for one in system.known]
+    suspects = strays(scatters, known_px)
+    if not any(suspects):
+        return crew
+    each = [(own,) for own in suspects]
+    found = fleet.map(confirmed, correction, options, each=each)
+    whole: dict[int, Misfit] = {}
+    parts: list[Misfit] = []
+    strayed: list[tuple[tuple[int, ...]]] = []
+    for place, (scatter, own) in enumerate(zip(scatters, found, strict=True)):
+        told = [stray.misfit(scatter, identifier) for stray, identifier in own]
+        if own and len(own) == len(scatter.experiment):
+            whole[place] = replace(told[0], experiment=None, identifier="")
+            told = []
+        parts += told
+        strayed.append((tuple(one.experiment for one in told if one.experiment is not None),))
+    fleet.map(without, each=strayed)
+    return crew.less(fleet, whole, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """Which datasets take part."""
+
+    kept: tuple[int, ...]
+    """Their places among those that were given."""
+    left_out: tuple[Misfit, ...] = ()
+
+    def less(self, fleet: Fleet, whole: Mapping[int, Misfit], parts: Sequence[Misfit]) -> _Crew:
+        """Without some datasets of the fleet, by their places in it, and ``parts`` of others."""
+        rest = [place for place in range(len(self.kept)) if place not in whole]
+        if not rest:
+            raise SolveError(
+                "misfits",
+                "no dataset fits those that are stored: "
+                + ", ".join(
+                    f"{one.name} ({one.scatter_px or np.inf:.1f} px, usual are "
+                    f"{one.usual_px or np.inf:.2f})"
+                    for one in whole.values()
+                )
+                + ".",
+                remedy="index again; or --keep-all, if you know better.",
             )
-            + ".",
-            remedy="index again; or --keep-all, if you know better.",
-        )
-    if found:
-        fleet.arrange(kept)
-    return kept, tuple(found.values())
+        if whole:
+            fleet.arrange(rest)
+        left_out = (*self.left_out, *whole.values(), *parts)
+        return _Crew(tuple(self.kept[place] for place in rest), left_out)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """One run of iterations."""
+    """One run of iterations, from the one behind ``done`` on."""
 
     name: str
     moving: int
     """So many iterations panels are taken to be out of place."""
     until_sigma: float = _CONVERGED_SIGMA
+    done: int = 0
+    most: int = _MOST_ITERATIONS
 
 
 def _converged(
@@ -136,7 +184,7 @@ def _converged(
 ) -> Refined:
     """All datasets iterated from where they are; the rigid fits are left to the caller."""
     decided = False
-    for iteration in range(1, _MOST_ITERATIONS + 1):
+    for iteration in range(stage.done + 1, stage.most + 1):
         if not decided:
             counts = fleet.map(rejudged, correction, iteration > stage.moving)
             changed, total = np.sum(counts, axis=0).tolist()

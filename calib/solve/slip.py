@@ -22,6 +22,7 @@ from calib.model.experiment import ExperimentList, Scan
 from calib.model.frames import rotation_from_vector
 from calib.solve.fit import DatasetFit, Slip
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.reject import judged, robust_scale
 from calib.solve.stage import PANEL_COLUMNS
 from calib.solve.variation import INTERVALS_RAD
 
@@ -41,32 +42,60 @@ _ENOUGH_TO_TELL = 10_000
 _ITERATIONS = 4
 _WITHOUT_HELD_OUT = (0, 2)
 _MOST_SLIPS = 3
+"""Of one scan."""
+_TRUSTED = 0.8
+"""A scan of whose reflections a smaller share is trusted is looked at by itself."""
 _SMOOTH_INTERVALS = 3
 
 
 def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> tuple[Slip, ...]:
     """Where the crystals of a dataset slipped, one after the other as ``split`` takes them.
 
-    Panels are held at ``correction``; a part of the reflections tells. With ``Crystals.STATIC`` no
-    crystal does, nor any of a crowd: each of these was measured for moments.
+    Panels are held at ``correction``; a part of the reflections tells, of each scan by itself. With
+    ``Crystals.STATIC`` no crystal does, nor any of a crowd: each of these was measured for moments.
     """
     found: list[Slip] = []
     if options.crystals is Crystals.STATIC or fit.is_crowd:
         return ()
-    fit = fit.thinned(_ENOUGH_TO_TELL)
-    while len(found) < _MOST_SLIPS and (slip := most_striking(fit, correction)):
-        parted, chi_square = _tested(split(fit, slip), correction)
-        others = [fit, _smooth(fit, slip.experiment)]
-        if chi_square > _WORTH * min(_tested(o, correction)[1] for o in others):
-            break
-        found.append(slip)
-        fit = parted
+    n = np.bincount(fit.seen.experiment, minlength=len(fit.instrument.still))
+    for experiment in np.flatnonzero((n >= 2 * _FEWEST_BESIDE) & ~fit.instrument.still).tolist():
+        own, parts = 0, [experiment]
+        while own < _MOST_SLIPS:
+            alone = _by_itself(fit.where(np.isin(fit.seen.experiment, parts)), correction)
+            slip = most_striking(alone, correction)
+            if slip is None or not _is_worth(alone, slip, correction):
+                break
+            parts.append(len(fit.dataset.experiments.experiments))
+            found.append(slip)
+            fit, own = split(fit, slip), own + 1
     return tuple(found)
 
 
-def _tested(fit: DatasetFit, correction: Correction) -> tuple[DatasetFit, float]:
-    """The dataset with pose and crystals refined without held-out reflections, and the weighted sum
-    of squares of these; what a slip does to a crystal held as one lies in its pose, too."""
+def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
+    """One scan of a dataset, not judged by the others: where a crystal slipped far, most of its
+    reflections are distrusted beside those of sound ones."""
+    fit = fit.thinned(_ENOUGH_TO_TELL)
+    if fit.n_trusted > _TRUSTED * len(fit.seen):
+        return fit
+    everything = np.asarray(np.isfinite(fit.residuals(correction)).all(axis=0))
+    fit = replace(fit, keep=everything, trust=np.ones(len(fit.seen)))
+    fit, _ = fit.refined_at(correction, robust=False, iterations=_ITERATIONS)
+    residuals = fit.residuals(correction)
+    found = judged(fit.seen, residuals, in_place=True)
+    scale = robust_scale(fit.seen, residuals)
+    return replace(fit, keep=found.keep, trust=found.trust, scale=scale)
+
+
+def _is_worth(fit: DatasetFit, slip: Slip, correction: Correction) -> bool:
+    """Whether held-out reflections are the better for it."""
+    parted = _tested(split(fit, slip), correction)
+    others = [fit, _smooth(fit, slip.experiment)]
+    return parted <= _WORTH * min(_tested(other, correction) for other in others)
+
+
+def _tested(fit: DatasetFit, correction: Correction) -> float:
+    """The weighted sum of squares of held-out reflections, from pose and crystals refined without
+    them; what a slip does to a crystal held as one lies in its pose, too."""
     still = np.zeros(6 * len(fit.layout))
     for _ in range(_ITERATIONS):
         blocks, _residuals = fit.blocks(correction)
@@ -74,7 +103,7 @@ def _tested(fit: DatasetFit, correction: Correction) -> tuple[DatasetFit, float]
         fit = fit.moved(working.nuisance_step(still))
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]
-    return fit, float(np.nansum(residuals**2 * fit.weights[:, tested]))
+    return float(np.nansum(residuals**2 * fit.weights[:, tested]))
 
 
 def _smooth(fit: DatasetFit, experiment: int) -> DatasetFit:

@@ -13,7 +13,7 @@ from calib.model.correction import CorrectionEstimate, PanelStatus
 from calib.model.dataset import Dataset
 from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
-from calib.model.report import Acceptance, Report
+from calib.model.report import Acceptance, Misfit, Report
 from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
 from calib.solve.assess import assessed
@@ -45,7 +45,14 @@ class Solution:
     statements: tuple[Statement, ...]
     """What each dataset leaves behind, in the order of the report."""
     kept: tuple[int, ...] = ()
-    """The places of the datasets that took part, among those that were read."""
+    """The places of the datasets that took part, among those that were given."""
+
+    def without(self, others: Sequence[Misfit]) -> Solution:
+        """The same with what others were left out before."""
+        if not others:
+            return self
+        misfits = (*others, *self.report.misfits)
+        return replace(self, report=replace(self.report, misfits=misfits))
 
 
 def solved(

@@ -1,0 +1,260 @@
+"""Experiments that do not belong to their dataset: crystals that were indexed wrongly among others.
+
+Once the panels are nearly in place, a crystal that was indexed rightly scatters like its
+neighbours. One that was not scatters by pixels or, where the error lies along the beam, in angle,
+whatever its orientation and cell do. Each experiment is judged by its own medians against those of
+the others of its dataset; where these are few, against those of all datasets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from calib.model.arrays import Bools, Floats, Ints
+from calib.model.correction import Correction
+from calib.model.experiment import ExperimentList
+from calib.model.report import Misfit, Reason
+from calib.solve.fit import DatasetFit
+from calib.solve.options import SolveOptions
+from calib.solve.slip import slips_of, split
+from calib.solve.standing import Standing
+from calib.solve.variation import variation_of
+
+FEWEST_TO_JUDGE = 10
+"""An experiment with fewer reflections follows them all, and says nothing of the panels either."""
+_TIMES_OTHERS = 5.0
+_LEAST_PX = 1.5
+_LEAST_RAD = 5e-3
+_MOST_LOST = 0.5
+_ENOUGH_OTHERS = 3
+"""Of the same dataset, to be judged against them alone."""
+_AT_ONCE = 1 << 20
+_ITERATIONS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scatter:
+    """How the k experiments of a dataset that have enough reflections fit, each by itself."""
+
+    name: str
+    sha256: tuple[str, ...]
+    experiment: Ints
+    """(k,) their numbers in the file."""
+    still: Bools
+    """(k,)"""
+    px: Floats
+    """(k,) the median residual, of x and y in squares; infinite where hardly any is predicted."""
+    angle_rad: Floats
+    """(k,) the median residual of phi or delta-psi; infinite likewise."""
+    least_rad: Floats
+    """(k,) smaller residuals of phi or delta-psi mean nothing: half an image of a scan."""
+    n_lost: Ints
+    """(k,) reflections that cannot be predicted, of ..."""
+    n: Ints
+    """(k,)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An experiment that does not fit the others."""
+
+    experiment: int
+    reason: Reason
+    scatter: float | None
+    """In px, or in rad where the reason is the angle; None where hardly any is predicted."""
+    usual: float
+    """The same of the others."""
+    n_lost: int
+    n: int
+
+    def misfit(self, scatter: Scatter, identifier: str) -> Misfit:
+        """The same for the report."""
+        in_angle = self.reason is Reason.ANGLE
+        return Misfit(
+            name=scatter.name,
+            sha256=scatter.sha256,
+            scatter_px=None if in_angle else self.scatter,
+            usual_px=None if in_angle else self.usual,
+            n_lost=self.n_lost,
+            n_reflections=self.n,
+            experiment=self.experiment,
+            identifier=identifier,
+            reason=self.reason,
+            scatter_mrad=1e3 * self.scatter if in_angle and self.scatter is not None else None,
+            usual_mrad=1e3 * self.usual if in_angle else None,
+        )
+
+
+def scattered(standing: Standing, correction: Correction) -> tuple[Standing, Scatter]:
+    """How each experiment of the dataset fits with the panels at ``correction``."""
+    return standing, _scatter(standing.fit, correction)
+
+
+def strays(scatters: Sequence[Scatter], known_px: Sequence[float]) -> list[tuple[Stray, ...]]:
+    """The experiments of each dataset that do not fit; ``known_px`` is the scatter of datasets that
+    are not here."""
+    px = _median_of_others(np.concatenate([*(one.px for one in scatters), known_px]))
+    angle = _of_kind(
+        np.concatenate([one.angle_rad for one in scatters]),
+        np.concatenate([one.still for one in scatters]),
+        fewest=1,
+    )
+    out, first = [], 0
+    for one in scatters:
+        mine = slice(first, first + len(one.px))
+        first = mine.stop
+        if len(one.px) > _ENOUGH_OTHERS:
+            own = _of_kind(one.angle_rad, one.still, fewest=_ENOUGH_OTHERS)
+            out.append(_beyond(one, _median_of_others(one.px), own))
+        else:
+            out.append(_beyond(one, px[mine], angle[mine]))
+    return out
+
+
+def _of_kind(angle_rad: Floats, still: Bools, *, fewest: int) -> Floats:
+    """(k,) the median of the others, of stills and of scans each by themselves; infinite where
+    others are fewer."""
+    out = np.full(len(angle_rad), np.inf)
+    for kind in (still, ~still):
+        if kind.sum() > fewest:
+            out[kind] = _median_of_others(angle_rad[kind])
+    return out
+
+
+def _beyond(one: Scatter, usual_px: Floats, usual_rad: Floats) -> tuple[Stray, ...]:
+    lost = (one.n_lost > _MOST_LOST * one.n) & np.isfinite(usual_px)
+    wide = one.px > np.maximum(_TIMES_OTHERS * usual_px, _LEAST_PX)
+    turned = one.angle_rad > np.maximum(_TIMES_OTHERS * usual_rad, one.least_rad)
+    found = []
+    for k in np.flatnonzero(lost | wide | turned).tolist():
+        reason = Reason.SCATTER if wide[k] else Reason.ANGLE
+        value, usual = (one.px, usual_px) if wide[k] else (one.angle_rad, usual_rad)
+        if lost[k]:
+            reason, value, usual = Reason.LOST, one.px, usual_px
+        found.append(
+            Stray(
+                experiment=int(one.experiment[k]),
+                reason=reason,
+                scatter=float(value[k]) if np.isfinite(value[k]) else None,
+                usual=float(usual[k]),
+                n_lost=int(one.n_lost[k]),
+                n=int(one.n[k]),
+            )
+        )
+    return tuple(found)
+
+
+def confirmed(
+    standing: Standing, correction: Correction, options: SolveOptions, found: tuple[Stray, ...]
+) -> tuple[Standing, tuple[tuple[Stray, str], ...]]:
+    """Those of the strays ``found`` that no slip and no change of the crystal explains, with their
+    identifiers."""
+    entries = standing.fit.dataset.experiments.experiments
+    return standing, tuple(
+        (one, entries[one.experiment].identifier)
+        for one in found
+        if not _explained(standing.fit, correction, options, one)
+    )
+
+
+def without(standing: Standing, experiments: tuple[int, ...]) -> tuple[Standing, None]:
+    """The dataset without the reflections of some experiments."""
+    if not experiments:
+        return standing, None
+    fit, rigid = (
+        one.where(~np.isin(one.seen.experiment, experiments))
+        for one in (standing.fit, standing.rigid)
+    )
+    return replace(standing, fit=fit, rigid=rigid, blocks=None, reduced=None), None
+
+
+def _explained(
+    fit: DatasetFit, correction: Correction, options: SolveOptions, stray: Stray
+) -> bool:
+    """Whether a crystal that slipped, or changes along its scan, explains what seems a stray."""
+    if fit.instrument.still[stray.experiment]:
+        return False
+    in_angle = stray.reason is Reason.ANGLE
+    alone = fit.where(fit.seen.experiment == stray.experiment)
+    slips = slips_of(alone, correction, options)
+    for slip in slips:
+        alone = split(alone, slip)
+    if slips:
+        alone, _ = alone.refined_at(correction, robust=True, iterations=_ITERATIONS)
+    how = variation_of(alone, correction, options)
+    if how is not None:
+        alone = how.of(alone).across_panels()
+        for _ in range(_ITERATIONS):
+            alone = alone.moved(alone.crystals_step(alone.blocks_of_crystals(correction)))
+    elif not slips:
+        return False
+    found = _scatter(alone, correction)
+    limit = max(_TIMES_OTHERS * stray.usual, _LEAST_RAD if in_angle else _LEAST_PX)
+    return bool(((found.angle_rad if in_angle else found.px) <= limit).all())
+
+
+def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
+    residuals, seen = fit.residuals(correction), fit.seen
+    residuals[:2] /= fit.pixel_mm
+    np.abs(residuals, out=residuals)
+    # Reflections are sorted by experiment.
+    start = np.flatnonzero(np.diff(seen.experiment, prepend=-1))
+    bounds = np.append(start, len(seen))
+    enough = np.diff(bounds) >= FEWEST_TO_JUDGE
+    experiment = seen.experiment[start[enough]]
+    lost = np.asarray(~np.isfinite(residuals).all(axis=0))
+    n_lost = np.add.reduceat(lost.astype(np.int64), start)[enough] if len(start) else start
+    residuals[:, lost] = np.inf
+    medians = np.stack([medians_of_runs(row, bounds)[enough] for row in residuals])
+    return Scatter(
+        name=fit.dataset.name,
+        sha256=tuple(sorted(fit.dataset.source.sha256)),
+        experiment=experiment,
+        still=fit.instrument.still[experiment],
+        px=np.hypot(medians[0], medians[1]),
+        angle_rad=medians[2],
+        least_rad=np.array([_least_rad(fit.dataset.experiments, k) for k in experiment.tolist()]),
+        n_lost=n_lost,
+        n=np.diff(bounds)[enough],
+    )
+
+
+def _least_rad(models: ExperimentList, experiment: int) -> float:
+    scan = models.experiments[experiment].scan
+    image_rad = 0.0 if scan is None else abs(models.scans[scan].width_rad)
+    return max(_LEAST_RAD, 0.5 * image_rad)
+
+
+def medians_of_runs(values: Floats, bounds: Ints) -> Floats:
+    """(k,) the (lower) median of each run ``bounds[i]`` to ``bounds[i + 1]`` of ``values``."""
+    count = np.diff(bounds)
+    out = np.empty(len(count))
+    by_size = np.argsort(count, kind="stable")
+    # Runs of like lengths at once, as rows that are filled up.
+    steps = np.cumsum(count[by_size]) // _AT_ONCE
+    edges = np.flatnonzero(np.diff(steps, prepend=-1, append=steps[-1:] + 1))
+    for low, high in pairwise(edges.tolist()):
+        mine = by_size[low:high]
+        places = np.arange(int(count[mine].max()))
+        rows = np.full((len(mine), len(places)), np.inf)
+        inside = places < count[mine][:, None]
+        rows[inside] = values[(bounds[mine][:, None] + places)[inside]]
+        rows.sort(axis=1)
+        out[mine] = rows[np.arange(len(mine)), (count[mine] - 1) // 2]
+    return out
+
+
+def _median_of_others(values: Floats) -> Floats:
+    """(k,) the (lower) median of all values but each one itself; infinite for a single one."""
+    n = len(values)
+    if n < 2:
+        return np.full(n, np.inf)
+    order = np.argsort(values, kind="stable")
+    ordered, rank = values[order], np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n)
+    middle = (n - 2) // 2
+    return np.asarray(np.where(rank <= middle, ordered[middle + 1], ordered[middle]))
