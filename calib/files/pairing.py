@@ -12,7 +12,7 @@ from calib.files.agreement import misfit, outside_panel
 from calib.files.pairs import TOGETHER, Pair, pair_files
 from calib.files.refl import file_sha256
 from calib.files.reflections import read_reflections
-from calib.model.dataset import Dataset, Source
+from calib.model.dataset import Apart, Dataset, Source
 from calib.model.experiment import Detector
 from calib.model.reflections import Reflections
 
@@ -37,8 +37,23 @@ def load_datasets(
     for number, pair in enumerate(pairs):
         if progress is not None:
             progress(pair.file.stem, number, len(pairs))
-        datasets += datasets_of(pair)
+        own = datasets_of(pair)
+        for data in own:
+            if data.apart is not None:
+                raise disagreement(data.apart, pair.experiment_path, pair.reflection_path)
+        datasets += own
     return datasets
+
+
+def disagreement(apart: Apart, expt: object, refl: object) -> InputError:
+    """The error for reflections ``refl`` that lie nowhere near their experiments ``expt``."""
+    return InputError(
+        "files-disagree",
+        f"the reflections in {refl} do not fit the experiments in {expt}: half of them lie more "
+        f"than {apart.share:.0%} of their scattering vector from where their Miller index places "
+        "them.",
+        remedy=TOGETHER,
+    )
 
 
 def refuse_one_panel(detector: Detector, place: str) -> None:
@@ -57,7 +72,8 @@ def refuse_one_panel(detector: Detector, place: str) -> None:
 
 
 def datasets_of(pair: Pair) -> list[Dataset]:
-    """The datasets in one pair of files, as ``load_datasets`` says."""
+    """The datasets in one pair of files, as ``load_datasets`` says, but one whose reflections lie
+    nowhere near their experiments is said to be ``apart``."""
     models = pair.file.experiments
     for index in sorted({entry.detector for entry in models.experiments}):
         refuse_one_panel(models.detectors[index], str(pair.experiment_path))
@@ -82,17 +98,19 @@ def datasets_of(pair: Pair) -> list[Dataset]:
         own, detector = reflections, models.detectors[index]
         if len(detectors) > 1 or (detector_of != index).any():
             own = reflections.where(detector_of[reflections.experiment] == index)
-        _refuse_foreign(pair, own, detector)
+        apart = _apart(pair, own, detector)
         said = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
-        out.append(Dataset(name, source, models, detector, own, _earliest_epoch(pair, index), said))
+        epoch = _earliest_epoch(pair, index)
+        out.append(Dataset(name, source, models, detector, own, epoch, said, apart))
     return out
 
 
-def _refuse_foreign(pair: Pair, reflections: Reflections, detector: Detector) -> None:
-    """Refuse reflections that cannot be of these experiments: by panel, then by position."""
+def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | None:
+    """How far off reflections lie where they cannot be of these experiments; those that cannot be
+    on these panels are refused."""
     if not len(reflections):
-        return
+        return None
     n_panels, panel = len(detector.panels), reflections.panel
     unknown = panel[(panel < 0) | (panel >= n_panels)]
     if len(unknown):
@@ -112,15 +130,9 @@ def _refuse_foreign(pair: Pair, reflections: Reflections, detector: Detector) ->
             remedy=TOGETHER,
         )
     found = misfit(pair.file.experiments, detector, reflections)
-    if found.is_far:
-        raise InputError(
-            "files-disagree",
-            f"the reflections in {pair.reflection_path} do not fit the experiments in "
-            f"{pair.experiment_path}: half of them lie more than "
-            f"{float(np.median(found.relative)):.0%} of their scattering vector from where their "
-            "Miller index places them.",
-            remedy=TOGETHER,
-        )
+    if not found.is_far:
+        return None
+    return Apart(float(np.median(found.relative)), len(reflections))
 
 
 def _earliest_epoch(pair: Pair, detector: int) -> float | None:

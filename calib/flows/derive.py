@@ -16,6 +16,7 @@ from calib.flows.derived import Derived
 from calib.flows.distances import freedom_for, merged_distances
 from calib.flows.environment import provenance_of
 from calib.flows.identity import known_detector, new_detector, serial_of
+from calib.flows.misfits import left_out, without_far
 from calib.flows.moments import instant_of_epoch
 from calib.flows.summaries import (
     Kept,
@@ -30,7 +31,7 @@ from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
 from calib.model.record import Deed, StoredCalibration
-from calib.model.report import Misfit, Report
+from calib.model.report import Report
 from calib.solve.combine import solved_onto
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
@@ -96,10 +97,11 @@ def derive(
     away = request.scheduler is not None  # where another folder may be the current one
     pairs = pair_files([path.absolute() if away else path for path in request.paths])
     with fleet_for(request.workers, request.scheduler, pairs) as fleet:
-        datasets = boarded(
+        read = boarded(
             fleet, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))
         )
-        serial = _one_serial(datasets, request)
+        serial = _one_serial(read, request)
+        datasets, far = without_far(fleet, read, keep_all=request.keep_all)
         detector = known_detector(store, serial)
         fresh = detector is None
         if detector is None:
@@ -119,10 +121,11 @@ def derive(
         fleet.map(reordered, each=[(place,) for place in placements])
         poses = [place.lab_from_root for place in placements]
         if old:
-            said = [kept.summary.statement for kept in old]
-            solution = solved_onto(said, fleet, poses, detector.layout, options, relay)
+            before = [kept.summary.statement for kept in old]
+            solution = solved_onto(before, fleet, poses, detector.layout, options, relay)
         else:
             solution = solved_by(fleet, poses, detector.layout, options, relay)
+    solution = solution.without(far)
     used = [datasets[place] for place in solution.kept]
     starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
     summaries = [*old, *summarised(solution.statements[len(old) :], detector, starts)]
@@ -139,11 +142,11 @@ def derive(
             deed,
             detector if fresh else None,
             [kept.file for kept in summaries],
-            provenance=provenance_of(request.paths, datasets, None if base is None else base.id),
+            provenance=provenance_of(request.paths, read, None if base is None else base.id),
         )
-    notices = [notice for data in datasets for notice in data.notices]
+    notices = [notice for data in read for notice in data.notices]
     notices += _taken_off(datasets, placements)
-    notices += [_left_out(misfit) for misfit in solution.report.misfits]
+    notices += left_out(solution.report.misfits)
     notices += beyond_linear_range(
         solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
     )
@@ -240,15 +243,6 @@ def _interval_rad(degrees: float | None) -> float | None:
             remedy=f"--crystal-interval {_SHORTEST_INTERVAL_DEG:g} to {_LONGEST_INTERVAL_DEG:g}.",
         )
     return float(np.radians(degrees))
-
-
-def _left_out(misfit: Misfit) -> str:
-    found = "hardly predictable" if misfit.scatter_px is None else f"{misfit.scatter_px:.2f} px"
-    return (
-        f"{misfit.name} was left out: it does not fit, as if indexed wrongly. Its median residual "
-        f"is {found} where the others have {misfit.usual_px:.2f} px, and {misfit.n_lost} of its "
-        f"{misfit.n_reflections} reflections cannot be predicted. --keep-all keeps it."
-    )
 
 
 def _taken_off(datasets: Sequence[Dataset], placements: Sequence[Placement]) -> list[str]:

@@ -19,6 +19,16 @@ class Source:
     """The hash of each file's bytes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Reflections that lie nowhere near where their experiments place them."""
+
+    share: float
+    """Half of them are farther off than this share of their scattering vectors."""
+    n: int
+    """How many there are."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """One group of experiments with a common detector: a scan, forty wedges, many stills."""
@@ -35,6 +45,8 @@ class Dataset:
     """Seconds of the earliest image as the files give them: the site's wall clock posing as UTC."""
     notices: tuple[str, ...] = ()
     """What a person should know of these files, a sentence each."""
+    apart: Apart | None = None
+    """Where the reflections cannot be of these experiments."""
 
     def __post_init__(self) -> None:
         n_panels, n = len(self.detector.panels), len(self.experiments.experiments)

@@ -1,0 +1,157 @@
+"""Files and experiments that do not fit are left out by name; broken files are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib.errors import CalibError
+from calib.files.dataset_write import write_dataset
+from calib.flows.derive import DeriveRequest, derive
+from calib.flows.derived import Derived
+from calib.model.dataset import Dataset
+from calib.model.frames import rotation_from_vector
+from calib.model.pose import facing_pose
+from calib.model.record import Deed
+from calib.model.report import Reason
+from calib.report.blocks import Table
+from calib.report.calibration_blocks import derived_blocks
+from calib.report.calibration_view import derived_view
+from calib.simulate.scan import ScanPlan
+from calib.simulate.truth import drawn_correction
+from calib.solve.options import Crystals
+from calib.store.store import Store
+from support.misindexed import misindexed, wedges
+from support.simulated import IDENTIFIER, LAYOUT, NIGHT_1, NIGHT_2, TRUTH, measured
+
+DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    Store.create(tmp_path / "calib.sqlite")
+    with Store.open(tmp_path / "calib.sqlite") as opened:
+        yield opened
+
+
+def night(number: int) -> Dataset:
+    taken = NIGHT_1 if number == 1 else NIGHT_2
+    return measured(f"night{number}", 150.0, taken, seed=number, n_reflections=1500)
+
+
+def astray(data: Dataset) -> Dataset:
+    """An orientation that has nothing to do with the reflections."""
+    (crystal,) = data.experiments.crystals
+    turn = rotation_from_vector(np.array([0.4, -0.7, 0.5]))
+    turned = replace(crystal, real_space=crystal.real_space @ turn.T)
+    return replace(data, experiments=replace(data.experiments, crystals=(turned,)))
+
+
+def derived(store: Store, *paths: Path, keep_all: bool = False, add: bool = False) -> Derived:
+    request = DeriveRequest(tuple(paths), crystals=Crystals.STATIC, keep_all=keep_all, add=add)
+    return derive(request, store, DEED)
+
+
+def refused(store: Store, *paths: Path, keep_all: bool = False, add: bool = False) -> CalibError:
+    before = len(store.calibrations())
+    with pytest.raises(CalibError) as caught:
+        derived(store, *paths, keep_all=keep_all, add=add)
+    assert len(store.calibrations()) == before
+    return caught.value
+
+
+def test_a_file_that_is_far_off_is_left_out_by_name(store: Store, tmp_path: Path) -> None:
+    good = write_dataset(night(1), tmp_path)
+    expt, refl = write_dataset(astray(night(2)), tmp_path)
+    found = derived(store, *good, expt, refl)
+    (misfit,) = found.record.report.misfits
+    assert (misfit.name, misfit.reason, misfit.experiment) == ("night2", Reason.FAR, None)
+    assert misfit.n_reflections == 1500
+    assert misfit.off_share is not None
+    assert misfit.off_share > 0.1
+    assert [use.name for use in found.record.report.datasets] == ["night1"]
+    (said,) = [notice for notice in found.notices if "night2" in notice]
+    assert said.startswith("night2 was left out: it does not fit, as if indexed wrongly. Half of")
+    assert found.record.panels_id == derived(store, *good).record.panels_id
+    for error in (
+        refused(store, expt, refl),
+        refused(store, expt, refl, add=True),
+        refused(store, *good, expt, refl, keep_all=True),
+    ):
+        assert error.code == "files-disagree"
+        assert "night2.refl" in error.problem
+        assert error.remedy
+
+
+def test_a_detector_is_not_registered_from_a_file_that_is_left_out(
+    store: Store, tmp_path: Path
+) -> None:
+    wrong = astray(night(2))
+    assert wrong.detector.lab_from_root is not None
+    foreign = drawn_correction(np.random.default_rng(77), LAYOUT).frames(LAYOUT)
+    moved = replace(wrong.detector, frames=foreign.moved(wrong.detector.lab_from_root))
+    models = replace(wrong.experiments, detectors=(moved,))
+    wrong = replace(wrong, name="a", detector=moved, experiments=models)
+    found = derived(store, *write_dataset(wrong, tmp_path), *write_dataset(night(1), tmp_path))
+    assert found.registered is not None
+    difference = found.registered.layout.frames.origin_mm - LAYOUT.frames.origin_mm
+    assert np.abs(difference).max() < 1e-6
+
+
+def test_a_broken_file_is_refused_however_many_are_good(store: Store, tmp_path: Path) -> None:
+    good = write_dataset(night(1), tmp_path)
+    data = night(2)
+    beyond = replace(
+        data.reflections, centroid_mm=data.reflections.centroid_mm + np.array([500.0, 0.0, 0.0])
+    )
+    expt, refl = write_dataset(replace(data, reflections=beyond), tmp_path)
+    assert refused(store, *good, expt, refl).code == "outside-panels"
+    refl.write_bytes(refl.read_bytes()[:-1000])
+    assert refused(store, *good, expt, refl).code != "files-disagree"
+
+
+def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
+    store: Store, tmp_path: Path
+) -> None:
+    plan = ScanPlan(
+        n_reflections=250,
+        range_rad=np.radians(3.0),
+        epoch=NIGHT_1.timestamp(),
+        panel_identifier=IDENTIFIER,
+    )
+    pose = facing_pose(LAYOUT, 150.0, beam_centre_mm=(2.0, -3.0))
+    many = wedges(np.random.default_rng(8), LAYOUT, TRUTH, pose, plan, 12)
+    found = derived(store, *write_dataset(misindexed(many, [3, 9]), tmp_path))
+    report = found.record.report
+    assert [one.experiment for one in report.misfits] == [3, 9]
+    (said,) = [notice for notice in found.notices if "left out" in notice]
+    assert said == (
+        "wedges: 2 experiments were left out: they do not fit, as if indexed wrongly (3, 9). "
+        "--keep-all keeps all."
+    )
+    assert found.stored is not None
+    assert found.stored.record.report == report
+    view = derived_view(
+        found.record,
+        found.stored,
+        new=True,
+        detector_registered=True,
+        freedom_reason="",
+        notices=(),
+        seconds=0.0,
+    )
+    identifier = many.experiments.experiments[9].identifier
+    assert view["misfits"][1]["experiment"] == 9
+    assert view["misfits"][1]["identifier"] == identifier
+    (table,) = [
+        block
+        for block in derived_blocks(view, all_panels=False)
+        if isinstance(block, Table) and block.title == "Left out, since they do not fit"
+    ]
+    assert [row[1] for row in table.rows][1] == f"9 ({identifier[:8]})"
+    assert all(row[3].endswith(("px", "mrad")) for row in table.rows)
