@@ -55,6 +55,8 @@ class Stage:
     """(3, p, n_panels)"""
     panel_half_mm: Floats
     """(2, n_panels) half the extent of each panel."""
+    a_matrix: Floats
+    """(3, 3, c) those of the state, crystals last."""
 
     @staticmethod
     def of(
@@ -66,9 +68,16 @@ class Stage:
         rotation = np.einsum("pij,njk->ikpn", state.rotation, root_frames.rotation)
         centre = np.einsum("pij,nj->ipn", state.rotation, centre_root)
         centre += state.translation_mm.T[:, :, None]
-        return Stage(instrument, state, rotation, centre, half.T)
+        return Stage(
+            instrument,
+            state,
+            np.ascontiguousarray(rotation),
+            np.ascontiguousarray(centre),
+            half.T,
+            np.ascontiguousarray(state.a_matrix.transpose(1, 2, 0)),
+        )
 
-    def predict(self, seen: Observations, part: slice, *, derivatives: bool) -> Prediction:
+    def predict(self, seen: Observations, part: slice | Ints, *, derivatives: bool) -> Prediction:
         """Centroids of the reflections ``part`` of ``seen``."""
         still = self.instrument.still[seen.experiment[part]]
         if still.all() or not still.any():
@@ -76,8 +85,9 @@ class Stage:
         n = len(still)
         calculated = np.empty((3, n))
         jacobian = np.empty((3, N_COLUMNS, n)) if derivatives else None
+        whole = np.arange(len(seen))[part] if isinstance(part, slice) else part
         for mine in (np.flatnonzero(still), np.flatnonzero(~still)):
-            found = self._predicted(seen, (part.start or 0) + mine, derivatives=derivatives)
+            found = self._predicted(seen, whole[mine], derivatives=derivatives)
             calculated[:, mine] = found.calculated
             if jacobian is not None:
                 jacobian[:, :, mine] = found.jacobian
@@ -93,7 +103,7 @@ class Stage:
             panel = shared(panel)
         held, state = self.instrument, self.state
         s0 = state.s0[:, experiment]
-        a_matrix = state.a_matrix.transpose(1, 2, 0)[:, :, held.crystal[experiment]]
+        a_matrix = np.take(self.a_matrix, held.crystal[experiment], axis=2)
         r_crystal = turned(a_matrix, seen.hkl[:, part].astype(np.float64))
         if seen.basis is not None:
             r_crystal = _drifted(r_crystal, state.drift, seen.first[part], seen.basis[:, part])
@@ -103,10 +113,12 @@ class Stage:
         else:
             setting, fixed = held.setting[:, :, experiment], held.fixed[:, :, experiment]
             rays = ScanRays.of(r_crystal, s0, setting, fixed, seen.observed[2, part])
-        pose = held.pose[experiment]
-        rotation = self.panel_rotation[:, :, pose, panel]
+        n_panels = self.panel_half_mm.shape[1]
+        place = held.pose[experiment] * n_panels + panel
+        rotation = np.take(self.panel_rotation.reshape(3, 3, -1), place, axis=2)
+        centre = np.take(self.panel_centre_mm.reshape(3, -1), place, axis=1)
         k = turned_back(rotation, rays.s1)
-        away = turned_back(rotation, self.panel_centre_mm[:, pose, panel])
+        away = turned_back(rotation, centre)
         with np.errstate(divide="ignore", invalid="ignore"):
             reach = away[2] / k[2]
             q1, q2 = k[0] / k[2], k[1] / k[2]

@@ -115,6 +115,33 @@ def test_panels_that_stand_still_can_be_left_out() -> None:
     assert_alike(flat(part.nuisance_step(still)), flat(whole.nuisance_step(still)))
 
 
+def test_threads_do_not_change_a_bit_of_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calib.solve.crowd._BATCH", 150)
+    monkeypatch.setattr("calib.solve.crowd._OF_PIECE", 2)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
+    step = np.random.default_rng(4).normal(size=6 * len(LAYOUT)) * 1e-4
+    found = []
+    for limit in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+        equations, _ = crowd().blocks(TRUTH)
+        assert isinstance(equations, Crowd)
+        sums = equations.summed(panels=True)
+        found.append((sums.total, sums.back, sums.tail, equations.pulled(step)))
+    for one, other in zip(*found, strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("panels", [False, True])
+def test_folds_without_a_reflection_say_nothing(panels: bool) -> None:
+    fit = crowd()
+    one_half = replace(fit.seen, fold=fit.seen.fold % 2)
+    equations, _ = replace(fit, seen=one_half).blocks(TRUTH)
+    assert isinstance(equations, Crowd)
+    sums = equations.of_folds((2, 3)).summed(panels=panels)
+    assert not sums.total.any()
+    assert len(sums.crystals) == len(sums.back) == len(sums.tail) == 0
+
+
 def test_a_crowd_knows_its_chi_square_and_residuals() -> None:
     fit = crowd()
     equations, residuals = fit.blocks(TRUTH)
