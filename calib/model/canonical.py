@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,15 +27,13 @@ import numpy as np
 from calib.errors import InputError
 
 _PLAIN = frozenset({str, int, bool, type(None)})
+_WRITTEN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def canonical_bytes(content: Any) -> bytes:
     """The canonical form of ``content``; raises ``InputError`` for what has none."""
-    text = json.dumps(
-        _tagged(content, "$"), sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
-    return text.encode("utf-8")
+    return _WRITTEN(_tagged(content, "$")).encode("utf-8")
 
 
 def content_id(content: Mapping[str, Any]) -> str:
@@ -58,29 +56,47 @@ def instant_from(micros: int) -> datetime:
 
 
 def _tagged(value: Any, path: str) -> Any:
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise InputError("not-finite", f"{path} is {value}, which has no canonical form.")
-        return {"$f": (float(value) + 0.0).hex()}
-    if isinstance(value, datetime):
-        return {"$t": microseconds(value)}
-    if isinstance(value, np.ndarray):
-        return _tagged_array(value, path)
+    teller = _TELLERS.get(type(value))
+    if teller is not None:
+        return teller(value, path)
+    for kind, other in _TELLERS.items():
+        if isinstance(value, kind):
+            return other(value, path)
     if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str) or key.startswith("$"):
-                raise InputError("bad-key", f"{path} has the key {key!r}.")
-        return {
-            key: item if type(item) in _PLAIN else _tagged(item, f"{path}.{key}")
-            for key, item in value.items()
-        }
+        return _tagged_mapping(value, path)
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return _tagged_sequence(value, path)
+    raise InputError("no-canonical-form", f"{path} is a {type(value).__name__}.")
+
+
+def _as_it_is(value: Any, _path: str) -> Any:
+    return value
+
+
+def _tagged_float(value: float, path: str) -> dict[str, Any]:
+    if not math.isfinite(value):
+        raise InputError("not-finite", f"{path} is {value}, which has no canonical form.")
+    return {"$f": (float(value) + 0.0).hex()}
+
+
+def _tagged_instant(value: datetime, _path: str) -> dict[str, Any]:
+    return {"$t": microseconds(value)}
+
+
+def _tagged_mapping(value: Mapping[Any, Any], path: str) -> dict[str, Any]:
+    for key in value:
+        if not isinstance(key, str) or key.startswith("$"):
+            raise InputError("bad-key", f"{path} has the key {key!r}.")
+    return {
+        key: item if type(item) in _PLAIN else _tagged(item, f"{path}.{key}")
+        for key, item in value.items()
+    }
+
+
+def _tagged_sequence(value: Sequence[Any], path: str) -> Any:
     if type(value) in (list, tuple) and _PLAIN.issuperset(map(type, value)):
         return value  # as it is: panels have a name, a status and a count each
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [_tagged(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise InputError("no-canonical-form", f"{path} is a {type(value).__name__}.")
+    return [_tagged(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
 
 def _tagged_array(values: np.ndarray[Any, Any], path: str) -> dict[str, Any]:
@@ -90,3 +106,17 @@ def _tagged_array(values: np.ndarray[Any, Any], path: str) -> dict[str, Any]:
         raise InputError("not-finite", f"{path} contains NaN or infinity.")
     packed = np.ascontiguousarray(values + 0.0, dtype="<f8").tobytes()
     return {"$a": hashlib.sha256(packed).hexdigest(), "$n": list(values.shape)}
+
+
+_TELLERS: dict[type, Callable[[Any, str], Any]] = {
+    str: _as_it_is,
+    int: _as_it_is,  # truth values as well
+    type(None): _as_it_is,
+    float: _tagged_float,
+    datetime: _tagged_instant,
+    np.ndarray: _tagged_array,
+    dict: _tagged_mapping,
+    list: _tagged_sequence,
+    tuple: _tagged_sequence,
+}
+"""How values of a class, or of one derived from it, are told."""

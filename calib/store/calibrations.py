@@ -18,7 +18,6 @@ from calib.model.content import from_content, to_content
 from calib.model.correction import (
     Correction,
     CorrectionEstimate,
-    Freedom,
     PanelStatus,
     covariance_from_bytes,
 )
@@ -32,7 +31,7 @@ from calib.model.record import (
 from calib.model.report import DatasetUse, Report
 from calib.model.summary import SummaryFile
 from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
-from calib.store.heads import acceptance_of, changed, heads, verify_head
+from calib.store.heads import changed, heads, verified_head
 from calib.store.panels import COLUMNS, panel_rows, read_panels, verified
 from calib.store.provenances import insert_provenance
 from calib.store.states import states
@@ -122,15 +121,15 @@ def read_calibration(connection: Connection, position: int) -> StoredCalibration
             f"the calibration at position {position} has lost its detector or its deed.",
             remedy="calib audit verify finds what is gone; restore the store from a backup.",
         )
-    verify_head(row)
-    freedom = Freedom(row.freedom)
+    head = verified_head(row)
+    freedom = head.freedom
     panels = read_panels(connection, position, freedom, row.panels_id)
     if panels is None:
         raise changed(row, "its panel rows")
     record = CalibrationRecord(
         serial=row.serial,
         layout_id=row.layout_id,
-        distances_mm=tuple(json.loads(row.distances_mm)),
+        distances_mm=head.distances_mm,
         panel_names=panels.names,
         estimate=CorrectionEstimate(
             Correction(panels.values),
@@ -139,10 +138,10 @@ def read_calibration(connection: Connection, position: int) -> StoredCalibration
             tuple(PanelStatus(status) for status in panels.status),
             np.array(panels.n_reflections, dtype=np.int64),
         ),
-        parameters=json.loads(row.parameters),
+        parameters=head.parameters,
         code_version=row.code_version,
         report=from_content(Report, json.loads(row.report)),
-        acceptance=acceptance_of(row),
+        acceptance=head.acceptance,
     )
     if record.report_id != row.report_id:
         raise changed(row, "its report")
@@ -184,18 +183,18 @@ def read_lines(
     state_of = states(connection, rows, known_at)
     lines = []
     for row in sorted(rows, key=lambda row: (row.serial, row.version)):
-        verify_head(row)
+        head = verified_head(row)
         lines.append(
             CalibrationLine(
                 serial=row.serial,
                 version=row.version,
                 id=row.id,
                 state=state_of[row.position],
-                distances_mm=tuple(json.loads(row.distances_mm)),
-                freedom=row.freedom,
+                distances_mm=head.distances_mm,
+                freedom=head.freedom.value,
                 n_reflections=int(counts.get(row.position, 0)),
                 stored=Deed(row.recorded_at, row.actor, row.host),
-                accepted=row.accepted,
+                accepted=head.acceptance.accepted,
             )
         )
     return lines
@@ -214,13 +213,12 @@ def read_corrections(connection: Connection, detector: int) -> list[tuple[str, C
     ):
         panels.setdefault(calibration, []).append(columns_read)
     corrections = []
-    for head in sorted(found, key=lambda row: -row.version):
-        verify_head(head)
-        rows = panels.get(head.position, [])
-        whole = verified(rows, Freedom(head.freedom), head.panels_id)
+    for row in sorted(found, key=lambda row: -row.version):
+        rows = panels.get(row.position, [])
+        whole = verified(rows, verified_head(row).freedom, row.panels_id)
         if whole is None:
-            raise changed(head, "its panel rows")
-        corrections.append((f"{head.serial}:{head.version}", Correction(whole.values)))
+            raise changed(row, "its panel rows")
+        corrections.append((f"{row.serial}:{row.version}", Correction(whole.values)))
     return corrections
 
 

@@ -9,29 +9,27 @@ On SQLite readers and the writer never wait for each other, except on network fi
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from calib.errors import InputError, StoreError
 from calib.store import failure
+from calib.store.engines import WRITES, postgres_engine, sqlite_engine
 from calib.store.file_system import network_file_system
 from calib.store.journal import Journal
 from calib.store.location import Location
+from calib.store.readers import Readers
 from calib.store.settings import read_settings
 from calib.store.sqlite_file import FileConnection, StoreFile
 
 ADVISORY_LOCK = 0x63616C6962
 """The Postgres lock that writers hold ("calib" in ASCII)."""
-_WRITES = "calib_writes"
 
 
 class Database:
@@ -71,9 +69,11 @@ class Database:
                 network=network_file_system(path),
             )
             read_only = read_only or not self._file.may_write
-            self._engine = _sqlite_engine(self._file)
+            self._engine = sqlite_engine(self._file)
+            self._readers = Readers(self._engine) if self._file.may_write else None
         else:
-            self._engine = _postgres_engine(location, wait_seconds, settings.connect_seconds)
+            self._engine = postgres_engine(location, wait_seconds, settings.connect_seconds)
+            self._readers = None
 
         self.refusal = failure.read_only(location) if read_only else None
 
@@ -96,27 +96,32 @@ class Database:
         (``calib.store.again`` asks again).
         """
         try:
-            with failure.told_plainly(self.location), self._engine.connect() as connection:
-                self._reached = True
-                yield from self._read(connection)
+            with failure.told_plainly(self.location), self._reader() as connection:
+                yield connection
         except StoreError as error:
             if self._reached and error.code == failure.UNREACHABLE:
                 raise failure.lost(error) from None
             raise
 
-    def _read(self, connection: Connection) -> Iterator[Connection]:
-        if not self.is_sqlite:
-            connection.execution_options(isolation_level="REPEATABLE READ")
-        evidence = sqlite_connection(connection).evidence if self.is_sqlite else None
-        try:
-            with connection.begin():
-                yield connection
-        except Exception:
+    def _reader(self) -> contextlib.AbstractContextManager[Connection]:
+        return self._read_anew() if self._readers is None else self._readers.reading()
+
+    @contextlib.contextmanager
+    def _read_anew(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            self._reached = True
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            evidence = sqlite_connection(connection).evidence if self.is_sqlite else None
+            try:
+                with connection.begin():
+                    yield connection
+            except Exception:
+                if evidence is not None and not evidence.holds():
+                    raise failure.changing(self.location) from None
+                raise
             if evidence is not None and not evidence.holds():
-                raise failure.changing(self.location) from None
-            raise
-        if evidence is not None and not evidence.holds():
-            raise failure.changing(self.location)
+                raise failure.changing(self.location)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -155,11 +160,12 @@ class Database:
             time.sleep(failure.PAUSE_SECONDS)
 
     def _begin(self) -> Connection:
+        self._let_go()
         connection = self._engine.connect()
         try:
             if self.is_sqlite:
                 self._file.settle(sqlite_connection(connection))
-            connection.execution_options(**{_WRITES: True})
+            connection.execution_options(**{WRITES: True})
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="READ COMMITTED")
             connection.begin()
@@ -177,6 +183,7 @@ class Database:
     @contextlib.contextmanager
     def connecting(self) -> Iterator[Connection]:
         """A connection outside any transaction, for SQLite's own copying of whole files."""
+        self._let_go()
         with (
             failure.told_plainly(self.location, writing=True),
             self._engine.connect() as connection,
@@ -190,7 +197,12 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections."""
+        self._let_go()
         self._engine.dispose()
+
+    def _let_go(self) -> None:
+        if self._readers is not None:
+            self._readers.let_go()
 
 
 def existing_file(location: Location) -> bool:
@@ -230,55 +242,3 @@ def sqlite_connection(connection: Connection) -> FileConnection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, FileConnection)  # noqa: S101
     return driver
-
-
-def _sqlite_engine(file: StoreFile) -> Engine:
-    # A user who may not write looks anew at each read how the file can be opened.
-    pool = QueuePool if file.may_write else NullPool
-    engine = create_engine("sqlite://", creator=file.connect, poolclass=pool, hide_parameters=True)
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES, False)
-        driver = connection.connection.dbapi_connection
-        assert driver is not None  # noqa: S101
-        # By the driver itself: through SQLAlchemy it would cost each look-up a tenth of its time.
-        driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def _postgres_engine(location: Location, wait_seconds: float, connect_seconds: float) -> Engine:
-    try:
-        url = make_url(location.url)
-        if "connect_timeout" not in url.query:
-            url = url.update_query_dict({"connect_timeout": str(math.ceil(connect_seconds))})
-        engine = create_engine(url, hide_parameters=True)
-    except (ArgumentError, ValueError):
-        raise InputError(
-            "bad-location",
-            "this is not the address of a Postgres database.",
-            place=location.shown,
-            remedy="postgresql://USER@HOST:PORT/DATABASE.",
-        ) from None
-    except (NoSuchModuleError, ImportError):
-        raise InputError(
-            "no-driver",
-            "a store on Postgres needs the driver psycopg, which is not installed.",
-            place=location.shown,
-            remedy="pip install 'calib-metrology[postgres]'.",
-        ) from None
-    milliseconds = int(wait_seconds * 1000)
-
-    @event.listens_for(engine, "connect")
-    def settle(connection: object, _record: object) -> None:
-        driver: object = connection
-        driver.autocommit = True  # type: ignore[attr-defined]
-        driver.execute("SET TIME ZONE 'UTC'")  # type: ignore[attr-defined]
-        driver.execute(f"SET lock_timeout = {milliseconds}")  # type: ignore[attr-defined]
-        # Every statement finds its rows by an index whatever its values: planned once, not anew
-        # each time, which costs a look-up more than the rows do.
-        driver.execute("SET plan_cache_mode = force_generic_plan")  # type: ignore[attr-defined]
-        driver.autocommit = False  # type: ignore[attr-defined]
-
-    return engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,18 +29,20 @@ class SqlStatement:
 
         Raises SQLAlchemy's ``DBAPIError``, as a statement of its own would.
         """
-        return self._fetched(connection, values)[0]
+        rows, _ = self._fetched(connection, values)
+        return rows
 
     def records(self, connection: Connection, **values: Any) -> list[Any]:
         """The same, each with its columns by name."""
-        found, names = self._fetched(connection, values)
+        rows, description = self._fetched(connection, values)
         if self._record is None:
+            names = [column[0] for column in description]
             self._record = namedtuple("Record", names)  # type: ignore[misc]  # noqa: PYI024
-        return [self._record(*row) for row in found]
+        return [self._record(*row) for row in rows]
 
     def _fetched(
         self, connection: Connection, values: dict[str, Any]
-    ) -> tuple[list[tuple[Any, ...]], list[str]]:
+    ) -> tuple[list[tuple[Any, ...]], Sequence[Any]]:
         dialect = connection.dialect
         if dialect.name == "sqlite":
             values = {
@@ -53,7 +55,7 @@ class SqlStatement:
         try:
             cursor = driver.cursor()  # type: ignore[union-attr]
             cursor.execute(sql, values)
-            return cursor.fetchall(), [column[0] for column in cursor.description]
+            return cursor.fetchall(), cursor.description
         except dialect.loaded_dbapi.Error as error:
             lost = dialect.is_disconnect(error, connection.connection, cursor)
             if lost:

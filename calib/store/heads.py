@@ -4,16 +4,20 @@ of hashes."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from calib.errors import IntegrityError
+from calib.errors import InputError, IntegrityError
 from calib.model.canonical import content_id
 from calib.model.correction import Freedom
 from calib.model.record import calibration_content
 from calib.model.report import Acceptance
 from calib.store.tables import CALIBRATION, DEED, DETECTOR
+
+_READ = json.JSONDecoder().decode
 
 
 def heads() -> Select[Any]:
@@ -25,29 +29,46 @@ def heads() -> Select[Any]:
     )
 
 
-def verify_head(row: Row[Any]) -> None:
-    """Raise ``IntegrityError`` unless a calibration's own row gives the id that it bears."""
-    content = calibration_content(
-        serial=row.serial,
-        layout_id=row.layout_id,
-        distances_mm=tuple(json.loads(row.distances_mm)),
-        freedom=Freedom(row.freedom),
-        panels_id=row.panels_id,
-        covariance_sha256=row.covariance_sha256,
-        parameters=json.loads(row.parameters),
-        code_version=row.code_version,
-        report_id=row.report_id,
-        acceptance=acceptance_of(row),
-    )
-    if content_id(content) != row.id:
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """What a calibration's own row says, verified."""
+
+    distances_mm: tuple[float, ...]
+    freedom: Freedom
+    parameters: Mapping[str, Any]
+    acceptance: Acceptance
+
+
+def verified_head(row: Any) -> Head:
+    """What a calibration's own row says; raises ``IntegrityError`` unless it gives the id that it
+    bears."""
+    try:
+        head = Head(
+            distances_mm=tuple(_READ(row.distances_mm)),
+            freedom=Freedom(row.freedom),
+            parameters=_READ(row.parameters),
+            acceptance=Acceptance(bool(row.accepted), tuple(_READ(row.reasons))),
+        )
+        content = calibration_content(
+            serial=row.serial,
+            layout_id=row.layout_id,
+            distances_mm=head.distances_mm,
+            freedom=head.freedom,
+            panels_id=row.panels_id,
+            covariance_sha256=row.covariance_sha256,
+            parameters=head.parameters,
+            code_version=row.code_version,
+            report_id=row.report_id,
+            acceptance=head.acceptance,
+        )
+        whole = content_id(content) == row.id
+    except (InputError, TypeError, ValueError):
+        whole = False
+    if not whole:
         raise changed(
             row, "its own row (serial, distances, freedom, parameters, code version or verdict)"
         )
-
-
-def acceptance_of(row: Row[Any]) -> Acceptance:
-    """The verdict in a calibration's row."""
-    return Acceptance(bool(row.accepted), tuple(json.loads(row.reasons)))
+    return head
 
 
 def changed(head: Row[Any], part: str) -> IntegrityError:

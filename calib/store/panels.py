@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
+from calib.errors import InputError
 from calib.model.arrays import Floats
 from calib.model.correction import PARAMETERS, Freedom
 from calib.model.record import CalibrationRecord, panels_id
@@ -71,17 +72,18 @@ def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
     )
     try:
         table = np.array(floats, dtype=np.float64).T
-    except (TypeError, ValueError):
+        values, sigma = np.ascontiguousarray(table[:, :6]), table[:, 6:]
+        values.flags.writeable = False
+        free = sigma if freedom is Freedom.FULL else sigma[:, freedom.free]
+        found = panels_id(names, status, n_reflections, values, free)
+    except (InputError, TypeError, ValueError):  # what is no number, or none that was measured
         return None
-    values, sigma = table[:, :6], table[:, 6:]
-    free = np.zeros(6, dtype=np.bool_)
-    free[list(freedom.free)] = True
-    whole = (
-        index == tuple(range(n))
-        and bool(np.isfinite(values).all())
-        and bool((np.isfinite(sigma) == free).all())
-        and bool(np.isnan(sigma[:, ~free]).all())
-    )
-    if not whole or panels_id(names, status, n_reflections, values, sigma[:, free]) != name:
+    if found != name or index != tuple(range(n)) or not _held_are_empty(floats[6:], freedom):
         return None
     return Panels(names, status, n_reflections, values, sigma)
+
+
+def _held_are_empty(sigmas: Sequence[Sequence[Any]], freedom: Freedom) -> bool:
+    """Whether the columns of parameters that were held say nothing."""
+    free = freedom.free
+    return all(i in free or column.count(None) == len(column) for i, column in enumerate(sigmas))

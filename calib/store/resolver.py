@@ -6,7 +6,6 @@ its calibration's own row, and the panel rows. Report and covariance stay where 
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from calib.errors import InputError, NotFoundError
-from calib.model.correction import Correction, Freedom, PanelStatus
+from calib.model.correction import Correction, PanelStatus
 from calib.model.record import Certification, Deed
 from calib.model.resolution import (
     DistancePolicy,
@@ -29,7 +28,7 @@ from calib.store.certifications import LATEST
 from calib.store.choice import candidates, chosen, warnings
 from calib.store.detectors import detector_position
 from calib.store.driver import SqlStatement, instant, instant_or_none
-from calib.store.heads import acceptance_of, changed, verify_head
+from calib.store.heads import changed, verified_head
 from calib.store.log import read_moment
 from calib.store.panels import read_panels
 from calib.store.unanswered import unanswered
@@ -142,9 +141,8 @@ def _told(error: NotFoundError, query: Query, known: int) -> NotFoundError:
 
 
 def _calibration(connection: Connection, row: Any) -> ResolvedCalibration:
-    verify_head(row)
-    freedom = Freedom(row.freedom)
-    panels = read_panels(connection, row.position, freedom, row.panels_id)
+    head = verified_head(row)
+    panels = read_panels(connection, row.position, head.freedom, row.panels_id)
     if panels is None:
         raise changed(row, "its panel rows")
     return ResolvedCalibration(
@@ -152,14 +150,14 @@ def _calibration(connection: Connection, row: Any) -> ResolvedCalibration:
         version=row.version,
         id=row.id,
         layout_id=row.layout_id,
-        distances_mm=tuple(json.loads(row.distances_mm)),
-        freedom=freedom,
+        distances_mm=head.distances_mm,
+        freedom=head.freedom,
         panel_names=panels.names,
         status=tuple(map(_STATUS.__getitem__, panels.status)),
         n_reflections=np.array(panels.n_reflections, dtype=np.int64),
         correction=Correction(panels.values),
         sigma=panels.sigma,
-        acceptance=acceptance_of(row),
+        acceptance=head.acceptance,
         stored=Deed(instant(row.stored_at), row.stored_by, row.stored_host),
         last_started=instant_or_none(row.last_started),
     )

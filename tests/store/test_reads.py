@@ -1,0 +1,74 @@
+"""Reads one after the other, beside one another and after errors: each of one moment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from calib.errors import IntegrityError, NotFoundError
+from calib.store.store import Store
+from support import raw
+from support.records import DAY, NOON, SERIAL, calibration, certification, deed, detector
+
+
+@pytest.fixture
+def filled(place: str) -> str:
+    """A store of one certified calibration."""
+    with Store.open(place) as store:
+        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        store.certify(certification(stored))
+    return place
+
+
+def test_a_read_that_failed_leaves_nothing_behind(filled: str) -> None:
+    with Store.open(filled) as store:
+        for _ in range(3):
+            with pytest.raises(NotFoundError):
+                store.resolve("nobody", NOON + DAY, 150.0)
+            assert store.resolve(SERIAL, NOON + DAY, 150.0).calibration.version == 1
+        newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+        assert newer.version == 2
+
+
+def test_each_read_sees_what_others_wrote_before_it(filled: str) -> None:
+    with Store.open(filled) as reader, Store.open(filled) as writer:
+        for version in (2, 3):
+            before = reader.resolve(SERIAL, NOON + DAY, 150.0).position
+            newer, _ = writer.add_calibration(calibration(seed=version), (None, None), deed())
+            assert newer.version == version
+            assert reader.resolve(SERIAL, NOON + DAY, 150.0).position == before + 1
+
+
+def test_a_closed_store_is_used_again(filled: str) -> None:
+    with Store.open(filled) as store:
+        for _ in range(2):
+            assert store.resolve(SERIAL, NOON + DAY, 150.0).calibration.version == 1
+            store.close()
+
+
+def test_threads_read_beside_one_another(filled: str) -> None:
+    with Store.open(filled) as store, ThreadPoolExecutor(4) as threads:
+        found = list(
+            threads.map(lambda _: store.resolve(SERIAL, NOON + DAY, 150.0).position, range(40))
+        )
+        assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("freedom", "some"), ("parameters", "{"), ("reasons", "[1e999]"), ("distances_mm", "7")],
+)
+def test_a_row_that_cannot_be_read_is_a_changed_row(filled: str, column: str, value: str) -> None:
+    trigger = "ALTER TABLE calibration DISABLE TRIGGER USER"
+    if not raw.is_postgres(filled):
+        [(trigger,)] = raw.execute(
+            filled,
+            "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger' "
+            "AND tbl_name = 'calibration' AND sql LIKE '%BEFORE UPDATE%'",
+        )
+    raw.execute(filled, trigger)
+    raw.execute(filled, f"UPDATE calibration SET {column} = ?", value)
+    with Store.open(filled) as store, pytest.raises(IntegrityError) as caught:
+        store.resolve(SERIAL, NOON + DAY, 150.0)
+    assert caught.value.code == "changed-calibration"
