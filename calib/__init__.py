@@ -1,6 +1,6 @@
 """Calibration database for multi-panel X-ray detectors: derive, store and apply corrections.
 
-Importing this package loads nothing heavy; numpy, scipy and the database come with the modules
+Importing this package loads nothing heavy; numpy and the database come with the modules
 that need them.
 """
 

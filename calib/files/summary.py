@@ -15,7 +15,8 @@ from calib.errors import CalibError, FileFormatError, InputError
 from calib.files.safe import read_bytes
 from calib.model.content import from_content, to_content
 from calib.model.correction import Correction
-from calib.model.report import DatasetUse, Fit, Shell
+from calib.model.fit_table import FitTable, ShellTable
+from calib.model.report import DatasetUse
 from calib.model.summary import FORMAT, Equations, Part, Statement, Summary
 
 SUFFIX = ".calib.h5"
@@ -112,9 +113,8 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
         used_on_panel=_taken(file, "used_on_panel", (2, n)),
         rejected_on_panel=_taken(file, "rejected_on_panel", (n,)),
         flagged_on_panel=_taken(file, "flagged_on_panel", (n,)),
-        fit=from_content(Fit, report["fit"]),
-        panels=tuple(from_content(Fit, fit) for fit in report["panels"]),
-        shells=tuple(from_content(Shell, shell) for shell in report["shells"]),
+        fits=FitTable.from_content([report["fit"], *report["panels"]]),
+        shells=ShellTable.from_content(report["shells"]),
         n_held_out=(int(report["n_held_out"][0]), int(report["n_held_out"][1])),
         null_directions=tuple(report["null_directions"]),
     )
@@ -129,11 +129,12 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
 
 
 def _report(said: Statement) -> dict[str, Any]:
+    fit, *panels = said.fits.content()
     return {
         "use": to_content(said.use),
-        "fit": to_content(said.fit),
-        "panels": to_content(said.panels),
-        "shells": to_content(said.shells),
+        "fit": fit,
+        "panels": panels,
+        "shells": said.shells.content(),
         "n_held_out": list(said.n_held_out),
         "null_directions": list(said.null_directions),
     }

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import scipy
 
 from calib.files.refl import file_sha256
 from calib.model.dataset import Dataset
@@ -41,7 +40,7 @@ def this_environment() -> Environment:
     return Environment(
         python=platform.python_version(),
         numpy=np.__version__,
-        scipy=scipy.__version__,
+        scipy="",
         blas=_blas(),
         processor=_processor(),
         threads=_threads(),

@@ -17,6 +17,7 @@ class Environment:
     python: str
     numpy: str
     scipy: str
+    """Empty where it took no part: the solver has used it at one time."""
     blas: str
     """Name and version of the linear algebra behind numpy."""
     processor: str
@@ -31,7 +32,7 @@ class Environment:
         for name in ("python", "numpy", "scipy", "blas", "processor", "threads"):
             mine, yours = getattr(self, name), getattr(other, name)
             if mine != yours:
-                found.append(f"{name} {mine} against {yours}")
+                found.append(f"{name} {mine or 'none'} against {yours or 'none'}")
         return tuple(found)
 
 

@@ -25,7 +25,8 @@ from calib.model.arrays import Floats, Ints, frozen, frozen_floats
 from calib.model.canonical import content_id
 from calib.model.content import to_content
 from calib.model.correction import Correction
-from calib.model.report import DatasetUse, Fit, Shell
+from calib.model.fit_table import FitTable, ShellTable
+from calib.model.report import DatasetUse
 
 FORMAT = "calib/summary/1"
 
@@ -96,11 +97,9 @@ class Statement:
     """(n,) rejected as outliers."""
     flagged_on_panel: Ints
     """(n,) indexed, but kept out by flags that came with the data."""
-    fit: Fit
-    """Residuals on used and on held-out reflections."""
-    panels: tuple[Fit, ...]
-    """The same for each panel."""
-    shells: tuple[Shell, ...]
+    fits: FitTable
+    """Residuals on used and on held-out reflections: all, and those of each panel."""
+    shells: ShellTable
     """Held-out residuals in narrow shells whose limits are the same for all datasets."""
     n_held_out: tuple[int, int]
     """Held-out reflections beyond five robust sigma of either model, and all that there are."""
@@ -127,8 +126,8 @@ class Statement:
             ("flagged_on_panel", (n,)),
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), np.int64, shape, name))
-        if len(self.panels) != n:
-            raise InputError("bad-shape", f"residuals of {len(self.panels)} panels, expected {n}.")
+        if len(self.fits) != 1 + n:
+            raise InputError("bad-shape", f"residuals of {len(self.fits) - 1} panels, not of {n}.")
 
     def part(self, part: Part) -> Equations:
         """The equations made of these reflections."""
@@ -182,7 +181,8 @@ class Summary:
         said = self.statement
         use = to_content(said.use)
         del use["name"]
-        residuals = [to_content(part) for part in (said.fit, said.panels, said.shells)]
+        fit, *panels = said.fits.content()
+        residuals = [fit, panels, said.shells.content()]
         return {
             "format": FORMAT,
             "serial": self.serial,

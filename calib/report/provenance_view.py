@@ -23,11 +23,12 @@ def provenance_view(provenance: Provenance | None) -> dict[str, Any] | None:
 def provenance_facts(view: View) -> Facts:
     """The same for people."""
     machine = view["environment"]
+    scipy = f"scipy {machine['scipy']}, " if machine["scipy"] else ""
     return Facts(
         (
             (
                 "Derived on",
-                f"Python {machine['python']}, numpy {machine['numpy']}, scipy {machine['scipy']}, "
+                f"Python {machine['python']}, numpy {machine['numpy']}, {scipy}"
                 f"{machine['blas']} with {machine['threads']} threads, {machine['processor']}",
             ),
             ("Inputs lay at", ", ".join(one["path"] for one in view["inputs"]) or NONE),

@@ -31,7 +31,7 @@ from calib.solve.known import Known, Spoken
 from calib.solve.nonlinear import errors_of_linearisation
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
-from calib.solve.pool import pooled_fit, pooled_shells, stretched, stretched_after
+from calib.solve.pool import pooled_fits, pooled_shells, stretched_after
 from calib.solve.prior import PanelPrior
 from calib.solve.refine import Progress
 from calib.solve.reject import covariance_inflation
@@ -69,13 +69,8 @@ def combined(
             "the summaries do not agree on a solution near to where they were made.",
             remedy="derive the calibration from the files.",
         )
-    spoken = [Spoken.of(layout, one, Part.WHOLE) for one in statements]
-    now = np.array(
-        [
-            one.chi_square + own.at(layout, correction)[1]
-            for one, own in zip(statements, spoken, strict=True)
-        ]
-    )
+    spoken = system.known_of(Part.WHOLE).spoken
+    now = np.array([one.chi_square for one in statements]) + spoken.at(layout, correction)[1]
     n_free = sum(one.n_data - one.n_nuisance for one in statements) - step.n_determined
     convergence = Convergence(
         converged=refined is None or refined.converged,
@@ -141,7 +136,7 @@ def _within(correction: Correction, freedom: Freedom) -> Correction:
 
 def _uses(
     statements: Sequence[Statement],
-    spoken: Sequence[Spoken],
+    spoken: Spoken,
     system: PanelSystem,
     estimate: CorrectionEstimate,
     now: Floats,
@@ -151,11 +146,10 @@ def _uses(
     sigma = estimate.sigma[:, estimate.freedom.free]
     normal = system.normal(at, system.known_at(at, Part.WHOLE))
     moved = influences(system.layout, normal, at, spoken, sigma)
-    errors = errors_of_linearisation(system.layout, statements, estimate)
+    errors = errors_of_linearisation(system.layout, statements, spoken, estimate)
     uses = []
     for one, chi_square, influence, error in zip(statements, now, moved, errors, strict=True):
         rmsd = stretched_after(one.use.rmsd, _factor(one, chi_square))
-        assert rmsd is not None  # noqa: S101 - every dataset has residuals
         uses.append(
             replace(one.use, rmsd=rmsd, influence=influence, linearisation_error_sigma=error)
         )
@@ -175,24 +169,15 @@ def _report(
     uses: tuple[DatasetUse, ...],
     now: Floats,
 ) -> Report:
-    factors = [_factor(one, chi_square) for one, chi_square in zip(statements, now, strict=True)]
-    fits = [stretched(one.fit, factor) for one, factor in zip(statements, factors, strict=True)]
-    panels = [
-        [stretched(fit, factor) for fit in one.panels]
-        for one, factor in zip(statements, factors, strict=True)
-    ]
-    shells = [
-        [
-            replace(shell, held_out=stretched_after(shell.held_out, factor) or shell.held_out)
-            for shell in one.shells
-        ]
-        for one, factor in zip(statements, factors, strict=True)
-    ]
+    factors = np.array(
+        [_factor(one, chi_square) for one, chi_square in zip(statements, now, strict=True)]
+    )
+    pooled = pooled_fits([one.fits for one in statements], factors)
     wild, tested = np.sum([one.n_held_out for one in statements], axis=0).tolist()
     return Report(
-        overall=pooled_fit(fits),
-        panels=tuple(pooled_fit(own) for own in zip(*panels, strict=True)),
-        shells=pooled_shells(shells),
+        overall=pooled[0],
+        panels=tuple(pooled[place] for place in range(1, len(pooled))),
+        shells=pooled_shells([one.shells for one in statements], factors),
         halves=None,
         convergence=convergence,
         datasets=uses,
@@ -214,10 +199,11 @@ def _by_distance(
 ) -> list[tuple[float, list[Share]]]:
     """What the datasets of each distance say together."""
     bounds, group = distance_groups([one.use.distance_mm for one in statements])
+    spoken = system.known_of(Part.WHOLE).spoken
     found = []
     for number, distance in enumerate(bounds):
-        mine = [one for one, place in zip(statements, group, strict=True) if place == number]
-        found.append((distance, [Known(system.layout, mine, Part.WHOLE).at(step.correction)]))
+        mine = spoken[np.flatnonzero(np.equal(group, number)).tolist()]
+        found.append((distance, [Known(system.layout, mine).at(step.correction)]))
     return found
 
 

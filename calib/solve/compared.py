@@ -25,12 +25,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import block_diag
-from scipy.special import chdtrc
 
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.layout import Layout
+from calib.solve.chance import chance_above
+from calib.solve.matrix import block_diagonal
 from calib.solve.panels import gauge_free
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
@@ -152,8 +152,8 @@ class Pair:
         along = np.einsum("nij,ni->nj", vectors, scale * difference)
         value = np.where(good, along**2 / np.where(good, eigenvalues, 1.0), 0.0).sum(axis=1)
         degrees = good.sum(axis=1)
-        p_value = np.where(degrees > 0, chdtrc(np.maximum(degrees, 1), value), 1.0)
-        return p_value, value, degrees
+        p_value = [chance_above(*one) for one in zip(value, degrees, strict=True)]
+        return np.array(p_value), value, degrees
 
 
 def _measured(estimate: CorrectionEstimate) -> Bools:
@@ -202,7 +202,7 @@ def _heights(layout: Layout, one: Measured, other: Measured, free: tuple[int, ..
     normal = max(one.prior.normal_mm, other.prior.normal_mm)
     tilt = max(one.prior.tilt_rad, other.prior.tilt_rad)
     blocks = look * np.array([normal, tilt, tilt])
-    return np.asarray(block_diag(*(blocks @ blocks.transpose(0, 2, 1))))
+    return np.asarray(block_diagonal(blocks @ blocks.transpose(0, 2, 1)))
 
 
 def _look(layout: Layout, measured: Measured) -> Floats:

@@ -19,6 +19,7 @@ import numpy as np
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.model.report import Disagreement
+from calib.solve.chance import chance_above
 from calib.solve.eliminate import Share
 from calib.solve.panels import PanelSystem, gauge_free
 
@@ -53,20 +54,18 @@ def disagreements(
 def _compared(
     one: float, other: float, difference: Floats, covariance: Floats, system: PanelSystem
 ) -> Disagreement:
-    from scipy.special import chdtrc
-
     f = len(system.freedom.free)
     panels = []
     for p in range(len(system.layout)):
         own = slice(p * f, p * f + f)
         value, rank = _chi_square(difference[own], covariance[own, own])
-        panels.append(float(chdtrc(rank, value)) if rank else 1.0)
+        panels.append(chance_above(value, rank))
     value, rank = _chi_square(difference, covariance)
     return Disagreement(
         distances_mm=(one, other),
         chi_square=value,
         degrees_of_freedom=rank,
-        p_value=float(chdtrc(rank, value)) if rank else 1.0,
+        p_value=chance_above(value, rank),
         panel_p_values=tuple(panels),
     )
 

@@ -9,12 +9,12 @@ look moved.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import chdtrc
 
 from calib.errors import LayoutError
 from calib.model.arrays import Bools, Floats
 from calib.model.drift import Drift, Verdict
 from calib.model.layout import Layout
+from calib.solve.chance import chance_above
 from calib.solve.compared import Measured, Pair
 
 SIGNIFICANCE = 0.01
@@ -84,7 +84,7 @@ def _concluded(pair: Pair, moved: tuple[int, ...], on: Bools, shared: tuple[floa
     few = len(moved) <= max(1, int(_FEW * pair.known.sum()))
     difference, covariance = pair.aligned(on)
     chi_square, degrees = pair.chi_square(difference, covariance, pair.known)
-    p_overall = float(chdtrc(degrees, chi_square)) if degrees else 1.0
+    p_overall = chance_above(chi_square, degrees)
     p_value, value, panel_degrees = pair.panels(on)
     shift, sigma = (np.full((len(pair.layout), 6), np.nan) for _ in range(2))
     compared = panel_degrees > 0 if not pair.same_data else pair.known
@@ -121,7 +121,7 @@ def _stand_out(pair: Pair, shift: Floats, moved: tuple[int, ...], rest: Bools) -
     if (distance < _REPLACED_SHARE * pair.tolerance_mm).any():
         return False
     value, degrees = pair.chi_square(*pair.aligned(rest), rest)
-    if not degrees or chdtrc(degrees, value) > SIGNIFICANCE / 2.0:
+    if chance_above(value, degrees) > SIGNIFICANCE / 2.0:
         return True
     _, values, free = pair.panels(rest)
     in_sigma = np.sqrt(values / np.maximum(free, 1))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.model.layout import Layout
 from calib.model.report import Influence
 from calib.solve.known import Spoken
+from calib.solve.matrix import add_blocks, carried_rows
 from calib.solve.panels import Normal
 from calib.solve.twist import parameters_from_twists
 
@@ -20,7 +18,7 @@ def influences(
     layout: Layout,
     normal: Normal,
     correction: Correction,
-    spoken: Sequence[Spoken],
+    spoken: Spoken,
     sigma: Floats,
 ) -> tuple[Influence | None, ...]:
     """How far the solution moves when each dataset is left out; None where it is the only one.
@@ -28,21 +26,24 @@ def influences(
     ``normal`` are the equations of all that is ``spoken`` at ``correction``; ``sigma`` (n, f) are
     the standard uncertainties of the free parameters. Prior and gauge are those of all datasets.
     """
-    if len(spoken) < 2:
-        return (None,) * len(spoken)
+    if len(spoken.coupling) < 2:
+        return (None,) * len(spoken.coupling)
     n, f = sigma.shape
-    by = np.linalg.inv(parameters_from_twists(layout, correction))[:, :, normal.free]
-    whole = _solution(normal.matrix, normal.vector)
+    back = np.asarray(np.linalg.inv(parameters_from_twists(layout, correction.values)))
+    by = back[:, :, normal.free]
+    scale = 1.0 / np.sqrt(np.diag(normal.matrix))
+    outer = np.outer(scale, scale)
+    whole = np.linalg.solve(normal.matrix * outer, normal.vector * scale)
+    own = by.transpose(0, 2, 1) @ spoken.own @ by
+    vectors = spoken.at(layout, correction)[0].reshape(-1, n, 6, 1)
+    said = (by.transpose(0, 2, 1) @ vectors).reshape(-1, n * f)
     found = []
-    for one in spoken:
-        coupling = np.einsum("rpa,paf->rpf", one.coupling.reshape(-1, n, 6), by, optimize=True)
-        coupling = coupling.reshape(-1, n * f)
-        matrix = normal.matrix + coupling.T @ coupling
-        panels = matrix.reshape(n, f, n, f)
-        panels[np.arange(n), :, np.arange(n)] -= by.transpose(0, 2, 1) @ one.own @ by
-        vector, _ = one.at(layout, correction)
-        said = np.einsum("paf,pa->pf", by, vector.reshape(n, 6)).ravel()
-        shift = np.abs(_solution(matrix, normal.vector - said) - whole) / sigma.ravel()
+    for block, coupling, vector in zip(own, spoken.coupling, said, strict=True):
+        taken = carried_rows(coupling, by)
+        matrix = normal.matrix + taken.T @ taken
+        add_blocks(matrix, -block)
+        without = np.linalg.solve(matrix * outer, (normal.vector - vector) * scale)
+        shift = np.abs((without - whole) * scale) / sigma.ravel()
         found.append(
             Influence(
                 rms_sigma=float(np.sqrt(np.mean(shift**2))),
@@ -51,9 +52,3 @@ def influences(
             )
         )
     return tuple(found)
-
-
-def _solution(matrix: Floats, vector: Floats) -> Floats:
-    scale = 1.0 / np.sqrt(np.diag(matrix))
-    factor = cho_factor(matrix * np.outer(scale, scale), lower=True)
-    return np.asarray(scale * cho_solve(factor, scale * vector))

@@ -22,28 +22,32 @@ import numpy as np
 from calib.model.arrays import Floats
 from calib.model.correction import CorrectionEstimate
 from calib.model.layout import Layout
-from calib.model.summary import Part, Statement
+from calib.model.summary import Statement
 from calib.solve.known import Spoken
 from calib.solve.reject import rejected_pull
-from calib.solve.twist import parameters_from_twists, twists_between
+from calib.solve.twist import parameters_from_twists
 
 LINEAR_WITHIN_SIGMA = 0.1
 """A summary whose linearisation may shift the solution by more is beyond its linear range."""
 
 
 def errors_of_linearisation(
-    layout: Layout, statements: Sequence[Statement], estimate: CorrectionEstimate
+    layout: Layout,
+    statements: Sequence[Statement],
+    spoken: Spoken,
+    estimate: CorrectionEstimate,
 ) -> list[float]:
     """For each statement, the largest shift of any free parameter in sigma that its having been
-    linearised elsewhere may have caused."""
+    linearised elsewhere may have caused; ``spoken`` are the same statements whole, over twists."""
     n, free = len(layout), list(estimate.freedom.free)
     cut = rejected_pull()
     sigma = estimate.sigma[:, free].ravel()
     half = 0.5 * np.linalg.norm(layout.size_mm, axis=1)
-    back = np.linalg.inv(parameters_from_twists(layout, estimate.correction))[:, :, free]
+    back = np.linalg.inv(parameters_from_twists(layout, estimate.correction.values))[:, :, free]
     middle = layout.centre_root_mm - layout.centre_root_mm.mean(axis=0)
     found = []
-    for one in statements:
+    pulled, _ = spoken.pulled(layout, estimate.correction)
+    for one, row in zip(statements, pulled, strict=True):
         spots = _second_order_mm(one, estimate, half, middle)
         if not spots.any():
             found.append(0.0)
@@ -55,9 +59,7 @@ def errors_of_linearisation(
         own = one.whole.own[:, free][:, :, :2] * spots[:, None, None]
         said[np.arange(n), :, np.arange(n)] += own
         moved = estimate.covariance @ said.reshape(len(sigma), 2 * n)
-        turns = twists_between(layout, one.point, estimate.correction)
-        spoken = Spoken.of(layout, one, Part.WHOLE).product(turns).reshape(n, 6)
-        pull = np.einsum("paf,pa->pf", back, spoken).ravel()
+        pull = np.einsum("paf,pa->pf", back, row.reshape(n, 6)).ravel()
         bend = (moved**2).sum(axis=1) + (cut * (estimate.covariance @ pull)) ** 2
         found.append(float((np.sqrt(bend) / sigma).max()))
     return found

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import block_diag, cho_factor, cho_solve
 
 from calib.errors import SolveError
 from calib.model.arrays import Floats
@@ -27,7 +26,8 @@ from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
 from calib.model.summary import Part, Statement
 from calib.solve.eliminate import Share
-from calib.solve.known import Known
+from calib.solve.known import Known, Spoken
+from calib.solve.matrix import carried, inverse
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
@@ -67,7 +67,7 @@ class Normal:
     free: tuple[int, ...]
     """The f free parameters of a panel."""
     spread: Floats
-    """(6 n, n f) carrying free parameters to tangent motions."""
+    """(n, 6, f) carrying free parameters to tangent motions."""
     gauge: Floats
     """(n f, k) the rigid motions that are fixed by convention."""
     within: Floats
@@ -95,11 +95,13 @@ class PanelSystem:
 
     def known_at(self, correction: Correction, part: Part) -> list[Share]:
         """What is known beforehand, as one equation at ``correction``; none where nothing is."""
-        if not self.known:
-            return []
+        return [self.known_of(part).at(correction)] if self.known else []
+
+    def known_of(self, part: Part) -> Known:
+        """What is known beforehand, which must be something."""
         if part not in self._sums:
-            self._sums[part] = Known(self.layout, self.known, part)
-        return [self._sums[part].at(correction)]
+            self._sums[part] = Known(self.layout, Spoken.of(self.layout, self.known, part))
+        return self._sums[part]
 
     def step(
         self,
@@ -115,15 +117,23 @@ class PanelSystem:
         """The same step from these equations alone."""
         n, free = len(self.layout), list(self.freedom.free)
         normal = self.normal(correction, reduced)
-        covariance, solution = _solved(normal.matrix, normal.vector)
-        covariance = covariance - normal.gauge @ normal.within @ normal.gauge.T
+        try:
+            whole = inverse(normal.matrix)
+        except np.linalg.LinAlgError as error:
+            raise SolveError(
+                "not-determined",
+                "the panels' corrections are not determined by these data.",
+                remedy="more datasets, --freedom in-plane, or a tighter --prior-shift-um.",
+            ) from error
+        solution = whole @ normal.vector
+        covariance = whole - normal.gauge @ normal.within @ normal.gauge.T
         sigma = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
         values = correction.values.copy()
         values[:, free] += solution.reshape(n, len(free))
         return PanelStep(
             correction=Correction(values),
-            tangent=normal.spread @ solution,
-            covariance=0.5 * (covariance + covariance.T),
+            tangent=np.einsum("paf,pf->pa", normal.spread, solution.reshape(n, -1)).ravel(),
+            covariance=covariance,
             gauge=normal.gauge,
             n_determined=float((covariance * normal.information).sum()),
             shift_sigma=float(np.abs(solution / sigma).max()),
@@ -133,10 +143,11 @@ class PanelSystem:
         """The equations of the free parameters at ``correction``, prior and gauge included."""
         free = list(self.freedom.free)
         to_tangent = tangents_from_parameters(correction)
-        spread = np.asarray(block_diag(*to_tangent[:, :, free]))
-        information = spread.T @ sum(r.information for r in reduced) @ spread
-        vector = spread.T @ sum(r.vector for r in reduced)
-        weight = np.diag(self.gauge_weight(correction, reduced))
+        spread = to_tangent[:, :, free]
+        information = carried(np.asarray(sum(r.information for r in reduced)), spread)
+        vector = np.asarray(sum(r.vector for r in reduced)).reshape(len(spread), 6)
+        vector = np.einsum("paf,pa->pf", spread, vector).ravel()
+        weight = self.gauge_weight(correction, reduced)
         frames = correction.frames(self.layout)
         centre = frames.points(0.5 * self.layout.size_mm[:, None, :])[:, 0]
         gauge = gauge_directions(frames.rotation, centre, to_tangent, self.freedom)
@@ -148,7 +159,7 @@ class PanelSystem:
         within = np.zeros((0, 0))
         if gauge.shape[1]:
             prior = gauge_free(prior, gauge)
-            pull = weight @ gauge
+            pull = weight[:, None] * gauge
             within = np.asarray(np.linalg.inv(gauge.T @ pull))
             fixed = pull @ within @ pull.T
             matrix = information + prior + fixed
@@ -167,7 +178,7 @@ class PanelSystem:
         """The part of ``gauge`` that no dataset sees."""
         if not gauge.shape[1]:
             return gauge
-        seen, alone = gauge.T @ information @ gauge, gauge.T @ weight @ gauge
+        seen, alone = gauge.T @ information @ gauge, gauge.T @ (weight[:, None] * gauge)
         whiten = np.linalg.inv(np.linalg.cholesky(alone))
         share, combinations = np.linalg.eigh(whiten @ seen @ whiten.T)
         return np.asarray(gauge @ (whiten.T @ combinations[:, share < _SEEN_BY_DATA]))
@@ -179,18 +190,3 @@ def gauge_free(precision: Floats, gauge: Floats) -> Floats:
         return precision
     held = precision @ gauge
     return np.asarray(precision - held @ np.linalg.solve(gauge.T @ held, held.T))
-
-
-def _solved(system: Floats, rhs: Floats) -> tuple[Floats, Floats]:
-    """Inverse and solution of a positive definite system, scaled to unit diagonal."""
-    scale = 1.0 / np.sqrt(np.diag(system))
-    try:
-        factor = cho_factor(system * np.outer(scale, scale), lower=True)
-    except np.linalg.LinAlgError as error:
-        raise SolveError(
-            "not-determined",
-            "the panels' corrections are not determined by these data.",
-            remedy="more datasets, --freedom in-plane, or a tighter --prior-shift-um.",
-        ) from error
-    inverse = cho_solve(factor, np.eye(len(rhs))) * np.outer(scale, scale)
-    return inverse, scale * cho_solve(factor, scale * rhs)

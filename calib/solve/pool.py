@@ -1,83 +1,73 @@
 """Residuals of many datasets as those of one, from their moments.
 
 Root mean squares add up exactly. A median does not: what stands for it is the mean of the
-datasets' medians, weighted by their numbers.
+datasets' medians, weighted by their numbers. Rows are those of ``calib.model.fit_table``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 
 import numpy as np
 
-from calib.model.report import BeforeAfter, Fit, Shell, Spread
-from calib.solve.summary import shell_number
+from calib.model.arrays import Floats, Ints
+from calib.model.fit_table import COLUMNS, FitTable, ShellTable
+from calib.model.report import BeforeAfter, Shell, Spread
+from calib.solve.summary import shell_numbers
 
 _SHELLS = 8
 _FEWEST_IN_SHELL = 100
+_SQUARED = np.array([name.startswith("rms") for name in COLUMNS[1:]])
 
 
-def pooled_fit(fits: Sequence[Fit]) -> Fit:
-    """Used and held-out residuals of all together."""
-    return Fit(_pooled([fit.used for fit in fits]), _pooled([fit.held_out for fit in fits]))
+def pooled_fits(tables: Sequence[FitTable], factors: Floats) -> FitTable:
+    """The groups of several datasets together, group by group, with the residuals after the
+    correction of each dataset larger by its factor (m,)."""
+    values = np.stack([table.values for table in tables])
+    values[..., 1, 1:] *= factors[:, None, None, None]
+    return FitTable(_summed(values, np.zeros(len(values), dtype=np.int64))[0])
 
 
-def pooled_shells(parts: Sequence[Sequence[Shell]]) -> tuple[Shell, ...]:
-    """Shells common to all datasets, neighbours joined until all are about equally filled."""
-    narrow: dict[int, list[Shell]] = {}
-    for shell in (shell for part in parts for shell in part):
-        narrow.setdefault(shell_number(shell), []).append(shell)
-    joined = [_joined(narrow[number]) for number in sorted(narrow)]
-    total = sum(shell.held_out.after.n for shell in joined)
-    count = min(_SHELLS, total // _FEWEST_IN_SHELL)
+def pooled_shells(tables: Sequence[ShellTable], factors: Floats) -> tuple[Shell, ...]:
+    """Shells common to all datasets, neighbours joined until all are about equally filled; factors
+    as of ``pooled_fits``."""
+    values = np.concatenate([table.values for table in tables])
+    values[:, 1, 1:] *= np.repeat(factors, [len(table) for table in tables])[:, None]
+    limits = np.concatenate([table.limits for table in tables])
+    narrow = np.unique(shell_numbers(limits), return_inverse=True)[1]
+    limits, values = _joined(limits, values, narrow)
+    n = values[:, 1, 0]
+    total = n.sum()
+    count = min(_SHELLS, int(total) // _FEWEST_IN_SHELL)
     if count < 2:
         return ()
-    groups: list[list[Shell]] = [[] for _ in range(count)]
-    filled = 0
-    for shell in joined:
-        middle = filled + 0.5 * shell.held_out.after.n
-        groups[min(int(count * middle / total), count - 1)].append(shell)
-        filled += shell.held_out.after.n
-    return tuple(_joined(group) for group in groups if group)
+    middle = np.cumsum(n) - 0.5 * n
+    group = np.minimum((count * middle / total).astype(np.int64), count - 1)
+    found = ShellTable(*_joined(limits, values, np.unique(group, return_inverse=True)[1]))
+    return tuple(found[place] for place in range(len(found)))
 
 
-def stretched(fit: Fit, factor: float) -> Fit:
+def stretched_after(both: BeforeAfter, factor: float) -> BeforeAfter:
     """The same with the residuals after the correction larger by a factor."""
-    return Fit(*(stretched_after(both, factor) for both in (fit.used, fit.held_out)))
-
-
-def stretched_after(both: BeforeAfter | None, factor: float) -> BeforeAfter | None:
-    """``stretched`` of one pair."""
-    if both is None:
-        return None
-    after = {f.name: getattr(both.after, f.name) * factor for f in fields(Spread) if f.name != "n"}
+    after = {name: getattr(both.after, name) * factor for name in COLUMNS[1:]}
     return BeforeAfter(both.before, Spread(both.after.n, **after))
 
 
-def _joined(shells: Sequence[Shell]) -> Shell:
-    both = _pooled([shell.held_out for shell in shells])
-    assert both is not None  # noqa: S101 - a shell is never empty
-    return Shell(
-        max(shell.d_max_angstrom for shell in shells),
-        min(shell.d_min_angstrom for shell in shells),
-        both,
-    )
+def _joined(limits: Floats, values: Floats, group: Ints) -> tuple[Floats, Floats]:
+    """Shells of one group as one; groups are numbered without gaps."""
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    most = np.maximum.reduceat(limits[order, 0], starts)
+    least = np.minimum.reduceat(limits[order, 1], starts)
+    return np.stack([most, least], axis=1), _summed(values, group)
 
 
-def _pooled(pairs: Sequence[BeforeAfter | None]) -> BeforeAfter | None:
-    found = [pair for pair in pairs if pair is not None]
-    if not found:
-        return None
-    return BeforeAfter(_spread([p.before for p in found]), _spread([p.after for p in found]))
-
-
-def _spread(parts: Sequence[Spread]) -> Spread:
-    n = np.array([part.n for part in parts], dtype=np.float64)
-    values: dict[str, float] = {}
-    for name in (f.name for f in fields(Spread) if f.name != "n"):
-        own = np.array([getattr(part, name) for part in parts])
-        squared = name.startswith("rms")
-        mean = float(np.average(own**2 if squared else own, weights=n))
-        values[name] = float(np.sqrt(mean)) if squared else mean
-    return Spread(int(n.sum()), **values)
+def _summed(values: Floats, group: Ints) -> Floats:
+    """(g, ..., 7) rows (m, ..., 7) with those of one group as one."""
+    n = values[..., :1]
+    moments = np.where(_SQUARED, values[..., 1:] ** 2, values[..., 1:])
+    total = np.zeros((int(group.max()) + 1, *values.shape[1:]))
+    np.add.at(total, group, np.concatenate([n, n * moments], axis=-1))
+    mean = total[..., 1:] / np.maximum(total[..., :1], 1.0)
+    total[..., 1:] = np.where(_SQUARED, np.sqrt(mean), mean)
+    return total

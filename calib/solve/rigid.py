@@ -36,10 +36,15 @@ def adjoints(outer_from_panel: Floats, centre_mm: Floats, about_mm: Floats) -> F
 
 def tangents_from_parameters(correction: Correction) -> Floats:
     """(n, 6, 6) carrying small changes of a panel's six parameters to its tangent motion."""
-    turn = correction.values[:, 3:]
-    out = np.zeros((len(turn), 6, 6))
-    out[:, :3, :3] = rotation_from_vector(turn).transpose(0, 2, 1)
-    out[:, 3:, 3:] = right_jacobian(turn)
+    return tangents_at(correction.values)
+
+
+def tangents_at(values: Floats) -> Floats:
+    """(..., 6, 6) the same for any array (..., 6) of parameters."""
+    turn = values[..., 3:]
+    out = np.zeros((*values.shape, 6))
+    out[..., :3, :3] = rotation_from_vector(turn).swapaxes(-1, -2)
+    out[..., 3:, 3:] = right_jacobian(turn)
     return out
 
 

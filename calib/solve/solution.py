@@ -110,9 +110,9 @@ def solved_by(
         status=panel_states(used, covariance, system),
         n_reflections=used,
     )
-    everything = Known(layout, [*known, *statements], Part.WHOLE).at(refined.correction)
-    normal = system.normal(refined.correction, [everything])
-    spoken = [Spoken.of(layout, one, Part.WHOLE) for one in statements]
+    everything = Spoken.of(layout, [*known, *statements], Part.WHOLE)
+    normal = system.normal(refined.correction, [Known(layout, everything).at(refined.correction)])
+    spoken = everything[range(len(known), len(known) + len(statements))]
     sigma = estimate.sigma[:, options.freedom.free]
     moved = influences(layout, normal, refined.correction, spoken, sigma)
     report = replace(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction
+from calib.model.fit_table import FitTable, ShellTable
 from calib.model.report import Fit, Shell
 from calib.model.summary import Equations, Part, Statement
 from calib.solve.examine import PART_FOLDS, Account
@@ -60,9 +62,8 @@ def statement_of(
         used_on_panel=account.used_in_halves,
         rejected_on_panel=account.rejected_on_panel,
         flagged_on_panel=account.flagged_on_panel,
-        fit=fit,
-        panels=panels,
-        shells=told.shells,
+        fits=FitTable.of([fit, *panels]),
+        shells=ShellTable.of(told.shells),
         n_held_out=(account.n_wild, account.n_held),
         null_directions=account.null_directions,
     )
@@ -74,10 +75,10 @@ def fits_of(used: Tally, held: Tally) -> tuple[Fit, tuple[Fit, ...]]:
     return Fit(used.whole(), held.whole()), panels
 
 
-def shell_number(shell: Shell) -> int:
-    """Which of the shells that are common to all datasets this one is."""
-    limits = np.array([shell.d_max_angstrom, shell.d_min_angstrom])
-    return int(np.mean(limits**-2.0) / SHELL_PER_SQUARE_ANGSTROM)
+def shell_numbers(limits_angstrom: Floats) -> Ints:
+    """(s,) which of the shells that are common to all datasets those between limits (s, 2) are."""
+    middle = np.mean(limits_angstrom**-2.0, axis=1)
+    return np.asarray((middle / SHELL_PER_SQUARE_ANGSTROM).astype(np.int64))
 
 
 def _shells(held: Residuals) -> tuple[Shell, ...]:

@@ -11,38 +11,38 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.frames import right_jacobian, vector_from_rotation
+from calib.model.frames import right_jacobian, rotation_from_vector, vector_from_rotation
 from calib.model.layout import Layout
-from calib.solve.rigid import adjoints, tangents_from_parameters
+from calib.solve.rigid import adjoints, tangents_at
 
 
-def tangents_from_twists(layout: Layout, correction: Correction) -> Floats:
-    """(n, 6, 6) carrying a panel's twist to its tangent motion at ``correction``."""
-    rotation, centre = _placed(layout, correction)
+def tangents_from_twists(layout: Layout, values: Floats) -> Floats:
+    """(..., n, 6, 6) carrying a panel's twist to its tangent motion at corrections (..., n, 6)."""
+    rotation, centre = _placed(layout, values)
     return adjoints(rotation, centre, layout.centre_root_mm.mean(axis=0))
 
 
-def parameters_from_twists(layout: Layout, correction: Correction) -> Floats:
-    """(n, 6, 6) carrying a panel's twist to the change of its parameters at ``correction``."""
-    tangents = tangents_from_twists(layout, correction)
-    return np.asarray(np.linalg.solve(tangents_from_parameters(correction), tangents))
+def parameters_from_twists(layout: Layout, values: Floats) -> Floats:
+    """(..., n, 6, 6) carrying a panel's twist to the change of its parameters at corrections
+    (..., n, 6)."""
+    return np.asarray(np.linalg.solve(tangents_at(values), tangents_from_twists(layout, values)))
 
 
-def twists_between(layout: Layout, start: Correction, end: Correction) -> Floats:
-    """(6 n,) the twists whose exponentials carry the panels from one correction to another."""
+def twists_between(layout: Layout, start: Floats, end: Floats) -> Floats:
+    """(..., n, 6) the twists whose exponentials carry the panels from one correction (..., n, 6) to
+    another."""
     about = layout.centre_root_mm.mean(axis=0)
     r0, c0 = _placed(layout, start)
     r1, c1 = _placed(layout, end)
-    turned = r1 @ r0.transpose(0, 2, 1)
+    turned = r1 @ r0.swapaxes(-1, -2)
     theta = vector_from_rotation(turned)
-    moved = np.einsum("pij,pj->pi", turned, about - c0) + c1 - about
-    q = np.linalg.solve(right_jacobian(-theta), moved[:, :, None])[:, :, 0]
-    return np.asarray(np.concatenate([q, theta], axis=1).ravel())
+    moved = (turned @ (about - c0)[..., None])[..., 0] + c1 - about
+    q = np.linalg.solve(right_jacobian(-theta), moved[..., None])[..., 0]
+    return np.asarray(np.concatenate([q, theta], axis=-1))
 
 
-def _placed(layout: Layout, correction: Correction) -> tuple[Floats, Floats]:
-    """(n, 3, 3) and (n, 3): the panels' axes and centres in the root frame."""
-    frames = correction.frames(layout)
-    centre = frames.points(0.5 * layout.size_mm[:, None, :])[:, 0]
-    return frames.rotation, centre
+def _placed(layout: Layout, values: Floats) -> tuple[Floats, Floats]:
+    """(..., n, 3, 3) and (..., n, 3): the panels' axes and centres in the root frame."""
+    nominal = layout.frames.rotation
+    centre = layout.centre_root_mm + (nominal @ values[..., :3, None])[..., 0]
+    return nominal @ rotation_from_vector(values[..., 3:]), centre

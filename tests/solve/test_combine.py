@@ -79,7 +79,7 @@ def test_equations_are_the_same_in_parameters_as_in_tangents() -> None:
     """Carried to where they were made, they are what they were."""
     found = joint(NEAR, FAR).statements[0]
     at = found.point
-    back = Known(LAYOUT, [found], Part.WHOLE).at(at)
+    back = Known(LAYOUT, Spoken.of(LAYOUT, [found], Part.WHOLE)).at(at)
     turn = tangents_from_parameters(at)
     n = len(LAYOUT)
     information = np.einsum(
@@ -122,8 +122,8 @@ def test_a_common_rigid_motion_stays_unknown_wherever_equations_are_carried(part
     """The dataset has its own pose: at a point far from where it was linearised, too."""
     found = joint(NEAR, FAR).statements[0]
     moved = Correction(found.point.values + random_correction(2).values)
-    said = Known(LAYOUT, [found], part).at(moved)
-    rigid = tangents_from_twists(LAYOUT, moved).reshape(-1, 6)
+    said = Known(LAYOUT, Spoken.of(LAYOUT, [found], part)).at(moved)
+    rigid = tangents_from_twists(LAYOUT, moved.values).reshape(-1, 6)
     seen = np.einsum("ai,ab,bi->i", rigid, said.information, rigid)
     blocks = rigid.reshape(-1, 6, 6)
     alone = np.einsum("pai,pab,pbi->i", blocks, said.panel_information, blocks)
@@ -133,7 +133,7 @@ def test_a_common_rigid_motion_stays_unknown_wherever_equations_are_carried(part
 def test_a_rigid_motion_of_all_panels_changes_nothing_that_was_said() -> None:
     """A finite one: the same vector, and the same sum of squares."""
     found = joint(NEAR, FAR).statements[0]
-    spoken = Spoken.of(LAYOUT, found, Part.WHOLE)
+    spoken = Spoken.of(LAYOUT, [found], Part.WHOLE)
     turn = rotation_from_vector(np.array([3e-3, -2e-3, 5e-3]))
     frames = found.point.frames(LAYOUT)
     turned = replace(
@@ -141,16 +141,16 @@ def test_a_rigid_motion_of_all_panels_changes_nothing_that_was_said() -> None:
         rotation=turn @ frames.rotation,
         origin_mm=frames.origin_mm @ turn.T + np.array([0.5, -0.3, 0.8]),
     )
-    vector, more = spoken.at(LAYOUT, Correction.between(LAYOUT, turned))
-    scale = np.sqrt(np.diagonal(spoken.own, axis1=1, axis2=2).ravel())
-    assert np.abs((vector - spoken.vector) / scale).max() < 1e-3
+    (vector,), (more,) = spoken.at(LAYOUT, Correction.between(LAYOUT, turned))
+    scale = np.sqrt(np.diagonal(spoken.own[0], axis1=1, axis2=2).ravel())
+    assert np.abs((vector - spoken.vector[0]) / scale).max() < 1e-3
     assert abs(more) < 1e-3 * found.chi_square
 
 
 def test_twists_between_lead_there() -> None:
     """The exponential of each panel's twist carries its points from one place to the other."""
     start, end = random_correction(3), random_correction(4)
-    twists = twists_between(LAYOUT, start, end).reshape(-1, 6)
+    twists = twists_between(LAYOUT, start.values, end.values).reshape(-1, 6)
     about = LAYOUT.centre_root_mm.mean(axis=0)
     for p, (q, theta) in enumerate(zip(twists[:, :3], twists[:, 3:], strict=True)):
         points = [c.frames(LAYOUT).points(np.array([[3.0, 4.0]]))[p, 0] for c in (start, end)]
