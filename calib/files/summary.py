@@ -70,7 +70,7 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
     if not content.startswith(_SIGNATURE):
         raise _foreign(place, "this is no HDF5 file.")
     try:
-        with h5py.File(io.BytesIO(content), "r") as file:
+        with h5py.File(h5py.h5f.open_file_image(content)) as file:
             summary, checksum = _read(file, place)
     except FileFormatError:
         raise
@@ -94,7 +94,7 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
             place=place,
             remedy="upgrade calib: pip install --upgrade calib-metrology.",
         )
-    n = int(file["point"].shape[0])
+    n = int(h5py.h5d.open(file.id, b"point").shape[0])
     if not 0 < n <= _MOST_PANELS:
         raise InputError("bad-shape", f"it has {n} panels.")
     report = json.loads(_taken(file, "report", (None,)).tobytes())
@@ -102,10 +102,7 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
     statement = Statement(
         use=from_content(DatasetUse, report["use"]),
         point=Correction(_taken(file, "point", (n, 6))),
-        whole=_equations(file[Part.WHOLE.value], n),
-        working=_equations(file[Part.WORKING.value], n),
-        half_a=_equations(file[Part.HALF_A.value], n),
-        half_b=_equations(file[Part.HALF_B.value], n),
+        **{part.value: _equations(file, part, n) for part in Part},
         chi_square=float(file.attrs["chi_square"]),
         n_data=float(file.attrs["n_data"]),
         n_nuisance=int(file.attrs["n_nuisance"]),
@@ -140,12 +137,12 @@ def _report(said: Statement) -> dict[str, Any]:
     }
 
 
-def _equations(group: h5py.Group, n: int) -> Equations:
+def _equations(file: h5py.File, part: Part, n: int) -> Equations:
     own = np.zeros((n, 6, 6))
-    own[:, _UPPER[0], _UPPER[1]] = _taken(group, "own", (n, len(_UPPER[0])))
+    own[:, _UPPER[0], _UPPER[1]] = _taken(file, f"{part.value}/own", (n, len(_UPPER[0])))
     own[:, _UPPER[1], _UPPER[0]] = own[:, _UPPER[0], _UPPER[1]]
-    coupling = _taken(group, "coupling", (None, 6 * n))
-    return Equations(own, coupling, _taken(group, "vector", (6 * n,)))
+    coupling = _taken(file, f"{part.value}/coupling", (None, 6 * n))
+    return Equations(own, coupling, _taken(file, f"{part.value}/vector", (6 * n,)))
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:
@@ -158,16 +155,21 @@ def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:
     )
 
 
-def _taken(group: h5py.Group, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
+def _taken(file: h5py.File, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
     """An array, whose shape is looked at before its content."""
-    dataset = group[name]
-    fits = len(dataset.shape) == len(shape) and all(
-        want is None or have == want for have, want in zip(dataset.shape, shape, strict=True)
+    # By HDF5's own interface: forty summaries have hundreds of arrays, small ones each.
+    dataset = h5py.h5d.open(file.id, name.encode())
+    found = dataset.shape
+    fits = len(found) == len(shape) and all(
+        want is None or have == want for have, want in zip(found, shape, strict=True)
     )
-    most = dataset.shape[1] if name == "coupling" and fits else _LONGEST
-    if not fits or dataset.shape[0] > most:
-        raise InputError("bad-shape", f"{dataset.name} has the shape {dataset.shape}.")
-    return np.asarray(dataset[()])
+    most = found[1] if name.endswith("/coupling") and fits else _LONGEST
+    if not fits or found[0] > most:
+        raise InputError("bad-shape", f"/{name} has the shape {found}.")
+    out = np.empty(found, dataset.dtype)
+    if out.size:
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
+    return out
 
 
 def _foreign(place: str, problem: str) -> FileFormatError:
