@@ -12,7 +12,7 @@ from calib.errors import InputError, LayoutError
 from calib.files.summary import SUFFIX, read_summary
 from calib.flows.derived import Derived
 from calib.flows.distances import freedom_for, merged_distances
-from calib.flows.environment import provenance_of
+from calib.flows.environment import this_environment
 from calib.flows.summaries import (
     Kept,
     Key,
@@ -22,6 +22,7 @@ from calib.flows.summaries import (
     recorded,
 )
 from calib.model.correction import Freedom
+from calib.model.provenance import Provenance
 from calib.model.record import Deed, DetectorRecord, StoredCalibration
 from calib.solve.combine import combined
 from calib.solve.prior import PanelPrior
@@ -74,7 +75,7 @@ def combine(request: CombineRequest, store: Store, deed: Deed, *, dry_run: bool 
             [kept.summary.started for kept in chosen],
             deed,
             summaries=[kept.file for kept in chosen],
-            provenance=provenance_of((), (), parameters["onto"]),
+            provenance=Provenance(this_environment(), {}, parameters["onto"]),
         )
     notices += beyond_linear_range(
         solution.report.datasets, "calib derive --relinearise NAME.expt NAME.refl"

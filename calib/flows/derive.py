@@ -14,10 +14,10 @@ from calib.files.pairs import pair_files
 from calib.flows.boarding import boarded, fleet_for, reordered
 from calib.flows.derived import Derived
 from calib.flows.distances import freedom_for, merged_distances
-from calib.flows.environment import provenance_of
 from calib.flows.identity import known_detector, new_detector, serial_of
 from calib.flows.misfits import left_out, without_far
 from calib.flows.moments import instant_of_epoch
+from calib.flows.provenance import provenance_of
 from calib.flows.summaries import (
     Kept,
     base_of,
@@ -32,7 +32,7 @@ from calib.model.layout import Layout
 from calib.model.pose import DRAWN, Placement, placed
 from calib.model.record import Deed, StoredCalibration
 from calib.model.report import Report
-from calib.solve.combine import solved_onto
+from calib.solve.onto import solved_onto
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
 from calib.solve.solution import solved_by

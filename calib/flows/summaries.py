@@ -14,7 +14,7 @@ from calib.model.record import CalibrationRecord, DetectorRecord, State, StoredC
 from calib.model.report import DatasetUse
 from calib.model.summary import Statement, Summary, SummaryFile
 from calib.solve.nonlinear import LINEAR_WITHIN_SIGMA
-from calib.solve.solution import Solution
+from calib.solve.outcome import Solution
 from calib.store.store import Store
 
 _SHORTEST_PREFIX = 8

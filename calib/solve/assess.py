@@ -13,9 +13,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from calib.model.arrays import Bools, Floats, Ints
+from calib.model.arrays import Floats
 from calib.model.report import (
-    SAME_DISTANCE,
     Convergence,
     DatasetUse,
     Disagreement,
@@ -26,7 +25,7 @@ from calib.model.report import (
 )
 from calib.model.summary import Part, Statement
 from calib.solve.consistency import disagreements
-from calib.solve.eliminate import Share
+from calib.solve.distances import distance_groups
 from calib.solve.examine import (
     PART_FOLDS,
     Account,
@@ -35,12 +34,13 @@ from calib.solve.examine import (
     left_out,
     share_of,
 )
+from calib.solve.halves import halves_of
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.refine import Progress, Refined, together
+from calib.solve.share import Share
 from calib.solve.summary import fits_of, statement_of, summarised
 from calib.solve.tally import Tally
 
-_FEWEST_FOR_HALVES = 100
 _SHELLS = 8
 _FEWEST_IN_SHELL = 100
 
@@ -118,18 +118,6 @@ def _by_distance(refined: Refined, distances_mm: Sequence[float]) -> list[tuple[
     return [(bounds[mine], shares[mine]) for mine in sorted(shares)]
 
 
-def distance_groups(distances_mm: Sequence[float]) -> tuple[list[float], list[int]]:
-    """Distances within 1 % of one another as one: the smallest of each group, ascending, and the
-    group that each belongs to."""
-    group = [0] * len(distances_mm)
-    bounds: list[float] = []
-    for distance, place in sorted((d, i) for i, d in enumerate(distances_mm)):
-        if not bounds or distance > bounds[-1] * (1.0 + SAME_DISTANCE):
-            bounds.append(distance)
-        group[place] = len(bounds) - 1
-    return bounds, group
-
-
 def _shells(refined: Refined, d_angstrom: Floats) -> tuple[Shell, ...]:
     """Equally filled resolution shells of held-out reflections, coarse to fine."""
     count = min(_SHELLS, len(d_angstrom) // _FEWEST_IN_SHELL)
@@ -158,42 +146,6 @@ def _halves(refined: Refined, system: PanelSystem, accounts: Sequence[Account]) 
     counts = np.sum([account.used_in_halves for account in accounts], axis=0)
     a, b = (step_of_part(refined, system, part) for part in (Part.HALF_A, Part.HALF_B))
     return halves_of(a, b, counts, refined.last.gauge, system)
-
-
-def halves_of(
-    a: PanelStep, b: PanelStep, counts: Ints, gauge: Floats, system: PanelSystem
-) -> Halves | None:
-    """Two solutions compared after rigid alignment, on the panels with 100 reflections or more in
-    each; ``counts`` (2, n). None where there are no two such panels."""
-    enough: Bools = np.asarray((counts >= _FEWEST_FOR_HALVES).all(axis=0))
-    if enough.sum() < 2:
-        return None
-    free = list(system.freedom.free)
-    difference = (a.correction.values - b.correction.values)[enough][:, free]
-    variance = _variance(a, len(free))[enough] + _variance(b, len(free))[enough]
-    motions = gauge.reshape(len(enough), len(free), -1)[enough]
-    difference = aligned(difference, motions, variance)
-    um = 1e3 * difference
-    normal = um[:, free.index(2)] if 2 in free else None
-    spare = difference.size - motions.shape[2]
-    return Halves(
-        n_panels=int(enough.sum()),
-        rms_in_plane_um=float(np.sqrt(np.mean(um[:, :2] ** 2))),
-        rms_normal_um=None if normal is None else float(np.sqrt(np.mean(normal**2))),
-        chi_square_per_degree=float((difference**2 / variance).sum() / max(spare, 1)),
-    )
-
-
-def aligned(difference: Floats, gauge: Floats, variance: Floats) -> Floats:
-    """Differences (m, f) of corrections less the rigid motion (m, f, k) that explains most."""
-    weight = 1.0 / np.sqrt(variance).ravel()
-    motions = gauge.reshape(difference.size, -1)
-    amount, *_ = np.linalg.lstsq(motions * weight[:, None], difference.ravel() * weight, rcond=None)
-    return np.asarray(difference - (motions @ amount).reshape(difference.shape))
-
-
-def _variance(step: PanelStep, n_free: int) -> Floats:
-    return np.asarray(np.diag(step.covariance).reshape(-1, n_free))
 
 
 def _datasets(

@@ -16,26 +16,23 @@ import numpy as np
 from calib.errors import SolveError
 from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction, CorrectionEstimate, Freedom
-from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
 from calib.model.report import Convergence, DatasetUse, Halves, Report
 from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
-from calib.solve.assess import distance_groups, halves_of
 from calib.solve.consistency import disagreements
-from calib.solve.eliminate import Share
-from calib.solve.fleet import Fleet
+from calib.solve.distances import distance_groups
 from calib.solve.groups import group_motions
+from calib.solve.halves import halves_of
 from calib.solve.influence import influences
 from calib.solve.known import Known, Spoken
 from calib.solve.nonlinear import errors_of_linearisation
-from calib.solve.options import SolveOptions
+from calib.solve.outcome import Solution, panel_states
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.pool import pooled_fits, pooled_shells, stretched_after
 from calib.solve.prior import PanelPrior
-from calib.solve.refine import Progress
 from calib.solve.reject import covariance_inflation
-from calib.solve.solution import Solution, panel_states, solved_by
+from calib.solve.share import Share
 from calib.solve.weak import weak_modes
 
 _MOST_STEPS = 8
@@ -98,33 +95,6 @@ def combined(
         groups=group_motions(layout, estimate),
     )
     return Solution(estimate, report, judged(report, estimate), tuple(statements))
-
-
-def solved_onto(
-    known: Sequence[Statement],
-    fleet: Fleet,
-    poses: Sequence[RigidMotion],
-    layout: Layout,
-    options: SolveOptions,
-    progress: Progress,
-) -> Solution:
-    """New datasets refined with what others have said before, and all of them combined.
-
-    Arguments and errors as of ``solution.solved_by``; the report is that of all.
-    """
-    new = solved_by(fleet, poses, layout, options, progress, known)
-    both = combined(
-        [*known, *new.statements],
-        layout,
-        options.freedom,
-        options.prior,
-        refined=new.report.convergence,
-    )
-    uses = list(both.report.datasets)
-    for place, use in enumerate(new.report.datasets, start=len(known)):
-        uses[place] = replace(uses[place], left_out=use.left_out, linearisation_error_sigma=None)
-    report = replace(both.report, datasets=tuple(uses), misfits=new.report.misfits)
-    return replace(both, report=report, acceptance=judged(report, both.estimate), kept=new.kept)
 
 
 def _within(correction: Correction, freedom: Freedom) -> Correction:

@@ -20,8 +20,8 @@ from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.model.report import Disagreement
 from calib.solve.chance import chance_above
-from calib.solve.eliminate import Share
 from calib.solve.panels import PanelSystem, gauge_free
+from calib.solve.share import Share
 
 _RANK = 1e-9
 
@@ -36,9 +36,9 @@ def disagreements(
     if len(groups) < 2:
         return ()
     everything = [reduced for _, mine in groups for reduced in mine]
-    joint = system.step_of(correction, everything)
-    level = _leveller(joint.gauge, system.gauge_weight(correction, everything))
-    precision = gauge_free(system.precision, joint.gauge)
+    gauge = system.normal(correction, everything).gauge
+    level = _leveller(gauge, system.gauge_weight(correction, everything))
+    precision = gauge_free(system.precision, gauge)
     solutions = []
     for distance, mine in groups:
         step = system.step_of(correction, mine)

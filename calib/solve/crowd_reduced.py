@@ -9,7 +9,8 @@ import numpy as np
 from calib.model.arrays import Floats
 from calib.solve.crowd import Crowd
 from calib.solve.crowd_sums import Sums
-from calib.solve.eliminate import PoseFree, Share
+from calib.solve.eliminate import PoseFree
+from calib.solve.share import Share
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from calib.solve.units import POSE_COLUMNS
 

@@ -14,38 +14,11 @@ import numpy as np
 from calib.model.arrays import Floats
 from calib.solve.normal import Blocks
 from calib.solve.rigid import adjoints
+from calib.solve.share import Share
 from calib.solve.spline import Penalty
 from calib.solve.stage import PANEL_COLUMNS, Stage
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from calib.solve.units import POSE_COLUMNS, PosePrior, Unit, Widened, unit_of, whitened
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Share:
-    """What one dataset, or several together, say of the panels' tangent motions."""
-
-    information: Floats
-    """(6 n, 6 n)"""
-    vector: Floats
-    """(6 n,)"""
-    panel_information: Floats
-    """(n, 6, 6) what each panel's reflections would say with everything else known."""
-
-    def plus(self, other: Share) -> Share:
-        """Both together."""
-        return Share(
-            self.information + other.information,
-            self.vector + other.vector,
-            self.panel_information + other.panel_information,
-        )
-
-    def minus(self, other: Share) -> Share:
-        """Without ``other``, which is part of it."""
-        return Share(
-            self.information - other.information,
-            self.vector - other.vector,
-            self.panel_information - other.panel_information,
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

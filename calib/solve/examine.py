@@ -11,9 +11,9 @@ from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction
 from calib.model.report import BeforeAfter, DatasetUse
 from calib.model.summary import Part
-from calib.solve.eliminate import Share
 from calib.solve.fit import DatasetFit
 from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.share import Share
 from calib.solve.spread import Residuals, held_out_residuals
 from calib.solve.standing import Standing
 from calib.solve.tally import Tally

@@ -20,9 +20,9 @@ from calib.model.arrays import Floats
 from calib.model.correction import Correction
 from calib.model.layout import Layout
 from calib.model.summary import Equations, Part, Statement
-from calib.solve.eliminate import Share
 from calib.solve.matrix import add_blocks, carried, carried_rows, pivoted_factor
 from calib.solve.rigid import tangents_from_parameters
+from calib.solve.share import Share
 from calib.solve.twist import parameters_from_twists, tangents_from_twists, twists_between
 
 _LEAST_SHARE = 1e-13

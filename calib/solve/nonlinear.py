@@ -24,6 +24,7 @@ from calib.model.correction import CorrectionEstimate
 from calib.model.layout import Layout
 from calib.model.summary import Statement
 from calib.solve.known import Spoken
+from calib.solve.matrix import carried_rows
 from calib.solve.reject import rejected_pull
 from calib.solve.twist import parameters_from_twists
 
@@ -52,13 +53,13 @@ def errors_of_linearisation(
         if not spots.any():
             found.append(0.0)
             continue
-        # Columns of N that belong to shifts in the plane: a spot's error is seen as one.
+        # C N, of N = D - F^T F the columns that belong to shifts in the plane: a spot's error is
+        # seen as one.
         coupling = one.whole.coupling.reshape(-1, n, 6)
-        shifts = coupling[:, :, :2] * spots[:, None]
-        said = -np.einsum("rpf,rqs->pfqs", coupling[:, :, free], shifts, optimize=True)
+        taken = estimate.covariance @ coupling[:, :, free].reshape(-1, len(sigma)).T
+        shifts = (coupling[:, :, :2] * spots[:, None]).reshape(-1, 2 * n)
         own = one.whole.own[:, free][:, :, :2] * spots[:, None, None]
-        said[np.arange(n), :, np.arange(n)] += own
-        moved = estimate.covariance @ said.reshape(len(sigma), 2 * n)
+        moved = carried_rows(estimate.covariance, own) - taken @ shifts
         pull = np.einsum("paf,pa->pf", back, row.reshape(n, 6)).ravel()
         bend = (moved**2).sum(axis=1) + (cut * (estimate.covariance @ pull)) ** 2
         found.append(float((np.sqrt(bend) / sigma).max()))

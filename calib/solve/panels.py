@@ -25,11 +25,11 @@ from calib.model.arrays import Floats
 from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
 from calib.model.summary import Part, Statement
-from calib.solve.eliminate import Share
 from calib.solve.known import Known, Spoken
 from calib.solve.matrix import carried, inverse
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
+from calib.solve.share import Share
 
 _SEEN_BY_DATA = 1e-4
 """A rigid motion that carries more than this share of its panels' information is no gauge."""

@@ -13,8 +13,9 @@ import numpy as np
 from calib.model.arrays import Floats, Ints
 from calib.model.fit_table import COLUMNS, FitTable, ShellTable
 from calib.model.report import BeforeAfter, Shell, Spread
-from calib.solve.summary import shell_numbers
 
+SHELL_PER_SQUARE_ANGSTROM = 0.02
+"""Width in 1/d^2 of the shells that are common to all datasets."""
 _SHELLS = 8
 _FEWEST_IN_SHELL = 100
 _SQUARED = np.array([name.startswith("rms") for name in COLUMNS[1:]])
@@ -34,7 +35,7 @@ def pooled_shells(tables: Sequence[ShellTable], factors: Floats) -> tuple[Shell,
     values = np.concatenate([table.values for table in tables])
     values[:, 1, 1:] *= np.repeat(factors, [len(table) for table in tables])[:, None]
     limits = np.concatenate([table.limits for table in tables])
-    narrow = np.unique(shell_numbers(limits), return_inverse=True)[1]
+    narrow = np.unique(_shell_numbers(limits), return_inverse=True)[1]
     limits, values = _joined(limits, values, narrow)
     n = values[:, 1, 0]
     total = n.sum()
@@ -71,3 +72,9 @@ def _summed(values: Floats, group: Ints) -> Floats:
     mean = total[..., 1:] / np.maximum(total[..., :1], 1.0)
     total[..., 1:] = np.where(_SQUARED, np.sqrt(mean), mean)
     return total
+
+
+def _shell_numbers(limits_angstrom: Floats) -> Ints:
+    """(s,) which of the shells that are common to all datasets those between limits (s, 2) are."""
+    middle = np.mean(limits_angstrom**-2.0, axis=1)
+    return np.asarray((middle / SHELL_PER_SQUARE_ANGSTROM).astype(np.int64))

@@ -11,11 +11,11 @@ import numpy as np
 from calib.errors import SolveError
 from calib.model.correction import Correction
 from calib.model.report import Misfit
-from calib.solve.eliminate import Share
 from calib.solve.fleet import Fleet
 from calib.solve.misfit import misfits, refuse_lost, scatter_of
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.share import Share
 from calib.solve.standing import (
     SquaredPx,
     linearised,

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import erf
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calib.model.arrays import Bools, Floats, Ints
-from calib.solve.observations import Observations
+
+if TYPE_CHECKING:
+    from calib.solve.observations import Observations
 
 SIGMA_PER_MAD = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""

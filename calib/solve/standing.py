@@ -18,12 +18,13 @@ from calib.model.layout import Layout
 from calib.solve.crowd import Crowd
 from calib.solve.crowd_reduced import CrowdReduced
 from calib.solve.delta_psi import spread_of_delta_psi
-from calib.solve.eliminate import Reduced, Share
+from calib.solve.eliminate import Reduced
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.options import SolveOptions
 from calib.solve.reject import SMALLEST_SCALE, judged
 from calib.solve.scan_points import following
+from calib.solve.share import Share
 from calib.solve.slip import slips_of, split
 from calib.solve.spread import Residuals
 from calib.solve.variation import variation_of

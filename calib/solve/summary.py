@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.arrays import Floats, Ints
 from calib.model.correction import Correction
 from calib.model.fit_table import FitTable, ShellTable
 from calib.model.report import Fit, Shell
@@ -16,12 +15,11 @@ from calib.model.summary import Equations, Part, Statement
 from calib.solve.examine import PART_FOLDS, Account
 from calib.solve.fit import DatasetFit
 from calib.solve.known import equations_of
+from calib.solve.pool import SHELL_PER_SQUARE_ANGSTROM
 from calib.solve.spread import Residuals
 from calib.solve.standing import Standing
 from calib.solve.tally import Tally
 
-SHELL_PER_SQUARE_ANGSTROM = 0.02
-"""Width in 1/d^2 of the shells that are common to all datasets."""
 _MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 """Odd numbers without a pattern (Steele et al., OOPSLA 2014)."""
 
@@ -73,12 +71,6 @@ def fits_of(used: Tally, held: Tally) -> tuple[Fit, tuple[Fit, ...]]:
     """Residuals on used and held-out reflections, of all panels and of each."""
     panels = tuple(Fit(used.group(p), held.group(p)) for p in range(len(used.count)))
     return Fit(used.whole(), held.whole()), panels
-
-
-def shell_numbers(limits_angstrom: Floats) -> Ints:
-    """(s,) which of the shells that are common to all datasets those between limits (s, 2) are."""
-    middle = np.mean(limits_angstrom**-2.0, axis=1)
-    return np.asarray((middle / SHELL_PER_SQUARE_ANGSTROM).astype(np.int64))
 
 
 def _shells(held: Residuals) -> tuple[Shell, ...]:

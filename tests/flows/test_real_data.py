@@ -15,9 +15,10 @@ from calib.model.layout import Layout
 from calib.model.pose import layout_of, placed
 from calib.model.report import BeforeAfter, Report
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
 from calib.solve.reject import MOST_REJECTED, MOST_REJECTED_ON_PANEL
-from calib.solve.solution import Solution, solved
+from calib.solve.solution import solved
 
 S20, S25 = "lcysteine_2M/s20", "lcysteine_2M/s25"
 THAUMATIN, WEDGES = "thaumatin_6M/multi", "narrow_wedges_6M/multi"

@@ -10,7 +10,7 @@ import numpy as np
 from calib.model.correction import Correction, CorrectionEstimate, PanelStatus
 from calib.model.report import Acceptance, BeforeAfter, Report, Spread
 from calib.solve.accept import judged
-from calib.solve.solution import Solution
+from calib.solve.outcome import Solution
 from support.scenes import options, simulation, solution
 
 

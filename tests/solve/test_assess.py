@@ -14,9 +14,10 @@ from calib.model.dataset import Dataset
 from calib.model.layout import Layout
 from calib.model.report import BeforeAfter, Report
 from calib.model.summary import Part
-from calib.solve.assess import aligned, step_of_part
+from calib.solve.assess import step_of_part
 from calib.solve.fit import DatasetFit
 from calib.solve.fleet import LocalFleet
+from calib.solve.halves import aligned
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
 from calib.solve.refine import Refined

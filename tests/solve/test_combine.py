@@ -13,16 +13,17 @@ from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
 from calib.model.frames import rotation_from_vector
 from calib.model.summary import Equations, Part, Statement
-from calib.solve.combine import combined, solved_onto
-from calib.solve.eliminate import Share
+from calib.solve.combine import combined
 from calib.solve.fit import DatasetFit
 from calib.solve.fleet import LocalFleet
 from calib.solve.known import Known, Spoken, equations_of
 from calib.solve.nonlinear import LINEAR_WITHIN_SIGMA
+from calib.solve.onto import solved_onto
+from calib.solve.outcome import Solution
 from calib.solve.panels import PanelSystem
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import tangents_from_parameters
-from calib.solve.solution import Solution
+from calib.solve.share import Share
 from calib.solve.twist import tangents_from_twists, twists_between
 from support.scenes import fits, options, quiet, refined, simulation, solution
 

@@ -12,13 +12,13 @@ from scipy.optimize import least_squares
 from calib.model.arrays import Floats
 from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
-from calib.solve.eliminate import Share
 from calib.solve.fit import DatasetFit
 from calib.solve.normal import Blocks
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
 from calib.solve.refine import Refined
 from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
+from calib.solve.share import Share
 from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
 from calib.solve.state import CRYSTAL_COLUMNS, Step
 from calib.solve.symmetry import turned_strains

@@ -18,7 +18,8 @@ import pytest
 from calib.errors import CalibError, InputError, SolveError, StoreError
 from calib.solve.dask_fleet import DaskFleet
 from calib.solve.fleet import Fleet, LocalFleet
-from calib.solve.solution import Solution, solved_by
+from calib.solve.outcome import Solution
+from calib.solve.solution import solved_by
 from calib.solve.worker_fleet import WorkerFleet
 from support.children import environment
 from support.operations import (

@@ -18,8 +18,8 @@ from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import Tolerance
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior, group_moves
-from calib.solve.solution import Solution
 from support.errors import deviations, errors_of
 from support.scenes import barrel, options, solution
 

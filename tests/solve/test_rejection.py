@@ -17,6 +17,7 @@ from calib.model.dataset import Dataset
 from calib.model.frames import fit_rigid
 from calib.simulate.score import corner_errors
 from calib.solve.observations import Observations
+from calib.solve.outcome import Solution
 from calib.solve.reject import (
     MOST_REJECTED,
     MOST_REJECTED_ON_PANEL,
@@ -25,7 +26,6 @@ from calib.solve.reject import (
     judged,
     robust_scale,
 )
-from calib.solve.solution import Solution
 from support.scenes import options, simulation, solution
 
 POPULATED = 50

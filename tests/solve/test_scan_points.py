@@ -16,9 +16,9 @@ from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
 from calib.solve.scan_points import following
-from calib.solve.solution import Solution
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")

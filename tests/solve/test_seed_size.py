@@ -24,8 +24,8 @@ from calib.simulate.scan import SimulatedScan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.solution import Solution
 from support.errors import deviations, errors_of
 from support.scenes import solution
 

@@ -16,9 +16,9 @@ from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.fit import Slip
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
 from calib.solve.slip import split
-from calib.solve.solution import Solution
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")

@@ -20,9 +20,9 @@ from calib.model.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
+from calib.solve.outcome import Solution
 from calib.solve.panels import PanelSystem
 from calib.solve.prior import PanelPrior
-from calib.solve.solution import Solution
 from support.forward import measured, with_models
 from support.scenes import (
     barrel,

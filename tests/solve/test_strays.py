@@ -17,7 +17,7 @@ from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals
-from calib.solve.solution import Solution
+from calib.solve.outcome import Solution
 from calib.solve.strays import FEWEST_TO_JUDGE, medians_of_runs
 from support.misindexed import every_tenth, joined, misindexed, only, wedges
 from support.scenes import options, solution

@@ -12,8 +12,9 @@ from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.solution import Solution, solved
+from calib.solve.solution import solved
 from calib.solve.spline import basis, located, second_differences
 
 LAYOUT = known_layout("PILATUS 1M")

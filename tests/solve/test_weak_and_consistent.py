@@ -12,8 +12,9 @@ from calib.model.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.solution import Solution, solved
+from calib.solve.solution import solved
 from calib.solve.weak import weak_modes
 from support.scenes import options, solution
 

@@ -21,10 +21,11 @@ from calib.simulate.truth import drawn_correction
 from calib.solve.fit import DatasetFit
 from calib.solve.fleet import LocalFleet
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.outcome import Solution
 from calib.solve.panels import PanelSystem
 from calib.solve.prior import PanelPrior
 from calib.solve.refine import Progress, Refined, refined_jointly
-from calib.solve.solution import Solution, solved
+from calib.solve.solution import solved
 from calib.solve.standing import Standing
 from calib.solve.standing import started as begun
 from support.forward import Scene, Sweep

@@ -1,0 +1,44 @@
+"""New datasets with what others have said before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from calib.model.frames import RigidMotion
+from calib.model.layout import Layout
+from calib.model.summary import Statement
+from calib.solve.accept import judged
+from calib.solve.combine import combined
+from calib.solve.fleet import Fleet
+from calib.solve.options import SolveOptions
+from calib.solve.outcome import Solution
+from calib.solve.refine import Progress
+from calib.solve.solution import solved_by
+
+
+def solved_onto(
+    known: Sequence[Statement],
+    fleet: Fleet,
+    poses: Sequence[RigidMotion],
+    layout: Layout,
+    options: SolveOptions,
+    progress: Progress,
+) -> Solution:
+    """New datasets refined with what others have said before, and all of them combined.
+
+    Arguments and errors as of ``solution.solved_by``; the report is that of all.
+    """
+    new = solved_by(fleet, poses, layout, options, progress, known)
+    both = combined(
+        [*known, *new.statements],
+        layout,
+        options.freedom,
+        options.prior,
+        refined=new.report.convergence,
+    )
+    uses = list(both.report.datasets)
+    for place, use in enumerate(new.report.datasets, start=len(known)):
+        uses[place] = replace(uses[place], left_out=use.left_out, linearisation_error_sigma=None)
+    report = replace(both.report, datasets=tuple(uses), misfits=new.report.misfits)
+    return replace(both, report=report, acceptance=judged(report, both.estimate), kept=new.kept)
