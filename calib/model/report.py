@@ -182,6 +182,31 @@ class WeakMode:
 
 
 @dataclass(frozen=True, slots=True)
+class DataShare:
+    """How much of what is known of a pattern of panels comes from the data."""
+
+    words: str
+    """Such as ``overall scale``."""
+    share: float
+    """1 - variance after over variance before: 0 where the tolerances of assembly alone speak, 1
+    where the data do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Determined:
+    """Which directions the data determine, and which lean on the tolerances of assembly."""
+
+    n_directions: int
+    """Independent motions of the panels within the free parameters, but those of all together."""
+    n_determined: int
+    """Those of which the data say more than the tolerances do."""
+    parameters: tuple[float | None, ...]
+    """The data's share in dx, dy, dz, rx, ry and rz, over all panels; None where held."""
+    patterns: tuple[DataShare, ...]
+    """The same of patterns of the measured panels that have a name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Disagreement:
     """How far the solutions from two distances differ, against their uncertainties."""
 
@@ -249,3 +274,5 @@ class Report:
     """Datasets and single experiments that were left out, since they do not fit the others."""
     groups: tuple[GroupMotion, ...] = ()
     """Groups of panels, outer ones first; empty where the detector has none."""
+    determined: Determined | None = None
+    """Which directions the data determine; None where that was not recorded."""

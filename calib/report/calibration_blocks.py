@@ -17,6 +17,7 @@ from calib.report.blocks import (
     general,
 )
 from calib.report.certification_blocks import certification_table
+from calib.report.determined_blocks import determined_blocks
 from calib.report.misfit_blocks import misfit_blocks
 from calib.report.motion_blocks import group_table, motion_cells, motion_headings, motion_keys
 
@@ -135,6 +136,7 @@ def _findings(view: View, *, all_panels: bool) -> list[Block]:
         *misfit_blocks(view["misfits"]),
         *group_table(view["groups"]),
         *_panel_table(view, all_panels=all_panels),
+        *determined_blocks(view["determined"]),
         *([Sentences("Not determined by these data", tuple(blind))] if blind else []),
         *([Sentences("Hardest to tell (one standard deviation)", tuple(weak))] if weak else []),
         *_disagreements(view["disagreements"]),

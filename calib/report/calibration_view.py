@@ -24,6 +24,7 @@ from calib.model.report import (
     Shell,
 )
 from calib.report.certification_view import certification_view, deed_view
+from calib.report.determined_view import determined_view
 from calib.report.group_view import group_view
 from calib.report.residuals import both_px, counts, median_abs_px, phi_mrad, rmsd_px
 from calib.report.scalar import instant, number
@@ -232,6 +233,7 @@ def _directions(report: Report) -> dict[str, Any]:
         "weak_modes": [
             {"words": mode.words, "sigma_um": number(mode.sigma_um)} for mode in report.weak_modes
         ],
+        "determined": determined_view(report.determined),
         "groups": [group_view(group) for group in report.groups],
     }
 

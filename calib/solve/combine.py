@@ -21,6 +21,7 @@ from calib.model.report import Convergence, DatasetUse, Halves, Report
 from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
 from calib.solve.consistency import disagreements
+from calib.solve.determined import determined
 from calib.solve.distances import distance_groups
 from calib.solve.groups import group_motions
 from calib.solve.halves import halves_of
@@ -28,7 +29,7 @@ from calib.solve.influence import influences
 from calib.solve.known import Known, Spoken
 from calib.solve.nonlinear import errors_of_linearisation
 from calib.solve.outcome import Solution, panel_states
-from calib.solve.panels import PanelStep, PanelSystem
+from calib.solve.panels import Normal, PanelStep, PanelSystem
 from calib.solve.pool import pooled_fits, pooled_shells, stretched_after
 from calib.solve.prior import PanelPrior
 from calib.solve.reject import covariance_inflation
@@ -86,12 +87,14 @@ def combined(
         status=panel_states(used.sum(axis=0), covariance, system),
         n_reflections=used.sum(axis=0),
     )
-    uses = _uses(statements, spoken, system, estimate, now)
+    normal = system.normal(correction, system.known_at(correction, Part.WHOLE))
+    uses = _uses(statements, spoken, system, normal, estimate, now)
     report = _report(statements, system, step, convergence, uses, now)
     report = replace(
         report,
         halves=_halves(system, correction, step, used),
         weak_modes=weak_modes(layout, estimate, estimate.measured),
+        determined=determined(system, normal, step.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
     )
     return Solution(estimate, report, judged(report, estimate), tuple(statements))
@@ -108,13 +111,13 @@ def _uses(
     statements: Sequence[Statement],
     spoken: Spoken,
     system: PanelSystem,
+    normal: Normal,
     estimate: CorrectionEstimate,
     now: Floats,
 ) -> tuple[DatasetUse, ...]:
     """What each dataset gave, with its influence and how far it is from where it was linearised."""
     at = estimate.correction
     sigma = estimate.sigma[:, estimate.freedom.free]
-    normal = system.normal(at, system.known_at(at, Part.WHOLE))
     moved = influences(system.layout, normal, at, spoken, sigma)
     errors = errors_of_linearisation(system.layout, statements, spoken, estimate)
     uses = []

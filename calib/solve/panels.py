@@ -73,6 +73,20 @@ class Normal:
     within: Floats
     """(k, k) covariance of these motions by that convention."""
 
+    @property
+    def unheld(self) -> Floats:
+        """(n f, n f) covariance from the prior alone, with the same gauge."""
+        covariance = inverse(self.matrix - self.information)
+        return np.asarray(covariance - self.gauge @ self.within @ self.gauge.T)
+
+    @property
+    def data_shares(self) -> Floats:
+        """(n f,) the data's share in each independent direction, ascending; 0 for the gauge."""
+        lower = np.linalg.cholesky(self.matrix)
+        half = np.linalg.solve(lower, self.information)
+        shares = np.linalg.eigvalsh(np.linalg.solve(lower, half.T))
+        return np.asarray(np.clip(shares, 0.0, 1.0))
+
 
 class PanelSystem:
     """What stays the same through all steps: the layout, the freedom, the prior, and what datasets

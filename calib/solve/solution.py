@@ -15,6 +15,7 @@ from calib.model.layout import Layout
 from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
 from calib.solve.assess import assessed
+from calib.solve.determined import determined
 from calib.solve.fleet import Fleet, LocalFleet
 from calib.solve.groups import group_motions
 from calib.solve.influence import influences
@@ -91,6 +92,7 @@ def solved_by(
     report = replace(
         report,
         weak_modes=weak_modes(layout, estimate, estimate.measured),
+        determined=determined(system, normal, refined.last.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
         datasets=tuple(
             replace(use, influence=influence)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.arrays import Bools, Floats
-from calib.model.correction import CorrectionEstimate
+from calib.model.arrays import Bools, Floats, Ints
+from calib.model.correction import CorrectionEstimate, Freedom
 from calib.model.layout import Layout
 from calib.model.report import WeakMode
 
@@ -28,10 +28,10 @@ def weak_modes(layout: Layout, estimate: CorrectionEstimate, seen: Bools) -> tup
     chosen = np.flatnonzero(seen)
     if len(chosen) < 2:
         return ()
-    moves = _moves(layout, estimate, chosen)
+    moves = moves_of_centres(layout, estimate.freedom, chosen)
     spread = moves @ estimate.covariance @ moves.T
     eigenvalues, vectors = np.linalg.eigh(spread)
-    names = _named_patterns(layout, chosen)
+    names = named_patterns(layout, chosen)
     out = []
     for index in range(1, min(_SHOWN, len(eigenvalues)) + 1):
         sigma_um = 1e3 * float(np.sqrt(max(eigenvalues[-index], 0.0) / len(chosen)))
@@ -39,9 +39,9 @@ def weak_modes(layout: Layout, estimate: CorrectionEstimate, seen: Bools) -> tup
     return tuple(out)
 
 
-def _moves(layout: Layout, estimate: CorrectionEstimate, chosen: np.ndarray) -> Floats:
+def moves_of_centres(layout: Layout, freedom: Freedom, chosen: Ints) -> Floats:
     """(3 m, n f) motion of the chosen panels' centres by the free parameters."""
-    free = list(estimate.freedom.free)
+    free = list(freedom.free)
     shifts = [k for k in free if k < 3]
     out = np.zeros((3 * len(chosen), len(layout) * len(free)))
     for row, panel in enumerate(chosen):
@@ -50,7 +50,7 @@ def _moves(layout: Layout, estimate: CorrectionEstimate, chosen: np.ndarray) -> 
     return out
 
 
-def _named_patterns(layout: Layout, chosen: np.ndarray) -> list[tuple[str, Floats]]:
+def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
     """Unit patterns (3 m,) with their names; rigid motions are taken out, as they are no mode."""
     centre = layout.centre_root_mm[chosen]
     x, y = ((centre - centre.mean(axis=0)) / np.ptp(centre, axis=0).max())[:, :2].T
@@ -99,7 +99,7 @@ def _named_patterns(layout: Layout, chosen: np.ndarray) -> list[tuple[str, Float
     return out
 
 
-def _words(vector: Floats, names: list[tuple[str, Floats]], chosen: np.ndarray) -> str:
+def _words(vector: Floats, names: list[tuple[str, Floats]], chosen: Ints) -> str:
     by_panel = vector.reshape(-1, 3)
     weight = (by_panel**2).sum(axis=1)
     worst = int(weight.argmax())

@@ -21,12 +21,15 @@ from calib.model.report import (
     BeforeAfter,
     Convergence,
     DatasetUse,
+    DataShare,
+    Determined,
     Disagreement,
     Fit,
     GroupMotion,
     Halves,
     Influence,
     Misfit,
+    Reason,
     Report,
     Shell,
     Spread,
@@ -105,9 +108,23 @@ MISFITS = st.builds(
     TEXT,
     st.lists(TEXT, max_size=2).map(tuple),
     st.none() | FINITE,
-    FINITE,
+    st.none() | FINITE,
     COUNTS,
     COUNTS,
+    st.none() | COUNTS,
+    TEXT,
+    st.sampled_from(Reason),
+    st.none() | FINITE,
+    st.none() | FINITE,
+    st.none() | FINITE,
+)
+DATA_SHARES = st.builds(DataShare, TEXT, FINITE)
+DETERMINED = st.builds(
+    Determined,
+    COUNTS,
+    COUNTS,
+    st.lists(st.none() | FINITE, max_size=2).map(tuple),
+    st.lists(DATA_SHARES, max_size=2).map(tuple),
 )
 REPORTS = st.builds(
     Report,
@@ -124,6 +141,7 @@ REPORTS = st.builds(
     disagreements=st.lists(DISAGREEMENTS, max_size=2).map(tuple),
     groups=st.lists(GROUPS, max_size=2).map(tuple),
     misfits=st.lists(MISFITS, max_size=2).map(tuple),
+    determined=st.none() | DETERMINED,
 )
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Spread: SPREADS,
@@ -139,6 +157,8 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     GroupMotion: GROUPS,
     Influence: INFLUENCES,
     Misfit: MISFITS,
+    DataShare: DATA_SHARES,
+    Determined: DETERMINED,
     Report: REPORTS,
     Deed: DEEDS,
     Certification: CERTIFICATIONS,
@@ -210,6 +230,7 @@ def test_every_field_of_a_report_counts_for_its_calibrations_name() -> None:
         disagreements=(Disagreement((1.0, 2.0), 3.0, 4, 0.5, (0.5,)),),
         groups=(GroupMotion("row 0", 1, (0, 1), 5, (0.1,) * 6, (0.1,) * 6),),
         misfits=(Misfit("night1", ("ab",), 2.0, 0.5, 3, 4),),
+        determined=Determined(2, 1, (0.9,) * 6, (DataShare("twist", 0.5),)),
     )
     for field in fields(Report):
         value = getattr(other, field.name)
