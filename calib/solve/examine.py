@@ -84,18 +84,23 @@ def examined(
     n = len(fit.layout)
     none, still = Correction.none(n), np.zeros(6 * n)
     rigid, rigid_blocks = standing.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
-    used = _used(fit, rigid.residuals(none), fit.residuals(correction))
     folds = PART_FOLDS[Part.WORKING]
-    blind = rigid.reduced(rigid_blocks.of_folds(folds), none).nuisance_step(still)
+    blind = rigid.reduced(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)
+    del rigid_blocks
+    used = _used(fit, rigid.residuals(none), fit.residuals(correction))
+    use, used_tally = _use(fit, used), used.tally(used.panel, n)
+    del used
     seen = fit.reduced(blocks.of_folds(folds), correction)
     tried = fit.moved(seen.nuisance_step(working.tangent))
-    held, n_wild, n_held = held_out_residuals(
-        fit, rigid.moved(blind).residuals(none), tried.residuals(working.correction)
+    # Both have the same reflections; those that are not held out are not needed any more.
+    rigid_held, held_fit = (one.where(one.seen.held_out) for one in (rigid.moved(blind), tried))
+    held, n_wild = held_out_residuals(
+        held_fit, rigid_held.residuals(none), held_fit.residuals(working.correction)
     )
     halves = np.zeros((2, n), dtype=np.int64)
     np.add.at(halves, (fit.seen.fold[fit.keep] // 2, fit.seen.panel[fit.keep]), 1)
     account = Account(
-        use=_use(fit, used),
+        use=use,
         n_trusted=fit.n_trusted,
         n_parameters=fit.n_parameters,
         chi_square=blocks.chi_square,
@@ -105,9 +110,9 @@ def examined(
         flagged_on_panel=fit.seen.flagged_on_panel,
         used_in_halves=halves,
         n_wild=n_wild,
-        n_held=n_held,
+        n_held=len(held_fit.seen),
     )
-    tested = Tested(used.tally(used.panel, n), held.tally(held.panel, n), held.d_angstrom)
+    tested = Tested(used_tally, held.tally(held.panel, n), held.d_angstrom)
     return replace(standing, rigid=rigid, held=held), (account, tested)
 
 

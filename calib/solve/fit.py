@@ -286,17 +286,27 @@ class DatasetFit:
     def _iterated(
         self, correction: Correction, robust: bool, iterations: int
     ) -> tuple[DatasetFit, Blocks | Crowd]:
-        fit, still = self, np.zeros(6 * len(self.layout))
-        for _ in range(iterations):
-            weights = fit.weights
-            if robust:
-                weights = huber_weights(fit.seen, fit.residuals(correction))
-            blocks = fit._equations(correction, weights)
-            reduced = fit.reduced(blocks, correction, panels=False)
-            if reduced.largest_shift(still) < _CONVERGED_SIGMA:
+        fit = self
+        for left in range(iterations, 0, -1):
+            blocks, step = fit._step_at(correction, robust)
+            if step is None:
                 break
-            fit = fit.moved(reduced.nuisance_step(still))
+            fit = fit.moved(step)
+            if left > 1:
+                del blocks  # with their weights, before there are new ones
         return fit, blocks
+
+    def _step_at(self, correction: Correction, robust: bool) -> tuple[Blocks | Crowd, Step | None]:
+        """The equations at ``correction``, and the step of pose and crystals with panels that
+        stand still; None where it is too short to matter."""
+        still = np.zeros(6 * len(self.layout))
+        residuals = self.residuals(correction) if robust else None
+        weights = self.weights if residuals is None else huber_weights(self.seen, residuals)
+        del residuals
+        blocks = self._equations(correction, weights)
+        reduced = self.reduced(blocks, correction, panels=False)
+        near = reduced.largest_shift(still) < _CONVERGED_SIGMA
+        return blocks, None if near else reduced.nuisance_step(still)
 
     def _centre_mm(self) -> Floats:
         """(3,) the middle of the detector in the laboratory, which poses turn about."""

@@ -18,6 +18,7 @@ from calib.solve.stage import (
     Stage,
 )
 from calib.solve.state import CRYSTAL_COLUMNS
+from calib.solve.threads import in_order
 
 _CHUNK = 8192
 """Reflections at a time, so that the derivatives stay in the processor's cache."""
@@ -25,6 +26,8 @@ _SHORT_RUNS = 32
 """Where panels have fewer of an experiment, parts do not end with them."""
 _ENOUGH = 1024
 """Reflections that are worth a pass of their own."""
+_OF_PIECE = 32
+"""Parts that one thread takes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,8 +136,13 @@ def _spread(jacobian: Floats, basis: Floats) -> Floats:
 
 def residuals_at(stage: Stage, seen: Observations) -> Floats:
     """(3, n) observed minus calculated, in mm, mm and rad."""
-    out = np.empty((3, len(seen)))
-    for part in _parts(seen):
-        calculated = stage.predict(seen, part, derivatives=False).calculated
-        out[:, part] = seen.observed[:, part] - calculated
+    out, parts = np.empty((3, len(seen))), _parts(seen)
+
+    def fill(first: int) -> None:
+        for part in parts[first : first + _OF_PIECE]:
+            calculated = stage.predict(seen, part, derivatives=False).calculated
+            np.subtract(seen.observed[:, part], calculated, out=out[:, part])
+
+    for _ in in_order(fill, range(0, len(parts), _OF_PIECE)):
+        pass
     return out

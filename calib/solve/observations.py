@@ -137,14 +137,19 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
     change = (np.diff(experiment) != 0) | (np.diff(panel) != 0) | (np.diff(fold) != 0)
     start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(chosen)]])
     still = dataset.experiments.stills[experiment]
-    observed = np.ascontiguousarray(table.centroid_mm[chosen].T)
-    sigma = np.sqrt(np.ascontiguousarray(table.variance_mm[chosen].T))
+    # Row by row, for there may be many millions.
+    observed, sigma = np.empty((3, len(chosen))), np.empty((3, len(chosen)))
+    hkl = np.empty((3, len(chosen)), dtype=np.float32)
+    for row in range(3):
+        observed[row] = table.centroid_mm[chosen, row]
+        np.sqrt(table.variance_mm[chosen, row], out=sigma[row])
+        hkl[row] = table.miller_index[chosen, row]
     observed[2, still], sigma[2, still] = 0.0, _STILL_SIGMA_RAD
     return Observations(
         experiment=experiment,
         panel=panel,
         fold=fold,
-        hkl=np.ascontiguousarray(table.miller_index[chosen].T, dtype=np.float32),
+        hkl=hkl,
         observed=observed,
         sigma=sigma,
         flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),

@@ -117,15 +117,17 @@ def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats
     order, bounds = _by_panel(seen.panel)
     centred = residuals / seen.sigma
     if order is not None:
-        centred = centred[:, order]
+        for row in centred:
+            row[:] = row[order]
     members = [slice(a, b) for a, b in pairwise(bounds.tolist()) if b > a]
     for mine in members:
         centred[:2, mine] -= _median(centred[:2, mine])
-    size = np.abs(centred)
-    overall = SIGMA_PER_MAD * _median(size)
+    finite = np.isfinite(centred[0])
+    size = np.abs(centred, out=centred)
+    overall = SIGMA_PER_MAD * np.concatenate([_median(row[None]) for row in size])
     for mine in members:
         scatter = overall
-        if not in_place and np.isfinite(centred[0, mine]).sum() >= _OWN_SCATTER_FROM:
+        if not in_place and finite[mine].sum() >= _OWN_SCATTER_FROM:
             scatter = np.maximum(overall, SIGMA_PER_MAD * _median(size[:, mine]))
         size[:, mine] /= np.maximum(scatter, 1e-12)
     badness: Floats = size.max(axis=0)

@@ -16,24 +16,29 @@ _CHUNK = 1 << 16
 
 
 class Residuals:
-    """Residuals of n reflections with two models: panels as drawn, and corrected."""
+    """Residuals of n reflections with two models: panels as drawn, and corrected.
+
+    Made of those of all reflections (3, m) and which of them count (m,); they are used up, for
+    there may be many millions.
+    """
 
     def __init__(self, fit: DatasetFit, before: Floats, after: Floats, chosen: Bools) -> None:
         self.panel = fit.seen.panel[chosen]
         pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
-        self.before = _shown(before[:, chosen], self.panel, pixel_mm)
-        self.after = _shown(after[:, chosen], self.panel, pixel_mm)
-        self._places = fit.seen.hkl[:, chosen], fit.instrument.crystal[fit.seen.experiment[chosen]]
-        self._a_matrix = fit.state.a_matrix
+        self.before = _shown(before, chosen, self.panel, pixel_mm)
+        self.after = _shown(after, chosen, self.panel, pixel_mm)
+        self._seen, self._chosen = fit.seen, np.flatnonzero(chosen)
+        self._crystal, self._a_matrix = fit.instrument.crystal, fit.state.a_matrix
 
     @property
     def d_angstrom(self) -> Floats:
         """(n,) the resolution of each."""
-        hkl, crystal = self._places
-        out = np.empty(len(crystal))
+        out = np.empty(len(self._chosen))
         for low in range(0, len(out), _CHUNK):
             part = slice(low, low + _CHUNK)
-            r = np.einsum("nij,jn->ni", self._a_matrix[crystal[part]], hkl[:, part])
+            mine = self._chosen[part]
+            a_matrix = self._a_matrix[self._crystal[self._seen.experiment[mine]]]
+            r = np.einsum("nij,jn->ni", a_matrix, self._seen.hkl[:, mine])
             out[part] = 1.0 / np.maximum(np.linalg.norm(r, axis=1), 1e-9)
         return out
 
@@ -48,27 +53,27 @@ class Residuals:
         return BeforeAfter(_spread(self.before), _spread(self.after))
 
 
-def held_out_residuals(
-    fit: DatasetFit, before: Floats, after: Floats
-) -> tuple[Residuals, int, int]:
-    """Residuals on held-out reflections, how many were left out as wild, and of how many.
+def held_out_residuals(held: DatasetFit, before: Floats, after: Floats) -> tuple[Residuals, int]:
+    """Residuals on held-out reflections, which are all that ``held`` has, and how many of these
+    were left out as wild.
 
-    Every usable held-out reflection counts, also those that the solution rejected, less those
-    beyond five robust sigma of either model.
+    Every usable one counts, also those that the solution rejected, less those beyond five robust
+    sigma of either model.
     """
-    held = fit.seen.held_out
-    wild = np.zeros(len(held), dtype=np.bool_)
-    for residuals in (before, after):
-        if held.any():
-            for row in residuals:
-                size = np.abs(row[held])
-                limit = _BEYOND * SIGMA_PER_MAD * np.nanmedian(size)
-                wild[held] |= ~(size <= limit)
-    return Residuals(fit, before, after, held & ~wild), int((held & wild).sum()), int(held.sum())
+    wild = np.zeros(len(held.seen), dtype=np.bool_)
+    if len(wild):
+        for row in (*before, *after):
+            size = np.abs(row)
+            wild |= ~(size <= _BEYOND * SIGMA_PER_MAD * np.nanmedian(size))
+    return Residuals(held, before, after, ~wild), int(wild.sum())
 
 
-def _shown(residuals: Floats, panel: Ints, pixel_mm: Floats) -> Floats:
-    """(3, n) in px, px and mrad, in place; ``pixel_mm`` (n_panels, 2)."""
+def _shown(residuals: Floats, chosen: Bools, panel: Ints, pixel_mm: Floats) -> Floats:
+    """(3, n) in px, px and mrad, in place of the first ``residuals``; ``pixel_mm``
+    (n_panels, 2)."""
+    for row in residuals:
+        row[: len(panel)] = row[chosen]
+    residuals = residuals[:, : len(panel)]
     for axis in range(2):
         residuals[axis] /= pixel_mm[panel, axis]
     residuals[2] *= 1e3
@@ -76,8 +81,8 @@ def _shown(residuals: Floats, panel: Ints, pixel_mm: Floats) -> Floats:
 
 
 def _spread(shown: Floats) -> Spread:
-    rms = np.sqrt(np.mean(shown**2, axis=1))
-    middle = np.median(np.abs(shown), axis=1)
+    rms = [np.sqrt(np.mean(row**2)) for row in shown]
+    middle = [np.median(np.abs(row)) for row in shown]
     return Spread(
         n=shown.shape[1],
         rms_x_px=float(rms[0]),

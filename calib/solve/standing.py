@@ -154,6 +154,9 @@ def rejudged(
         spare = max(float(trust.sum()) * (1.0 - free), 0.0)
         scale[row] = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
     fit = replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
+    if standing.whole is None:
+        # Standard deviations are held once.
+        standing = replace(standing, rigid=replace(standing.rigid, seen=fit.seen))
     return replace(standing, fit=fit), (changed, len(fit.seen))
 
 

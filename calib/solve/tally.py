@@ -32,12 +32,10 @@ class Tally:
     @staticmethod
     def of(before: Floats, after: Floats, group: Ints, n_groups: int) -> Tally:
         """Of residuals (3, n) of which each is in one group (n,)."""
-        both = np.stack([before, after])
         squares = np.empty((n_groups, 2, 3))
         sizes = np.empty((n_groups, 2, 3, _BINS), dtype=np.int64)
-        for model in range(2):
-            for row in range(3):
-                found = both[model, row]
+        for model, residuals in enumerate((before, after)):
+            for row, found in enumerate(residuals):
                 squares[:, model, row] = np.bincount(group, found**2, n_groups)
                 place = group * _BINS + _bin_of(found)
                 counts = np.bincount(place, minlength=n_groups * _BINS)
