@@ -26,7 +26,7 @@ _SHORT_RUNS = 32
 """Where panels have fewer of an experiment, parts do not end with them."""
 _ENOUGH = 1024
 """Reflections that are worth a pass of their own."""
-_OF_PIECE = 32
+_OF_PIECE = 8
 """Parts that one thread takes."""
 
 
@@ -77,25 +77,31 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
     starts = seen.group_start
     m = N_COLUMNS + (0 if seen.basis is None else (ORDER - 1) * CRYSTAL_COLUMNS)
     matrices = np.zeros((len(starts) - 1, m, m))
-    residuals = np.empty((3, len(seen)))
-    for part in _parts(seen):
-        low = part.start
-        jacobian = stage.predict(seen, part, derivatives=True).jacobian
-        assert jacobian is not None  # noqa: S101 - asked for above
-        residuals[:, part] = jacobian[:, RESIDUAL_COLUMN]
-        lost = ~np.isfinite(residuals[:, part]).all(axis=0)
-        if lost.any():
-            jacobian[:, :, lost] = 0.0
-        jacobian *= np.sqrt(weights[:, None, part])
-        if seen.basis is not None:
-            jacobian = _spread(jacobian, seen.basis[:, part])
-        first = int(np.searchsorted(starts, part.start, side="right")) - 1
-        group, at = first, part.start
-        while at < part.stop:
-            end = min(int(starts[group + 1]), part.stop)
-            rows = jacobian[:, :, at - low : end - low]
-            matrices[group] += (rows @ rows.transpose(0, 2, 1)).sum(axis=0)
-            at, group = end, group + 1
+    residuals, parts = np.empty((3, len(seen))), _parts(seen)
+
+    def summed(first: int) -> list[tuple[int, Floats]]:
+        found = []
+        for part in parts[first : first + _OF_PIECE]:
+            jacobian = stage.predict(seen, part, derivatives=True).jacobian
+            assert jacobian is not None  # noqa: S101 - asked for above
+            residuals[:, part] = jacobian[:, RESIDUAL_COLUMN]
+            lost = ~np.isfinite(residuals[:, part]).all(axis=0)
+            if lost.any():
+                jacobian[:, :, lost] = 0.0
+            jacobian *= np.sqrt(weights[:, None, part])
+            if seen.basis is not None:
+                jacobian = _spread(jacobian, seen.basis[:, part])
+            group, at = int(np.searchsorted(starts, part.start, side="right")) - 1, part.start
+            while at < part.stop:
+                end = min(int(starts[group + 1]), part.stop)
+                rows = jacobian[:, :, at - part.start : end - part.start]
+                found.append((group, (rows @ rows.transpose(0, 2, 1)).sum(axis=0)))
+                at, group = end, group + 1
+        return found
+
+    for piece in in_order(summed, range(0, len(parts), _OF_PIECE)):
+        for group, own in piece:
+            matrices[group] += own
     head = starts[:-1]
     blocks = Blocks(
         seen.experiment[head], seen.panel[head], seen.fold[head], seen.first[head], matrices
