@@ -9,16 +9,26 @@ from uuid import UUID
 import numpy as np
 
 from calib.files.dataset_write import write_dataset
+from calib.model.experiment import Crystal
 from calib.model.families import known_layout
+from calib.model.frames import rotation_from_vector
 from calib.model.layout import Layout
 from calib.model.pose import facing_pose
+from calib.model.reflections import Reflections
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
 from calib.simulate.scan import SimulatedScan, simulated_scan
+from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
 
 SERIAL = "60-0999"
 OF_A_SCAN = 20_000
 """Reflections of each scan of a series."""
+OF_A_STILL = 100
+"""Reflections of each still of a series."""
+_STILLS_MM = 150.0
+_STILL_CRYSTALS, _STILL_TURN_RAD, _STILL_NOISE_PX = 250, 3e-4, 0.3
+"""Crystals that the stills of a series share, each with noise of its own and turned by as much from
+where it was."""
 _CRYSTALS = 5
 """Orientations that the scans of a series share, each with noise of its own: to find where
 reflections fall takes longer than to measure them again."""
@@ -31,7 +41,7 @@ def seed_size_files(folder: Path, n_reflections: int) -> tuple[Path, Path]:
     return write_dataset(scan.dataset, folder, imageset_template=_TEMPLATE)
 
 
-def series_files(folder: Path, n_reflections: int) -> list[Path]:
+def scans_files(n_reflections: int, folder: Path) -> list[Path]:
     """So many reflections as scans of 20 000, or one scan where they are fewer."""
     size = min(n_reflections, OF_A_SCAN)
     count = n_reflections // size
@@ -40,9 +50,50 @@ def series_files(folder: Path, n_reflections: int) -> list[Path]:
     out: list[Path] = []
     for number in range(count):
         scan, layout = scans[number % len(scans)]
-        name = f"series_{n_reflections}_{number:04d}"
+        name = f"scans_{n_reflections}_{number:04d}"
         out += _measured_again(rng, scan, layout, name, folder)
     return out
+
+
+def stills_files(n_reflections: int, folder: Path) -> list[Path]:
+    """So many reflections as stills of 100 in one pair of files, on the panels of the scans."""
+    rng, layout = np.random.default_rng(3), known_layout("PILATUS 6M")
+    truth = drawn_correction(np.random.default_rng(1), layout)
+    n = n_reflections // OF_A_STILL
+    plan = StillsPlan(min(n, _STILL_CRYSTALS), OF_A_STILL, noise_px=1e-9)
+    pose = facing_pose(layout, _STILLS_MM, beam_centre_mm=(1.5, -2.0))
+    made = simulated_stills(rng, layout, truth, pose, plan, f"stills_{n_reflections}")
+    table, models = made.dataset.reflections, made.dataset.experiments
+    which = np.arange(n) % plan.n_crystals
+    rows = np.resize(np.arange(len(table)), n_reflections)
+    pixel_mm = np.array([panel.pixel_mm for panel in layout.panels])[table.panel[rows]]
+    centroid_mm, variance_mm = table.centroid_mm[rows], table.variance_mm[rows]
+    sigma_mm = _STILL_NOISE_PX * pixel_mm
+    centroid_mm[:, :2] += rng.normal(size=sigma_mm.shape) * sigma_mm
+    variance_mm[:, :2] = sigma_mm**2
+    turns = rotation_from_vector(rng.normal(size=(n, 3)) * _STILL_TURN_RAD)
+    crystals = tuple(
+        Crystal(models.crystals[k].real_space @ turn.T, models.crystals[k].hall_symbol)
+        for k, turn in zip(which.tolist(), turns, strict=True)
+    )
+    entry = models.experiments[0]
+    entries = tuple(
+        replace(entry, identifier=str(UUID(bytes=rng.bytes(16), version=4)), crystal=k)
+        for k in range(n)
+    )
+    many = replace(
+        made.dataset,
+        experiments=replace(models, experiments=entries, crystals=crystals),
+        reflections=Reflections(
+            np.repeat(np.arange(n), OF_A_STILL),
+            table.panel[rows],
+            table.miller_index[rows],
+            centroid_mm,
+            variance_mm,
+            table.flags[rows],
+        ),
+    )
+    return list(write_dataset(many, folder))
 
 
 def _scan(

@@ -9,14 +9,15 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.data import OF_A_SCAN, seed_size_files, series_files
+from benchmarks.data import seed_size_files
 from benchmarks.measure import Cost, cost_of
+from benchmarks.series import SERIES, SIZES, scaling
+from benchmarks.store_filled import CACHE
 
 SEED_SIZE = 190_000
 SMALL = 20_000
 TINY = 2_000
 """What scipy solves in minutes: each of its steps takes as many passes as there are parameters."""
-SERIES = (10_000, 100_000, 1_000_000, 10_000_000)
 _HEAD = ["| what | reflections | wall s | CPU s | peak MB |", "|---|---|---|---|---|"]
 
 
@@ -49,20 +50,26 @@ def dials_cost(files: Sequence[Path], folder: Path, *, tuned: bool) -> Cost | No
     return cost_of([program, *map(str, files), *options], folder, environment)
 
 
-def section(*, full: bool) -> list[str]:
-    """Everything measured in one run, as lines of Markdown."""
+def section(*, full: bool, most: int = SIZES[-1], cache: Path = CACHE) -> list[str]:
+    """Everything measured in one run, as lines of Markdown; series up to ``most`` reflections."""
     with tempfile.TemporaryDirectory() as name:
-        return [
+        lines = [
             "Whole processes, from files to a stored calibration, held-out residuals and halves "
             "included. Side by side, one after the other: CPU seconds can be compared.",
             "",
             *_side_by_side(Path(name), SEED_SIZE if full else SMALL),
-            "",
-            f"How it scales: scans of {OF_A_SCAN} reflections on 60 panels, 60 x 6 parameters "
-            "shared, each scan with its pose and crystal.",
-            "",
-            *_scaling(Path(name)),
         ]
+        for series in SERIES:
+            costs = scaling(
+                series, most, cache, lambda files, words: derive_cost(files, Path(name), *words)
+            )
+            lines += [
+                "",
+                f"How it scales: {series.what}; 60 panels, 60 x 6 parameters shared.",
+                "",
+                *costs,
+            ]
+        return lines
 
 
 def _side_by_side(folder: Path, n_dials: int) -> list[str]:
@@ -88,24 +95,6 @@ def _side_by_side(folder: Path, n_dials: int) -> list[str]:
             rows.append(_row(what, n, theirs))
             ratios.append(f"- {what}: {theirs.cpu_s / own[n].cpu_s:.0f} x the CPU of calib.")
     return [*rows, "", *ratios]
-
-
-def _scaling(folder: Path) -> list[str]:
-    rows = ["| reflections | scans | wall s | CPU s | peak MB | CPU us per reflection |"]
-    rows.append("|---|---|---|---|---|---|")
-    for n in SERIES:
-        place = folder / f"series_{n}"
-        place.mkdir()
-        files = series_files(place, n)
-        cost = derive_cost(files, place)
-        each = 1e6 * cost.cpu_s / n
-        rows.append(
-            f"| {n} | {len(files) // 2} | {cost.wall_s:.1f} | {cost.cpu_s:.1f} | "
-            f"{cost.peak_mb:.0f} | {each:.1f} |"
-        )
-        print(rows[-1], flush=True)
-        shutil.rmtree(place)
-    return rows
 
 
 def _row(what: str, n: int, cost: Cost) -> str:
