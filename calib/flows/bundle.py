@@ -45,9 +45,14 @@ def create(
     return Created(bundle, place)
 
 
-def load(store: Store, path: Path, deed: Deed, *, adopt: bool, supersede: bool) -> Loaded:
-    """Record what a bundle carries and the store does not have yet, whole or not at all."""
+def load(
+    store: Store, path: Path, deed: Deed, *, adopt: bool, supersede: bool, dry_run: bool
+) -> Loaded:
+    """Record what a bundle carries and the store does not have yet, whole or not at all; in a dry
+    run nothing is kept of it."""
     store.require_writable()
     if supersede and not adopt:
         raise InputError("bad-use", "--supersede says how to adopt.", remedy="--adopt --supersede.")
-    return store.load_bundle(read_bundle(path), deed, adopt=adopt, supersede=supersede)
+    return store.load_bundle(
+        read_bundle(path), deed, adopt=adopt, supersede=supersede, dry_run=dry_run
+    )

@@ -8,14 +8,13 @@ from datetime import datetime
 from calib.errors import InputError
 from calib.flows.drift import between, checked_repeat_mm
 from calib.flows.moments import read_moment, read_period
+from calib.model.assertion import holding
 from calib.model.history import (
     Belief,
     Event,
     Knowledge,
     Told,
-    as_known,
-    events_until,
-    holding,
+    events_of,
 )
 from calib.model.log import Moment
 from calib.model.placement import BeamlinePlacement, standing_at
@@ -76,16 +75,15 @@ def history(
     period = None if at is None else read_period(at, zone, now)
     if known_at.at is None:
         return History(serial, known_at, period, (), None, 0, ())
-    lines = store.calibrations(serial)
-    certifications = store.certifications(serial)
+    lines = store.calibrations(serial, known_at.position)
+    certifications = store.certifications(serial, known_at.position)
     placements = [one for one in store.placements(serial) if one.recorded.at <= known_at.at]
-    events = events_until(known_at.at, lines, certifications, placements)
-    known = as_known(certifications, known_at.at)
+    events = events_of(lines, certifications, placements)
     return History(
         serial=serial,
         known_at=known_at,
         period=period,
-        holding=() if period is None else tuple(holding(known, period)),
+        holding=() if period is None else tuple(holding(certifications, period)),
         placement=None if period is None else standing_at(placements, period.start),
         n_events=len(events),
         events=tuple(_told(store, serial, events[:limit], lines, repeat_mm)),
@@ -115,16 +113,13 @@ def panel_history(
         then = store.moment(read_moment(as_known_at, record.time_zone, now))
     else:
         then = store.moment(period.end)
-    certifications = store.certifications(serial)
     views = [
         Knowledge(
             moment,
             tuple(
                 Belief(one, store.calibration(one.calibration_id))
-                for one in holding(as_known(certifications, moment.at), period)
-            )
-            if moment.at is not None
-            else (),
+                for one in holding(store.certifications(serial, moment.position), period)
+            ),
         )
         for moment in (then, store.moment())
     ]

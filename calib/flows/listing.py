@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from calib.errors import InputError
 from calib.flows.moments import read_moment
 from calib.model.record import CalibrationLine
 from calib.store.store import Store
 
 
 def listed(
-    store: Store, serial: str | None, as_known_at: str | None, now: datetime
-) -> list[CalibrationLine]:
-    """By serial and version. A time without offset is read in the detector's zone, or in UTC where
-    all detectors are asked for."""
-    if as_known_at is None:
-        return store.calibrations(serial)
+    store: Store, serial: str | None, as_known_at: str | None, limit: int | None, now: datetime
+) -> tuple[list[CalibrationLine], bool]:
+    """By serial and version, with a limit those that were stored last; and whether there are more.
+
+    A time without offset is read in the detector's zone, or in UTC where all detectors are asked
+    for.
+    """
+    if limit is not None and limit < 1:
+        raise InputError("bad-limit", f"{limit} calibrations are none.", remedy="--limit 100.")
     zone = "UTC" if serial is None else store.detector(serial).time_zone
-    return store.calibrations(serial, store.moment(read_moment(as_known_at, zone, now)).position)
+    known = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
+    lines = store.calibrations(serial, known.position, None if limit is None else limit + 1)
+    if limit is None or len(lines) <= limit:
+        return lines, False
+    first = min(lines, key=lambda line: line.stored.at)
+    return [line for line in lines if line is not first], True

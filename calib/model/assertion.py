@@ -7,10 +7,12 @@ Everywhere ``standing`` are the live ones of one detector, newest first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations
+from heapq import heappop, heappush
+from itertools import combinations, pairwise
 
 from calib.model.record import Certification
 from calib.model.validity import DistanceRange, Validity
@@ -103,14 +105,55 @@ def answers_over(
     return answered + [(part, None) for part in left]
 
 
-def answers_somewhere(certification: Certification, standing: Iterable[Certification]) -> bool:
-    """Whether a certification answers some point among all those of its detector that stand."""
-    left = [region_of(certification)]
-    for one in standing:
-        if one.number <= certification.number or not left:
-            break
-        left = [rest for part in left for rest in part.minus(region_of(one))]
-    return bool(left)
+def answering(claims: Iterable[tuple[int, Region]]) -> set[int]:
+    """The numbers of the live certifications that answer some point, each with what it covers.
+
+    Between neighbouring bounds of distance the answer changes with time alone: there one sweep
+    over the starts and ends finds, by a heap, the latest recorded of those that hold.
+    """
+    by_start = sorted(claims, key=lambda claim: claim[1].validity.start)
+    ranges = [region.distances for _, region in by_start]
+    bounds = sorted({one.minimum_mm for one in ranges} | {one.maximum_mm for one in ranges})
+    found: set[int] = set()
+    before: list[tuple[int, Validity]] = []
+    for nearest, farthest in pairwise(bounds):
+        here = [
+            (number, region.validity)
+            for number, region in by_start
+            if region.distances.minimum_mm <= nearest and farthest <= region.distances.maximum_mm
+        ]
+        if here != before:
+            found |= _answering_in_turn(here)
+        before = here
+    return found
+
+
+def _answering_in_turn(by_start: Sequence[tuple[int, Validity]]) -> set[int]:
+    """The same where only time matters."""
+    times = {held.start for _, held in by_start}
+    times |= {held.end for _, held in by_start if held.end is not None}
+    found, begun = set(), 0
+    latest: list[tuple[int, datetime | None]] = []  # by number, negative: a heap's top is least
+    for instant in sorted(times):
+        while begun < len(by_start) and by_start[begun][1].start <= instant:
+            number, held = by_start[begun]
+            heappush(latest, (-number, held.end))
+            begun += 1
+        while latest and latest[0][1] is not None and latest[0][1] <= instant:
+            heappop(latest)
+        if latest:
+            found.add(-latest[0][0])
+    return found
+
+
+def holding(certifications: Iterable[Certification], period: Validity) -> list[Certification]:
+    """Those that answer for some instant of the period and some distance, the latest recorded
+    first."""
+    asked = Region(period, DistanceRange(0.0, math.inf))
+    standing = live(certifications)
+    parts = ((one.number, region_of(one).overlap(asked)) for one in standing)
+    found = answering((number, part) for number, part in parts if part is not None)
+    return [one for one in standing if one.number in found]
 
 
 def changes_by_certifying(new: Certification, standing: Iterable[Certification]) -> list[Change]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from calib.errors import IntegrityError, NotFoundError
 from calib.model.record import Application, Deed
+from calib.store.certifications import LATEST
 from calib.store.log import recording
 from calib.store.tables import APPLICATION, CALIBRATION, DETECTOR
 
@@ -62,15 +63,21 @@ def add_application(connection: Connection, application: Application, deed: Deed
 
 
 def read_applications(
-    connection: Connection, serial: str | None, calibration_id: str | None
+    connection: Connection,
+    serial: str | None,
+    calibration_id: str | None,
+    known_at: int = LATEST,
 ) -> list[Application]:
-    """The applications of a detector, of a calibration, or all, in the order of the record.
+    """The applications of a detector, of a calibration, or all, in the order of the record,
+    as known at a position of the log.
 
     Raises ``IntegrityError`` where one does not give the id of its receipt.
     """
     wanted = select(APPLICATION, CALIBRATION.c.id.label("calibration_id")).join(
         CALIBRATION, CALIBRATION.c.position == APPLICATION.c.calibration
     )
+    if known_at != LATEST:
+        wanted = wanted.where(APPLICATION.c.position <= known_at)
     if serial is not None:
         wanted = wanted.where(APPLICATION.c.serial == serial)
     if calibration_id is not None:

@@ -31,6 +31,7 @@ from calib.model.record import (
 from calib.model.report import DatasetUse, Report
 from calib.model.summary import SummaryFile
 from calib.store.artifacts import COVARIANCE, get_artifact, put_artifact
+from calib.store.certifications import LATEST
 from calib.store.heads import changed, heads, verified_head
 from calib.store.panels import COLUMNS, panel_rows, read_panels, verified
 from calib.store.provenances import insert_provenance
@@ -111,10 +112,17 @@ def insert_calibration(
         insert_provenance(connection, position, provenance)
 
 
-def read_calibration(connection: Connection, position: int) -> StoredCalibration:
-    """The calibration whole. Raises ``IntegrityError``, naming the part, where rows, report or
-    covariance are not what was stored."""
-    row = connection.execute(heads().where(CALIBRATION.c.position == position)).first()
+def read_calibration(
+    connection: Connection, position: int, known_at: int = LATEST
+) -> StoredCalibration:
+    """The calibration whole, in the state that it had at a position of the log.
+
+    Raises ``IntegrityError``, naming the part, where rows, report or covariance are not what
+    was stored.
+    """
+    row = connection.execute(
+        heads().add_columns(CALIBRATION.c.report).where(CALIBRATION.c.position == position)
+    ).first()
     if row is None:
         raise IntegrityError(
             "changed-calibration",
@@ -158,25 +166,29 @@ def read_calibration(connection: Connection, position: int) -> StoredCalibration
         id=row.id,
         version=row.version,
         stored=Deed(row.recorded_at, row.actor, row.host),
-        state=states(connection, [row])[position],
+        state=states(connection, [row], known_at)[position],
         starts=tuple(sorted(start for start in starts if start is not None)),
     )
 
 
 def read_lines(
-    connection: Connection, detector: int | None, known_at: int
+    connection: Connection, detector: int | None, known_at: int, limit: int | None = None
 ) -> list[CalibrationLine]:
     """The calibrations of one detector or of all, by serial and version, as known at a position of
-    the log."""
-    of_detector = CALIBRATION.c.position <= known_at
+    the log; with a limit so many of them, those that were stored last."""
+    wanted = CALIBRATION.c.position <= known_at
     if detector is not None:
-        of_detector &= CALIBRATION.c.detector == detector
-    rows = connection.execute(heads().where(of_detector)).all()
+        wanted &= CALIBRATION.c.detector == detector
+    if limit is not None:
+        last = select(CALIBRATION.c.position).where(wanted)
+        last = last.order_by(CALIBRATION.c.position.desc()).limit(limit)
+        wanted = CALIBRATION.c.position.in_(last)
+    rows = connection.execute(heads().where(wanted)).all()
     counts: dict[int, int] = dict(
         connection.execute(
             select(PANEL.c.calibration, func.sum(PANEL.c.n_reflections))
             .join(CALIBRATION, CALIBRATION.c.position == PANEL.c.calibration)
-            .where(of_detector)
+            .where(wanted)
             .group_by(PANEL.c.calibration)
         ).all()
     )

@@ -21,9 +21,10 @@ _READ = json.JSONDecoder().decode
 
 
 def heads() -> Select[Any]:
-    """Calibrations with their serial and deed."""
+    """Calibrations with their serial and deed, without their reports, which are large."""
+    own = [column for column in CALIBRATION.c if column is not CALIBRATION.c.report]
     return (
-        select(CALIBRATION, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
+        select(*own, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
         .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
         .join(DEED, DEED.c.position == CALIBRATION.c.position)
     )

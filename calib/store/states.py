@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from calib.model.assertion import answers_somewhere, live
-from calib.model.record import Certification, State
-from calib.store.certifications import LATEST, of_detector, read_certifications
-from calib.store.tables import CERTIFICATION
+from calib.model.assertion import Region, answering
+from calib.model.record import State
+from calib.model.validity import DistanceRange, Validity
+from calib.store.certifications import LATEST
+from calib.store.driver import SqlStatement, instant, instant_or_none
+
+_OF_DETECTOR = SqlStatement(
+    "SELECT c.position, c.calibration, c.valid_from, c.valid_to, c.distance_min_mm, "
+    "c.distance_max_mm, w.position AS withdrawn FROM certification c LEFT JOIN withdrawal w "
+    "ON w.certification = c.position AND w.position <= :known "
+    "WHERE c.detector = :detector AND c.position <= :known"
+)
 
 
 def states(
@@ -24,34 +32,25 @@ def states(
     found: dict[int, State] = {}
     by_detector = sorted(heads, key=lambda head: int(head.detector))
     for detector, rows in groupby(by_detector, key=lambda head: int(head.detector)):
-        mine = list(rows)
-        words = _words(connection, detector, mine, known_at)
-        for head in mine:
-            found[head.position] = _state(head, words)
+        words = _OF_DETECTOR.records(connection, detector=detector, known=known_at)
+        standing = [word for word in words if word.withdrawn is None]
+        numbers = answering((word.position, _region(word)) for word in standing)
+        ever = {word.calibration for word in words}
+        live = {word.calibration for word in standing}
+        certified = {word.calibration for word in standing if word.position in numbers}
+        for head in rows:
+            if head.position not in ever:
+                state = State.ACCEPTED if head.accepted else State.DRAFT
+            elif head.position not in live:
+                state = State.WITHDRAWN
+            else:
+                state = State.CERTIFIED if head.position in certified else State.SUPERSEDED
+            found[head.position] = state
     return found
 
 
-def _words(
-    connection: Connection, detector: int, heads: Sequence[Any], known_at: int
-) -> list[Certification]:
-    """All certifications of the detector, unless none of these calibrations ever had one."""
-    if len(heads) == 1:
-        of_one = select(CERTIFICATION.c.position).where(
-            CERTIFICATION.c.calibration == heads[0].position, CERTIFICATION.c.position <= known_at
-        )
-        if connection.execute(of_one.limit(1)).first() is None:
-            return []
-    return read_certifications(connection, of_detector(detector), known_at)
-
-
-def _state(head: Any, words: Sequence[Certification]) -> State:
-    mine = [one for one in words if one.calibration_id == head.id]
-    if not mine:
-        return State.ACCEPTED if head.accepted else State.DRAFT
-    standing = live(words)
-    mine = [one for one in standing if one.calibration_id == head.id]
-    if not mine:
-        return State.WITHDRAWN
-    if any(answers_somewhere(one, standing) for one in mine):
-        return State.CERTIFIED
-    return State.SUPERSEDED
+def _region(word: Any) -> Region:
+    return Region(
+        Validity(instant(word.valid_from), instant_or_none(word.valid_to)),
+        DistanceRange(word.distance_min_mm, word.distance_max_mm),
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.options import AsJson, By, Force, StorePlace
+from calib_cli.options import AsJson, By, DryRun, Force, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import deed, is_named, open_store
 
@@ -85,6 +85,7 @@ def load(
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Record what a bundle carries; loading it twice adds nothing.
 
@@ -102,8 +103,10 @@ def load(
     with open_store(ctx, store) as opened:
         if adopt:
             refuse_anonymous(opened, named=is_named(by))
-        done = loaded(opened, path, deed(by), adopt=adopt, supersede=supersede)
-    view = loaded_view(done)
+        done = loaded(opened, path, deed(by), adopt=adopt, supersede=supersede, dry_run=dry_run)
+    view = {**loaded_view(done), "stored": not dry_run}
+    if dry_run:
+        say("Nothing was loaded; loading it would do this:")
     if as_json:
         write_json(view)
     else:

@@ -11,6 +11,9 @@ from calib_cli.options import AllPanels, AsJson, AsKnownAt, Reference, Serial, S
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import open_store
 
+_SHOWN = 100
+"""So many calibrations a table shows where nothing else is asked for."""
+
 
 def list_calibrations(
     ctx: typer.Context,
@@ -19,6 +22,15 @@ def list_calibrations(
         typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
     ] = None,
     as_known_at: AsKnownAt = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            help="So many at most, those stored last. Default: 100, or all with --json.",
+            show_default=False,
+        ),
+    ] = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
@@ -33,8 +45,13 @@ def list_calibrations(
     from calib.report.calibration_view import line_view
 
     now = datetime.now(UTC)
+    if limit is None and not as_json:
+        limit = _SHOWN
     with open_store(ctx, store, read_only=True) as opened:
-        views = [line_view(line) for line in listed(opened, serial, as_known_at, now)]
+        lines, more = listed(opened, serial, as_known_at, limit, now)
+    views = [line_view(line) for line in lines]
+    if more:
+        say(f"The {limit} that were stored last; --serial or --limit shows others.")
     if as_json:
         write_json(views)
     elif views:
@@ -47,6 +64,7 @@ def show(
     ctx: typer.Context,
     reference: Reference,
     serial: Serial = None,
+    as_known_at: AsKnownAt = None,
     panels: AllPanels = False,
     store: StorePlace = None,
     as_json: AsJson = False,
@@ -56,24 +74,23 @@ def show(
     \b
     Example:
       calib show 24-0107:3
+      calib show 24-0107:3 --as-known-at 2026-03-01
     """
+    from calib.flows.show import show as shown
     from calib.report.bundle_view import origin_table, origin_view
     from calib.report.calibration_blocks import shown_blocks
     from calib.report.calibration_view import stored_view
+    from calib.report.history_view import moment_view
     from calib.report.provenance_view import provenance_facts, provenance_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        found = opened.calibration(reference, serial)
-        certifications = [
-            one
-            for one in opened.certifications(found.record.serial)
-            if one.calibration_id == found.id
-        ]
-        applied = opened.applications(calibration_id=found.id)
-        provenance = provenance_view(opened.provenance(found.id))
-        origins = [origin_view(one) for one in opened.origins(calibration_id=found.id)]
+        now = datetime.now(UTC)
+        found = shown(opened, reference, serial=serial, as_known_at=as_known_at, now=now)
+    provenance = provenance_view(found.provenance)
+    origins = [origin_view(one) for one in found.origins]
     view = {
-        **stored_view(found, certifications, len(applied)),
+        "as_known_at": moment_view(found.known_at),
+        **stored_view(found.calibration, found.certifications, found.n_applications),
         "provenance": provenance,
         "origins": origins,
     }

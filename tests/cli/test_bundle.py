@@ -15,6 +15,15 @@ def test_a_detector_travels_and_its_certifications_hold_where_they_are_adopted(
     done("bundle", "create", "24-0107", "-o", "all.calib-bundle")
     assert "3 calibrations, 1 certifications" in done("bundle", "show", "all.calib-bundle").stdout
     done("init", *THERE)
+    load = ("bundle", "load", "all.calib-bundle", "--json", *THERE)
+    would = done(*load, "--adopt", "--dry-run").json
+    assert (would["stored"], would["detector_registered"], len(would["adopted"])) == (
+        False,
+        True,
+        1,
+    )
+    assert done("list", "--json", *THERE).json == []
+    assert done("audit", "log", "--json", *THERE).json == []
     assert "24-0107 (new)" in done("bundle", "load", "all.calib-bundle", *THERE).stdout
     assert calib("apply", "imported.expt", "-o", "a.expt", *THERE).code == 1
     shown = done("show", "24-0107:3", *THERE).stdout

@@ -94,6 +94,30 @@ def test_a_list_shows_the_states_of_then(here: Path) -> None:
     assert states() == ["superseded", "certified", "accepted"]
     assert states("--as-known-at", "4") == ["certified", "accepted", "accepted"]
     assert states("--as-known-at", "2") == ["accepted", "accepted"]
+    assert states("--limit", "1") == ["accepted"]
+    assert states("--limit", "2") == ["certified", "accepted"]
+    assert "The 2 that were stored last" in done("list", "--limit", "2").stderr
+    assert calib("list", "--limit", "0").code == 2
+
+
+def test_a_calibration_is_shown_as_it_was_known_then(here: Path) -> None:
+    certified(1, "--from", "2026-03-01")
+    done("withdraw", f"{SERIAL}:1", "--reason", "the module was swapped back")
+    show = ("show", f"{SERIAL}:1", "--json")
+    now, certain = done(*show).json, done(*show, "--as-known-at", "4").json
+    before = done(*show, "--as-known-at", "3").json
+    assert [one["calibration"]["state"] for one in (now, certain, before)] == [
+        "withdrawn",
+        "certified",
+        "accepted",
+    ]
+    assert [len(one["certifications"]) for one in (now, certain, before)] == [1, 1, 0]
+    assert now["certifications"][0]["withdrawn"] is not None
+    assert certain["certifications"][0]["withdrawn"] is None
+    assert (certain["as_known_at"]["position"], now["as_known_at"]["position"]) == (4, 5)
+    assert certain["panels"] == now["panels"]
+    late = calib("show", f"{SERIAL}:3", "--as-known-at", "2", "--json")
+    assert (late.code, late.error["code"]) == (1, "unknown-calibration")
 
 
 def test_apply_takes_the_same_policies(here: Path) -> None:

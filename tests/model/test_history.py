@@ -1,14 +1,13 @@
-"""What held in a period, and what was known at a moment, against the definition point by point."""
+"""What held in a period, and at all, against the definition point by point."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model.history import as_known, holding
+from calib.model.assertion import answering, holding, live, region_of
 from calib.model.record import Certification
 from calib.model.validity import DistanceRange, Validity
 from support.records import DAY, NOON, deed
@@ -75,17 +74,11 @@ def test_what_held_in_a_period_is_what_answered_at_any_of_its_points(
     assert held == sorted(held, reverse=True)
 
 
-@given(found=words(), day=st.integers(0, 20))
-def test_what_was_known_then_does_not_depend_on_what_came_later(
-    found: list[Certification], day: int
+@given(found=words())
+def test_those_that_answer_anywhere_are_those_that_answer_at_some_point(
+    found: list[Certification],
 ) -> None:
-    known_at = NOON + day * DAY
-    then = [
-        one
-        if one.withdrawn is None or one.withdrawn.at <= known_at
-        else replace(one, withdrawn=None, withdrawn_reason="")
-        for one in found
-        if one.recorded.at <= known_at
-    ]
-    assert as_known(found, known_at) == then
-    assert as_known(as_known(found, known_at), known_at) == then
+    points = {answer(found, day, distance) for day in range(LAST + 1) for distance in range(LAST)}
+    claims = [(one.number, region_of(one)) for one in live(found)]
+    assert answering(claims) == points - {None}
+    assert answering(reversed(claims)) == points - {None}

@@ -30,16 +30,22 @@ class BundleDoor(Door):
             return collected(connection, serial, position, with_usage=with_usage)
 
     def load_bundle(
-        self, bundle: Bundle, deed: Deed, *, adopt: bool = False, supersede: bool = False
+        self,
+        bundle: Bundle,
+        deed: Deed,
+        *,
+        adopt: bool = False,
+        supersede: bool = False,
+        dry_run: bool = False,
     ) -> Loaded:
         """Record what a bundle carries and this store does not have yet, whole or not at all.
 
         Its certifications arrive as history; they hold here only with ``adopt``, under the same
-        law as all others (``supersede``).
+        law as all others (``supersede``). ``dry_run`` goes through all of it and keeps nothing.
         """
         bundle.verify()
         # Laid out before the write begins: other writers wait for what is written here alone.
-        with unpacked(bundle) as origin, self._database.writing() as connection:
+        with unpacked(bundle) as origin, self._database.writing(keep=not dry_run) as connection:
             return load(connection, origin, bundle, deed, adopt=adopt, supersede=supersede)
 
     def origins(

@@ -56,23 +56,26 @@ class CalibrationDoor(Door):
             position = position_of(connection, calibration_id)
             return None if position is None else read_provenance(connection, position)
 
-    def calibration(self, reference: str, serial: str | None = None) -> StoredCalibration:
+    def calibration(
+        self, reference: str, serial: str | None = None, known_at: int = LATEST
+    ) -> StoredCalibration:
         """The calibration called ``SERIAL:VERSION``, by 8 or more characters of its id, or by its
-        version where ``serial`` is given or the store holds one detector."""
+        version where ``serial`` is given or the store holds one detector; in the state that it had
+        at a position of the log."""
         with self._database.reading() as connection:
             position = find_position(connection, reference, serial)
-            return calibrations.read_calibration(connection, position)
+            return calibrations.read_calibration(connection, position, known_at)
 
     def calibrations(
-        self, serial: str | None = None, known_at: int = LATEST
+        self, serial: str | None = None, known_at: int = LATEST, limit: int | None = None
     ) -> list[CalibrationLine]:
         """The calibrations of a detector, or of all, by serial and version, in the states that they
-        had at a position of the log."""
+        had at a position of the log; with a limit those that were stored last."""
         with self._database.reading() as connection:
             detector = None
             if serial is not None:
                 detector = detectors.detector_position(connection, serial)
-            return calibrations.read_lines(connection, detector, known_at)
+            return calibrations.read_lines(connection, detector, known_at, limit)
 
     def known_corrections(self, serial: str) -> list[tuple[str, Correction]]:
         """Every correction of a detector with its calibration's name, newest first."""

@@ -8,6 +8,7 @@ from calib.model.consequences import Consequences
 from calib.model.record import Certification, Deed
 from calib.model.resolution import DistancePolicy, Query, Resolution, TimePolicy
 from calib.store import certifications, consequences, detectors
+from calib.store.certifications import LATEST
 from calib.store.doors.door import Door
 from calib.store.resolver import resolve
 
@@ -33,12 +34,13 @@ class CertificationDoor(Door):
         with self._database.writing() as connection:
             return certifications.add_withdrawals(connection, which, reason, deed)
 
-    def certifications(self, serial: str) -> list[Certification]:
-        """A detector's certifications, withdrawn ones as well, newest first."""
+    def certifications(self, serial: str, known_at: int = LATEST) -> list[Certification]:
+        """A detector's certifications, withdrawn ones as well, newest first, as known at a position
+        of the log."""
         with self._database.reading() as connection:
             detector = detectors.detector_position(connection, serial)
             return certifications.read_certifications(
-                connection, certifications.of_detector(detector)
+                connection, certifications.of_detector(detector), known_at
             )
 
     def would_certify(self, certification: Certification) -> Consequences:

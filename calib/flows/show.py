@@ -1,0 +1,58 @@
+"""show: all that is known of a calibration, or was at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from calib.errors import NotFoundError
+from calib.flows.moments import read_moment
+from calib.model.log import Moment
+from calib.model.origin import OriginEntry
+from calib.model.provenance import Provenance
+from calib.model.record import Certification, StoredCalibration
+from calib.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A calibration with what is known of it at one moment."""
+
+    known_at: Moment
+    calibration: StoredCalibration
+    """In the state of that moment."""
+    certifications: tuple[Certification, ...]
+    """Newest first, withdrawn ones as well."""
+    n_applications: int
+    provenance: Provenance | None
+    origins: tuple[OriginEntry, ...]
+
+
+def show(
+    store: Store, reference: str, *, serial: str | None, as_known_at: str | None, now: datetime
+) -> Shown:
+    """Everything of a calibration; a time without offset is read in the detector's zone.
+
+    Raises ``NotFoundError`` (``unknown-calibration``) where it was stored later than the moment.
+    """
+    found = store.calibration(reference, serial)
+    detector = found.record.serial
+    zone = store.detector(detector).time_zone
+    known = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
+    if known.at is None or found.stored.at > known.at:
+        raise NotFoundError(
+            "unknown-calibration",
+            f"{found.name} was not stored yet at position {known.position}.",
+            remedy="a later --as-known-at; calib history tells when it was stored.",
+        )
+    words = store.certifications(detector, known.position)
+    return Shown(
+        known_at=known,
+        calibration=store.calibration(found.id, known_at=known.position),
+        certifications=tuple(one for one in words if one.calibration_id == found.id),
+        n_applications=len(store.applications(calibration_id=found.id, known_at=known.position)),
+        provenance=store.provenance(found.id),
+        origins=tuple(
+            one for one in store.origins(calibration_id=found.id) if one.loaded.at <= known.at
+        ),
+    )
