@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor
+from math import ceil, floor, isfinite
 
 from calib.errors import InputError
 from calib.flows.moments import read_instant
 from calib.model.consequences import Consequences
 from calib.model.record import Certification, Deed, StoredCalibration
 from calib.model.validity import DistanceRange, Validity
+from calib.model.words import checked_words
 from calib.store.store import Store
 
 GAP = 0.1
@@ -68,6 +69,19 @@ def certify(
     refuse_draft(found, override)
     if not reason.strip():
         raise InputError("no-reason", "a certification needs a reason.", remedy="--reason TEXT.")
+    checked_words(reason, "the reason")
+    checked_words(override, "the reason for the override")
+    for option, value in (
+        ("--min-distance", min_distance_mm),
+        ("--max-distance", max_distance_mm),
+        ("--gap-mm", gap_mm),
+    ):
+        if value is not None and not isfinite(value):
+            raise InputError(
+                "bad-distance",
+                f"{option} {value} is not a distance in mm.",
+                remedy="a number of mm; 9999 is farther than any detector stands.",
+            )
     validity = Validity(
         _start(found, start, zone, deed.at),
         None if end is None else read_instant(end, zone, deed.at),
@@ -128,6 +142,7 @@ def withdraw(
 
     ``before`` is told what will hold again before anything is done.
     """
+    checked_words(reason, "the reason")
     found = store.calibration(reference, serial)
     which: str | int = found.id if number is None else number
     lost, consequences = store.would_withdraw(which)

@@ -40,6 +40,8 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
         ) from error
     if read.tzinfo is None:
         read = read.replace(tzinfo=zone_named(zone))
+        if len(text.strip()) > len("2026-03-01"):  # a day alone begins when it first does
+            _refuse_change_of_clocks(read, text.strip(), zone)
     try:
         return read.astimezone(UTC)
     except OverflowError as error:
@@ -48,6 +50,21 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
             f"{text!r} lies beyond the years that can be told.",
             remedy="a year from 1 to 9999 in UTC.",
         ) from error
+
+
+def _refuse_change_of_clocks(read: datetime, text: str, zone: str) -> None:
+    """Raise ``InputError`` for a wall clock's time that comes twice or never."""
+    first, second = (read.replace(fold=fold).utcoffset() for fold in (0, 1))
+    if first is None or second is None or first == second:
+        return
+    offsets = [read.replace(fold=fold).isoformat()[-6:] for fold in (0, 1)]
+    twice = first > second
+    raise InputError(
+        "ambiguous-time" if twice else "skipped-time",
+        f"{text} comes {'twice' if twice else 'never'} in {zone}, where the clocks go "
+        f"{'back' if twice else 'forward'} that day.",
+        remedy=f"an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
+    )
 
 
 def read_period(text: str, zone: str, now: datetime) -> Validity:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from calib.flows.moments import read_instant
 from calib.model.placement import BeamlinePlacement, standing_at
 from calib.model.record import Deed
+from calib.model.words import checked_words
 from calib.store.store import Store
 
 
@@ -38,9 +39,9 @@ def place(
     placement = BeamlinePlacement(
         number=0,
         serial=serial,
-        beamline=beamline,
+        beamline=checked_words(beamline, "the beamline's name"),
         start=read_instant(start, zone, deed.at),
-        reason=reason.strip(),
+        reason=checked_words(reason.strip(), "the reason"),
         recorded=deed.signature,
     )
     before = standing_at(store.placements(serial), placement.start)

@@ -12,6 +12,7 @@ from calib.flows.identity import checked_serial, new_detector, serial_of
 from calib.flows.moments import zone_named
 from calib.model.families import known_layout
 from calib.model.record import Deed, DetectorRecord
+from calib.model.words import checked_words
 from calib.store.store import Store
 
 
@@ -47,6 +48,7 @@ def register(
             remedy='either --from FILE.expt or --layout "PILATUS 6M".',
         )
     checked_serial(serial)
+    checked_words(description, "the description")
     zone = time_zone or "UTC"
     zone_named(zone)
     if layout is not None:

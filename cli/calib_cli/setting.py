@@ -45,9 +45,11 @@ def deed(by: str | None) -> Deed:
     """Who does this (``--by``, the settings, or the login name), now, on this host, with the
     command line that is being run."""
     from calib.model.record import Deed
+    from calib.model.words import checked_words
     from calib.store.settings import read_settings
 
     actor = (by or "").strip() or read_settings().actor or login_name()
+    checked_words(actor, "the name of whoever does this")
     return Deed(datetime.now(UTC), actor, socket.gethostname(), command_line())
 
 

@@ -24,6 +24,8 @@ from support.commands import calib, done
 from support.raw import execute
 from support.simulated import NIGHT_1, measured
 
+CERTIFY = ("certify", "24-0107:3", "--from", "2026-03-01", "--reason")
+PLACE = ("detector", "place", "24-0107", "--from", "2026-03-01", "--beamline")
 WRITTEN_TOGETHER = "give the .expt and .refl files that were written together"
 
 
@@ -258,6 +260,11 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
         (("certify", "24-0107:3"), "Missing option '--reason'."),
         (("certify", "24-0107:3", "--reason", " "), "a certification needs a reason."),
         (("certify", "24-0107:3", "--reason", "x", "--from", "soon"), "'soon' is no date or time."),
+        ((*CERTIFY, "x\x1b[2J"), "the reason contains the control character '\\x1b'."),
+        ((*CERTIFY, "x", "--by", "ada\nlin"), "the name of whoever does this contains the control"),
+        ((*CERTIFY, "x", "--max-distance", "inf"), "--max-distance inf is not a distance in mm."),
+        ((*CERTIFY, "x", "--gap-mm", "nan"), "--gap-mm nan is not a distance in mm."),
+        ((*PLACE, "I\t04"), "the beamline's name contains the control character '\\t'."),
         (("detector", "add", "24-9"), "a detector needs one source of its layout."),
         (("apply", "night1.refl"), "there is no experiment list."),
         (("apply", "imported.expt", "night1.refl", "night2.refl"), "2 reflection tables for one"),

@@ -50,6 +50,30 @@ def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
     assert "2026-03-01T09:30" in caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("2026-10-25T01:30", "ambiguous-time"), ("2026-03-29 01:30:00", "skipped-time")],
+)
+def test_a_time_that_the_clocks_pass_twice_or_never_needs_its_offset(text: str, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_instant(text, LONDON, NOW)
+    assert caught.value.code == code
+    offered = caught.value.remedy.removeprefix("an offset: ").removesuffix(".").split(" or ")
+    assert [option.removeprefix(text) for option in offered] in (
+        ["+01:00", "+00:00"],
+        ["+00:00", "+01:00"],
+    )
+    found = {read_instant(option, LONDON, NOW) for option in offered}
+    assert len(found) == 2
+
+
+def test_a_day_that_begins_in_a_change_of_clocks_begins_at_its_first_instant() -> None:
+    assert read_instant("2018-11-04", "America/Sao_Paulo", NOW) == datetime(
+        2018, 11, 4, 3, tzinfo=UTC
+    )
+    assert read_instant("2026-11-01", "America/Havana", NOW) == datetime(2026, 11, 1, 4, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("name", ["Europe/Atlantis", "", "../etc/passwd", "/UTC"])
 def test_what_is_no_zone_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is no time zone"):
