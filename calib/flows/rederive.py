@@ -13,6 +13,7 @@ import numpy as np
 from calib import __version__
 from calib.errors import InputError, NotFoundError
 from calib.files.refl import file_sha256
+from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
 from calib.flows.drift import prior_of
 from calib.flows.environment import this_environment
@@ -61,13 +62,17 @@ def rederive(
     """Derive a stored calibration again and compare; nothing is stored.
 
     Its inputs are known by their hashes: they are looked for where they lay, and below
-    ``folders``. Raises ``NotFoundError`` (``inputs-missing``) naming those that are nowhere.
+    ``folders``. What was combined from summaries is combined again from those, which the store has.
+    Raises ``NotFoundError``: ``inputs-missing``, naming those that are nowhere, ``no-summaries``.
     """
     found = store.calibration(reference, serial)
     provenance = store.provenance(found.id)
-    paths = _inputs(found, provenance, folders, _kept_from_parent(store, found.record))
-    request = request_of(found.record, paths)
-    again = derive(request, store, deed, dry_run=True, progress=progress).record
+    if found.record.parameters.get("combined"):
+        again = combine(_recombination(found), store, deed, dry_run=True).record
+    else:
+        paths = _inputs(found, provenance, folders, _kept_from_parent(store, found.record))
+        request = request_of(found.record, paths)
+        again = derive(request, store, deed, dry_run=True, progress=progress).record
     here = this_environment()
     differences: tuple[str, ...] = ()
     if provenance is not None:
@@ -86,20 +91,19 @@ def rederive(
 
 
 def _kept_from_parent(store: Store, record: CalibrationRecord) -> set[str]:
-    """The names of the summaries that stood for datasets which were not read.
-
-    Raises ``InputError`` for what was combined from summaries alone.
-    """
-    if record.parameters.get("combined"):
-        raise InputError(
-            "combined",
-            "it was combined from summaries; there are no files to derive it from.",
-            remedy="calib combine with the same calibrations, or calib rederive of those.",
-        )
+    """The names of the summaries that stood for datasets which were not read."""
     onto = record.parameters.get("onto")
     if onto is None:
         return set()
     return {use.summary for use in store.calibration(onto).record.report.datasets}
+
+
+def _recombination(found: StoredCalibration) -> CombineRequest:
+    """The request for what a calibration was combined from: all that it rests on is its own."""
+    said = found.record.parameters
+    return CombineRequest(
+        sources=(found.id,), freedom=Freedom(said["freedom"]), prior=prior_of(said)
+    )
 
 
 def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveRequest:

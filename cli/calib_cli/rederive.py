@@ -31,9 +31,9 @@ def rederive(
 ) -> None:
     """Derive a calibration again and compare the results.
 
-    Inputs are found by their hashes, where they lay or below --from. Nothing is stored. Exits
-    with 0 where the result is the same: bit for bit, or on another machine within a tenth of a
-    sigma; else with 1.
+    Inputs are found by their hashes, where they lay or below --from; what was combined is combined
+    again from the summaries in the store. Nothing is stored. Exits with 0 where the result is the
+    same: bit for bit, or on another machine within a tenth of a sigma; else with 1.
 
     \b
     Example:

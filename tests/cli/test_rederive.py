@@ -76,3 +76,11 @@ def test_where_it_was_derived_is_shown(here: Path) -> None:
     assert [Path(one["path"]).name for one in found["inputs"]] != []
     assert {Path(one["path"]).name for one in found["inputs"]} == {"night1.expt", "night1.refl"}
     assert "Derived on" in done("show", "24-0107:1").stdout
+
+
+def test_what_was_combined_is_combined_again_from_its_own_summaries(here: Path) -> None:
+    done("combine", "24-0107:1", "24-0107:2", "--freedom", "full", "--prior-shift-um", "55")
+    for path in (*here.glob("*.expt"), *here.glob("*.refl")):
+        path.unlink()
+    answer = done("rederive", "24-0107:4", "--json").json
+    assert (answer["identical"], answer["reproduced"]) == (True, True)
