@@ -17,6 +17,7 @@ from calib.model.history import (
     events_of,
 )
 from calib.model.log import Moment
+from calib.model.origin import OriginEntry
 from calib.model.placement import BeamlinePlacement, standing_at
 from calib.model.record import (
     CalibrationLine,
@@ -42,6 +43,8 @@ class History:
     n_events: int
     events: tuple[Told, ...]
     """The latest first, at most as many as were asked for."""
+    origins: tuple[OriginEntry, ...]
+    """What bundles told of other stores' records, as many at most, the latest first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +77,7 @@ def history(
     known_at = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
     period = None if at is None else read_period(at, zone, now)
     if known_at.at is None:
-        return History(serial, known_at, period, (), None, 0, ())
+        return History(serial, known_at, period, (), None, 0, (), ())
     lines = store.calibrations(serial, known_at.position)
     certifications = store.certifications(serial, known_at.position)
     placements = [one for one in store.placements(serial) if one.recorded.at <= known_at.at]
@@ -87,6 +90,7 @@ def history(
         placement=None if period is None else standing_at(placements, period.start),
         n_events=len(events),
         events=tuple(_told(store, serial, events[:limit], lines, repeat_mm)),
+        origins=_origins(store, serial, known_at.at, limit),
     )
 
 
@@ -160,6 +164,11 @@ def _told(
             )
         )
     return told
+
+
+def _origins(store: Store, serial: str, known_at: datetime, limit: int) -> tuple[OriginEntry, ...]:
+    loaded = [one for one in store.origins(serial=serial) if one.loaded.at <= known_at]
+    return tuple(loaded[::-1][:limit])
 
 
 def _before(line: CalibrationLine, lines: list[CalibrationLine]) -> CalibrationLine | None:

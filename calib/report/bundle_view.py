@@ -116,10 +116,12 @@ def origin_view(told: OriginEntry) -> dict[str, Any]:
     entry, said = told.told.entry, told.said
     return {
         "event": entry.kind,
+        "calibration_id": told.calibration_id,
         "position": entry.position,
         "version": told.version,
         "recorded_at": instant(entry.recorded.at),
         "by": entry.recorded.actor or None,
+        "host": entry.recorded.host or None,
         "reason": said.get("reason") or entry.recorded.reason or None,
         "from": instant(said.get("valid_from")),
         "to": instant(said.get("valid_to")),
@@ -130,15 +132,16 @@ def origin_view(told: OriginEntry) -> dict[str, Any]:
 
 
 def origin_table(views: Sequence[View]) -> Table:
-    """What another store recorded about a calibration; it holds nothing here."""
+    """What another store recorded; it holds nothing here."""
     return Table(
         "Told of another store (it holds nothing here)",
-        ("recorded there", "by", "number there", "what", "valid", "reason", "loaded"),
+        ("recorded there", "by", "number there", "id", "what", "valid", "reason", "loaded"),
         tuple(
             (
                 at_second(view["recorded_at"]),
-                view["by"] or NONE,
-                str(view["version"]),
+                NONE if view["by"] is None else f"{view['by']}@{view['host']}",
+                NONE if view["version"] is None else str(view["version"]),
+                NONE if view["calibration_id"] is None else view["calibration_id"][:12],
                 view["event"],
                 NONE if view["from"] is None else span(view["from"], view["to"]),
                 view["reason"] or NONE,
@@ -146,5 +149,5 @@ def origin_table(views: Sequence[View]) -> Table:
             )
             for view in views
         ),
-        n_text=7,
+        n_text=8,
     )

@@ -15,6 +15,7 @@ from calib.report.blocks import (
     micrometres,
     span,
 )
+from calib.report.bundle_view import origin_table
 from calib.report.certification_blocks import certification_table
 from calib.report.drift_blocks import verdict_words
 
@@ -47,6 +48,8 @@ def history_blocks(view: View) -> list[Block]:
             n_text=5,
         )
     )
+    if view["origins"]:
+        blocks.append(origin_table(view["origins"]))
     return blocks
 
 

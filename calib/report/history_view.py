@@ -7,9 +7,11 @@ from typing import Any
 
 from calib.model.history import Belief, Event, Knowledge, Told
 from calib.model.log import Moment
+from calib.model.origin import OriginEntry
 from calib.model.placement import BeamlinePlacement
 from calib.model.record import CalibrationLine, Certification
 from calib.model.validity import Validity
+from calib.report.bundle_view import origin_view
 from calib.report.certification_view import certification_view, deed_view
 from calib.report.drift_view import drift_view
 from calib.report.placement_view import placement_view
@@ -24,6 +26,7 @@ def history_view(
     placement: BeamlinePlacement | None,
     n_events: int,
     events: Sequence[Told],
+    origins: Sequence[OriginEntry],
 ) -> dict[str, Any]:
     """The timeline, and what held at some time where that was asked for."""
     return {
@@ -34,6 +37,7 @@ def history_view(
         "placement": None if placement is None else placement_view(placement),
         "n_events": n_events,
         "events": [_event(told) for told in events],
+        "origins": [origin_view(one) for one in origins],
     }
 
 

@@ -86,6 +86,7 @@ def history(
                 done.placement,
                 done.n_events,
                 done.events,
+                done.origins,
             )
             blocks = history_blocks(view)
     if as_json:

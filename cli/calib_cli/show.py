@@ -74,7 +74,7 @@ def show(
     \b
     Example:
       calib show 24-0107:3
-      calib show 24-0107:3 --as-known-at 2026-03-01
+      calib show 24-0107:3 --as-known-at 3
     """
     from calib.flows.show import show as shown
     from calib.report.bundle_view import origin_table, origin_view
