@@ -63,7 +63,7 @@ class DeriveRequest:
     crystals: Crystals = Crystals.AUTO
     crystal_interval_deg: float | None = None
     keep_all: bool = False
-    """Keep datasets that do not fit the others."""
+    """Keep datasets and experiments that do not fit the others."""
     add: bool = False
     """Add to what the detector's latest accepted calibration rests on."""
     onto: str | None = None

@@ -20,6 +20,7 @@ from calib.flows.environment import this_environment
 from calib.model.correction import Freedom
 from calib.model.provenance import Provenance
 from calib.model.record import CalibrationRecord, Deed, StoredCalibration
+from calib.model.report import Reason
 from calib.solve.options import Crystals
 from calib.solve.symmetry import name_from_hall
 from calib.store.store import Store
@@ -143,11 +144,13 @@ def _inputs(
     kept: set[str],
 ) -> list[Path]:
     """Where the calibration's input files lie now, but those of datasets whose summaries were
-    ``kept``."""
-    read = [
-        use for use in found.record.report.datasets if not use.summary or use.summary not in kept
-    ]
+    ``kept``. Datasets that were left out on the way took part until then."""
+    report = found.record.report
+    read = [use for use in report.datasets if not use.summary or use.summary not in kept]
     wanted = {sha256: use.name for use in read for sha256 in use.sha256}
+    for misfit in report.misfits:
+        if misfit.experiment is None and misfit.reason is not Reason.FAR:
+            wanted |= dict.fromkeys(misfit.sha256, misfit.name)
     places: dict[str, Path] = {}
     recorded = {} if provenance is None else provenance.paths
     for sha256, text in recorded.items():

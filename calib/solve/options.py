@@ -44,7 +44,7 @@ class SolveOptions:
     """Length of a spline's intervals; None: chosen from the data."""
 
     keep_all: bool = False
-    """Keep datasets that do not fit the others."""
+    """Keep datasets and experiments that do not fit the others."""
 
     def content(self, layout: Layout) -> dict[str, Any]:
         """The same as plain values, for the record of a calibration of such panels."""

@@ -131,7 +131,7 @@ def starting_point(
 ) -> tuple[Instrument, State]:
     """What is held and what starts where, from the models in the files.
 
-    Raises ``InputError`` where a scan has no goniometer.
+    Raises ``InputError`` where a scan has no goniometer, or a cell not its symmetry.
     """
     models = dataset.experiments
     used = set(dataset.reflections.experiment.tolist())
@@ -151,7 +151,11 @@ def starting_point(
         crystals.append(entry.crystal if mine else -1)
     chosen = sorted({c for c in crystals if c is not None and c >= 0})
     renumbered = {c: i for i, c in enumerate(chosen)}
-    a_matrix, strains = _symmetric([models.crystals[c] for c in chosen], hall_symbol)
+    try:
+        a_matrix, strains = _symmetric([models.crystals[c] for c in chosen], hall_symbol)
+    except InputError as error:
+        place = dataset.name
+        raise InputError(error.code, error.problem, place=place, remedy=error.remedy) from error
     n = len(models.experiments)
     eye = np.eye(3)
     instrument = Instrument(

@@ -126,7 +126,7 @@ def derive(
     ] = None,
     keep_all: Annotated[
         bool,
-        typer.Option("--keep-all", help="Keep datasets that do not fit the others."),
+        typer.Option("--keep-all", help="Keep what does not fit the others."),
     ] = False,
     workers: Annotated[
         int | None,

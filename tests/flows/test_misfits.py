@@ -14,6 +14,7 @@ from calib.errors import CalibError
 from calib.files.dataset_write import write_dataset
 from calib.flows.derive import DeriveRequest, derive
 from calib.flows.derived import Derived
+from calib.flows.rederive import rederive
 from calib.model.dataset import Dataset
 from calib.model.frames import rotation_from_vector
 from calib.model.pose import facing_pose
@@ -115,9 +116,7 @@ def test_a_broken_file_is_refused_however_many_are_good(store: Store, tmp_path: 
     assert refused(store, *good, expt, refl).code != "files-disagree"
 
 
-def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
-    store: Store, tmp_path: Path
-) -> None:
+def twelve_wedges() -> Dataset:
     plan = ScanPlan(
         n_reflections=250,
         range_rad=np.radians(3.0),
@@ -125,7 +124,40 @@ def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
         panel_identifier=IDENTIFIER,
     )
     pose = facing_pose(LAYOUT, 150.0, beam_centre_mm=(2.0, -3.0))
-    many = wedges(np.random.default_rng(8), LAYOUT, TRUTH, pose, plan, 12)
+    return wedges(np.random.default_rng(8), LAYOUT, TRUTH, pose, plan, 12)
+
+
+def test_what_was_left_out_on_the_way_is_read_when_derived_again(
+    store: Store, tmp_path: Path
+) -> None:
+    spoilt = misindexed(twelve_wedges(), [2], ["cell"])
+    paths: list[Path] = []
+    for number in range(6):
+        table = spoilt.reflections.where(spoilt.reflections.experiment == number)
+        entry = spoilt.experiments.experiments[number]
+        one = replace(
+            spoilt,
+            name=f"wedge{number}",
+            experiments=replace(spoilt.experiments, experiments=(entry,)),
+            reflections=replace(table, experiment=np.zeros(len(table), dtype=np.int64)),
+        )
+        paths += write_dataset(one, tmp_path)
+    far = write_dataset(replace(astray(night(2)), name="far"), tmp_path)
+    paths += far
+    first = derived(store, *paths)
+    assert [one.name for one in first.record.report.misfits] == ["far", "wedge2"]
+    assert first.stored is not None
+    for path in far:
+        path.unlink()  # it never took part
+    again = rederive(store, first.stored.name, [], DEED, serial=None)
+    assert again.identical
+    assert [one.name for one in again.again.report.misfits] == ["wedge2"]
+
+
+def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
+    store: Store, tmp_path: Path
+) -> None:
+    many = twelve_wedges()
     found = derived(store, *write_dataset(misindexed(many, [3, 9]), tmp_path))
     report = found.record.report
     assert [one.experiment for one in report.misfits] == [3, 9]

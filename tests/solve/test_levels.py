@@ -21,6 +21,7 @@ from calib.simulate.truth import Tolerance
 from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior, group_moves
 from support.errors import deviations, errors_of
+from support.misindexed import every_tenth, misindexed
 from support.scenes import barrel, options, solution
 
 ONE_MICROMETRE_MM = 1e-3
@@ -149,15 +150,20 @@ def test_groups_survive_the_record_and_do_not_change_what_a_layout_is() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("spoilt", [False, True])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_cspad_is_recovered_from_300_stills(seed: int) -> None:
-    """Quadrants off by 1 mm and 5 mrad, sensors by 0.1 mm: within 5 micrometres in the plane."""
+def test_a_cspad_is_recovered_from_300_stills(seed: int, spoilt: bool) -> None:
+    """Quadrants off by 1 mm and 5 mrad, sensors by 0.1 mm: within 5 micrometres in the plane, also
+    where a tenth of the crystals is indexed wrongly."""
     layout, rng = cspad(), np.random.default_rng(seed)
     tolerances = [Tolerance(1.0, 0.0, 0.0, 5e-3), Tolerance(0.1, 0.0, 0.0, 1e-3)]
     truth = assembled(rng, layout, tolerances)
     pose = facing_pose(layout, 105.0)
-    made = simulated_stills(rng, layout, truth, pose, StillsPlan(), "cspad")
-    found = solution([made.dataset], layout, options(IN_PLANE))
+    plan = StillsPlan()
+    made = simulated_stills(rng, layout, truth, pose, plan, "cspad").dataset
+    wrong = every_tenth(plan.n_crystals).tolist() if spoilt else []
+    found = solution([misindexed(made, wrong)], layout, options(IN_PLANE))
+    assert [one.experiment for one in found.report.misfits] == wrong
     counts = found.estimate.n_reflections
     chosen = np.zeros(len(layout), dtype=np.bool_)
     for group in layout.groups:

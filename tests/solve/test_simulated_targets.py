@@ -31,6 +31,7 @@ from calib.simulate.score import CornerErrors, corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior
+from support.errors import errors_of
 from support.scenes import solution
 
 FIRST_SEED = 1
@@ -40,7 +41,9 @@ WEAK_UM = CornerErrors(15.0, 31.0, 8.0)
 """Of panels with 50 to 500 reflections."""
 TWO_DISTANCES_UM = CornerErrors(1.3, 3.1, 1.3)
 TWO_DISTANCES_EVENLY_UM = CornerErrors(1.05, 1.75, 1.0)
-"""The bound itself, from the covariance, is 1.00 and 1.58 um; six seeds gave 0.98 and 1.68."""
+"""The bound itself, from the covariance, is 1.00 and 1.59 um; 32 seeds gave 1.00 and 1.64, six of
+them 0.98 and 1.68, with errors of 1.02 of what was claimed."""
+CLAIMED_WITHIN = 0.05
 GAIN = 3.0
 """How much smaller than with the far distance alone errors are at least."""
 
@@ -55,7 +58,6 @@ def many(counts: np.ndarray) -> np.ndarray:
     return np.asarray(counts > MANY)
 
 
-@cache
 def errors(
     plans: tuple[tuple[float, ScanPlan], ...],
     used: tuple[int, ...],
@@ -64,6 +66,17 @@ def errors(
 ) -> CornerErrors:
     """Of the panels that ``chosen`` picks by their reflections, from the scans ``used``, each with
     its own pose and crystal."""
+    return outcome(plans, used, chosen, seed)[0]
+
+
+@cache
+def outcome(
+    plans: tuple[tuple[float, ScanPlan], ...],
+    used: tuple[int, ...],
+    chosen: Counted,
+    seed: int,
+) -> tuple[CornerErrors, float]:
+    """The same, with the mean square of all errors over what is claimed for them."""
     rng = np.random.default_rng(seed)
     layout = known_layout("PILATUS 6M")
     truth = drawn_correction(rng, layout)
@@ -79,9 +92,10 @@ def errors(
     )
     assert found.report.convergence.converged
     estimate = found.estimate
-    return corner_errors(
+    corners = corner_errors(
         layout, estimate.correction, truth, scans[0].true_pose, chosen(estimate.n_reflections)
     )
+    return corners, float(np.mean(errors_of(layout, estimate, truth).relative ** 2))
 
 
 WEAK_ONE = ((SEED_SIZE_MM, WEAK),)
@@ -130,3 +144,9 @@ def test_seeds_together_are_within_the_limits(
     used = tuple(range(len(plans)))
     found = [errors(plans, used, chosen, seed) for seed in range(1, repeats + 1)]
     assert_within(pooled(found), limits)
+
+
+@pytest.mark.long
+def test_errors_at_two_distances_are_as_large_as_claimed() -> None:
+    squared = [outcome(FAR_AND_NEAR_EVENLY, (0, 1), many, seed)[1] for seed in range(1, 9)]
+    assert np.sqrt(np.mean(squared)) == pytest.approx(1.0, abs=CLAIMED_WITHIN)

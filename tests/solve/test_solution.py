@@ -477,8 +477,9 @@ def test_a_wrong_space_group_is_refused_and_a_lower_one_is_as_good() -> None:
     layout, _, near, _ = near_and_far()
     lower = solution([near], layout, options(hall_symbol=" P 1"))
     assert in_sigma(lower, near_alone(Freedom.FULL)) < 2.0
-    with pytest.raises(InputError, match="does not have the symmetry"):
+    with pytest.raises(InputError, match="does not have the symmetry") as caught:
         solution([near], layout, options(hall_symbol=" P 2 2 3"))
+    assert caught.value.place == near.name
 
 
 def test_flags_are_respected_unless_they_are_to_be_reconsidered() -> None:

@@ -26,9 +26,9 @@ LAYOUT = known_layout("PILATUS 1M")
 TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
 POSE = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
 N_WEDGES, N_STILLS = 20, 300
-A_TENTH_OF_SIGMA = 0.1
-"""Root mean square of what is left of the wrong ones in the panels: crystals with too few
-reflections to be judged, each of which is distrusted, and reflections at the limit of rejection."""
+A_QUARTER_OF_SIGMA = 0.25
+"""Root mean square, as wherever rejection is decided anew: a reflection at its limit moves all
+parameters by 0.05 sigma where there are two thousand."""
 A_FEW_IMAGES_DEG = 0.3
 
 
@@ -71,7 +71,7 @@ def test_wrong_wedges_are_left_out_and_panels_are_those_of_the_others(degrees: f
         assert one.reason in (Reason.SCATTER, Reason.ANGLE)
     right = [number for number in range(N_WEDGES) if number not in wrong]
     alone = solution([only(data, right)], LAYOUT)
-    assert in_sigma(found, alone) < A_TENTH_OF_SIGMA
+    assert in_sigma(found, alone) < A_QUARTER_OF_SIGMA
     assert found.report.datasets[0].n_crystals == len(right)
 
 
@@ -84,7 +84,7 @@ def test_wrong_stills_are_left_out_and_panels_are_those_of_the_others() -> None:
     assert len(judged) > 0.7 * len(wrong)
     assert left_out(found) == judged
     alone = solution([only(data, np.setdiff1d(np.arange(N_STILLS), wrong).tolist())], LAYOUT)
-    assert in_sigma(found, alone) < A_TENTH_OF_SIGMA
+    assert in_sigma(found, alone) < A_QUARTER_OF_SIGMA
 
 
 def test_no_sound_crystal_is_left_out() -> None:
@@ -122,7 +122,7 @@ def test_wrong_wedges_in_files_of_their_own_are_left_out_whole(degrees: float) -
     assert all(one.experiment is None for one in found.report.misfits)
     assert list(found.kept) == right
     assert [use.name for use in found.report.datasets] == [f"wedge{k}" for k in right]
-    assert in_sigma(found, solution([files[k] for k in right], LAYOUT)) < A_TENTH_OF_SIGMA
+    assert in_sigma(found, solution([files[k] for k in right], LAYOUT)) < A_QUARTER_OF_SIGMA
 
 
 @cache
