@@ -31,18 +31,21 @@ def influences(
     n, f = sigma.shape
     back = np.asarray(np.linalg.inv(parameters_from_twists(layout, correction.values)))
     by = back[:, :, normal.free]
+    # In units in which the equations have a unit diagonal.
     scale = 1.0 / np.sqrt(np.diag(normal.matrix))
-    outer = np.outer(scale, scale)
-    whole = np.linalg.solve(normal.matrix * outer, normal.vector * scale)
+    by = by * scale.reshape(n, 1, f)
+    everything, vector = normal.matrix * np.outer(scale, scale), normal.vector * scale
+    whole = np.linalg.solve(everything, vector)
     own = by.transpose(0, 2, 1) @ spoken.own @ by
     vectors = spoken.at(layout, correction)[0].reshape(-1, n, 6, 1)
     said = (by.transpose(0, 2, 1) @ vectors).reshape(-1, n * f)
     found = []
-    for block, coupling, vector in zip(own, spoken.coupling, said, strict=True):
+    for block, coupling, pull in zip(own, spoken.coupling, said, strict=True):
         taken = carried_rows(coupling, by)
-        matrix = normal.matrix + taken.T @ taken
+        matrix = taken.T @ taken
+        matrix += everything
         add_blocks(matrix, -block)
-        without = np.linalg.solve(matrix * outer, (normal.vector - vector) * scale)
+        without = np.linalg.solve(matrix, vector - pull)
         shift = np.abs((without - whole) * scale) / sigma.ravel()
         found.append(
             Influence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -37,6 +38,7 @@ from calib_cli.failure import TERMINATED
 from calib_cli.group import Commands
 from calib_cli.options import StorePlace
 from calib_cli.output import say, write
+from calib_cli.setting import WHILE_LOADING
 
 app = typer.Typer(
     name="calib",
@@ -101,6 +103,8 @@ def main() -> None:
     # Matrices here are small: threads of the linear algebra would spin more than they help, and
     # results would depend on their number. To be said before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # What is loaded stays, and need not be looked through again and again meanwhile.
+    gc.set_threshold(WHILE_LOADING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # files are tidied up then
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

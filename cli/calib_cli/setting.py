@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import socket
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from calib.model.record import Deed
     from calib.store.location import Location
     from calib.store.store import Store
+
+WHILE_LOADING = 200_000
+"""How many objects may be made before the garbage collector runs, while modules are loaded."""
+_USUAL = gc.get_threshold()
 
 
 def place_of(ctx: typer.Context, option: str | None) -> Location:
@@ -38,6 +43,9 @@ def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = Fals
     """The store that a command works on, open."""
     from calib.store.store import Store
 
+    if gc.get_threshold()[0] == WHILE_LOADING:
+        gc.freeze()  # the modules: the collector passes over them from here on
+        gc.set_threshold(*_USUAL)
     return Store.open(place_of(ctx, option), read_only=read_only)
 
 

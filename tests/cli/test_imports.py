@@ -1,13 +1,14 @@
-"""Help is quick: it loads nothing that only a calculation or a database needs."""
+"""Commands are quick: each loads what it uses. Help needs neither a calculation nor a database."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from support.children import environment
+from support.children import environment, run
 from support.commands import ALL_COMMANDS
 
 HEAVY = {
@@ -43,3 +44,38 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "calib_cli.main" in loaded
     assert not HEAVY & loaded
+
+
+REFINING = {"calib.solve.fit", "calib.solve.normal", "gemmi", "msgpack"}
+"""Models of crystals and scans, and what reads reflections."""
+FORMATS = {"fabio", "h5py", "cryptography"}
+UPGRADING = {"alembic", "psycopg", "asyncpg"}
+NEVER = {"scipy", "distributed", "sqlalchemy.orm"}
+COMMAND = """
+import sys
+from calib_cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("loaded:", *sys.modules)
+"""
+NOT_USED = {
+    "list": REFINING | FORMATS | UPGRADING | {"calib.solve.panels"},
+    "history 24-0107": REFINING | FORMATS | UPGRADING,
+    "resolve 24-0107 --at 2026-03-05 --distance-mm 200": REFINING
+    | FORMATS
+    | UPGRADING
+    | {"calib.solve.panels"},
+    "apply night1.expt --calibration 24-0107:3 -o out.expt": FORMATS | UPGRADING | {"gemmi"},
+    "combine 24-0107:3 --without night1 --json": REFINING | UPGRADING | {"fabio"},
+    "derive night1.expt night1.refl --json": UPGRADING | {"fabio"},
+}
+
+
+@pytest.mark.parametrize("command", NOT_USED)
+def test_a_command_loads_only_what_it_uses(certified: Path, command: str) -> None:
+    assert certified == Path.cwd()
+    loaded = run(COMMAND, *command.split()).splitlines()[-1].split()
+    assert loaded[0] == "loaded:"
+    assert not (NOT_USED[command] | NEVER) & set(loaded)
