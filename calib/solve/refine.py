@@ -28,7 +28,7 @@ from calib.solve.standing import (
     thinned,
     varied,
 )
-from calib.solve.strays import confirmed, scattered, strays, without
+from calib.solve.strays import confirmed, is_all, scattered, strays, without
 
 _MOST_ITERATIONS = 25
 _DECIDING_ITERATIONS = 8
@@ -129,7 +129,7 @@ def _sifted(
     strayed: list[tuple[tuple[int, ...]]] = []
     for place, (scatter, own) in enumerate(zip(scatters, found, strict=True)):
         told = [stray.misfit(scatter, identifier) for stray, identifier in own]
-        if own and len(own) == len(scatter.experiment):
+        if is_all(scatter, own):
             whole[place] = replace(told[0], experiment=None, identifier="")
             told = []
         parts += told

@@ -56,6 +56,8 @@ class Scatter:
     """(k,) reflections that cannot be predicted, of ..."""
     n: Ints
     """(k,)"""
+    n_all: int
+    """Of the dataset, those of experiments that have not enough included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,12 @@ class Stray:
             scatter_mrad=1e3 * self.scatter if in_angle and self.scatter is not None else None,
             usual_mrad=1e3 * self.usual if in_angle else None,
         )
+
+
+def is_all(scatter: Scatter, found: Sequence[tuple[Stray, str]]) -> bool:
+    """Whether strays are all that could be judged of a dataset, and most of it."""
+    n = sum(stray.n for stray, _ in found)
+    return len(found) == len(scatter.experiment) and 2 * n > scatter.n_all
 
 
 def scattered(standing: Standing, correction: Correction) -> tuple[Standing, Scatter]:
@@ -220,6 +228,7 @@ def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
         least_rad=np.array([_least_rad(fit.dataset.experiments, k) for k in experiment.tolist()]),
         n_lost=n_lost,
         n=np.diff(bounds)[enough],
+        n_all=len(seen),
     )
 
 

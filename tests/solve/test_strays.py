@@ -125,6 +125,16 @@ def test_wrong_wedges_in_files_of_their_own_are_left_out_whole(degrees: float) -
     assert in_sigma(found, solution([files[k] for k in right], LAYOUT)) < A_QUARTER_OF_SIGMA
 
 
+def test_a_dataset_is_not_left_out_for_the_only_crystal_that_can_be_judged() -> None:
+    data = many_stills()
+    few = np.arange(len(data.reflections)) % 60 < FEWEST_TO_JUDGE - 2
+    spoilt = misindexed(data, [0], ["shifted"])
+    kept = spoilt.reflections.where(few | (spoilt.reflections.experiment == 0))
+    found = solution([replace(spoilt, reflections=kept), many_wedges(1.0)], LAYOUT)
+    assert [(one.name, one.experiment) for one in found.report.misfits] == [("stills", 0)]
+    assert found.kept == (0, 1)
+
+
 @cache
 def one_slips(slip_deg: float) -> Dataset:
     """Six scans of 20 degrees in one file, the second indexed wrongly, the fourth slipping."""
