@@ -98,15 +98,15 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
     if not 0 < n <= _MOST_PANELS:
         raise InputError("bad-shape", f"it has {n} panels.")
     report = json.loads(_taken(file, "report", (None,)).tobytes())
-    started = str(file.attrs["started"])
+    started = str(_said(file, "started"))
     statement = Statement(
         use=from_content(DatasetUse, report["use"]),
         point=Correction(_taken(file, "point", (n, 6))),
         **{part.value: _equations(file, part, n) for part in Part},
-        chi_square=float(file.attrs["chi_square"]),
-        n_data=float(file.attrs["n_data"]),
-        n_nuisance=int(file.attrs["n_nuisance"]),
-        kept=str(file.attrs["kept"]),
+        chi_square=float(_said(file, "chi_square")),
+        n_data=float(_said(file, "n_data")),
+        n_nuisance=int(_said(file, "n_nuisance")),
+        kept=str(_said(file, "kept")),
         used_on_panel=_taken(file, "used_on_panel", (2, n)),
         rejected_on_panel=_taken(file, "rejected_on_panel", (n,)),
         flagged_on_panel=_taken(file, "flagged_on_panel", (n,)),
@@ -117,12 +117,12 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
     )
     summary = Summary(
         statement=statement,
-        serial=str(file.attrs["serial"]),
-        layout_id=str(file.attrs["layout"]),
-        code_version=str(file.attrs["code_version"]),
+        serial=str(_said(file, "serial")),
+        layout_id=str(_said(file, "layout")),
+        code_version=str(_said(file, "code_version")),
         started=datetime.fromisoformat(started) if started else None,
     )
-    return summary, str(file.attrs["checksum"])
+    return summary, str(_said(file, "checksum"))
 
 
 def _report(said: Statement) -> dict[str, Any]:
@@ -170,6 +170,15 @@ def _taken(file: h5py.File, name: str, shape: tuple[int | None, ...]) -> np.ndar
     if out.size:
         dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
     return out
+
+
+def _said(file: h5py.File, name: str) -> Any:
+    """An attribute, text or number."""
+    attribute = h5py.h5a.open(file.id, name.encode())
+    out = np.empty(attribute.shape, attribute.dtype)
+    attribute.read(out)
+    found: Any = out[()]
+    return found.decode("utf-8") if isinstance(found, bytes) else found
 
 
 def _foreign(place: str, problem: str) -> FileFormatError:

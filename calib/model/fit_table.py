@@ -15,6 +15,10 @@ from calib.model.report import BeforeAfter, Fit, Shell, Spread
 COLUMNS = tuple(f.name for f in fields(Spread))
 """What stands in a row; the count is first."""
 _NONE = [[0.0] * len(COLUMNS)] * 2
+_SORTED = sorted(range(len(COLUMNS)), key=COLUMNS.__getitem__)
+_SPREAD = ", ".join(f'"{COLUMNS[k]}": {"%d" if k == 0 else "%r"}' for k in _SORTED)
+_BOTH = f'{{"after": {{{_SPREAD}}}, "before": {{{_SPREAD}}}}}'
+"""A pair as JSON with sorted keys."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +50,14 @@ class FitTable:
         return [
             {"used": _told(used), "held_out": _told(held_out)}
             for used, held_out in self.values.tolist()
+        ]
+
+    def texts(self) -> list[str]:
+        """The contents as JSON with sorted keys, without the mappings."""
+        both = iter(_texts(self.values.reshape(-1, 2, len(COLUMNS))))
+        return [
+            f'{{"held_out": {held_out}, "used": {used}}}'
+            for used, held_out in zip(both, both, strict=True)
         ]
 
     @staticmethod
@@ -96,6 +108,14 @@ class ShellTable:
             for (most, least), pair in both
         ]
 
+    def texts(self) -> list[str]:
+        """The contents as JSON with sorted keys."""
+        both = zip(self.limits.tolist(), _texts(self.values), strict=True)
+        return [
+            f'{{"d_max_angstrom": {most!r}, "d_min_angstrom": {least!r}, "held_out": {held_out}}}'
+            for (most, least), held_out in both
+        ]
+
     @staticmethod
     def from_content(content: Sequence[Mapping[str, Any]]) -> ShellTable:
         """The table whose content this is."""
@@ -131,3 +151,12 @@ def _read(both: Mapping[str, Mapping[str, float]] | None) -> Sequence[Sequence[f
     if both is None:
         return _NONE
     return [[side[name] for name in COLUMNS] for side in (both["before"], both["after"])]
+
+
+def _texts(values: Floats) -> list[str]:
+    """Pairs (k, 2, 7) as JSON."""
+    rows = values[:, ::-1][:, :, _SORTED].reshape(len(values), 2 * len(COLUMNS)).tolist()
+    counts = values[:, 0, 0].tolist()
+    return [
+        _BOTH % tuple(row) if count else "null" for row, count in zip(rows, counts, strict=True)
+    ]

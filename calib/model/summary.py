@@ -12,7 +12,6 @@ would say by themselves and F what the elimination took away.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -181,15 +180,15 @@ class Summary:
         said = self.statement
         use = to_content(said.use)
         del use["name"]
-        fit, *panels = said.fits.content()
-        residuals = [fit, panels, said.shells.content()]
+        fit, *panels = said.fits.texts()
+        residuals = f"[{fit}, [{', '.join(panels)}], [{', '.join(said.shells.texts())}]]"
         return {
             "format": FORMAT,
             "serial": self.serial,
             "layout": self.layout_id,
             "code_version": self.code_version,
             "use": use,
-            "residuals": json.dumps(residuals, sort_keys=True, allow_nan=False),
+            "residuals": residuals,
             "point": said.point.values,
             **{part.value: _equations_content(said.part(part)) for part in Part},
             "chi_square": said.chi_square,
