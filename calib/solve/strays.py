@@ -207,7 +207,9 @@ def _explained(
 
 def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
     residuals, seen = fit.residuals(correction), fit.seen
-    residuals[:2] /= fit.pixel_mm
+    pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
+    for axis in range(2):  # one after the other: there may be ten million
+        residuals[axis] /= pixel_mm[seen.panel, axis]
     np.abs(residuals, out=residuals)
     # Reflections are sorted by experiment.
     start = np.flatnonzero(np.diff(seen.experiment, prepend=-1))
@@ -215,7 +217,7 @@ def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
     enough = np.diff(bounds) >= FEWEST_TO_JUDGE
     experiment = seen.experiment[start[enough]]
     lost = np.asarray(~np.isfinite(residuals).all(axis=0))
-    n_lost = np.add.reduceat(lost.astype(np.int64), start)[enough] if len(start) else start
+    n_lost = np.add.reduceat(lost, start, dtype=np.int64)[enough] if len(start) else start
     residuals[:, lost] = np.inf
     medians = np.stack([medians_of_runs(row, bounds)[enough] for row in residuals])
     return Scatter(
