@@ -1,16 +1,13 @@
 """Random histories of one detector, against a plain list of what was said.
 
-The model keeps every certification as numbers on a lattice (hours, tens of mm) and answers by going
-through all of them, point by point; it shares no code with what it tests.
+The list (``support.plain_list``) shares no code with what it is held against.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,21 +22,18 @@ from hypothesis.stateful import (
 
 from calib.errors import InputError, NotFoundError
 from calib.model.consequences import Consequences
-from calib.model.record import Certification, State
+from calib.model.record import Certification
 from calib.model.resolution import DistancePolicy, Resolution, TimePolicy
 from calib.model.validity import DistanceRange, Validity
 from calib.store.store import Store
 from conftest import PROFILE
+from support.plain_list import HOURS, TENS, PlainList, Word
 from support.records import HOUR, NOON, calibration, deed, detector
 
 HISTORIES = 10_000 if PROFILE == "long" else 150
 """On each database."""
 TICK = timedelta(microseconds=1)
 COUNTER = itertools.count()
-EVER = 1_000
-"""An hour after all others: what holds there holds for ever."""
-HOURS = (*range(13), EVER)
-TENS = range(13)
 STARTS = st.sampled_from([2, 4, 8])
 LENGTHS = st.none() | st.integers(1, 4)
 NEAREST_MM = st.integers(0, 5)
@@ -47,28 +41,7 @@ WIDTHS = st.integers(1, 6)
 GAPS = st.sampled_from([0, 1, 2])
 
 
-@dataclass(eq=False)
-class Word:
-    """A certification as the model knows it: hours, tens of mm."""
-
-    number: int
-    version: int
-    start: int
-    end: int | None
-    low: int
-    high: int
-    gap: int
-    withdrawn: int | None = None
-
-    def covers(self, hour: float, tens: float) -> bool:
-        return (
-            self.start <= hour
-            and (self.end is None or hour < self.end)
-            and self.low <= tens < self.high
-        )
-
-
-class Histories(RuleBasedStateMachine):
+class Histories(PlainList, RuleBasedStateMachine):
     """One new detector for each history."""
 
     store: Store
@@ -78,8 +51,8 @@ class Histories(RuleBasedStateMachine):
         self.serial = f"h{next(COUNTER)}"
         log = self.store.log(last=1)
         self.last = log[0].recorded.at if log else NOON - HOUR
-        self.versions: list[tuple[str, bool, int, Any]] = []
-        self.words: list[Word] = []
+        self.versions = []
+        self.words = []
         self.positions: list[tuple[int, datetime]] = []
         self.remembered: list[tuple[int, float, float, Resolution]] = []
         self.store.add_detector(detector(self.serial, 1), deed(NOON))
@@ -270,7 +243,7 @@ class Histories(RuleBasedStateMachine):
             assert first.sigma.tobytes() == second.sigma.tobytes()
             assert (first.acceptance, first.stored) == (second.acceptance, second.stored)
 
-    # the plain model
+    # against the plain model
 
     def recorded(self, clock: datetime) -> int:
         """That one more entry was made, at max(clock, last + 1 microsecond)."""
@@ -280,49 +253,6 @@ class Histories(RuleBasedStateMachine):
         self.last = entry.recorded.at
         self.positions.append((entry.position, entry.recorded.at))
         return entry.position
-
-    def answer(self, hour: float, tens: float, known: int | None = None) -> Word | None:
-        found = None
-        for word in self.words:
-            there = known is None or word.number <= known
-            gone = word.withdrawn is not None and (known is None or word.withdrawn <= known)
-            if there and not gone and word.covers(hour, tens):
-                found = word
-        return found
-
-    def points(self) -> Iterator[tuple[int, int]]:
-        return itertools.product(HOURS, TENS)
-
-    def answers(self) -> dict[tuple[int, int], int]:
-        """The version that answers at each point of the lattice."""
-        found = {point: self.answer(*point) for point in self.points()}
-        return {point: word.version for point, word in found.items() if word is not None}
-
-    def states(self, known: int) -> dict[int, State]:
-        answering = {self.answer(*point, known) for point in self.points()}
-        found = {}
-        for version, (_, accepted, position, _) in enumerate(self.versions, start=1):
-            mine = [w for w in self.words if w.version == version and w.number <= known]
-            if position > known:
-                continue
-            if not mine:
-                found[version] = State.ACCEPTED if accepted else State.DRAFT
-            elif all(w.withdrawn is not None and w.withdrawn <= known for w in mine):
-                found[version] = State.WITHDRAWN
-            elif any(w in answering for w in mine):
-                found[version] = State.CERTIFIED
-            else:
-                found[version] = State.SUPERSEDED
-        return found
-
-    def overlaps(self, new: Word) -> bool:
-        for point in self.points():
-            there = self.answer(*point) if new.covers(*point) else None
-            if there is None or there.version == new.version:
-                continue
-            if there.end is not None or new.start <= there.start:
-                return True
-        return False
 
     def compare(self, told: Consequences, before: dict[tuple[int, int], int]) -> None:
         """That exactly the points whose answer changed were named, with both answers."""
