@@ -78,7 +78,9 @@ def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
         found = panels_id(names, status, n_reflections, values, free)
     except (InputError, TypeError, ValueError):  # what is no number, or none that was measured
         return None
-    if found != name or index != tuple(range(n)) or not _held_are_empty(floats[6:], freedom):
+    if found != name or index != tuple(range(n)):
+        return None
+    if freedom is not Freedom.FULL and not _held_are_empty(floats[6:], freedom):
         return None
     return Panels(names, status, n_reflections, values, sigma)
 
