@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,6 +15,7 @@ from calib.model.dataset import Dataset
 from calib.model.experiment import Detector
 from calib.model.pose import Placement
 from calib.solve.fleet import Fleet, LocalFleet
+from calib.solve.threads import n_cores
 
 _MOST_WORKERS = 256
 _WORTH_WORKERS = 2_000_000
@@ -33,8 +33,7 @@ def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[Pair])
         return _on_cluster(scheduler, workers)
     if workers is None:
         n_rows = sum(pair.index.nrows for pair in pairs if pair.index is not None)
-        cores = len(os.sched_getaffinity(0))
-        workers = min(cores, len(pairs)) if n_rows >= _WORTH_WORKERS else 0
+        workers = min(n_cores(), len(pairs)) if n_rows >= _WORTH_WORKERS else 0
         workers = workers if workers > 1 else 0
     if not 0 <= workers <= _MOST_WORKERS:
         raise InputError(

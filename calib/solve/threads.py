@@ -8,6 +8,7 @@ computes, so that threads are enough.
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -19,9 +20,16 @@ _LIMIT = "OMP_NUM_THREADS"
 """Processes that share a machine with their like are told by it how many threads to use."""
 
 
+def n_cores() -> int:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def n_threads() -> int:
     """One for each core that this process may use, or what ``OMP_NUM_THREADS`` says if less."""
-    cores, limit = len(os.sched_getaffinity(0)), os.environ.get(_LIMIT, "")
+    cores, limit = n_cores(), os.environ.get(_LIMIT, "")
     return max(min(cores, int(limit)), 1) if limit.isdecimal() else cores
 
 
