@@ -76,8 +76,12 @@ class Normal:
     @property
     def unheld(self) -> Floats:
         """(n f, n f) covariance from the prior alone, with the same gauge."""
-        covariance = inverse(self.matrix - self.information)
-        return np.asarray(covariance - self.gauge @ self.within @ self.gauge.T)
+        return self.in_gauge(inverse(self.matrix - self.information))
+
+    def in_gauge(self, covariance: Floats) -> Floats:
+        """(n f, n f) a covariance without that of the rigid motions, which are a convention."""
+        found = covariance - self.gauge @ self.within @ self.gauge.T
+        return np.asarray(0.5 * (found + found.T))  # not every library's product is symmetric
 
     @property
     def data_shares(self) -> Floats:
@@ -140,7 +144,7 @@ class PanelSystem:
                 remedy="more datasets, --freedom in-plane, or a tighter --prior-shift-um.",
             ) from error
         solution = whole @ normal.vector
-        covariance = whole - normal.gauge @ normal.within @ normal.gauge.T
+        covariance = normal.in_gauge(whole)
         sigma = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
         values = correction.values.copy()
         values[:, free] += solution.reshape(n, len(free))

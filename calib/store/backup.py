@@ -16,8 +16,9 @@ from calib.errors import InputError, IntegrityError, MissingFileError
 from calib.model.backup import Backup
 from calib.store import schema
 from calib.store.again import asked_again
-from calib.store.database import Database, existing_file, sqlite_connection
+from calib.store.database import Database, existing_file
 from calib.store.draft import drafted
+from calib.store.engines import sqlite_connection
 from calib.store.journal import Journal
 from calib.store.location import Location
 from calib.store.transfer import copy_rows

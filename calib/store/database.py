@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError
 
 from calib.errors import InputError, StoreError
 from calib.store import failure
-from calib.store.engines import WRITES, postgres_engine, sqlite_engine
+from calib.store.engines import WRITES, postgres_engine, sqlite_connection, sqlite_engine
 from calib.store.file_system import network_file_system
 from calib.store.journal import Journal
 from calib.store.location import Location
 from calib.store.readers import Readers
 from calib.store.settings import read_settings
-from calib.store.sqlite_file import FileConnection, StoreFile
+from calib.store.sqlite_file import StoreFile
 
 ADVISORY_LOCK = 0x63616C6962
 """The Postgres lock that writers hold ("calib" in ASCII)."""
@@ -237,10 +237,3 @@ def require_file(location: Location) -> None:
             place=location.shown,
             remedy=f"calib init {location.option}.",
         )
-
-
-def sqlite_connection(connection: Connection) -> FileConnection:
-    """The driver's own connection."""
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, FileConnection)  # noqa: S101
-    return driver

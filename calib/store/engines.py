@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from calib.errors import InputError
 from calib.store.location import Location
-from calib.store.sqlite_file import StoreFile
+from calib.store.sqlite_file import FileConnection, StoreFile
 
 FRAMED = "calib_framed"
 """The execution option of connections whose transactions the driver begins and ends."""
@@ -74,3 +74,10 @@ def postgres_engine(location: Location, wait_seconds: float, connect_seconds: fl
         driver.autocommit = False  # type: ignore[attr-defined]
 
     return engine
+
+
+def sqlite_connection(connection: Connection) -> FileConnection:
+    """The driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, FileConnection)  # noqa: S101
+    return driver

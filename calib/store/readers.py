@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine
 
-from calib.store.engines import FRAMED
+from calib.store.engines import FRAMED, sqlite_connection
 
 
 class Readers:
@@ -30,10 +30,11 @@ class Readers:
         except IndexError:
             connection = self._engine.connect().execution_options(**{FRAMED: True})
         try:
-            driver = connection.connection.dbapi_connection
-            driver.execute("BEGIN")  # type: ignore[union-attr]
+            driver = sqlite_connection(connection)
+            driver.execute("BEGIN")
             yield connection
-            driver.execute("COMMIT")  # type: ignore[union-attr]
+            if driver.in_transaction:
+                driver.execute("ROLLBACK")  # a read keeps nothing
         except BaseException:
             connection.close()
             raise
