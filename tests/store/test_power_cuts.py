@@ -1,22 +1,26 @@
-"""A Postgres server that is killed in mid-write keeps what it acknowledged, and nothing half."""
+"""A Postgres server that is killed in mid-write keeps what it acknowledged, and nothing half; one
+that is restarted is waited for."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from calib.store.store import Store
 from support import children
-from support.postgres import SETTINGS, killable_server
-from support.records import deed, detector
+from support.postgres import SETTINGS, killable_server, server_at
+from support.records import SERIAL, deed, detector
 
 KILLS = 100 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 2
 DURABLE = {**SETTINGS, "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
@@ -85,3 +89,33 @@ def test_a_server_killed_in_mid_write_keeps_what_it_acknowledged(home: Path) -> 
             assert last == "store-unreachable"
             held = len(versions) + len(told)
     assert held > 0
+
+
+@pytest.mark.postgres
+def test_a_restart_of_the_server_in_mid_command_is_waited_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calib.store.again.LOST_SECONDS", 120.0)  # the machine may be slow
+    asked, answered = threading.Event(), threading.Event()
+
+    def restarted() -> None:
+        asked.wait()
+        time.sleep(0.5)
+        with server_at(home, SETTINGS, port=server.port):
+            answered.wait()
+
+    with contextlib.ExitStack() as command:
+        with server_at(home, SETTINGS) as server:
+            with server.connect() as connection:
+                connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
+            Store.create(server.url(DATABASE))
+            store = command.enter_context(Store.open(server.url(DATABASE)))
+            store.add_detector(detector(), deed())
+        with ThreadPoolExecutor(1) as beside:
+            done = beside.submit(restarted)
+            try:
+                asked.set()
+                assert [record.serial for record in store.detectors()] == [SERIAL]
+            finally:
+                answered.set()
+            done.result()

@@ -95,12 +95,13 @@ def running_server() -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def server_at(home: Path, settings: Mapping[str, str]) -> Iterator[Server]:
-    """A server with its data in ``home``, which stay there; they are made where there are none."""
+def server_at(home: Path, settings: Mapping[str, str], port: int | None = None) -> Iterator[Server]:
+    """A server with its data in ``home``, which stay there; they are made where there are none.
+    It listens on a free port, or on that where it listened before."""
     secret = home / "password"
     if not (home / "data" / "PG_VERSION").exists():
         _make_cluster(home, secrets.token_hex(8))
-    server, process = _start(home, _programs(home), secret.read_text(), settings)
+    server, process = _start(home, _programs(home), secret.read_text(), settings, port)
     try:
         yield server
     finally:
@@ -174,13 +175,17 @@ def _make_cluster(home: Path, password: str) -> None:
 
 
 def _start(
-    home: Path, binaries: Path, password: str, settings: Mapping[str, str]
+    home: Path,
+    binaries: Path,
+    password: str,
+    settings: Mapping[str, str],
+    port: int | None = None,
 ) -> tuple[Server, subprocess.Popen[bytes]]:
     """Start the server; another port is tried where somebody else took the first one meanwhile."""
     log = home / "log"
     command = (binaries / "postgres", "-D", home / "data")
     for _ in range(3):
-        server = Server(_free_port(), password)
+        server = Server(port or _free_port(), password)
         options = [f"--{name}={value}" for name, value in settings.items()]
         with log.open("wb") as sink:
             process = subprocess.Popen(
