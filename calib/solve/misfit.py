@@ -12,27 +12,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from calib.errors import SolveError
+from calib.model.arrays import Floats
 from calib.model.report import Misfit, Reason, Spread
 from calib.solve.standing import Placed
 
-_TIMES_OTHERS = 5.0
-_LEAST_PX = 1.5
+TIMES_OTHERS = 5.0
+LEAST_PX = 1.5
 """Panels that stand far from their places spread residuals, too."""
-_MOST_LOST = 0.5
-"""Share of a dataset's reflections that may not diffract at all where it starts."""
+MOST_LOST = 0.5
+"""Share of the reflections that may not diffract at all where refinement starts."""
 
 
 def misfits(placed: Sequence[Placed], known_px: Sequence[float]) -> dict[int, Misfit]:
     """The datasets that do not belong, by their places; ``known_px`` is the scatter of others that
     are not here."""
     found = {}
-    for place, one in enumerate(placed):
-        others = sorted(
-            [*known_px, *(other.scatter_px for k, other in enumerate(placed) if k != place)]
-        )
-        usual = others[(len(others) - 1) // 2] if others else np.inf
-        lost = one.n_lost > _MOST_LOST * one.n and np.isfinite(usual)
-        if lost or one.scatter_px > max(_TIMES_OTHERS * usual, _LEAST_PX):
+    of_others = median_of_others(np.array([*(one.scatter_px for one in placed), *known_px]))
+    for place, (one, usual) in enumerate(zip(placed, of_others.tolist(), strict=False)):
+        lost = one.n_lost > MOST_LOST * one.n and np.isfinite(usual)
+        if lost or one.scatter_px > max(TIMES_OTHERS * usual, LEAST_PX):
             shown = one.scatter_px if np.isfinite(one.scatter_px) else None
             reason = Reason.LOST if lost else Reason.SCATTER
             found[place] = Misfit(
@@ -44,7 +42,7 @@ def misfits(placed: Sequence[Placed], known_px: Sequence[float]) -> dict[int, Mi
 def refuse_lost(placed: Sequence[Placed]) -> None:
     """Raise ``SolveError`` for a dataset half of whose reflections cannot be predicted."""
     for one in placed:
-        if one.n_lost > _MOST_LOST * one.n:
+        if one.n_lost > MOST_LOST * one.n:
             raise SolveError(
                 "not-predictable",
                 f"{one.n_lost} of {one.n} reflections cannot be where the experiment's models put "
@@ -57,3 +55,15 @@ def refuse_lost(placed: Sequence[Placed]) -> None:
 def scatter_of(spread: Spread) -> float:
     """What a stored dataset scattered by, in px."""
     return float(np.hypot(spread.median_abs_x_px, spread.median_abs_y_px))
+
+
+def median_of_others(values: Floats) -> Floats:
+    """(k,) the (lower) median of all values but each one itself; infinite for a single one."""
+    n = len(values)
+    if n < 2:
+        return np.full(n, np.inf)
+    order = np.argsort(values, kind="stable")
+    ordered, rank = values[order], np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n)
+    middle = (n - 2) // 2
+    return np.asarray(np.where(rank <= middle, ordered[middle + 1], ordered[middle]))

@@ -19,6 +19,7 @@ from calib.model.correction import Correction
 from calib.model.experiment import ExperimentList
 from calib.model.report import Misfit, Reason
 from calib.solve.fit import DatasetFit
+from calib.solve.misfit import LEAST_PX, MOST_LOST, TIMES_OTHERS, median_of_others
 from calib.solve.options import SolveOptions
 from calib.solve.slip import slips_of, split
 from calib.solve.standing import Standing
@@ -26,10 +27,7 @@ from calib.solve.variation import variation_of
 
 FEWEST_TO_JUDGE = 10
 """An experiment with fewer reflections follows them all, and says nothing of the panels either."""
-_TIMES_OTHERS = 5.0
-_LEAST_PX = 1.5
 _LEAST_RAD = 5e-3
-_MOST_LOST = 0.5
 _ENOUGH_OTHERS = 3
 """Of the same dataset, to be judged against them alone."""
 _AT_ONCE = 1 << 20
@@ -105,7 +103,7 @@ def scattered(standing: Standing, correction: Correction) -> tuple[Standing, Sca
 def strays(scatters: Sequence[Scatter], known_px: Sequence[float]) -> list[tuple[Stray, ...]]:
     """The experiments of each dataset that do not fit; ``known_px`` is the scatter of datasets that
     are not here."""
-    px = _median_of_others(np.concatenate([*(one.px for one in scatters), known_px]))
+    px = median_of_others(np.concatenate([*(one.px for one in scatters), known_px]))
     angle = _of_kind(
         np.concatenate([one.angle_rad for one in scatters]),
         np.concatenate([one.still for one in scatters]),
@@ -117,7 +115,7 @@ def strays(scatters: Sequence[Scatter], known_px: Sequence[float]) -> list[tuple
         first = mine.stop
         if len(one.px) > _ENOUGH_OTHERS:
             own = _of_kind(one.angle_rad, one.still, fewest=_ENOUGH_OTHERS)
-            out.append(_beyond(one, _median_of_others(one.px), own))
+            out.append(_beyond(one, median_of_others(one.px), own))
         else:
             out.append(_beyond(one, px[mine], angle[mine]))
     return out
@@ -129,14 +127,14 @@ def _of_kind(angle_rad: Floats, still: Bools, *, fewest: int) -> Floats:
     out = np.full(len(angle_rad), np.inf)
     for kind in (still, ~still):
         if kind.sum() > fewest:
-            out[kind] = _median_of_others(angle_rad[kind])
+            out[kind] = median_of_others(angle_rad[kind])
     return out
 
 
 def _beyond(one: Scatter, usual_px: Floats, usual_rad: Floats) -> tuple[Stray, ...]:
-    lost = (one.n_lost > _MOST_LOST * one.n) & np.isfinite(usual_px)
-    wide = one.px > np.maximum(_TIMES_OTHERS * usual_px, _LEAST_PX)
-    turned = one.angle_rad > np.maximum(_TIMES_OTHERS * usual_rad, one.least_rad)
+    lost = (one.n_lost > MOST_LOST * one.n) & np.isfinite(usual_px)
+    wide = one.px > np.maximum(TIMES_OTHERS * usual_px, LEAST_PX)
+    turned = one.angle_rad > np.maximum(TIMES_OTHERS * usual_rad, one.least_rad)
     found = []
     for k in np.flatnonzero(lost | wide | turned).tolist():
         reason = Reason.SCATTER if wide[k] else Reason.ANGLE
@@ -201,7 +199,7 @@ def _explained(
     elif not slips:
         return False
     found = _scatter(alone, correction)
-    limit = max(_TIMES_OTHERS * stray.usual, _LEAST_RAD if in_angle else _LEAST_PX)
+    limit = max(TIMES_OTHERS * stray.usual, _LEAST_RAD if in_angle else LEAST_PX)
     return bool(((found.angle_rad if in_angle else found.px) <= limit).all())
 
 
@@ -257,15 +255,3 @@ def medians_of_runs(values: Floats, bounds: Ints) -> Floats:
         rows.sort(axis=1)
         out[mine] = rows[np.arange(len(mine)), (count[mine] - 1) // 2]
     return out
-
-
-def _median_of_others(values: Floats) -> Floats:
-    """(k,) the (lower) median of all values but each one itself; infinite for a single one."""
-    n = len(values)
-    if n < 2:
-        return np.full(n, np.inf)
-    order = np.argsort(values, kind="stable")
-    ordered, rank = values[order], np.empty(n, dtype=np.int64)
-    rank[order] = np.arange(n)
-    middle = (n - 2) // 2
-    return np.asarray(np.where(rank <= middle, ordered[middle + 1], ordered[middle]))
