@@ -35,24 +35,28 @@ def show(
 
     Raises ``NotFoundError`` (``unknown-calibration``) where it was stored later than the moment.
     """
-    found = store.calibration(reference, serial)
-    detector = found.record.serial
-    zone = store.detector(detector).time_zone
-    known = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
-    if known.at is None or found.stored.at > known.at:
-        raise NotFoundError(
-            "unknown-calibration",
-            f"{found.name} was not stored yet at position {known.position}.",
-            remedy="a later --as-known-at; calib history tells when it was stored.",
-        )
-    words = store.certifications(detector, known.position)
+    known = store.moment()
+    found = store.calibration(reference, serial, known.position)
+    if as_known_at is not None:
+        zone = store.detector(found.record.serial).time_zone
+        known = store.moment(read_moment(as_known_at, zone, now))
+        if known.at is None or found.stored.at > known.at:
+            raise NotFoundError(
+                "unknown-calibration",
+                f"{found.name} was not stored yet at position {known.position}.",
+                remedy="a later --as-known-at; calib history tells when it was stored.",
+            )
+        found = store.calibration(found.id, known_at=known.position)
+    words = store.certifications(found.record.serial, known.position)
     return Shown(
         known_at=known,
-        calibration=store.calibration(found.id, known_at=known.position),
+        calibration=found,
         certifications=tuple(one for one in words if one.calibration_id == found.id),
         n_applications=len(store.applications(calibration_id=found.id, known_at=known.position)),
         provenance=store.provenance(found.id),
         origins=tuple(
-            one for one in store.origins(calibration_id=found.id) if one.loaded.at <= known.at
+            one
+            for one in store.origins(calibration_id=found.id)
+            if known.at is not None and one.loaded.at <= known.at
         ),
     )
