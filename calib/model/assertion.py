@@ -78,16 +78,6 @@ def live(certifications: Iterable[Certification]) -> list[Certification]:
     return sorted(there, key=lambda one: -one.number)
 
 
-def answer_at(
-    standing: Iterable[Certification], at: datetime, distance_mm: float
-) -> Certification | None:
-    """The latest recorded one that covers the point; None where there is none."""
-    for one in standing:
-        if at in one.validity and distance_mm in one.distances:
-            return one
-    return None
-
-
 def answers_over(
     region: Region, standing: Iterable[Certification]
 ) -> list[tuple[Region, Certification | None]]:
