@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,13 +25,6 @@ from support.simulated import LATER, NIGHT_1, NIGHT_2, SERIAL, measured
 
 DEED = Deed(datetime(2026, 3, 6, tzinfo=UTC), "tester", "here")
 DECIDED_ANEW = 0.25
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    Store.create(tmp_path / "calib.sqlite")
-    with Store.open(tmp_path / "calib.sqlite") as opened:
-        yield opened
 
 
 def night(number: int, n_reflections: int = 2000) -> Dataset:

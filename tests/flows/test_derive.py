@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,13 +29,6 @@ from support.simulated import LAYOUT, NIGHT_1, NIGHT_2, SERIAL, measured
 DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 TENTH_OF_SIGMA = 0.1
 NANOMETRE_MM = 1e-6
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    Store.create(tmp_path / "calib.sqlite")
-    with Store.open(tmp_path / "calib.sqlite") as opened:
-        yield opened
 
 
 def scan(name: str, distance_mm: float = 150.0, seed: int = 1, **more: Any) -> Dataset:

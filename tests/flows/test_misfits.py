@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,13 +30,6 @@ from support.misindexed import misindexed, wedges
 from support.simulated import IDENTIFIER, LAYOUT, NIGHT_1, NIGHT_2, TRUTH, measured
 
 DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    Store.create(tmp_path / "calib.sqlite")
-    with Store.open(tmp_path / "calib.sqlite") as opened:
-        yield opened
 
 
 def night(number: int) -> Dataset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,13 +16,6 @@ from calib.store.store import Store
 from support.records import application, calibration, deed, detector
 
 LATER = Deed(datetime(2026, 3, 9, tzinfo=UTC), "grace", "office")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    Store.create(tmp_path / "calib.sqlite")
-    with Store.open(tmp_path / "calib.sqlite") as opened:
-        yield opened
 
 
 def stored(store: Store) -> StoredCalibration:

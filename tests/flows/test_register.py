@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +12,6 @@ from calib.model.record import Deed
 from calib.store.store import Store
 
 DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    Store.create(tmp_path / "calib.sqlite")
-    with Store.open(tmp_path / "calib.sqlite") as opened:
-        yield opened
 
 
 def registered(store: Store, layout: str, zone: str | None, *, dry_run: bool) -> Registered:

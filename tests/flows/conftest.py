@@ -1,0 +1,17 @@
+"""A store of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from calib.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    Store.create(tmp_path / "calib.sqlite")
+    with Store.open(tmp_path / "calib.sqlite") as opened:
+        yield opened
