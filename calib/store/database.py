@@ -116,8 +116,9 @@ class Database:
             try:
                 with connection.begin():
                     yield connection
-            except Exception:
-                if evidence is not None and not evidence.holds():
+            except Exception as error:
+                changed = evidence is not None and not evidence.holds()
+                if changed or failure.is_passing(error):
                     raise failure.changing(self.location) from None
                 raise
             if evidence is not None and not evidence.holds():

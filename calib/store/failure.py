@@ -97,6 +97,16 @@ def changing(location: Location) -> StoreChangedError:
     )
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether a reader met a writer in the middle of its work, which is over in no time.
+
+    Somebody who may not write the log's index takes one that is just being written for one that was
+    left broken. Where it really was, the next connection to the file finds out.
+    """
+    original = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_RECOVERY
+
+
 class StoreLostError(StoreError):
     """A server that had answered went away during a read: to be asked again."""
 

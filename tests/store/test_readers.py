@@ -112,7 +112,33 @@ def question():
 question()
 print(json.dumps({"turns": len(counts), "counts": counts}))
 """
+INDEX_BEING_WRITTEN = """
+import json, sys
+from support.people import become_another_user
+from calib.store.again import asked_again
+from calib.store.database import Database
+from calib.store.location import Location
+become_another_user()
+database = Database(Location.parse(sys.argv[1]))
+turns = 0
+@asked_again
+def question():
+    global turns
+    turns += 1
+    if turns == 2:
+        print("again", flush=True)
+    with database.reading() as connection:
+        if turns == 1:
+            print("reading", flush=True)
+            sys.stdin.readline()
+        return connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar()
+count = question()
+print(json.dumps({"turns": turns, "count": count}))
+"""
 SECONDS = 60.0 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1.5
+
+
+INDEX_HEADER = 96  # bytes: the change counter, the size and the checksums, twice
 
 
 @pytest.fixture
@@ -261,6 +287,31 @@ def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> No
     assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
 
 
+def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared: Path) -> None:
+    shared.chmod(0o644)
+    index = shared.with_name(f"{shared.name}-shm")
+    with Store.open(shared) as store:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        reader = subprocess.Popen(
+            [sys.executable, "-c", INDEX_BEING_WRITTEN, str(shared)],
+            env=children.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "reading\n"
+        whole = index.read_bytes()[:INDEX_HEADER]
+        overwrite(index, whole[:8] + bytes(4) + whole[12:])  # the first of its two copies
+        reader.stdin.write("go on\n")
+        reader.stdin.flush()
+        assert reader.stdout.readline() == "again\n"
+        overwrite(index, whole)
+        said, _ = reader.communicate(timeout=60)
+    assert json.loads(said) == {"turns": 2, "count": 2}
+
+
 def test_a_reader_of_an_interrupted_write_is_told_whom_to_ask(shared: Path) -> None:
     raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
     interrupt(shared)
@@ -281,6 +332,12 @@ def test_a_reader_of_an_interrupted_write_is_told_whom_to_ask(shared: Path) -> N
 def log_of(path: Path) -> Path:
     """The file's write-ahead log."""
     return path.with_name(f"{path.name}-wal")
+
+
+def overwrite(path: Path, beginning: bytes) -> None:
+    """Write a file's first bytes and leave the rest."""
+    with path.open("r+b") as opened:
+        opened.write(beginning)
 
 
 def interrupt(path: Path) -> None:
