@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from calib.errors import CalibError
-from calib_cli.bug import written_report
 
 DONE, NO, BAD_INPUT, MACHINE, SOME_FAILED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 """What the process ends with; docs/json.md explains each."""
@@ -96,6 +95,7 @@ def _misuse(error: BaseException) -> Failure:
 
 def _bug(error: BaseException, words: list[str]) -> Failure:
     from calib.store.location import without_password
+    from calib_cli.bug import written_report
 
     path = written_report(error, words)
     what = without_password(f"{type(error).__name__}: {error}").rstrip(": ")

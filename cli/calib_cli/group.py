@@ -11,6 +11,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from calib_cli.commands import Commands
 from calib_cli.failure import INTERRUPTED, PIPE_CLOSED, failure_of
 from calib_cli.output import OutputClosedError, say, say_json
 
@@ -26,8 +27,16 @@ def command_line() -> str:
     return shlex.join(["calib", *(without_password(word) for word in shown)]) if shown else ""
 
 
-class Commands(TyperGroup):
-    """Runs a command and ends with its exit code; no traceback ever leaves it."""
+class Program(TyperGroup):
+    """All commands. Runs one and ends with its exit code; no traceback ever leaves it."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands, in the order of the help."""
+        return list(self.commands)
 
     def main(
         self,
@@ -42,7 +51,7 @@ class Commands(TyperGroup):
         _WORDS.set(words)
 
         def run() -> Any:
-            return super(Commands, self).main(
+            return super(Program, self).main(
                 words, prog_name, complete_var, False, windows_expand_args, **extra
             )
 

@@ -1,4 +1,4 @@
-"""``calib``: every command, and the options that stand before them."""
+"""``calib``: the program, and the options that stand before its commands."""
 
 from __future__ import annotations
 
@@ -12,37 +12,15 @@ from typing import Annotated
 import typer
 
 from calib import __version__
-from calib_cli import (
-    affected,
-    apply,
-    audit,
-    bundle,
-    certify,
-    combine,
-    db,
-    demo,
-    derive,
-    detector,
-    diff,
-    doctor,
-    export,
-    history,
-    rederive,
-    resolve,
-    show,
-    summary,
-    usage,
-)
-from calib_cli import init as initialise
 from calib_cli.failure import TERMINATED
-from calib_cli.group import Commands
+from calib_cli.group import Program
 from calib_cli.options import StorePlace
 from calib_cli.output import say, write
 from calib_cli.setting import WHILE_LOADING
 
 app = typer.Typer(
     name="calib",
-    cls=Commands,
+    cls=Program,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -72,30 +50,6 @@ def calib(
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())
         raise typer.Exit(2)
-
-
-app.command("derive")(derive.derive)
-app.command("combine")(combine.combine)
-app.command("certify")(certify.certify)
-app.command("withdraw")(certify.withdraw)
-app.command("apply")(apply.apply)
-app.command("resolve")(resolve.resolve)
-app.command("list")(show.list_calibrations)
-app.command("show")(show.show)
-app.command("affected")(affected.affected)
-app.command("rederive")(rederive.rederive)
-app.command("diff")(diff.diff)
-app.command("history")(history.history)
-app.command("export")(export.export)
-app.command("init")(initialise.init)
-app.command("demo")(demo.demo)
-app.command("doctor")(doctor.doctor)
-app.add_typer(summary.app, name="summary")
-app.add_typer(detector.app, name="detector")
-app.add_typer(bundle.app, name="bundle")
-app.add_typer(usage.app, name="usage")
-app.add_typer(audit.app, name="audit")
-app.add_typer(db.app, name="db")
 
 
 def main() -> None:
