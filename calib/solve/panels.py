@@ -26,7 +26,7 @@ from calib.model.correction import Correction, Freedom
 from calib.model.layout import Layout
 from calib.model.summary import Part, Statement
 from calib.solve.known import Known, Spoken
-from calib.solve.matrix import carried, inverse
+from calib.solve.matrix import carried, inverse, whitener
 from calib.solve.prior import PanelPrior
 from calib.solve.rigid import gauge_directions, tangents_from_parameters
 from calib.solve.share import Share
@@ -86,9 +86,8 @@ class Normal:
     @property
     def data_shares(self) -> Floats:
         """(n f,) the data's share in each independent direction, ascending; 0 for the gauge."""
-        lower = np.linalg.cholesky(self.matrix)
-        half = np.linalg.solve(lower, self.information)
-        shares = np.linalg.eigvalsh(np.linalg.solve(lower, half.T))
+        whiten = whitener(self.matrix)
+        shares = np.linalg.eigvalsh(whiten @ self.information @ whiten.T)
         return np.asarray(np.clip(shares, 0.0, 1.0))
 
 
@@ -197,7 +196,7 @@ class PanelSystem:
         if not gauge.shape[1]:
             return gauge
         seen, alone = gauge.T @ information @ gauge, gauge.T @ (weight[:, None] * gauge)
-        whiten = np.linalg.inv(np.linalg.cholesky(alone))
+        whiten = whitener(alone)
         share, combinations = np.linalg.eigh(whiten @ seen @ whiten.T)
         return np.asarray(gauge @ (whiten.T @ combinations[:, share < _SEEN_BY_DATA]))
 

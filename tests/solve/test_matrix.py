@@ -1,0 +1,35 @@
+"""Square matrices over the parameters of all panels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calib.model.arrays import Floats
+from calib.solve.matrix import inverse
+
+
+def positive_definite(size: int, seed: int) -> Floats:
+    """(size, size) whose scales differ by ten orders of magnitude, as those of mm and rad may."""
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(size + 3, size)) * 10.0 ** rng.uniform(-5.0, 5.0, size)
+    return np.asarray(factor.T @ factor)
+
+
+@pytest.mark.parametrize("size", [1, 2, 31, 32, 33, 64, 65, 127, 360])
+def test_the_inverse_of_a_positive_definite_matrix_undoes_it(size: int) -> None:
+    matrix = positive_definite(size, seed=size)
+    found = inverse(matrix)
+    assert (found == found.T).all()
+    scale = np.sqrt(np.diag(matrix))
+    unit = (found * np.outer(scale, scale)) @ (matrix / np.outer(scale, scale))
+    tolerance = 1e-14 * size * np.linalg.cond(matrix / np.outer(scale, scale))
+    assert np.abs(unit - np.eye(size)).max() < tolerance
+
+
+@pytest.mark.parametrize("size", [2, 40])
+def test_what_is_not_positive_definite_has_no_inverse(size: int) -> None:
+    matrix = positive_definite(size, seed=1)
+    matrix[0, 1] = matrix[1, 0] = 2.0 * np.sqrt(matrix[0, 0] * matrix[1, 1])
+    with pytest.raises(np.linalg.LinAlgError):
+        inverse(matrix)
