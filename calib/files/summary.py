@@ -24,6 +24,9 @@ _MOST_PANELS = 4096
 _LONGEST = 1 << 28
 """Of an array whose length the number of panels does not say."""
 _UPPER = np.triu_indices(6)
+_PLACE = np.zeros((6, 6), dtype=np.int64)
+"""Where each element of a symmetric matrix stands among those of its upper triangle."""
+_PLACE[_UPPER] = _PLACE.T[_UPPER] = np.arange(len(_UPPER[0]))
 _COUNTS = ("used_on_panel", "rejected_on_panel", "flagged_on_panel")
 _NUMBERS = ("chi_square", "n_data", "n_nuisance", "kept")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -138,9 +141,7 @@ def _report(said: Statement) -> dict[str, Any]:
 
 
 def _equations(file: h5py.File, part: Part, n: int) -> Equations:
-    own = np.zeros((n, 6, 6))
-    own[:, _UPPER[0], _UPPER[1]] = _taken(file, f"{part.value}/own", (n, len(_UPPER[0])))
-    own[:, _UPPER[1], _UPPER[0]] = own[:, _UPPER[0], _UPPER[1]]
+    own = _taken(file, f"{part.value}/own", (n, len(_UPPER[0])))[:, _PLACE]
     coupling = _taken(file, f"{part.value}/coupling", (None, 6 * n))
     return Equations(own, coupling, _taken(file, f"{part.value}/vector", (6 * n,)))
 
@@ -169,6 +170,7 @@ def _taken(file: h5py.File, name: str, shape: tuple[int | None, ...]) -> np.ndar
     out = np.empty(found, dataset.dtype)
     if out.size:
         dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
+    out.flags.writeable = False  # so that nobody copies it before he keeps it
     return out
 
 

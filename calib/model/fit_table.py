@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from calib.model.report import BeforeAfter, Fit, Shell, Spread
 COLUMNS = tuple(f.name for f in fields(Spread))
 """What stands in a row; the count is first."""
 _NONE = [[0.0] * len(COLUMNS)] * 2
+_SIDE = itemgetter(*COLUMNS)
 _SORTED = sorted(range(len(COLUMNS)), key=COLUMNS.__getitem__)
 _SPREAD = ", ".join(f'"{COLUMNS[k]}": {"%d" if k == 0 else "%r"}' for k in _SORTED)
 _BOTH = f'{{"after": {{{_SPREAD}}}, "before": {{{_SPREAD}}}}}'
@@ -150,7 +152,7 @@ def _told(values: Sequence[Sequence[float]]) -> dict[str, Any] | None:
 def _read(both: Mapping[str, Mapping[str, float]] | None) -> Sequence[Sequence[float]]:
     if both is None:
         return _NONE
-    return [[side[name] for name in COLUMNS] for side in (both["before"], both["after"])]
+    return _SIDE(both["before"]), _SIDE(both["after"])
 
 
 def _texts(values: Floats) -> list[str]:
