@@ -50,7 +50,8 @@ def load(
 ) -> Loaded:
     """Record what a bundle carries and the store does not have yet, whole or not at all; in a dry
     run nothing is kept of it."""
-    store.require_writable()
+    if not dry_run:
+        store.require_writable()
     if supersede and not adopt:
         raise InputError("bad-use", "--supersede says how to adopt.", remedy="--adopt --supersede.")
     return store.load_bundle(

@@ -125,9 +125,8 @@ class Database:
                 raise failure.changing(self.location)
 
     @contextlib.contextmanager
-    def writing(self, *, keep: bool = True) -> Iterator[Connection]:
-        """A connection that no other writer shares; committed at the end, or nothing is: neither
-        where ``keep`` is not set, to see what would come of it.
+    def writing(self) -> Iterator[Connection]:
+        """A connection that no other writer shares; committed at the end, or nothing is.
 
         Raises ``StoreReadOnlyError`` where this user may not write, and ``StoreError``
         (``store-locked``) where another writer does not finish in time.
@@ -140,8 +139,7 @@ class Database:
             self.n_writes += 1
             yield connection
             try:
-                if keep:
-                    connection.commit()
+                connection.commit()
             except DBAPIError as error:
                 if error.connection_invalidated:
                     raise failure.uncertain(self.location) from None

@@ -49,18 +49,23 @@ def recording(
         previous=previous,
         hash="",
     )
+    insert_entry(connection, replace(entry, hash=entry_id(entry)))
+
+
+def insert_entry(connection: Connection, entry: Entry) -> None:
+    """Add an entry as it stands; its deed is there."""
     connection.execute(
         insert(ENTRY).values(
-            position=position,
-            chain=chain,
+            position=entry.position,
+            chain=entry.chain,
             ordinal=entry.ordinal,
-            kind=kind,
-            command=deed.command,
-            reason=said,
+            kind=entry.kind,
+            command=entry.recorded.command,
+            reason=entry.recorded.reason,
             contents=json.dumps(entry.contents, sort_keys=True),
             salt=entry.salt,
-            previous=previous,
-            hash=entry_id(entry),
+            previous=entry.previous,
+            hash=entry.hash,
         )
     )
 

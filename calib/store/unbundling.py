@@ -1,46 +1,33 @@
 """A bundle's content brought into a store: whole or not at all, and nothing twice.
 
-The rows are laid out in a store of their own first, so that calibrations are read back and verified
-as from any store; only values of the model go on from there.
+The rows are laid out in a store of their own first (``calib.store.laid_out``), so that calibrations
+are read back and verified as from any store; only values of the model go on from there.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, true
+from sqlalchemy import Connection, func, select, true
 
 from calib.errors import CalibError, FileFormatError
-from calib.model.bundle import Bundle, BundleRows
+from calib.model.bundle import Bundle
 from calib.model.log import STORE_CHAIN
 from calib.model.origin import Loaded, OriginEntry
 from calib.model.record import Certification, Deed, StoredCalibration
-from calib.store import schema
 from calib.store.applications import add_application, read_applications
 from calib.store.calibrations import read_calibration
 from calib.store.certifications import add_certification, of_detector, read_certifications
-from calib.store.database import Database
 from calib.store.derivations import add_derivation
 from calib.store.detectors import check_same, find_detector, insert_detector, read_detector
-from calib.store.location import Location
+from calib.store.laid_out import by_row
 from calib.store.log import recording
 from calib.store.origins import insert_origins, known_hashes, read_origins
 from calib.store.provenances import read_provenance
 from calib.store.summaries import read_summaries
-from calib.store.tables import (
-    CALIBRATION,
-    CALIBRATION_DATASET,
-    DEED,
-    DETECTOR,
-    ENTRY,
-    METADATA,
-    ORIGIN,
-)
+from calib.store.tables import CALIBRATION, CALIBRATION_DATASET, DETECTOR, ORIGIN
 
 _TOLD = ("certification", "withdrawal", "placement")
 """Entries whose rows are kept as the origin's history."""
@@ -102,54 +89,6 @@ def load(
     )
 
 
-@contextmanager
-def unpacked(bundle: Bundle) -> Iterator[Connection]:
-    """The bundle's rows in a store of their own, to be read."""
-    with tempfile.TemporaryDirectory(prefix="calib-bundle-") as folder:
-        location = Location.parse(Path(folder) / "origin.sqlite")
-        schema.create(location)
-        database = Database(location, foreign_keys=False)
-        try:
-            with database.writing() as connection:
-                _lay_out(connection, bundle)
-            with database.reading() as connection:
-                yield connection
-        finally:
-            database.close()
-
-
-def _lay_out(connection: Connection, bundle: Bundle) -> None:
-    for one in bundle.entries:
-        recorded = one.entry.recorded
-        connection.execute(
-            insert(DEED).values(
-                position=one.entry.position,
-                recorded_at=recorded.at,
-                actor=recorded.actor,
-                host=recorded.host,
-            )
-        )
-    tables = {table.name: table for table in METADATA.sorted_tables if table is not ENTRY}
-    for rows in bundle.rows:
-        table = tables.get(rows.table)
-        if table is None or not set(rows.columns) <= set(table.columns.keys()):
-            raise FileFormatError(
-                "newer-bundle",
-                f"the bundle was made by calib {bundle.code_version}, which knows more of "
-                f"{rows.table} than this program.",
-                remedy="upgrade calib: pip install --upgrade calib-metrology.",
-            )
-        connection.execute(insert(table), _by_row(rows))
-
-
-def _by_row(rows: BundleRows) -> list[dict[str, Any]]:
-    names = list(rows.columns)
-    return [
-        dict(zip(names, values, strict=True))
-        for values in zip(*(rows.columns[name] for name in names), strict=True)
-    ]
-
-
 def _starts(origin: Connection, calibration: int) -> list[Any]:
     return list(
         origin.execute(
@@ -187,7 +126,7 @@ def _told(origin: Connection, bundle: Bundle) -> Iterator[OriginEntry]:
     for rows in bundle.rows:
         if rows.table not in _TOLD:
             continue
-        for row in _by_row(rows):
+        for row in by_row(rows):
             if rows.table == "certification":
                 of_certification[rows.position] = row["calibration"]
             said[rows.position] = _without_places(row)

@@ -100,7 +100,7 @@ def load(
     from calib.flows.rules import refuse_anonymous
     from calib.report.bundle_view import loaded_blocks, loaded_view
 
-    with open_store(ctx, store) as opened:
+    with open_store(ctx, store, read_only=dry_run) as opened:
         if adopt:
             refuse_anonymous(opened, named=is_named(by))
         done = loaded(opened, path, deed(by), adopt=adopt, supersede=supersede, dry_run=dry_run)

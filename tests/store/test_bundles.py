@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calib.errors import FileFormatError, InputError, LayoutError, NotFoundError
+from calib.errors import CalibError, FileFormatError, InputError, LayoutError, NotFoundError
 from calib.files.bundle_file import MAGIC, bundle_writer, read_bundle
 from calib.model.bundle import Bundle
+from calib.model.origin import Loaded
 from calib.model.placement import BeamlinePlacement
 from calib.model.record import CalibrationRecord
 from calib.store.store import Store
@@ -166,6 +167,53 @@ def test_adopting_obeys_the_law_of_overlaps_or_nothing_is_written(
     assert everything(place) == before
     store.load_bundle(bundle, BY_CLEO, adopt=True, supersede=True)
     assert store.resolve(SERIAL, NOON, 150.0).calibration.id != mine.id
+
+
+def would_load(place: str, bundle: Bundle, **how: bool) -> Loaded | str:
+    """What a dry run says, or the code of its refusal; it leaves everything as it is."""
+    before = everything(place)
+    with Store.open(place, read_only=True) as store:
+        try:
+            return store.load_bundle(bundle, BY_CLEO, dry_run=True, **how)
+        except CalibError as error:
+            return error.code
+        finally:
+            assert everything(place) == before
+
+
+def test_a_dry_run_of_who_may_only_read_tells_what_loading_then_does(
+    home: Store, place: str, store: Store, tmp_path: Path
+) -> None:
+    one = moved(home.bundle(SERIAL, home.calibration(f"{SERIAL}:1").id), tmp_path)
+    whole = moved(home.bundle(SERIAL, with_usage=True), tmp_path)
+    for turn, (bundle, how) in enumerate(
+        (
+            (one, {}),  # a detector that is new here
+            (whole, {}),  # one that is known
+            (whole, {"adopt": True}),
+            (whole, {"adopt": True}),  # nothing is left to do
+        )
+    ):
+        # Other detectors move the log on.
+        store.add_calibration(calibration(OTHER, turn), (None, None), deed(), detector(OTHER))
+        would = would_load(place, bundle, **how)
+        assert isinstance(would, Loaded)
+        loaded = store.load_bundle(bundle, BY_CLEO, **how)
+        assert fields(would) == fields(loaded)
+    mine, _ = store.add_calibration(calibration(seed=7), (None, None), deed())
+    store.certify(certification(mine, NOON), supersede=True)
+    third, _ = home.add_calibration(calibration(seed=8), (None, None), deed())
+    home.certify(certification(third, NOON - DAY), supersede=True)
+    whole = moved(home.bundle(SERIAL), tmp_path)
+    assert would_load(place, whole, adopt=True) == "overlap"
+    would = would_load(place, whole, adopt=True, supersede=True)
+    assert isinstance(would, Loaded)
+    loaded = store.load_bundle(whole, BY_CLEO, adopt=True, supersede=True)
+    assert fields(would) == fields(loaded)
+
+
+def fields(loaded: Loaded) -> tuple[object, ...]:
+    return tuple(getattr(loaded, name) for name in Loaded.__slots__)
 
 
 def test_there_and_back_again_changes_nothing_at_home(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from calib.files.bundle_file import bundle_writer
 from calib.store.journal import Journal
 from calib.store.store import Store
 from support import children, raw
@@ -135,6 +136,13 @@ def question():
 count = question()
 print(json.dumps({"turns": turns, "count": count}))
 """
+COMMAND = """
+import sys
+from support.people import become_another_user
+from calib_cli.main import main
+become_another_user()
+main()
+"""
 SECONDS = 60.0 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1.5
 
 
@@ -170,6 +178,20 @@ def test_a_reader_resolves_and_is_told_how_to_record(shared: Path) -> None:
         "write it; `calib apply` writes a receipt, which `calib usage push` delivers later."
     )
     assert [entry.name for entry in shared.parent.iterdir()] == [shared.name]
+
+
+def test_a_reader_sees_what_loading_a_bundle_would_do(shared: Path, shared_folder: Path) -> None:
+    home, path = shared_folder / "home.sqlite", shared_folder / "some.calib-bundle"
+    Store.create(home)
+    with Store.open(home) as store, path.open("wb") as file:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed(), detector())
+        bundle_writer(store.bundle(SERIAL))(file)
+    words = ("bundle", "load", str(path), "--dry-run", "--json", "--store", str(shared))
+    would = json.loads(children.run(COMMAND, *words))
+    assert would["calibrations"] == [
+        {"calibration": f"{SERIAL}:2", "origin_version": 1, "new": True}
+    ]
+    assert would["stored"] is False
 
 
 def test_a_file_that_may_be_written_in_a_folder_that_may_not_is_read(shared: Path) -> None:

@@ -8,10 +8,11 @@ from calib.model.record import Deed
 from calib.store import detectors
 from calib.store.bundling import collected
 from calib.store.doors.door import Door
+from calib.store.laid_out import rehearsal, unpacked
 from calib.store.origins import read_origins
 from calib.store.references import position_of
 from calib.store.tables import ORIGIN
-from calib.store.unbundling import load, unpacked
+from calib.store.unbundling import load
 
 
 class BundleDoor(Door):
@@ -41,11 +42,13 @@ class BundleDoor(Door):
         """Record what a bundle carries and this store does not have yet, whole or not at all.
 
         Its certifications arrive as history; they hold here only with ``adopt``, under the same
-        law as all others (``supersede``). ``dry_run`` goes through all of it and keeps nothing.
+        law as all others (``supersede``). ``dry_run`` goes through all of it beside the store,
+        which need not be writable.
         """
         bundle.verify()
         # Laid out before the write begins: other writers wait for what is written here alone.
-        with unpacked(bundle) as origin, self._database.writing(keep=not dry_run) as connection:
+        written = rehearsal(self._database, bundle.serial) if dry_run else self._database.writing()
+        with unpacked(bundle) as origin, written as connection:
             return load(connection, origin, bundle, deed, adopt=adopt, supersede=supersede)
 
     def origins(
