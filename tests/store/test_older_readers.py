@@ -1,40 +1,54 @@
-"""What programs of earlier revisions ask is answered by a store of today (SQLite)."""
+"""What programs of earlier revisions ask is answered by a store of today."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from calib.store.schema import REVISIONS
+from support import raw
 from support.filled import fill
 from support.older_readers import TAKEN, names_of
+from support.postgres import fresh_database
 
-ASKED: dict[str, list[tuple[str, int]]] = json.loads(TAKEN.read_text())
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store of today with one of everything."""
-    found = str(tmp_path_factory.mktemp("today") / "calib.sqlite")
-    fill(found)
-    return found
+ASKED: dict[str, dict[str, list[tuple[str, int]]]] = json.loads(TAKEN.read_text())
+DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
-def test_the_oldest_reader_that_a_store_admits_and_the_last_program_are_tested(place: str) -> None:
-    with sqlite3.connect(place) as opened:
-        (oldest,) = opened.execute("SELECT oldest_reader FROM calib_revision").fetchone()
-    assert oldest in ASKED
-    assert REVISIONS[-2] in ASKED
+@pytest.fixture(scope="module", params=DATABASES)
+def today(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """A kind of database, and a store of today in one, with one of everything."""
+    if request.param == "sqlite":
+        place = str(tmp_path_factory.mktemp("today") / "calib.sqlite")
+        fill(place)
+        yield "sqlite", place
+        return
+    server: Any = request.getfixturevalue("postgres_server")
+    with fresh_database(server) as name:
+        fill(server.url(name))
+        yield "postgres", server.url(name)
+
+
+def test_the_oldest_reader_that_a_store_admits_and_the_last_program_are_tested(
+    today: tuple[str, str],
+) -> None:
+    database, place = today
+    ((oldest,),) = raw.execute(place, "SELECT oldest_reader FROM calib_revision")
+    for revision in (oldest, REVISIONS[-2]):
+        assert ASKED[revision][database]
 
 
 @pytest.mark.parametrize("revision", ASKED)
-def test_an_older_reader_gets_its_rows(place: str, revision: str) -> None:
+def test_an_older_reader_gets_its_rows(today: tuple[str, str], revision: str) -> None:
+    database, place = today
     names = names_of(place)
-    with sqlite3.connect(f"file:{place}?mode=ro", uri=True) as opened:
-        for statement, n_rows in ASKED[revision]:
-            said = statement
-            for mark, name in names.items():
-                said = said.replace(mark, name)
-            assert len(opened.execute(said).fetchall()) == n_rows, said
+    for statement, n_rows in ASKED[revision][database]:
+        said = statement
+        for mark, name in names.items():
+            said = said.replace(mark, name)
+        assert len(raw.execute(place, said)) == n_rows, said

@@ -3,33 +3,41 @@
     git worktree add OLD COMMIT
     cd tests && python -m support.older_readers OLD
 
-runs the program of that commit on a store which this one filled, and adds the statements that it
-sent to SQLite to ``older_readers.json``, with how many rows each gave. Only what reads is taken;
-the names of content, which differ from machine to machine, are left open.
+runs the program of that commit on stores which this one filled, one on SQLite and one on Postgres,
+and adds the statements that it sent to ``older_readers.json``, with how many rows each gave. Only
+what reads is taken; the names of content, which differ from machine to machine, are left open.
+What the program needs besides is found by ``PYTHONPATH``.
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from support import raw
 from support.filled import fill
+from support.postgres import fresh_database, running_server
 
 TAKEN = Path(__file__).with_name("older_readers.json")
 _ASKING = """
-import json, sqlite3, sys
+import json, psycopg, sqlite3, sys
 from datetime import UTC, datetime
-said, connect = [], sqlite3.connect
+said, connect, execute = [], sqlite3.connect, psycopg.Cursor.execute
 def traced(*words, **named):
     opened = connect(*words, **named)
     opened.set_trace_callback(said.append)
     return opened
-sqlite3.connect = traced
+def followed(cursor, query, params=None, **named):
+    said.append(psycopg.ClientCursor(cursor.connection).mogrify(query, params))
+    return execute(cursor, query, params, **named)
+sqlite3.connect, psycopg.Cursor.execute = traced, followed
 from calib.store import schema
 from calib.store.store import Store
 noon = datetime(2026, 3, 1, 13, tzinfo=UTC)
@@ -51,18 +59,19 @@ print(json.dumps([schema.HEAD, said]))
 
 def names_of(place: str) -> dict[str, str]:
     """The names of content that stand in the statements, by what stands for them there."""
-    with sqlite3.connect(place) as opened:
-        (calibration, covariance), *_ = opened.execute(
-            "SELECT id, covariance_sha256 FROM calibration ORDER BY position"
-        )
+    (calibration, covariance), *_ = raw.execute(
+        place, "SELECT id, covariance_sha256 FROM calibration ORDER BY position"
+    )
     return {"{calibration}": calibration, "{covariance}": covariance}
 
 
 def taken_from(checkout: str, place: str) -> tuple[str, list[list[Any]]]:
     """The revision of a program, and what it asks with how many rows it gets."""
+    folders = (checkout, f"{checkout}/cli", f"{checkout}/migrations")
+    besides = filter(None, [os.environ.get("PYTHONPATH")])
     told = subprocess.run(
         [sys.executable, "-c", _ASKING, place],
-        env={"PYTHONPATH": f"{checkout}:{checkout}/cli:{checkout}/migrations"},
+        env={"PYTHONPATH": os.pathsep.join([*folders, *besides])},
         check=True,
         capture_output=True,
         text=True,
@@ -70,23 +79,40 @@ def taken_from(checkout: str, place: str) -> tuple[str, list[list[Any]]]:
     revision, said = json.loads(told.stdout)
     names = names_of(place)
     found: dict[str, int] = {}
-    with sqlite3.connect(place) as opened:
-        for statement in map(str.strip, said):
-            if statement.upper().startswith("SELECT") and "sqlite_" not in statement:
-                plain = " ".join(statement.split())
-                rows = len(opened.execute(plain).fetchall())
-                for mark, name in names.items():
-                    plain = plain.replace(name, mark)
-                found[plain] = rows
+    for statement in map(str.strip, said):
+        if statement.upper().startswith("SELECT") and not _is_of_the_database(statement):
+            plain = " ".join(statement.split())
+            rows = len(raw.execute(place, plain))
+            for mark, name in names.items():
+                plain = plain.replace(name, mark)
+            found[plain] = rows
     return revision, [[statement, rows] for statement, rows in found.items()]
+
+
+def _is_of_the_database(statement: str) -> bool:
+    """Whether a statement asks the database about itself."""
+    return any(word in statement for word in ("sqlite_", "pg_", "current_schema"))
+
+
+@contextmanager
+def _filled() -> Iterator[dict[str, str]]:
+    """A new store with one of everything on each database."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_server() as server,
+        fresh_database(server) as name,
+    ):
+        places = {"sqlite": f"{folder}/calib.sqlite", "postgres": server.url(name)}
+        for place in places.values():
+            fill(place)
+        yield places
 
 
 if __name__ == "__main__":
     known = json.loads(TAKEN.read_text()) if TAKEN.exists() else {}
     for checkout in sys.argv[1:]:
-        with tempfile.TemporaryDirectory() as folder:
-            place = f"{folder}/calib.sqlite"
-            fill(place)
-            revision, found = taken_from(checkout, place)
-            known[revision] = found
+        with _filled() as places:
+            for database, place in places.items():
+                revision, found = taken_from(checkout, place)
+                known.setdefault(revision, {})[database] = found
     TAKEN.write_text(json.dumps(dict(sorted(known.items())), indent=1) + "\n")
