@@ -183,15 +183,11 @@ def read_lines(
         last = select(CALIBRATION.c.position).where(wanted)
         last = last.order_by(CALIBRATION.c.position.desc()).limit(limit)
         wanted = CALIBRATION.c.position.in_(last)
-    rows = connection.execute(heads().where(wanted)).all()
-    counts: dict[int, int] = dict(
-        connection.execute(
-            select(PANEL.c.calibration, func.sum(PANEL.c.n_reflections))
-            .join(CALIBRATION, CALIBRATION.c.position == PANEL.c.calibration)
-            .where(wanted)
-            .group_by(PANEL.c.calibration)
-        ).all()
-    )
+    # One by one: joined, the panels of all would be put together first.
+    own = PANEL.c.calibration == CALIBRATION.c.position
+    counts = select(func.sum(PANEL.c.n_reflections)).where(own).scalar_subquery()
+    listed = heads().add_columns(counts.label("n_reflections")).where(wanted)
+    rows = connection.execute(listed).all()
     state_of = states(connection, rows, known_at)
     lines = []
     for row in sorted(rows, key=lambda row: (row.serial, row.version)):
@@ -204,7 +200,7 @@ def read_lines(
                 state=state_of[row.position],
                 distances_mm=head.distances_mm,
                 freedom=head.freedom.value,
-                n_reflections=int(counts.get(row.position, 0)),
+                n_reflections=int(row.n_reflections or 0),
                 stored=Deed(row.recorded_at, row.actor, row.host),
                 accepted=head.acceptance.accepted,
             )

@@ -93,3 +93,13 @@ def test_a_look_up_reads_the_certifications_of_its_detector_alone(used: Store) -
     ((statement, values),) = [one for one in taken if "JOIN calibration k" in one[0]]
     lines = plan(used, statement, values)
     assert any("ix_certification_answers" in line for line in lines), lines
+
+
+def test_the_newest_calibrations_are_listed_without_reading_all(used: Store) -> None:
+    with taken_from(used) as taken:
+        assert len(used.calibrations(limit=10)) == 1
+    assert sum("FROM panel" in statement for statement, _ in taken) == 1
+    found = [
+        (line, statement) for statement, values in taken for line in scans(used, statement, values)
+    ]
+    assert not found
