@@ -46,15 +46,23 @@ _FEWEST_IN_SHELL = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Assessment:
-    """What a derivation measured of itself, and what each dataset leaves behind."""
+class Measured:
+    """What each dataset says at the solution, and how well it fits."""
 
-    report: Report
+    accounts: tuple[Account, ...]
+    uses: tuple[DatasetUse, ...]
     statements: tuple[Statement, ...]
+    """What each leaves behind."""
+    shares: tuple[tuple[float, Share], ...]
+    """What the datasets of each distance in mm say together, ascending."""
+    used: Tally
+    held: Tally
+    d_held_angstrom: Floats
+    """Of all held-out reflections."""
 
 
-def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Assessment:
-    """Everything that a derivation measures of itself."""
+def measured(refined: Refined, system: PanelSystem, progress: Progress) -> Measured:
+    """One dataset after the other, on reflections that a solution did not see as well."""
     working = step_of_part(refined, system, Part.WORKING)
     accounts: list[Account] = []
     resolution: list[Floats] = []
@@ -71,16 +79,28 @@ def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Asses
     assert used is not None  # noqa: S101 - a derivation has a dataset
     assert held is not None  # noqa: S101 - the same
     shares = _by_distance(refined, [account.use.distance_mm for account in accounts])
-    n_wild, n_held = (sum(getattr(a, name) for a in accounts) for name in ("n_wild", "n_held"))
-    overall, panels = fits_of(used, held)
     told = refined.fleet.map(summarised, refined.correction)
-    report = Report(
+    statements = tuple(
+        statement_of(refined.correction, account, *own_fits, own)
+        for account, own_fits, own in zip(accounts, fits, told, strict=True)
+    )
+    uses = _uses(refined, system, accounts, [share for _, share in shares], progress)
+    every = np.concatenate(resolution)
+    return Measured(tuple(accounts), uses, statements, tuple(shares), used, held, every)
+
+
+def assessed(refined: Refined, system: PanelSystem, found: Measured) -> Report:
+    """Everything that a derivation measures of itself."""
+    accounts = found.accounts
+    n_wild, n_held = (sum(getattr(a, name) for a in accounts) for name in ("n_wild", "n_held"))
+    overall, panels = fits_of(found.used, found.held)
+    return Report(
         overall=overall,
         panels=panels,
-        shells=_shells(refined, np.concatenate(resolution)),
+        shells=_shells(refined, found.d_held_angstrom),
         halves=_halves(refined, system, accounts),
-        convergence=_convergence(refined, accounts),
-        datasets=_datasets(refined, system, accounts, [share for _, share in shares], progress),
+        convergence=convergence_of(refined, accounts),
+        datasets=found.uses,
         held_out_dropped=n_wild / max(n_held, 1),
         gauge=refined.last.gauge.shape[1],
         null_directions=tuple(
@@ -88,16 +108,11 @@ def assessed(refined: Refined, system: PanelSystem, progress: Progress) -> Asses
             for account in accounts
             for word in account.null_directions
         ),
-        disagreements=_disagreements(refined, system, shares),
+        disagreements=_disagreements(refined, system, found.shares),
         misfits=refined.misfits,
         rejected_on_panel=tuple(np.sum([a.rejected_on_panel for a in accounts], axis=0).tolist()),
         flagged_on_panel=tuple(np.sum([a.flagged_on_panel for a in accounts], axis=0).tolist()),
     )
-    statements = tuple(
-        statement_of(refined.correction, account, *own_fits, own)
-        for account, own_fits, own in zip(accounts, fits, told, strict=True)
-    )
-    return Assessment(report, statements)
 
 
 def step_of_part(refined: Refined, system: PanelSystem, part: Part) -> PanelStep:
@@ -129,7 +144,8 @@ def _shells(refined: Refined, d_angstrom: Floats) -> tuple[Shell, ...]:
     return tuple(Shell(float(high), float(low), both) for high, low, both in found if both)
 
 
-def _convergence(refined: Refined, accounts: Sequence[Account]) -> Convergence:
+def convergence_of(refined: Refined, accounts: Sequence[Account]) -> Convergence:
+    """How the refinement ended."""
     n_data = sum(3.0 * account.n_trusted for account in accounts)
     n_nuisance = sum(account.n_parameters for account in accounts)
     return Convergence(
@@ -148,7 +164,7 @@ def _halves(refined: Refined, system: PanelSystem, accounts: Sequence[Account]) 
     return halves_of(a, b, counts, refined.last.gauge, system)
 
 
-def _datasets(
+def _uses(
     refined: Refined,
     system: PanelSystem,
     accounts: Sequence[Account],

@@ -14,7 +14,7 @@ from calib.model.frames import RigidMotion
 from calib.model.layout import Layout
 from calib.model.summary import Part, Statement
 from calib.solve.accept import judged
-from calib.solve.assess import assessed
+from calib.solve.assess import assessed, measured
 from calib.solve.determined import determined
 from calib.solve.fleet import Fleet, LocalFleet
 from calib.solve.groups import group_motions
@@ -23,7 +23,7 @@ from calib.solve.known import Known, Spoken
 from calib.solve.options import SolveOptions
 from calib.solve.outcome import MEASURED_FROM, Solution, panel_states
 from calib.solve.panels import PanelSystem
-from calib.solve.refine import Progress, refined_jointly
+from calib.solve.refine import Progress, Refined, refined_jointly
 from calib.solve.reject import covariance_inflation
 from calib.solve.standing import started
 from calib.solve.weak import weak_modes
@@ -49,13 +49,53 @@ def solved_by(
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
-    known: Sequence[Statement] = (),
 ) -> Solution:
-    """The panel corrections that all datasets of a fleet share.
+    """The panel corrections that all datasets of a fleet share; arguments and errors as of
+    ``refined_by``."""
+    system, refined = refined_by(fleet, poses, layout, options, progress)
+    found = measured(refined, system, progress)
+    report, statements = assessed(refined, system, found), found.statements
+    convergence = report.convergence
+    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    covariance = refined.last.covariance * achieved * covariance_inflation()
+    used = np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels])
+    estimate = CorrectionEstimate(
+        correction=refined.correction,
+        freedom=options.freedom,
+        covariance=covariance,
+        status=panel_states(used, covariance, system),
+        n_reflections=used,
+    )
+    spoken = Spoken.of(layout, statements, Part.WHOLE)
+    normal = system.normal(refined.correction, [Known(layout, spoken).at(refined.correction)])
+    sigma = estimate.sigma[:, options.freedom.free]
+    moved = influences(layout, normal, refined.correction, spoken, sigma)
+    report = replace(
+        report,
+        weak_modes=weak_modes(layout, estimate, estimate.measured),
+        determined=determined(system, normal, refined.last.covariance, estimate.measured),
+        groups=group_motions(layout, estimate),
+        datasets=tuple(
+            replace(use, influence=influence)
+            for use, influence in zip(report.datasets, moved, strict=True)
+        ),
+    )
+    return Solution(estimate, report, judged(report, estimate), statements, refined.kept)
+
+
+def refined_by(
+    fleet: Fleet,
+    poses: Sequence[RigidMotion],
+    layout: Layout,
+    options: SolveOptions,
+    progress: Progress,
+    known: Sequence[Statement] = (),
+) -> tuple[PanelSystem, Refined]:
+    """The datasets of a fleet refined jointly, and the equations of their panels.
 
     Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root); ``known`` is
-    what others have said before, which takes part in the solution and not in the report. Raises
-    ``SolveError`` where nothing can be used or no panel has 50 reflections.
+    what others have said before, which takes part. Raises ``SolveError`` where nothing can be used
+    or, with nothing known, no panel has 50 reflections.
     """
     found = fleet.map(started, layout, options, each=[(pose,) for pose in poses])
     counts = np.sum(found, axis=0)
@@ -70,33 +110,4 @@ def solved_by(
             remedy="add datasets, or index to higher resolution.",
         )
     system = PanelSystem(layout, options.freedom, options.prior, known)
-    refined = refined_jointly(fleet, system, progress, options)
-    assessment = assessed(refined, system, progress)
-    report, statements = assessment.report, assessment.statements
-    convergence = report.convergence
-    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
-    covariance = refined.last.covariance * achieved * covariance_inflation()
-    used = np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels])
-    estimate = CorrectionEstimate(
-        correction=refined.correction,
-        freedom=options.freedom,
-        covariance=covariance,
-        status=panel_states(used, covariance, system),
-        n_reflections=used,
-    )
-    everything = Spoken.of(layout, [*known, *statements], Part.WHOLE)
-    normal = system.normal(refined.correction, [Known(layout, everything).at(refined.correction)])
-    spoken = everything[range(len(known), len(known) + len(statements))]
-    sigma = estimate.sigma[:, options.freedom.free]
-    moved = influences(layout, normal, refined.correction, spoken, sigma)
-    report = replace(
-        report,
-        weak_modes=weak_modes(layout, estimate, estimate.measured),
-        determined=determined(system, normal, refined.last.covariance, estimate.measured),
-        groups=group_motions(layout, estimate),
-        datasets=tuple(
-            replace(use, influence=influence)
-            for use, influence in zip(report.datasets, moved, strict=True)
-        ),
-    )
-    return Solution(estimate, report, judged(report, estimate), statements, refined.kept)
+    return system, refined_jointly(fleet, system, progress, options)
