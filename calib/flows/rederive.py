@@ -63,15 +63,16 @@ def rederive(
     """Derive a stored calibration again and compare; nothing is stored.
 
     Its inputs are known by their hashes: they are looked for where they lay, and below
-    ``folders``. What was combined from summaries is combined again from those, which the store has.
-    Raises ``NotFoundError``: ``inputs-missing``, naming those that are nowhere, ``no-summaries``.
+    ``folders``. Summaries are those that the calibration rests on, which the store has wherever it
+    has the calibration. Raises ``NotFoundError``: ``parent-missing``, or ``inputs-missing``, naming
+    those that are nowhere.
     """
     found = store.calibration(reference, serial)
     provenance = store.provenance(found.id)
     if found.record.parameters.get("combined"):
         again = combine(_recombination(found), store, deed, dry_run=True).record
     else:
-        paths = _inputs(found, provenance, folders, _kept_from_parent(store, found.record))
+        paths = _inputs(found, provenance, folders, _kept(store, found, provenance))
         request = request_of(found.record, paths)
         again = derive(request, store, deed, dry_run=True, progress=progress).record
     here = this_environment()
@@ -91,12 +92,25 @@ def rederive(
     )
 
 
-def _kept_from_parent(store: Store, record: CalibrationRecord) -> set[str]:
-    """The names of the summaries that stood for datasets which were not read."""
-    onto = record.parameters.get("onto")
+def _kept(store: Store, found: StoredCalibration, provenance: Provenance | None) -> set[str]:
+    """The names of the summaries that stood for datasets which were not read: those of which no
+    file was read, or where that was not kept, those of the calibration that was added to."""
+    onto = found.record.parameters.get("onto")
     if onto is None:
         return set()
-    return {use.summary for use in store.calibration(onto).record.report.datasets}
+    if provenance is not None:
+        uses = found.record.report.datasets
+        return {use.summary for use in uses if provenance.paths.keys().isdisjoint(use.sha256)}
+    try:
+        parent = store.calibration(onto)
+    except NotFoundError as error:
+        raise NotFoundError(
+            "parent-missing",
+            f"{found.name} was added to calibration {onto[:12]}, which this store does not hold, "
+            "so it is not known which of its datasets were read for it.",
+            remedy=f"calib bundle load, of a bundle of the whole detector or of {onto[:12]}.",
+        ) from error
+    return {use.summary for use in parent.record.report.datasets}
 
 
 def _recombination(found: StoredCalibration) -> CombineRequest:
@@ -125,7 +139,8 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             crystals=Crystals(said["crystals"]),
             crystal_interval_deg=said["crystal_interval_deg"],
             keep_all=said.get("keep_all", False),
-            onto=said.get("onto"),
+            # Its own summaries but those of what is read are those that it was added to.
+            onto=None if said.get("onto") is None else record.id,
             relinearise=said.get("onto") is not None,
         )
     except (KeyError, ValueError) as error:

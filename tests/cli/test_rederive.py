@@ -84,3 +84,30 @@ def test_what_was_combined_is_combined_again_from_its_own_summaries(here: Path) 
         path.unlink()
     answer = done("rederive", "24-0107:4", "--json").json
     assert (answer["identical"], answer["reproduced"]) == (True, True)
+
+
+def carried(reference: str, store: Path, *words: str) -> tuple[str, str]:
+    """A calibration carried alone to a store that is made if need be; the words that name it."""
+    bundle = store.with_suffix(".calib-bundle")
+    done("bundle", "create", reference, "-o", bundle, "--force", *words)
+    done("init", "--store", store)
+    done("bundle", "load", bundle, "--store", store)
+    return "--store", str(store)
+
+
+def test_what_was_added_to_another_is_derived_again_without_that_one(
+    here: Path, tmp_path: Path
+) -> None:
+    done("derive", "night2.expt", "night2.refl", "--onto", "24-0107:1")
+    (here / "night1.refl").unlink()
+    assert done("rederive", "24-0107:4", "--json").json["identical"]
+    there = carried("24-0107:4", tmp_path / "with.sqlite", "--with-usage")
+    assert done("rederive", "24-0107:1", "--json", *there).json["identical"]
+    # Without the places of its files only the other one tells which of them were read.
+    there = carried("24-0107:4", tmp_path / "bare.sqlite")
+    missing = calib("rederive", "24-0107:1", "--from", here, "--json", *there)
+    assert (missing.code, missing.error["code"]) == (1, "parent-missing")
+    first = done("show", "24-0107:1", "--json").json["calibration"]["id"]
+    assert f"a bundle of the whole detector or of {first[:12]}" in missing.error["remedy"]
+    carried("24-0107:1", tmp_path / "bare.sqlite")
+    assert done("rederive", "24-0107:1", "--from", here, "--json", *there).json["identical"]
