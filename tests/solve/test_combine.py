@@ -16,6 +16,7 @@ from calib.model.summary import Equations, Part, Statement
 from calib.solve.combine import combined
 from calib.solve.fit import DatasetFit
 from calib.solve.fleet import LocalFleet
+from calib.solve.influence import influences
 from calib.solve.known import Known, Spoken, equations_of
 from calib.solve.nonlinear import LINEAR_WITHIN_SIGMA
 from calib.solve.onto import solved_onto
@@ -287,6 +288,39 @@ def test_influence_is_how_far_the_solution_moves_without_a_dataset() -> None:
         assert use.influence.panel == in_sigma.argmax() // 6
     (only,) = joint(NEAR).report.datasets
     assert only.influence is None
+
+
+@pytest.mark.parametrize("strong", [False, True], ids=["of-equals", "beside-a-stronger-one"])
+def test_influences_of_many_datasets_solve_their_equations(strong: bool) -> None:
+    rng = np.random.default_rng(5)
+    whole = joint(NEAR, FAR, NEW)
+    several = [weaker(one, 0.05, rng) for one in whole.statements for _ in range(10)]
+    several += whole.statements[:1] if strong else ()
+    system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior())
+    spoken, at = Spoken.of(LAYOUT, several, Part.WHOLE), whole.estimate.correction
+    normal = system.normal(at, [Known(LAYOUT, spoken).at(at)])
+    found = influences(LAYOUT, normal, at, spoken, whole.estimate.sigma)
+    everyone = np.linalg.solve(normal.matrix, normal.vector)
+    for place, influence in enumerate(found):
+        assert influence is not None
+        one = Known(LAYOUT, spoken[[place]]).at(at)
+        taken = system.normal(at, [one]).information
+        pull = np.einsum("paf,pa->pf", normal.spread, one.vector.reshape(-1, 6)).ravel()
+        without = np.linalg.solve(normal.matrix - taken, normal.vector - pull)
+        moved = np.abs(without - everyone) / whole.estimate.sigma.ravel()
+        assert influence.rms_sigma == pytest.approx(rms(moved), rel=1e-5)
+        assert influence.largest_sigma == pytest.approx(moved.max(), rel=1e-5)
+        assert influence.panel == moved.argmax() // 6
+
+
+def weaker(statement: Statement, share: float, rng: np.random.Generator) -> Statement:
+    """What a dataset with this share of the reflections might say."""
+    said = statement.whole
+    noise = np.sqrt(share * np.diagonal(said.own, axis1=1, axis2=2)).ravel()
+    vector = share * said.vector + noise * rng.normal(size=len(noise))
+    return replace(
+        statement, whole=Equations(share * said.own, np.sqrt(share) * said.coupling, vector)
+    )
 
 
 # The linear range.
