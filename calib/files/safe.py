@@ -99,6 +99,35 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
         raise _read_only(path)
 
 
+def claim_folder(folder: Path, mark: str, note: str) -> None:
+    """Make a folder whose files may be replaced each time, or take one that was made so before.
+
+    It is known by the file ``mark`` in it, which says ``note``. Raises ``InputError``
+    (``folder-in-use``) where the folder holds other people's files, and what
+    ``check_writable_target`` raises.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        in_use = not (folder / mark).exists() and any(folder.iterdir())
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            "not-a-folder",
+            "this is a file, or would lie below one, and not a folder.",
+            place=str(folder),
+            remedy="name another folder.",
+        ) from error
+    except OSError as error:
+        _in_words(error, folder)
+    if in_use:
+        raise InputError(
+            "folder-in-use",
+            "the folder holds files already, which could be replaced.",
+            place=str(folder),
+            remedy="name a new folder, or remove this one.",
+        )
+    write_safely(folder / mark, note.encode(), force=True)
+
+
 def write_safely(
     path: Path,
     data: bytes | Callable[[BinaryIO], None],

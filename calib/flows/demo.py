@@ -10,6 +10,7 @@ import numpy as np
 
 from calib.files.dataset_write import write_dataset
 from calib.files.expt import ExperimentFile
+from calib.files.safe import claim_folder
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.certify import certify
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
@@ -33,6 +34,7 @@ from calib.store.store import Store
 SERIAL = "60-0999"
 _NEAR_MM, _FAR_MM, _TARGET_MM = 150.0, 400.0, 265.0
 _TAKEN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+_MARK, _NOTE = "README", "Made by calib demo; another run replaces these files and the store.\n"
 _MANY = 500
 """Reflections from which on a panel counts in the errors shown."""
 
@@ -69,7 +71,12 @@ def demo(
     folder: Path, deed: Deed, *, seed: int, progress: DeriveProgress | None = None
 ) -> DemoResult:
     """Simulate, derive from one distance and both, certify, apply; files and store stay in
-    ``folder``. ``deed.at`` is when it is recorded."""
+    ``folder``. ``deed.at`` is when it is recorded.
+
+    Raises ``InputError`` (``folder-in-use``) where the folder holds anything but an earlier
+    demonstration.
+    """
+    claim_folder(folder, _MARK, _NOTE)
     if progress is not None:
         progress("simulating", 0, float("nan"), 0, 3)
     rng = np.random.default_rng(seed)
@@ -78,7 +85,6 @@ def demo(
     far = _scan(rng, layout, truth, _FAR_MM, 60_000, "far")
     near = _scan(rng, layout, truth, _NEAR_MM, 40_000, "near")
     target = _scan(rng, layout, truth, _TARGET_MM, 8_000, "target", centre_mm=(12.0, -7.0))
-    folder.mkdir(parents=True, exist_ok=True)
     far_files, near_files, target_files = (
         write_dataset(scan.dataset, folder, force=True) for scan in (far, near, target)
     )

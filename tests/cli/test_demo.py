@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import done, examples, program
+from support.commands import calib, done, examples, program
 from support.json_page import documented, is_of, leaves
 
 
@@ -35,6 +35,25 @@ def test_the_demonstration_shows_what_the_second_distance_gains(tmp_path: Path) 
     assert Path(view["store"]).is_relative_to(folder)
     assert all(Path(path).exists() for path in target["outputs"])
     assert not (tmp_path / "data").exists()  # the user's own store is not touched
+
+
+def test_the_demonstration_never_replaces_what_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = {name: f"my {name}" for name in ("calib.db", "near.expt", "notes")}
+    for name, text in mine.items():
+        Path(name).write_text(text)
+    for folder, code in (
+        (".", "folder-in-use"),
+        ("notes", "not-a-folder"),
+        ("notes/x", "not-a-folder"),
+    ):
+        answer = calib("demo", folder, "--json")
+        assert (answer.code, answer.stdout) == (2, "")
+        assert answer.error["code"] == code
+        assert answer.error["remedy"]
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
 
 
 def test_the_example_in_the_help_tells_people(

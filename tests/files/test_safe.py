@@ -19,6 +19,7 @@ from calib.errors import InputError, MissingFileError, StoreError
 from calib.files.safe import (
     Outputs,
     check_writable_target,
+    claim_folder,
     open_input,
     read_bytes,
     write_safely,
@@ -291,3 +292,20 @@ def test_what_has_no_end_is_no_input(tmp_path: Path) -> None:
         with pytest.raises(MissingFileError) as refused:
             open_input(path)
         assert refused.value.problem == "this is a device or a pipe, not a file."
+
+
+def test_a_folder_is_claimed_again_by_whom_it_was_made_for(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "demo"
+    for _ in range(2):
+        claim_folder(folder, "README", "mine\n")
+        (folder / "other").write_text("replaced each time")
+    assert (folder / "README").read_text() == "mine\n"
+
+
+def test_a_folder_that_others_use_is_not_claimed(tmp_path: Path) -> None:
+    (tmp_path / "data.expt").write_text("somebody's")
+    for folder, code in ((tmp_path, "folder-in-use"), (tmp_path / "data.expt", "not-a-folder")):
+        with pytest.raises(InputError) as caught:
+            claim_folder(folder, "README", "mine\n")
+        assert caught.value.code == code
+    assert [path.name for path in tmp_path.iterdir()] == ["data.expt"]
