@@ -16,6 +16,8 @@ from calib.model.record import Application, Deed
 from calib.store.store import Store
 
 _FORMAT = "calib/receipt/1"
+_MOST = 2**31
+"""Of a version: databases count no further."""
 ENDING = ".calib.json"
 
 
@@ -59,9 +61,9 @@ def read_receipt(path: Path) -> list[Application]:
         raise _no_receipt(path, f"its format is not {_FORMAT}")
     try:
         return [_verified(entry, path) for entry in content["applications"]]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, FileFormatError):
-            raise
+    except FileFormatError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise _no_receipt(path, f"something is missing or misshapen ({error})") from error
 
 
@@ -99,6 +101,12 @@ def _verified(entry: dict[str, Any], path: Path) -> Application:
             place=str(path),
             remedy="apply the calibration again.",
         )
+    applied = application.applied
+    texts = (application.serial, application.why, applied.actor, applied.host)
+    if any("\0" in text for text in (*texts, *application.output_names)):
+        raise ValueError("text with a NUL in it")
+    if not 0 < application.version < _MOST:
+        raise ValueError("a version that is none")
     return application
 
 

@@ -8,11 +8,11 @@ is to be done with a class is worked out once: reports have thousands of values.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -52,7 +52,11 @@ def _teller(kind: type) -> Maker | None:
 
 
 def from_content(kind: type[T], content: Any) -> T:
-    """The dataclass ``kind`` whose ``to_content`` this is (ISO text is read as an instant)."""
+    """The dataclass ``kind`` whose ``to_content`` this is (ISO text is read as an instant).
+
+    Raises ``TypeError``, ``ValueError``, ``KeyError`` or ``AttributeError`` where it is none: a
+    leaf of another kind is never taken for what it is not.
+    """
     wanted: Any = kind
     value: T = _maker(wanted)(content)
     return value
@@ -68,18 +72,58 @@ def _maker(kind: Any) -> Maker:
     if origin is tuple:
         if get_args(kind)[-1] is Ellipsis:
             each = _maker(get_args(kind)[0])
-            return lambda content: tuple(each(item) for item in content)
+            return lambda content: tuple(each(item) for item in _items(content))
         makers = tuple(_maker(inner) for inner in get_args(kind))
-        return lambda content: tuple(make(item) for make, item in zip(makers, content, strict=True))
+        return lambda content: tuple(
+            make(item) for make, item in zip(makers, _items(content), strict=True)
+        )
     if isinstance(kind, type) and is_dataclass(kind):
         return _dataclass_maker(kind)
-    if kind is datetime:
-        return lambda content: (
-            datetime.fromisoformat(content) if isinstance(content, str) else content
-        )
-    if isinstance(kind, type) and (issubclass(kind, Enum) or kind is float):
+    if isinstance(kind, type) and issubclass(kind, Enum):
         return kind
-    return lambda content: content
+    return _LEAVES.get(kind, lambda content: content)
+
+
+def _items(content: Any) -> Sequence[Any]:
+    if not isinstance(content, list | tuple):
+        raise _misplaced(content, "list")
+    return content
+
+
+def _instant(content: Any) -> datetime:
+    return datetime.fromisoformat(content) if isinstance(content, str) else _of(datetime, content)
+
+
+def _number(content: Any) -> float:
+    try:
+        return float(content if isinstance(content, float) else _whole(content))
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+
+
+def _whole(content: Any) -> int:
+    if isinstance(content, bool):
+        raise _misplaced(content, "int")
+    return _of(int, content)
+
+
+def _of(kind: type[T], content: Any) -> T:
+    if not isinstance(content, kind):
+        raise _misplaced(content, kind.__name__)
+    return content
+
+
+def _misplaced(content: Any, wanted: str) -> TypeError:
+    return TypeError(f"{type(content).__name__} where {wanted} should be")
+
+
+_LEAVES: dict[Any, Maker] = {
+    datetime: _instant,
+    float: _number,
+    int: _whole,
+    str: partial(_of, str),
+    bool: partial(_of, bool),
+}
 
 
 def _dataclass_maker(kind: type) -> Maker:

@@ -6,11 +6,14 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from calib.errors import CalibError, FileFormatError, MissingFileError
 from calib.flows.receipt import push, read_receipt, receipt_bytes, receipt_path
+from calib.model.canonical import content_id
+from calib.model.content import to_content
 from calib.model.record import Application, Deed, StoredCalibration
 from calib.store.store import Store
 from support.records import application, calibration, deed, detector
@@ -121,6 +124,45 @@ def test_a_receipt_that_is_not_as_it_was_written_is_refused(
         read_receipt(path)
     assert problem in str(caught.value)
     assert caught.value.place == str(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 1.0},
+        {"version": True},
+        {"version": 0},
+        {"version": 2**64},
+        {"version": "1"},
+        {"serial": ["24-0107"]},
+        {"serial": None},
+        {"calibration_id": {}},
+        {"data_time": True},
+        {"data_time": "2026-03-01"},
+        {"distance_mm": None},
+        {"distance_mm": 10**400},
+        {"output_names": [[1, 2]]},
+        {"output_names": "a.expt"},
+        {"why": 7},
+        {"why": "a\0b"},
+        {"applied": {"at": "2026-03-01T00:00:00+00:00", "actor": 1, "host": "h"}},
+    ],
+    ids=str,
+)
+def test_a_receipt_of_the_wrong_kinds_never_enters_the_store_whoever_sealed_it(
+    store: Store, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    content = to_content(application(stored(store))) | change
+    try:
+        sealed = content_id({"format": "calib/application/1", **content})
+    except ValueError:  # nobody can
+        sealed = "0" * 64
+    receipt = {"format": "calib/receipt/1", "applications": [{"id": sealed, **content}]}
+    path = tmp_path / "a.calib.json"
+    path.write_text(json.dumps(receipt, default=lambda t: t.isoformat()))
+    with pytest.raises(FileFormatError, match=r"is no receipt of calib|was changed after"):
+        push([path], store, LATER)
+    assert store.applications() == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", "not json", '{"format": 1}'])
