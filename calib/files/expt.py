@@ -249,7 +249,7 @@ def _no_experiment_list(name: str, value: Any) -> FileFormatError:
         found = "this is a datablock of DIALS 1"
         remedy = "import its images again with dials.import."
     elif isinstance(value, dict):
-        found = f"this JSON has the __id__ {value.get('__id__')!r}"
+        found = f"this JSON has the __id__ {repr(value.get('__id__'))[:60]}"
         remedy = "give a .expt file written by DIALS."
     else:
         found = f"this JSON is a {type(value).__name__}"

@@ -16,6 +16,8 @@ _ADDRESS = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _PASSWORD = re.compile(r"(?<=://)(?P<user>[^:/?#@]*):.*@", re.DOTALL)  # rather too much
 _QUERY_PASSWORD = re.compile(r"(?P<key>[?&]password=)[^&]*")
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
+_SHOWN = 100
+"""Characters of a name that is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Location:
     def parse(text: str | Path) -> Location:
         """A path, ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/DATABASE``.
 
-        Raises ``InputError`` (``bad-location``) for an address of any other kind.
+        Raises ``InputError`` (``bad-location``) for an address of any other kind, and for a name
+        that no file can have.
         """
         named = str(text)
         match = _ADDRESS.match(named)
@@ -42,11 +45,11 @@ class Location:
                     "the store's name is empty.",
                     remedy=f"--store PATH, or {VARIABLE}.",
                 )
-            return Location(Path(named).expanduser().absolute(), "")
+            return Location(_file(named), "")
         scheme = match["scheme"].lower()
         rest = named[match.end() :]
         if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
-            return Location(Path(rest[1:]).expanduser().absolute(), "")
+            return Location(_file(rest[1:]), "")
         if scheme in _POSTGRES:
             return Location(None, f"postgresql+psycopg://{rest}")
         raise InputError(
@@ -64,6 +67,23 @@ class Location:
     def option(self) -> str:
         """The option that names this store, to be pasted into a shell."""
         return f"--store {shlex.quote(self.shown)}"
+
+
+def _file(named: str) -> Path:
+    try:
+        path = Path(named).expanduser().absolute()
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # whoever opens it is told so
+    except (RuntimeError, ValueError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
+        shown = named if len(named) <= _SHOWN else f"{named[:_SHOWN]}..."
+        raise InputError(
+            "bad-location",
+            f"{shown!r} cannot be the name of a store: {why}.",
+            remedy=f"--store PATH, or {VARIABLE}.",
+        ) from error
+    return path
 
 
 def without_password(text: str) -> str:

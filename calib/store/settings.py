@@ -19,6 +19,8 @@ SYSTEM = Path("/etc/calib.toml")
 """The settings of everybody on this machine."""
 CONFIG = "CALIB_CONFIG"
 """The environment variable that names another file of settings."""
+_SHOWN = 100
+"""Characters of a value that is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def read_settings(
         found |= _of_file(system)
     named = environment.get(CONFIG, "")
     if named:
-        path = Path(named).expanduser().absolute()
+        path = _at_home(named, CONFIG).absolute()
         if not path.exists():
             raise MissingFileError(
                 "no-file",
@@ -148,7 +150,7 @@ def _of_file(path: Path) -> dict[str, Setting]:
                 remedy=f"the name {near[0]}." if near else f"one of {', '.join(_KINDS)}.",
             )
         if name == "store" and isinstance(value, str) and "://" not in value and value.strip():
-            value = str(path.parent / Path(value).expanduser())  # as seen from the file
+            value = str(path.parent / _at_home(value, f"{path}: store"))  # as seen from the file
         found[name] = _checked(name, value, f"{path}: {name}", str(path))
     return found
 
@@ -165,7 +167,7 @@ def _content(path: Path) -> dict[str, Any]:
             place=str(path),
             remedy="ask its owner for permission to read it.",
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's and UTF-8's own errors are ValueErrors
         raise InputError(
             "bad-settings",
             f"this is not TOML ({error}).",
@@ -180,14 +182,35 @@ def _checked(name: str, value: Any, place: str, origin: str) -> Setting:
         return _setting(name, kind.checked(value), origin)
     except InputError as error:
         raise InputError(error.code, error.problem, place=place, remedy=error.remedy) from None
-    except (ValueError, TypeError):
-        shown = without_password(str(value))
+    except (ValueError, TypeError, OverflowError):
+        shown = without_password(_briefly(value))
         raise InputError(
             "bad-settings",
             f"{shown!r} is of no use here.",
             place=place,
             remedy=f"{kind.wanted}.",
         ) from None
+
+
+def _at_home(named: str, place: str) -> Path:
+    """A path whose ``~`` is a home folder; of somebody unknown, it is of no use."""
+    try:
+        return Path(named).expanduser()
+    except RuntimeError:
+        raise InputError(
+            "bad-settings",
+            f"{_briefly(named)!r} names a home folder that is not there.",
+            place=place,
+            remedy="the whole path.",
+        ) from None
+
+
+def _briefly(value: Any) -> str:
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists
+        return f"a {type(value).__name__} of this size"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _setting(name: str, value: Any, origin: str) -> Setting:

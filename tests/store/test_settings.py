@@ -79,7 +79,15 @@ def test_a_store_is_named_as_seen_from_the_file(tmp_path: Path) -> None:
         ('actor = " "', ": actor", "' ' is of no use", "the name of who does something."),
         ('store = "mysql://u:secret@h/d"', ": store", "a store cannot lie at mysql://u:***@h", ""),
         ("store = ", "", "this is not TOML (", 'lines such as store = "/data/calib.sqlite".'),
+        ('store = "~nobody-9/a"', ": store", "'~nobody-9/a' names a home folder", "whole path."),
+        ('store = "a\\u0000"', ": store", "'/", "or CALIB_STORE."),
+        (f'store = "{"a" * 9999}"', ": store", "'/", "--store PATH"),
+        (f"wait_seconds = {'9' * 400}", ": wait_seconds", f"'{'9' * 100}...' is of no use", ""),
+        (f"wait_seconds = 0x{'f' * 4000}", ": wait_seconds", "'a int of this size' is of", ""),
+        (f"wait_seconds = {'9' * 5000}", "", "this is not TOML (Exceeds the limit", "lines such"),
+        (f"actor = {'[' * 2000}{']' * 2000}", "", "this is not TOML (maximum recursion", ""),
     ],
+    ids=lambda text: text[:30],
 )
 def test_slips_are_refused_with_file_and_key(
     tmp_path: Path, line: str, place: str, problem: str, remedy: str
