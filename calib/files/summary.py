@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,9 @@ from calib.model.summary import FORMAT, Equations, Part, Statement, Summary
 
 SUFFIX = ".calib.h5"
 _MOST_PANELS = 4096
-_LONGEST = 1 << 28
-"""Of an array whose length the number of panels does not say."""
+_LEAST_LIMIT = 64 * 2**20
+_LARGEST_RATIO = 100
+"""A file's arrays may take so many times its size, or the limit above where that is more."""
 _UPPER = np.triu_indices(6)
 _PLACE = np.zeros((6, 6), dtype=np.int64)
 """Where each element of a symmetric matrix stands among those of its upper triangle."""
@@ -74,7 +76,7 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
         raise _foreign(place, "this is no HDF5 file.")
     try:
         with h5py.File(h5py.h5f.open_file_image(content)) as file:
-            summary, checksum = _read(file, place)
+            summary, checksum = _read(file, place, len(content))
     except FileFormatError:
         raise
     except CalibError as error:
@@ -86,7 +88,7 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
     return summary
 
 
-def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
+def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:
     found = file.attrs.get("format")
     if not isinstance(found, str) or not found.startswith("calib/summary/"):
         raise _foreign(place, "this is an HDF5 file of something else.")
@@ -97,22 +99,24 @@ def _read(file: h5py.File, place: str) -> tuple[Summary, str]:
             place=place,
             remedy="upgrade calib: pip install --upgrade calib-metrology.",
         )
-    n = int(h5py.h5d.open(file.id, b"point").shape[0])
+    arrays = _Arrays(file, size)
+    point = arrays.taken("point", (None, 6))
+    n = len(point)
     if not 0 < n <= _MOST_PANELS:
         raise InputError("bad-shape", f"it has {n} panels.")
-    report = json.loads(_taken(file, "report", (None,)).tobytes())
+    report = json.loads(arrays.taken("report", (None,)).tobytes())
     started = str(_said(file, "started"))
     statement = Statement(
         use=from_content(DatasetUse, report["use"]),
-        point=Correction(_taken(file, "point", (n, 6))),
-        **{part.value: _equations(file, part, n) for part in Part},
+        point=Correction(point),
+        **{part.value: _equations(arrays, part, n) for part in Part},
         chi_square=float(_said(file, "chi_square")),
         n_data=float(_said(file, "n_data")),
         n_nuisance=int(_said(file, "n_nuisance")),
         kept=str(_said(file, "kept")),
-        used_on_panel=_taken(file, "used_on_panel", (2, n)),
-        rejected_on_panel=_taken(file, "rejected_on_panel", (n,)),
-        flagged_on_panel=_taken(file, "flagged_on_panel", (n,)),
+        used_on_panel=arrays.taken("used_on_panel", (2, n)),
+        rejected_on_panel=arrays.taken("rejected_on_panel", (n,)),
+        flagged_on_panel=arrays.taken("flagged_on_panel", (n,)),
         fits=FitTable.from_content([report["fit"], *report["panels"]]),
         shells=ShellTable.from_content(report["shells"]),
         n_held_out=(int(report["n_held_out"][0]), int(report["n_held_out"][1])),
@@ -140,10 +144,10 @@ def _report(said: Statement) -> dict[str, Any]:
     }
 
 
-def _equations(file: h5py.File, part: Part, n: int) -> Equations:
-    own = _taken(file, f"{part.value}/own", (n, len(_UPPER[0])))[:, _PLACE]
-    coupling = _taken(file, f"{part.value}/coupling", (None, 6 * n))
-    return Equations(own, coupling, _taken(file, f"{part.value}/vector", (6 * n,)))
+def _equations(arrays: _Arrays, part: Part, n: int) -> Equations:
+    own = arrays.taken(f"{part.value}/own", (n, len(_UPPER[0])))[:, _PLACE]
+    coupling = arrays.taken(f"{part.value}/coupling", (None, 6 * n))
+    return Equations(own, coupling, arrays.taken(f"{part.value}/vector", (6 * n,)))
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:
@@ -156,22 +160,45 @@ def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:
     )
 
 
-def _taken(file: h5py.File, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
-    """An array, whose shape is looked at before its content."""
-    # By HDF5's own interface: forty summaries have hundreds of arrays, small ones each.
-    dataset = h5py.h5d.open(file.id, name.encode())
-    found = dataset.shape
-    fits = len(found) == len(shape) and all(
-        want is None or have == want for have, want in zip(found, shape, strict=True)
-    )
-    most = found[1] if name.endswith("/coupling") and fits else _LONGEST
-    if not fits or found[0] > most:
-        raise InputError("bad-shape", f"/{name} has the shape {found}.")
-    out = np.empty(found, dataset.dtype)
-    if out.size:
-        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
-    out.flags.writeable = False  # so that nobody copies it before he keeps it
-    return out
+class _Arrays:
+    """The arrays of a file, which must lie in it, and of which no more is taken than fits it."""
+
+    def __init__(self, file: h5py.File, size: int) -> None:
+        self.file = file
+        self.left = max(_LEAST_LIMIT, _LARGEST_RATIO * size)
+
+    def taken(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
+        """An array of numbers, looked at before its content is read."""
+        # By HDF5's own interface: forty summaries have hundreds of arrays, small ones each.
+        self._must_lie_within(name)
+        dataset = h5py.h5d.open(self.file.id, name.encode())
+        made, found, kind = dataset.get_create_plist(), dataset.shape, dataset.dtype
+        if made.get_layout() == h5py.h5d.VIRTUAL or made.get_external_count():
+            raise InputError("bad-link", f"/{name} lies in another file.")
+        fits = len(found) == len(shape) and all(
+            want is None or have == want for have, want in zip(found, shape, strict=True)
+        )
+        if not fits or (name.endswith("/coupling") and found[0] > found[1]):
+            raise InputError("bad-shape", f"/{name} has the shape {found}.")
+        if kind.kind not in "fiu":
+            raise InputError("bad-type", f"/{name} is of the type {kind}.")
+        self.left -= math.prod(found) * kind.itemsize
+        if self.left < 0:
+            raise InputError(
+                "too-large", f"/{name} has the shape {found}, too large for this file."
+            )
+        out = np.empty(found, kind)
+        if out.size:
+            dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
+        out.flags.writeable = False  # so that nobody copies it before he keeps it
+        return out
+
+    def _must_lie_within(self, name: str) -> None:
+        path = ""
+        for step in name.split("/"):
+            path = f"{path}/{step}"
+            if self.file.id.links.get_info(path.encode()).type != h5py.h5l.TYPE_HARD:
+                raise InputError("bad-link", f"{path} is a link to somewhere else.")
 
 
 def _said(file: h5py.File, name: str) -> Any:

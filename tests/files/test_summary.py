@@ -117,11 +117,56 @@ def test_every_attribute_is_under_the_checksum(name: str) -> None:
     assert caught.value.code == "damaged-summary"
 
 
-def test_arrays_of_absurd_shapes_are_not_loaded() -> None:
-    """A small file can promise terabytes."""
+def with_array(name: str, **made: object) -> bytes:
+    """The file with an array that HDF5 makes in another way."""
     out = io.BytesIO(written())
     with h5py.File(out, "r+") as file:
-        del file["whole/coupling"]
-        file.create_dataset("whole/coupling", (10**9, 60), dtype="f8", chunks=(1024, 60))
+        del file[name]
+        file.create_dataset(name, **made)
+    return out.getvalue()
+
+
+def test_arrays_of_absurd_shapes_are_not_loaded() -> None:
+    """A small file can promise terabytes."""
+    long = with_array("whole/coupling", shape=(10**9, 60), dtype="f8", chunks=(1024, 60))
     with pytest.raises(FileFormatError, match="shape"):
-        summary_from_bytes(out.getvalue(), "x.h5")
+        summary_from_bytes(long, "x.h5")
+
+
+def test_arrays_too_large_for_their_file_are_not_loaded() -> None:
+    for name, shape in (("report", (10**12,)), ("point", (10**10, 6))):
+        large = with_array(name, shape=shape, dtype="u8", chunks=(1024, 6)[: len(shape)])
+        with pytest.raises(FileFormatError, match="too large for this file"):
+            summary_from_bytes(large, "x.h5")
+
+
+@pytest.mark.parametrize("kind", ["S8", "c16", "V8", h5py.string_dtype()])
+def test_what_is_no_number_is_refused(kind: object) -> None:
+    with pytest.raises(FileFormatError, match="is of the type"):
+        summary_from_bytes(with_array("point", shape=(10, 6), dtype=kind), "x.h5")
+
+
+@pytest.mark.parametrize("name", ["point", "whole", "whole/own"])
+def test_nothing_is_read_from_another_file(tmp_path: Path, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere.h5"
+    elsewhere.write_bytes(written())
+    for link in (h5py.ExternalLink(str(elsewhere), name), h5py.SoftLink("/half_a")):
+        out = io.BytesIO(written())
+        with h5py.File(out, "r+") as file:
+            del file[name]
+            file[name] = link
+        with pytest.raises(FileFormatError, match="a link to somewhere else"):
+            summary_from_bytes(out.getvalue(), "x.h5")
+
+
+def test_no_raw_bytes_are_read_from_another_file(tmp_path: Path) -> None:
+    raw = [(str(tmp_path / "raw"), 0, h5py.h5f.UNLIMITED)]
+    virtual = h5py.VirtualLayout((10, 6), "f8")
+    virtual[:] = h5py.VirtualSource(str(tmp_path / "elsewhere.h5"), "point", (10, 6))
+    out = io.BytesIO(written())
+    with h5py.File(out, "r+") as file:
+        del file["point"]
+        file.create_virtual_dataset("point", virtual)
+    for content in (out.getvalue(), with_array("point", shape=(10, 6), dtype="f8", external=raw)):
+        with pytest.raises(FileFormatError, match="lies in another file"):
+            summary_from_bytes(content, "x.h5")
