@@ -10,7 +10,7 @@ from typing import Any
 
 from calib.errors import InputError, LayoutError
 from calib.files.summary import SUFFIX, read_summary
-from calib.flows.derived import Derived
+from calib.flows.derived import Derived, solvable
 from calib.flows.distances import freedom_for, merged_distances
 from calib.flows.environment import this_environment
 from calib.flows.summaries import (
@@ -44,6 +44,7 @@ class CombineRequest:
     prior: PanelPrior = field(default_factory=PanelPrior)
 
 
+@solvable()
 def combine(request: CombineRequest, store: Store, deed: Deed, *, dry_run: bool = False) -> Derived:
     """Solve the sum of all summaries with the prior, and store what comes of it.
 

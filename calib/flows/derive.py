@@ -12,7 +12,7 @@ import numpy as np
 from calib.errors import InputError, LayoutError
 from calib.files.pairs import pair_files
 from calib.flows.boarding import boarded, fleet_for, reordered
-from calib.flows.derived import Derived
+from calib.flows.derived import Derived, solvable
 from calib.flows.distances import freedom_for, merged_distances
 from calib.flows.identity import known_detector, new_detector, serial_of
 from calib.flows.misfits import left_out, without_far
@@ -76,6 +76,7 @@ class DeriveRequest:
     """Address of the scheduler of a Dask cluster that holds them."""
 
 
+@solvable()
 def derive(
     request: DeriveRequest,
     store: Store,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
+from calib.errors import SolveError
 from calib.model.record import CalibrationRecord, DetectorRecord, StoredCalibration
 
 
@@ -21,3 +26,16 @@ class Derived:
     freedom_reason: str
     notices: tuple[str, ...]
     seconds: float
+
+
+@contextmanager
+def solvable() -> Iterator[None]:
+    """Numbers with which the solver gets nowhere, in words: raises ``SolveError``."""
+    try:
+        yield
+    except np.linalg.LinAlgError as error:
+        raise SolveError(
+            "not-solvable",
+            f"the equations of these data cannot be solved ({error}).",
+            remedy="leave datasets out one by one; look for senseless positions or variances.",
+        ) from error

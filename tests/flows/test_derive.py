@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib.errors import CalibError, InputError, LayoutError
+from calib.errors import CalibError, InputError, LayoutError, SolveError
 from calib.files.dataset_write import write_dataset
 from calib.files.expt import ExperimentFile
 from calib.flows.apply import ApplyRequest, apply
 from calib.flows.derive import DeriveRequest, derive
-from calib.flows.derived import Derived
+from calib.flows.derived import Derived, solvable
 from calib.model.correction import Correction, Freedom
 from calib.model.dataset import Dataset
 from calib.model.experiment import Detector
@@ -272,3 +272,11 @@ def test_a_detector_not_seen_before_is_registered_once(store: Store, tmp_path: P
         np.abs(store.detector(SERIAL).layout.frames.origin_mm - LAYOUT.frames.origin_mm).max()
         < NANOMETRE_MM
     )
+
+
+def test_equations_that_cannot_be_solved_are_told_as_the_fault_of_the_data() -> None:
+    with (
+        pytest.raises(SolveError, match="these data cannot be solved"),
+        solvable(),
+    ):
+        np.linalg.cholesky(-np.eye(2))
