@@ -8,6 +8,7 @@ import numpy as np
 
 from calib.model.correction import Freedom
 from calib.model.report import SAME_DISTANCE
+from calib.model.words import joined
 
 FULL_FROM_RATIO = 1.5
 """Distances that differ by this factor determine all six parameters of a panel."""
@@ -29,7 +30,7 @@ def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[F
     if asked is not None:
         return asked, "asked for with --freedom"
     ratio = distances_mm[-1] / distances_mm[0]
-    shown = " and ".join(f"{distance:.0f}" for distance in distances_mm) + " mm"
+    shown = f"{joined([f'{distance:.0f}' for distance in distances_mm])} mm"
     if ratio >= FULL_FROM_RATIO:
         return Freedom.FULL, f"distances of {shown} differ by a factor of {ratio:.2g}"
     if len(distances_mm) == 1:

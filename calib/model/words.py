@@ -1,8 +1,9 @@
-"""What people say of what they do: names and reasons, on one line."""
+"""Words: names and reasons that people give, on one line, and lists as they are read."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from calib.errors import InputError
 
@@ -21,3 +22,9 @@ def checked_words(text: str, called: str) -> str:
             remedy="plain text on one line.",
         )
     return text
+
+
+def joined(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

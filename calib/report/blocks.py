@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from calib.model.words import joined
+
 View = Mapping[str, Any]
 """A view for scripts, from which the blocks for people are made."""
 NONE = "-"
@@ -67,5 +69,5 @@ def span(start: str | None, end: str | None) -> str:
 
 
 def distances(values_mm: Sequence[float | None]) -> str:
-    """Distances in mm, joined."""
-    return " and ".join(fixed(value, 1) for value in values_mm) + " mm"
+    """Distances in mm, joined: ``150.0, 265.0 and 400.0 mm``."""
+    return f"{joined([fixed(value, 1) for value in values_mm])} mm"

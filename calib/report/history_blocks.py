@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calib.model.words import joined
 from calib.report.blocks import (
     NONE,
     Block,
@@ -142,7 +143,7 @@ def _event_row(event: View) -> tuple[str, ...]:
 def _what(event: View) -> str:
     line, word, placed = event["calibration"], event["certification"], event["placement"]
     if line is not None:
-        at = " and ".join(fixed(value, 0) for value in line["distances_mm"])
+        at = joined([fixed(value, 0) for value in line["distances_mm"]])
         draft = "" if line["accepted"] else ", a draft"
         return f"derived {line['calibration']} ({line['freedom']}, {at} mm{draft})"
     if word is not None:

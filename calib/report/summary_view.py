@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from calib.model.summary import Summary
-from calib.report.blocks import Table, View, fixed
+from calib.report.blocks import Table, View, at_second, fixed
 from calib.report.residuals import both_px
 from calib.report.scalar import instant, number
 
@@ -47,7 +47,7 @@ def summary_table(views: Sequence[View]) -> Table:
             (
                 view["dataset"],
                 view["id"][:12],
-                view["data_taken"] or "unknown",
+                at_second(view["data_taken"]),
                 fixed(view["distance_mm"], 2),
                 str(view["n_reflections"]),
                 str(sum(n > 0 for n in view["n_on_panel"])),

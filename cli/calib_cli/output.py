@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -42,7 +43,8 @@ def write_blocks(blocks: Sequence[Block]) -> None:
     """Write facts, tables and sentences as text."""
     from calib_cli.rendering import rendered
 
-    write(rendered(blocks, coloured=is_coloured(sys.stdout)))
+    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+    write(rendered(blocks, coloured=is_coloured(sys.stdout), width=width))
 
 
 def say(text: str) -> None:

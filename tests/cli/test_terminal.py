@@ -9,6 +9,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from calib.report.blocks import Facts, Sentences, Table
 from calib.store.store import Store
 from calib_cli.rendering import rendered
@@ -90,6 +92,48 @@ def test_a_pipe_gets_whole_lines() -> None:
         "a" + " " * (len(long) + 2) + "b",
         f"{long}   1",
         "x" + " " * (len(long) + 1) + "22",
+    ]
+
+
+WIDE = Table(
+    "Wide",
+    ("number", "valid", "reason", "dx um", "dy um"),
+    (
+        ("3", "2026-03-01 09:00:00 UTC to open", "the module was swapped", "-46.6 (0.6)", "1"),
+        ("4", "-", "a " * 200 + "/a/very/long/path/to/a/file.expt", "+1234.5 (12.5)", "22"),
+    ),
+    n_text=3,
+)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 130, 700])
+def test_a_table_fits_the_terminal_and_no_number_or_word_is_broken(width: int) -> None:
+    text = rendered([WIDE], coloured=False, width=width)
+    assert all(len(line) <= width for line in text.splitlines())
+    words = text.split()
+    for column, heading in enumerate(WIDE.columns):
+        for told in (heading, *(row[column] for row in WIDE.rows)):
+            assert set(told.split()) <= set(words), told
+    for number in ("-46.6 (0.6)", "+1234.5 (12.5)"):
+        assert number in text
+
+
+def test_each_part_of_a_wide_table_says_whose_it_is() -> None:
+    parts = rendered([WIDE], coloured=False, width=40).split("\n\n")
+    assert len(parts) > 1
+    for part in parts:
+        heading, *rows = part.removeprefix("Wide\n").splitlines()
+        assert heading.startswith("number ")
+        assert [row[0] for row in rows if row[0] != " "] == ["3", "4"]
+
+
+def test_text_is_wrapped_rather_than_columns_parted() -> None:
+    row = ("a.expt", "2026-03-01 09:00:00 UTC", "2026-03-02 09:00:00 UTC", "149.93")
+    table = Table("", ("file", "taken", "applied", "distance mm"), (row,), n_text=3)
+    assert rendered([table], coloured=False, width=50).splitlines() == [
+        "file    taken          applied         distance mm",
+        "a.expt  2026-03-01     2026-03-02           149.93",
+        "        09:00:00 UTC   09:00:00 UTC",
     ]
 
 
