@@ -26,9 +26,11 @@ from calib.model.record import Deed
 MAGIC = b"calib bundle 1\n"
 _TRAILER = 65
 """Bytes: the SHA-256 of all before it in hexadecimal, and a newline."""
-_LEAST_LIMIT = 256 * 2**20
-_LARGEST_RATIO = 100
+_LEAST_LIMIT = 64 * 2**20
+_LARGEST_RATIO = 40
 """A file may unpack to so many times its size, or to the limit above where that is more."""
+_OF_NESTED, _OF_ITEM = 72, 32
+"""Bytes that an object or a list takes in memory, and that an item does, beside its text."""
 _CHUNK = 2**20
 
 
@@ -165,6 +167,8 @@ def _unpacked(body: bytes) -> Iterator[dict[str, Any]]:
             if not piece and not rest and not unpacker.eof:
                 raise _no_bundle(why="it ends too early")
             total += len(piece)
+            total += _OF_NESTED * (piece.count(b"{") + piece.count(b"["))
+            total += _OF_ITEM * piece.count(b",")
             if total > limit:
                 raise _no_bundle(why=f"it would unpack to more than {limit} bytes")
             *whole, tail = piece.split(b"\n")

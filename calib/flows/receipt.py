@@ -64,7 +64,7 @@ def read_receipt(path: Path) -> list[Application]:
     except FileFormatError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _no_receipt(path, f"something is missing or misshapen ({error})") from error
+        raise _no_receipt(path, f"something is missing or misshapen ({str(error)[:80]})") from error
 
 
 def push(paths: Sequence[Path], store: Store, deed: Deed, *, dry_run: bool = False) -> Pushed:

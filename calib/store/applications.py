@@ -83,11 +83,25 @@ def read_applications(
     if calibration_id is not None:
         wanted = wanted.where(CALIBRATION.c.id == calibration_id)
     rows = connection.execute(wanted.order_by(APPLICATION.c.position))
-    return [_application(row) for row in rows]
+    return [_verified(row) for row in rows]
+
+
+def _verified(row: Row[Any]) -> Application:
+    try:
+        application = _application(row)
+        if application.id == row.id:
+            return application
+    except (TypeError, ValueError):
+        pass  # neither is what cannot be read
+    raise IntegrityError(
+        "changed-application",
+        f"application {row.id[:12]} is not what its receipt said.",
+        remedy="restore the store from a backup, or look at the receipt.",
+    )
 
 
 def _application(row: Row[Any]) -> Application:
-    application = Application(
+    return Application(
         serial=row.serial,
         calibration_id=row.calibration_id,
         version=row.version,
@@ -99,10 +113,3 @@ def _application(row: Row[Any]) -> Application:
         why=row.why,
         applied=Deed(row.applied_at, row.actor, row.host),
     )
-    if application.id != row.id:
-        raise IntegrityError(
-            "changed-application",
-            f"application {row.id[:12]} is not what its receipt said.",
-            remedy="restore the store from a backup, or look at the receipt.",
-        )
-    return application

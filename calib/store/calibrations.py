@@ -134,6 +134,10 @@ def read_calibration(
     panels = read_panels(connection, position, freedom, row.panels_id)
     if panels is None:
         raise changed(row, "its panel rows")
+    try:
+        report = from_content(Report, json.loads(row.report))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise changed(row, "its report") from error
     record = CalibrationRecord(
         serial=row.serial,
         layout_id=row.layout_id,
@@ -148,7 +152,7 @@ def read_calibration(
         ),
         parameters=head.parameters,
         code_version=row.code_version,
-        report=from_content(Report, json.loads(row.report)),
+        report=report,
         acceptance=head.acceptance,
     )
     if record.report_id != row.report_id:

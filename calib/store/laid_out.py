@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import StatementError
 
 from calib.errors import FileFormatError
 from calib.model.bundle import Bundle, BundleRows
@@ -25,10 +26,16 @@ from calib.store.tables import DEED, ENTRY, METADATA
 
 @contextmanager
 def unpacked(bundle: Bundle) -> Iterator[Connection]:
-    """The bundle's rows in a store of their own, to be read."""
+    """The bundle's rows in a store of their own, to be read.
+
+    Raises ``FileFormatError`` for rows that no store could hold.
+    """
     with _scratch() as database:
-        with database.writing() as connection:
-            _lay_out(connection, bundle)
+        try:
+            with database.writing() as connection:
+                _lay_out(connection, bundle)
+        except (StatementError, OverflowError) as error:  # a machine that fails says so otherwise
+            raise unsound(why="rows do not fit their tables.") from error
         with database.reading() as connection:
             yield connection
 
@@ -81,7 +88,26 @@ def _lay_out(connection: Connection, bundle: Bundle) -> None:
                 f"{rows.table} than this program.",
                 remedy="upgrade calib: pip install --upgrade calib-metrology.",
             )
+        for name, values in rows.columns.items():
+            kind = table.columns[name].type.python_type
+            if not all(value is None or _is_of(kind, value) for value in values):
+                raise unsound(why=f"{rows.table}.{name} holds what is no {kind.__name__}.")
         connection.execute(insert(table), by_row(rows))
+
+
+def _is_of(kind: type, value: Any) -> bool:
+    if kind is float:
+        return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def unsound(why: str) -> FileFormatError:
+    """The refusal of rows that cannot be what some store held."""
+    return FileFormatError(
+        "broken-bundle",
+        f"the bundle's rows are no calibrations as they stand: {why}",
+        remedy="get it again from where it was made.",
+    )
 
 
 def _insert_deed(connection: Connection, position: int, deed: Deed) -> None:

@@ -6,23 +6,31 @@ are read back and verified as from any store; only values of the model go on fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, func, select, true
+from sqlalchemy import Connection, select, true
 
-from calib.errors import CalibError, FileFormatError
+from calib.errors import CalibError
 from calib.model.bundle import Bundle
 from calib.model.log import STORE_CHAIN
 from calib.model.origin import Loaded, OriginEntry
-from calib.model.record import Certification, Deed, StoredCalibration
+from calib.model.provenance import Provenance
+from calib.model.record import (
+    Application,
+    Certification,
+    Deed,
+    DetectorRecord,
+    StoredCalibration,
+)
+from calib.model.summary import SummaryFile
 from calib.store.applications import add_application, read_applications
 from calib.store.calibrations import read_calibration
 from calib.store.certifications import add_certification, of_detector, read_certifications
 from calib.store.derivations import add_derivation
 from calib.store.detectors import check_same, find_detector, insert_detector, read_detector
-from calib.store.laid_out import by_row
+from calib.store.laid_out import by_row, unsound
 from calib.store.log import recording
 from calib.store.origins import insert_origins, known_hashes, read_origins
 from calib.store.provenances import read_provenance
@@ -47,45 +55,95 @@ def load(
     Raises ``FileFormatError`` for rows that are no calibration as they stand, ``LayoutError`` where
     the detector is another one here, and what certifying raises where ``adopt`` is set.
     """
-    try:
-        detector = read_detector(origin, bundle.serial)[1]
-        positions = origin.execute(
-            select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
-        ).scalars()
-        stored = [(place, read_calibration(origin, place)) for place in positions]
-    except CalibError as error:
-        raise _unsound(error.problem) from error
+    carried = _carried(origin, bundle)
     known = find_detector(connection, bundle.serial)
     if known is not None:
-        check_same(known[1], detector)
-    elif not stored:
+        check_same(known[1], carried.detector)
+    elif not carried.calibrations:
         with recording(connection, deed, "detector", STORE_CHAIN, (DETECTOR,)) as (
             place,
             _,
         ):
-            insert_detector(connection, place, detector)
+            insert_detector(connection, place, carried.detector)
     names: dict[str, StoredCalibration] = {}
     calibrations = []
-    for place, one in stored:
+    for one in carried.calibrations:
         here, new = add_derivation(
             connection,
-            one.record,
-            _starts(origin, place),
+            one.stored.record,
+            one.starts,
             deed,
-            None if find_detector(connection, bundle.serial) is not None else detector,
-            read_summaries(origin, place, [u.summary for u in one.record.report.datasets]),
-            read_provenance(origin, place),
+            None if find_detector(connection, bundle.serial) is not None else carried.detector,
+            one.summaries,
+            one.provenance,
         )
-        names[one.id] = here
-        calibrations.append((here.name, one.version, new))
-    n_history = _history(connection, origin, bundle, deed)
-    adopted = _adopted(connection, origin, names, deed, supersede=supersede) if adopt else ()
+        names[one.stored.id] = here
+        calibrations.append((here.name, one.stored.version, new))
+    n_history = _history(connection, carried.told, bundle.serial, deed)
+    adopted: tuple[int, ...] = ()
+    if adopt:
+        adopted = _adopted(connection, carried.words, names, deed, supersede=supersede)
     n_applications = sum(
-        add_application(connection, application, deed)
-        for application in (read_applications(origin, None, None) if bundle.with_usage else ())
+        add_application(connection, application, deed) for application in carried.applications
     )
     return Loaded(
         bundle.serial, known is None, tuple(calibrations), n_history, adopted, n_applications
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Calibration:
+    """A calibration with what its store kept beside it."""
+
+    stored: StoredCalibration
+    starts: Sequence[Any]
+    summaries: Sequence[SummaryFile | None]
+    provenance: Provenance | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Carried:
+    """All that a bundle carries, read and verified."""
+
+    detector: DetectorRecord
+    calibrations: list[_Calibration]
+    told: list[OriginEntry]
+    words: list[Certification]
+    applications: list[Application]
+
+
+def _carried(origin: Connection, bundle: Bundle) -> _Carried:
+    """Everything is read before anything is recorded: what cannot be read is the bundle's fault."""
+    try:
+        place, detector = read_detector(origin, bundle.serial)
+        positions = origin.execute(
+            select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
+        ).scalars()
+        carried = _Carried(
+            detector,
+            [_calibration(origin, position) for position in positions],
+            [*_told(origin, bundle), *read_origins(origin, true())],
+            read_certifications(origin, of_detector(place)),
+            read_applications(origin, None, None) if bundle.with_usage else [],
+        )
+    except CalibError as error:
+        raise unsound(why=error.problem) from error
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise unsound(why=f"they cannot be read ({error}).") from error
+    names = {one.stored.id for one in carried.calibrations}
+    if not names.issuperset(word.calibration_id for word in carried.words):
+        raise unsound(why="one of them is certified and not there.")
+    return carried
+
+
+def _calibration(origin: Connection, position: int) -> _Calibration:
+    stored = read_calibration(origin, position)
+    wanted = [use.summary for use in stored.record.report.datasets]
+    return _Calibration(
+        stored,
+        _starts(origin, position),
+        read_summaries(origin, position, wanted),
+        read_provenance(origin, position),
     )
 
 
@@ -99,17 +157,16 @@ def _starts(origin: Connection, calibration: int) -> list[Any]:
     )
 
 
-def _history(connection: Connection, origin: Connection, bundle: Bundle, deed: Deed) -> int:
+def _history(connection: Connection, told: Sequence[OriginEntry], serial: str, deed: Deed) -> int:
     """Record the entries of the origin's log that this store has not heard of."""
-    told = [*_told(origin, bundle), *read_origins(origin, true())]
     known = known_hashes(connection, [one.told.entry.hash for one in told])
     by_hash = {one.told.entry.hash: one for one in told}
     new = [one for name, one in by_hash.items() if name not in known]
     if not new:
         return 0
-    found = find_detector(connection, bundle.serial)
+    found = find_detector(connection, serial)
     assert found is not None  # noqa: S101 - registered before
-    with recording(connection, deed, "bundle", bundle.serial, (ORIGIN,)) as (position, _):
+    with recording(connection, deed, "bundle", serial, (ORIGIN,)) as (position, _):
         insert_origins(connection, position, found[0], new)
     return len(new)
 
@@ -151,7 +208,7 @@ def _without_places(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _adopted(
     connection: Connection,
-    origin: Connection,
+    wanted: Sequence[Certification],
     names: Mapping[str, StoredCalibration],
     deed: Deed,
     *,
@@ -159,8 +216,6 @@ def _adopted(
 ) -> tuple[int, ...]:
     """Let the origin's live certifications hold here, those recorded first first; what somebody
     stands for here in the same words already is left out."""
-    detector = origin.execute(select(func.max(DETECTOR.c.position))).scalar()
-    wanted = read_certifications(origin, of_detector(int(detector or 0)))
     here = find_detector(connection, next(iter(names.values())).record.serial) if names else None
     mine = [] if here is None else read_certifications(connection, of_detector(here[0]))
     standing = {_region(one) for one in mine if one.withdrawn is None}
@@ -186,12 +241,4 @@ def _region(certification: Certification) -> tuple[Any, ...]:
         validity.end,
         distances.minimum_mm,
         distances.maximum_mm,
-    )
-
-
-def _unsound(why: str) -> FileFormatError:
-    return FileFormatError(
-        "broken-bundle",
-        f"the bundle's rows are no calibrations as they stand: {why}",
-        remedy="get it again from where it was made.",
     )

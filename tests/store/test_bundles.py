@@ -15,7 +15,8 @@ import pytest
 
 from calib.errors import CalibError, FileFormatError, InputError, LayoutError, NotFoundError
 from calib.files.bundle_file import MAGIC, bundle_writer, read_bundle
-from calib.model.bundle import Bundle
+from calib.model.bundle import Bundle, BundleEntry, _hashed
+from calib.model.log import entry_id, rows_id
 from calib.model.origin import Loaded
 from calib.model.placement import BeamlinePlacement
 from calib.model.record import CalibrationRecord
@@ -346,11 +347,19 @@ def test_rows_left_out_are_missed(home: Store) -> None:
             left.verify()
 
 
-def test_a_file_that_would_burst_is_refused_in_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [(bytes(2**20), 600), (b"{}," * 2**18, 6), (b"[]," * 2**18, 6), (b"1," * 2**18, 10)],
+    ids=["nothing", "objects", "lists", "numbers"],
+)
+def test_a_file_that_would_burst_is_refused_in_time(
+    tmp_path: Path, text: bytes, times: int
+) -> None:
     packer, out = zlib.compressobj(9), io.BytesIO(b"")
     out.write(MAGIC)
-    for _ in range(600):
-        out.write(packer.compress(bytes(2**20)))
+    out.write(packer.compress(b'{"kind": ['))
+    for _ in range(times):
+        out.write(packer.compress(text))
     out.write(packer.flush())
     body = out.getvalue()
     assert len(body) < 2**20
@@ -358,6 +367,78 @@ def test_a_file_that_would_burst_is_refused_in_time(tmp_path: Path) -> None:
     path.write_bytes(body + hashlib.sha256(body).hexdigest().encode() + b"\n")
     with pytest.raises(FileFormatError, match="would unpack to more than"):
         read_bundle(path)
+
+
+def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
+    """The bundle with another value (or none: ``...``) throughout a column, by somebody who writes
+    the whole log again."""
+    rows = []
+    for one in bundle.rows:
+        columns = dict(one.columns)
+        if one.table == table:
+            columns[column] = (value,) * len(columns[column])
+            if value is ...:
+                del columns[column]
+        rows.append(replace(one, columns=columns))
+    hashed = {(one.position, one.table): rows_id(_hashed(one.columns)) for one in rows}
+    entries: list[BundleEntry] = []
+    for told in bundle.entries:
+        place = told.entry.position
+        contents = {
+            name: hashed.get((place, name), was) for name, was in told.entry.contents.items()
+        }
+        previous = entries[-1].entry.hash if entries else None
+        entry = replace(told.entry, contents=contents, previous=previous)
+        entry = replace(entry, hash=entry_id(entry, told.by))
+        entries.append(replace(told, entry=entry))
+    return replace(bundle, entries=tuple(entries), rows=tuple(rows))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("calibration", "report", True),
+        ("calibration", "report", "{"),
+        ("calibration", "report", "[true]"),
+        ("calibration", "report", '{"overall": 7}'),
+        ("calibration", "report", ...),
+        ("calibration", "version", "first"),
+        ("calibration", "distances_mm", "7"),
+        ("calibration", "parameters", "[]"),
+        ("calibration", "accepted", 2**70),
+        ("calibration", "freedom", "none"),
+        ("dataset", "name", None),
+        ("dataset", "started", 7),
+        ("panel", "n_reflections", 1.5),
+        ("panel", "n_reflections", 2**63),
+        ("panel", "dx", "left"),
+        ("panel", "dx", True),
+        ("detector", "layout", "{}"),
+        ("detector", "layout", None),
+        ("certification", "distance_max_mm", "far"),
+        ("certification", "distance_max_mm", -1.0),
+        ("certification", "valid_from", 0),
+        ("placement", "beamline", 4),
+        ("withdrawal", "reason", 4),
+        ("withdrawal", "certification", 2**64),
+        ("provenance", "environment", "[]"),
+        ("provenance", "paths", "[7]"),
+        ("application", "output_names", "7"),
+        ("application", "output_names", 7),
+        ("artifact", "content", ...),
+        ("artifact", "content", "text"),
+    ],
+    ids=str,
+)
+def test_a_forged_bundle_is_refused_whole_whoever_wrote_its_log(
+    home: Store, place: str, store: Store, table: str, column: str, value: object
+) -> None:
+    bundle = forged(home.bundle(SERIAL, with_usage=True), table, column, value)
+    before = everything(place)
+    with pytest.raises(CalibError) as caught:
+        store.load_bundle(bundle, BY_CLEO, adopt=True)
+    assert caught.value.exit_code == 2
+    assert everything(place) == before
 
 
 def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
