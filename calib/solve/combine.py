@@ -56,11 +56,15 @@ def combined(
     """
     system = PanelSystem(layout, freedom, prior, statements)
     correction = _within(statements[-1].point, freedom)
+    before, left = None, float("inf")
     for _ in range(_MOST_STEPS):
         step = system.step(correction, [])
         correction = step.correction
-        if step.shift_sigma < _SETTLED_SIGMA:
+        # Steps shrink by about the same factor each time.
+        left = step.shift_sigma * (1.0 if before is None else min(step.shift_sigma / before, 1.0))
+        if left < _SETTLED_SIGMA:
             break
+        before = step.shift_sigma
     else:
         raise SolveError(
             "not-converged",
@@ -73,7 +77,7 @@ def combined(
     convergence = Convergence(
         converged=refined is None or refined.converged,
         iterations=0 if refined is None else refined.iterations,
-        last_shift_sigma=step.shift_sigma if refined is None else refined.last_shift_sigma,
+        last_shift_sigma=left if refined is None else refined.last_shift_sigma,
         chi_square=float(now.sum()),
         degrees_of_freedom=round(n_free),
     )

@@ -12,6 +12,7 @@ are brought to the same gauge.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -37,13 +38,13 @@ def disagreements(
         return ()
     everything = [reduced for _, mine in groups for reduced in mine]
     gauge = system.normal(correction, everything).gauge
-    level = _leveller(gauge, system.gauge_weight(correction, everything))
+    level = _Leveller.of(gauge, system.gauge_weight(correction, everything))
     precision = gauge_free(system.precision, gauge)
     solutions = []
     for distance, mine in groups:
         step = system.step_of(correction, mine)
         values = step.correction.values[:, list(system.freedom.free)].ravel()
-        solutions.append((distance, level @ values, level @ step.covariance @ level.T))
+        solutions.append((distance, level.values(values), level.covariance(step.covariance)))
     found = []
     for (one, x1, c1), (other, x2, c2) in combinations(solutions, 2):
         shared = c1 @ precision @ c2
@@ -79,9 +80,25 @@ def _chi_square(difference: Floats, covariance: Floats) -> tuple[float, int]:
     return float((along**2 / eigenvalues[good]).sum()), int(good.sum())
 
 
-def _leveller(gauge: Floats, weight: Floats) -> Floats:
-    """The projector that takes the weighted mean rigid motion out."""
-    if not gauge.shape[1]:
-        return np.eye(len(weight))
-    held = weight[:, None] * gauge
-    return np.asarray(np.eye(len(weight)) - gauge @ np.linalg.solve(gauge.T @ held, held.T))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leveller:
+    """Takes the weighted mean of k rigid motions out: x - G K^T x."""
+
+    gauge: Floats
+    """(m, k) G."""
+    held: Floats
+    """(m, k) K."""
+
+    @staticmethod
+    def of(gauge: Floats, weight: Floats) -> _Leveller:
+        """For motions ``gauge`` (m, k), weighted with ``weight`` (m,)."""
+        held = weight[:, None] * gauge
+        return _Leveller(gauge, np.asarray(np.linalg.solve(gauge.T @ held, held.T).T))
+
+    def values(self, values: Floats) -> Floats:
+        """(m,) or (m, ...) without."""
+        return np.asarray(values - self.gauge @ (self.held.T @ values))
+
+    def covariance(self, covariance: Floats) -> Floats:
+        """(m, m) of values without."""
+        return self.values(self.values(covariance).T)

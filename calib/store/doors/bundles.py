@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from calib.model.bundle import Bundle
-from calib.model.origin import Loaded, OriginEntry
-from calib.model.record import Deed
+from typing import TYPE_CHECKING
+
 from calib.store import detectors
-from calib.store.bundling import collected
 from calib.store.doors.door import Door
-from calib.store.laid_out import rehearsal, unpacked
-from calib.store.origins import read_origins
 from calib.store.references import position_of
 from calib.store.tables import ORIGIN
-from calib.store.unbundling import load
+
+if TYPE_CHECKING:
+    from calib.model.bundle import Bundle
+    from calib.model.origin import Loaded, OriginEntry
+    from calib.model.record import Deed
 
 
 class BundleDoor(Door):
-    """Detectors and calibrations that travel."""
+    """Detectors and calibrations that travel, seldom: what it takes is loaded then."""
 
     def bundle(
         self, serial: str, calibration_id: str | None = None, *, with_usage: bool = False
@@ -25,6 +25,8 @@ class BundleDoor(Door):
 
         Without ``with_usage`` actors, hosts, commands, paths and applications stay at home.
         """
+        from calib.store.bundling import collected
+
         with self._database.reading() as connection:
             detectors.detector_position(connection, serial)
             position = None if calibration_id is None else position_of(connection, calibration_id)
@@ -45,6 +47,9 @@ class BundleDoor(Door):
         law as all others (``supersede``). ``dry_run`` goes through all of it beside the store,
         which need not be writable.
         """
+        from calib.store.laid_out import rehearsal, unpacked
+        from calib.store.unbundling import load
+
         bundle.verify()
         # Laid out before the write begins: other writers wait for what is written here alone.
         written = rehearsal(self._database, bundle.serial) if dry_run else self._database.writing()
@@ -55,6 +60,8 @@ class BundleDoor(Door):
         self, *, serial: str | None = None, calibration_id: str | None = None
     ) -> list[OriginEntry]:
         """What bundles told of a detector or a calibration, in the order of its own record."""
+        from calib.store.origins import read_origins
+
         with self._database.reading() as connection:
             which = ORIGIN.c.calibration_id == calibration_id
             if serial is not None:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from calib.model.backup import Backup, StoreRevision, Upgraded
-from calib.model.check import Check
 from calib.store import schema
 from calib.store.admission import admitted_by
 from calib.store.again import asked_again
-from calib.store.backup import back_up, backup_name, checked_backup, refuse_store, restore
-from calib.store.check import check
 from calib.store.database import Database, existing_file, require_file
 from calib.store.doors.door import Door
 from calib.store.journal import Journal
 from calib.store.location import Location
-from calib.store.surroundings import surroundings
-from calib.store.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from calib.model.backup import Backup, StoreRevision, Upgraded
+    from calib.model.check import Check
 
 
 class KeepingDoor(Door):
-    """What is done with a store as a whole; nothing needs to be open."""
+    """What is done with a store as a whole, seldom, so that each loads what it needs by itself;
+    nothing needs to be open."""
 
     @staticmethod
     def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
@@ -34,6 +34,8 @@ class KeepingDoor(Door):
     @staticmethod
     def revision(location: str | Path | Location) -> StoreRevision:
         """The revision of the store that is there, and whom it admits."""
+        from calib.model.backup import StoreRevision
+
         place = _place(location)
         if place.path is not None and not existing_file(place):
             return StoreRevision(None)
@@ -52,11 +54,15 @@ class KeepingDoor(Door):
         dry_run: bool = False,
     ) -> Upgraded:
         """Carry an older store to today's revision, whole or not at all, backed up before."""
+        from calib.store.upgrade import upgrade
+
         return upgrade(_place(location), backup, journal, dry_run=dry_run)
 
     @staticmethod
     def back_up(location: str | Path | Location, path: Path) -> Backup:
         """Write the store, as it is at one moment, to a new file, which is a store itself."""
+        from calib.store.backup import back_up
+
         place = _place(location)
         require_file(place)
         database = Database(place, read_only=True)
@@ -68,6 +74,8 @@ class KeepingDoor(Door):
     @staticmethod
     def backup_name(location: str | Path | Location, now: datetime) -> Path:
         """Where a backup goes if nobody says."""
+        from calib.store.backup import backup_name
+
         return backup_name(_place(location), now)
 
     @staticmethod
@@ -79,6 +87,8 @@ class KeepingDoor(Door):
         dry_run: bool = False,
     ) -> Backup:
         """Make a store again from a backup, where no store is; a dry run only checks both."""
+        from calib.store.backup import checked_backup, refuse_store, restore
+
         place = _place(location)
         if dry_run:
             refuse_store(place)
@@ -88,6 +98,8 @@ class KeepingDoor(Door):
     @staticmethod
     def check(location: str | Path | Location) -> list[Check]:
         """What is right and what is wrong with a store as a database."""
+        from calib.store.check import check
+
         return check(_place(location))
 
     @staticmethod
@@ -99,11 +111,15 @@ class KeepingDoor(Door):
     @staticmethod
     def surroundings(location: str | Path | Location, now: datetime) -> list[Check]:
         """Where a store lies, what this user may do there, and what the clocks say."""
+        from calib.store.surroundings import surroundings
+
         return surroundings(_place(location), now)
 
 
 @asked_again
 def _revision(database: Database) -> StoreRevision:
+    from calib.model.backup import StoreRevision
+
     found = schema.revision_at(database)
     if found is None:
         return StoreRevision(None)
