@@ -50,7 +50,9 @@ REFINING = {"calib.solve.fit", "calib.solve.normal", "gemmi", "msgpack"}
 """Models of crystals and scans, and what reads reflections."""
 FORMATS = {"fabio", "h5py", "cryptography"}
 UPGRADING = {"alembic", "psycopg", "asyncpg"}
-NEVER = {"scipy", "distributed", "sqlalchemy.orm"}
+KEEPING = {"calib.store.backup", "calib.store.check", "calib.store.upgrade"}
+TRAVELLING = {"calib.store.bundling", "calib.store.unbundling"}
+NEVER = {"scipy", "distributed", "sqlalchemy.orm"} | KEEPING | TRAVELLING
 COMMAND = """
 import sys
 from calib_cli.main import main
