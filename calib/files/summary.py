@@ -166,6 +166,7 @@ class _Arrays:
     def __init__(self, file: h5py.File, size: int) -> None:
         self.file = file
         self.left = max(_LEAST_LIMIT, _LARGEST_RATIO * size)
+        self._within: set[str] = set()
 
     def taken(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
         """An array of numbers, looked at before its content is read."""
@@ -194,11 +195,12 @@ class _Arrays:
         return out
 
     def _must_lie_within(self, name: str) -> None:
-        path = ""
-        for step in name.split("/"):
-            path = f"{path}/{step}"
-            if self.file.id.links.get_info(path.encode()).type != h5py.h5l.TYPE_HARD:
-                raise InputError("bad-link", f"{path} is a link to somewhere else.")
+        group, _, _ = name.rpartition("/")
+        if group and group not in self._within:
+            self._must_lie_within(group)
+            self._within.add(group)
+        if self.file.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+            raise InputError("bad-link", f"/{name} is a link to somewhere else.")
 
 
 def _said(file: h5py.File, name: str) -> Any:
