@@ -82,7 +82,7 @@ def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
     basis, _ = np.linalg.qr(rigid)
     for name, axis in (("row", 1), ("column", 0)):
         place = np.round(layout.centre_root_mm[chosen][:, axis], 1)
-        values = np.unique(place)
+        values = sorted(set(place.tolist()))
         if 1 < len(values) < len(place):
             for number, value in enumerate(values):
                 mine = (place == value).astype(np.float64)
