@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 0.01
 
 
 def asked_again(question: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Asks again on ``StoreChangedError``, which only users meet who may not write, and for a while
+    """Asks again for a while on ``StoreChangedError``, which only users meet who may not write, and
     on ``StoreLostError``, unless something may have been written since the question was put."""
 
     @functools.wraps(question)
@@ -32,9 +32,9 @@ def asked_again(question: Callable[_P, _R]) -> Callable[_P, _R]:
                 return question(*args, **kwargs)
             except StoreChangedError:
                 turn += 1
-                if turn == _TURNS:
+                if turn >= _TURNS and time.monotonic() > end:
                     raise
-                time.sleep(_PAUSE_SECONDS * turn)
+                time.sleep(_PAUSE_SECONDS * min(turn, _TURNS))
             except StoreLostError:
                 if _n_writes(args) != n_writes or time.monotonic() > end:
                     raise

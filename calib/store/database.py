@@ -68,9 +68,11 @@ class Database:
                 journal=Journal(settings.journal) if journal is None else journal,
                 network=network_file_system(path),
             )
-            read_only = read_only or not self._file.may_write
-            self._engine = sqlite_engine(self._file)
-            self._readers = Readers(self._engine) if self._file.may_write else None
+            # Once for all: files of other users come and go beside it.
+            guest = not self._file.may_write
+            read_only = read_only or guest
+            self._engine = sqlite_engine(self._file, guest=guest)
+            self._readers = None if guest else Readers(self._engine)
         else:
             self._engine = postgres_engine(location, wait_seconds, settings.connect_seconds)
             self._readers = None

@@ -19,11 +19,11 @@ WRITES = "calib_writes"
 """The execution option of connections that write."""
 
 
-def sqlite_engine(file: StoreFile) -> Engine:
-    """The engine of a file."""
-    # A user who may not write looks anew at each read how the file can be opened.
-    pool = QueuePool if file.may_write else NullPool
-    engine = create_engine("sqlite://", creator=file.connect, poolclass=pool, hide_parameters=True)
+def sqlite_engine(file: StoreFile, *, guest: bool) -> Engine:
+    """The engine of a file, for a guest or for who may write it."""
+    # A guest looks anew at each read how the file can be opened.
+    creator, pool = (file.as_guest, NullPool) if guest else (file.as_writer, QueuePool)
+    engine = create_engine("sqlite://", creator=creator, poolclass=pool, hide_parameters=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -98,13 +98,15 @@ def changing(location: Location) -> StoreChangedError:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether a reader met a writer in the middle of its work, which is over in no time.
+    """Whether a guest met a writer in the middle of his work, which is over in no time.
 
-    Somebody who may not write the log's index takes one that is just being written for one that was
-    left broken. Where it really was, the next connection to the file finds out.
+    He reads, so SQLite can miss the right to write only where a log, its index or the journal of a
+    killed writer came, went or was half there since he opened the file. Where one of these stays,
+    the next connection finds out.
     """
     original = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(original, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_RECOVERY
+    code = getattr(original, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 class StoreLostError(StoreError):
@@ -157,7 +159,8 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
     if code in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY):
         return interrupted(location)
     match code & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+        # "Locking protocol": others came in between a hundred times.
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
             return locked(location)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return read_only(location)

@@ -1,12 +1,13 @@
 """A store's SQLite file, and how this user can open it (docs/decisions/0004).
 
-Who may write opens it in the common way. Who may not cannot make the two files that a write-ahead
-log needs beside it. Where they exist he reads through them; where they do not, nobody writes, and
-he reads the file alone and proves afterwards that it was not changed meanwhile.
+Who may write opens it in the common way. Who may not is a guest, who cannot make the two files that
+a write-ahead log needs beside it. Where they exist he reads through them; where they do not, nobody
+writes, and he reads the file alone and proves afterwards that it was not changed meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
 
+from calib.errors import StoreError
 from calib.store import failure
 from calib.store.evidence import Evidence
 from calib.store.journal import Journal, end_wal, has_wal, settle
@@ -22,8 +24,8 @@ from calib.store.location import Location
 
 _PAUSE_SECONDS = 0.005
 _ABANDONED_SECONDS = 2.0
-"""A writer removes the index just before its log and makes it just after: a log that stands without
-one for so long belongs to nobody."""
+"""A writer removes the index just before its log and makes it just after, and undoes at once what
+another one left behind: what stands for so long belongs to nobody."""
 _GONE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY)
 
 
@@ -59,38 +61,51 @@ class StoreFile:
         real = os.path.realpath(self.path)
         return [Path(f"{real}{ending}") for ending in endings]
 
-    def connect(self) -> FileConnection:
-        """A new connection, proven to reach the store."""
-        if self.may_write:
-            return self._as_writer()
+    def as_guest(self) -> FileConnection:
+        """A new connection of who may not write, proven to reach the store."""
+        try:
+            return self._between_writers()
+        except StoreError:
+            raise
+        except OSError as error:  # the file was moved away, or may not be read any more
+            raise failure.unreadable(self.location, error.strerror or str(error)) from None
+
+    def _between_writers(self) -> FileConnection:
         end = time.monotonic() + self.wait_seconds
-        lone, since = None, time.monotonic()
+        left, since = None, time.monotonic()
         while True:
             try:
-                return self._as_guest()
+                return self._beside_writers()
             except sqlite3.OperationalError as error:
                 # A writer came or went between the look and the opening.
-                if error.sqlite_errorcode & 0xFF not in _GONE or not has_wal(self.path):
+                if not self._may_pass(error.sqlite_errorcode):
                     raise
-                now, seen = time.monotonic(), self._lone_log()
-                if seen is None or seen != lone:
-                    lone, since = seen, now
+                now, seen = time.monotonic(), self._left_behind()
+                if seen is None or seen != left:
+                    left, since = seen, now
                 elif now - since > min(_ABANDONED_SECONDS, self.wait_seconds):
                     raise failure.interrupted(self.location) from None
                 if now > end:
                     raise
                 time.sleep(_PAUSE_SECONDS)
 
-    def _lone_log(self) -> tuple[int, int, int] | None:
-        """Which log (file, size, time of change) lies here without its index."""
-        log, index = self.beside("-wal", "-shm")
-        try:
-            found = log.stat()
-        except FileNotFoundError:
-            return None
-        return None if index.exists() else (found.st_ino, found.st_size, found.st_mtime_ns)
+    def _may_pass(self, code: int) -> bool:
+        if code == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return True
+        return code & 0xFF in _GONE and has_wal(self.path)
 
-    def _as_writer(self) -> FileConnection:
+    def _left_behind(self) -> tuple[int, int, int] | None:
+        """Which log (file, size, time of change) lies here without its index, or which journal of a
+        write that nobody has ended."""
+        log, index, rollback = self.beside("-wal", "-shm", "-journal")
+        for name in (rollback,) if index.exists() else (log, rollback):
+            with contextlib.suppress(FileNotFoundError):
+                found = name.stat()
+                return found.st_ino, found.st_size, found.st_mtime_ns
+        return None
+
+    def as_writer(self) -> FileConnection:
+        """A new connection of who may write, also where the store is opened for reading."""
         connection = self._open("mode=rw", at_once=not (self.network and has_wal(self.path)))
         try:
             if self.network and has_wal(self.path) and not end_wal(connection):
@@ -109,7 +124,7 @@ class StoreFile:
     def _refuse_wal(self) -> NoReturn:
         raise failure.on_network(self.location, self.network)
 
-    def _as_guest(self) -> FileConnection:
+    def _beside_writers(self) -> FileConnection:
         if not has_wal(self.path):
             return self._open("mode=ro")
         log, rollback = self.beside("-wal", "-journal")
@@ -120,8 +135,8 @@ class StoreFile:
         evidence = Evidence.settled(self.path, self.wait_seconds)
         if evidence is None:
             raise failure.changing(self.location)
-        if log.exists():  # looked for again: what was gathered is of a file without a log
-            return self._as_guest()
+        if log.exists() or rollback.exists():  # again: what was gathered is of a file without them
+            return self._beside_writers()
         connection = self._open("immutable=1")
         connection.evidence = evidence
         return connection

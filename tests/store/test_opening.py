@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from calib.errors import InputError, StoreError, StoreReadOnlyError
 from calib.model.backup import Upgraded
 from calib.store import schema
 from calib.store.database import ADVISORY_LOCK, Database
+from calib.store.failure import told_plainly
 from calib.store.location import Location, chosen_location, default_location, without_password
 from calib.store.store import Store
 from support import raw
@@ -150,6 +152,18 @@ def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
         else:
             other.execute("COMMIT")
         assert store.add_detector(detector(), deed())
+
+
+def test_a_file_that_others_locked_again_and_again_is_said_to_be_locked(tmp_path: Path) -> None:
+    met = sqlite3.OperationalError("locking protocol")  # after ten seconds of trying
+    met.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
+    place = Location.parse(tmp_path / "calib.sqlite")
+    with (
+        pytest.raises(StoreError, match="another program is writing") as caught,
+        told_plainly(place),
+    ):
+        raise met
+    assert caught.value.code == "store-locked"
 
 
 def test_a_damaged_file_is_an_integrity_failure(tmp_path: Path) -> None:

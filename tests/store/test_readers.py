@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,10 +63,20 @@ os.waitpid(child, 0)
 OPENS = """
 import sys
 from support.people import become_another_user
+from calib.store import sqlite_file
 from calib.store.store import Store
 become_another_user()
-print("opening", flush=True)
-with Store.open(sys.argv[1]) as store:
+sqlite_file._ABANDONED_SECONDS = 60.0  # the machine may be slow
+left_behind = sqlite_file.StoreFile._left_behind
+told = []
+def looked(self):
+    found = left_behind(self)
+    if found is not None and not told:
+        told.append(found)
+        print("waiting", flush=True)
+    return found
+sqlite_file.StoreFile._left_behind = looked
+with Store.open(sys.argv[1], wait_seconds=60.0) as store:
     print(len(store.calibrations()))
 """
 READS = """
@@ -83,7 +92,13 @@ def counted(self, how, **rest):
     return opened(self, how, **rest)
 StoreFile._open = counted
 end = None
-while end is None or time.monotonic() < end:
+# However slow the machine is, something is read before and after something is written.
+while (
+    end is None
+    or time.monotonic() < end
+    or said["alone"] + said["beside"] <= 10
+    or said["counts"][-1] == 1
+):
     with Store.open(sys.argv[1]) as store:
         lines = store.calibrations()
         said["counts"].append(len(lines))
@@ -113,7 +128,7 @@ def question():
 question()
 print(json.dumps({"turns": len(counts), "counts": counts}))
 """
-INDEX_BEING_WRITTEN = """
+ASKED_AGAIN = """
 import json, sys
 from support.people import become_another_user
 from calib.store.again import asked_again
@@ -128,6 +143,7 @@ def question():
     turns += 1
     if turns == 2:
         print("again", flush=True)
+        sys.stdin.readline()
     with database.reading() as connection:
         if turns == 1:
             print("reading", flush=True)
@@ -135,6 +151,24 @@ def question():
         return connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar()
 count = question()
 print(json.dumps({"turns": turns, "count": count}))
+"""
+ASKS_TWICE = """
+import json, sys
+from support.people import become_another_user
+from calib.errors import CalibError
+from calib.store.database import Database
+from calib.store.location import Location
+become_another_user()
+database, said = Database(Location.parse(sys.argv[1])), []
+for _ in range(2):
+    print("asking", flush=True)
+    sys.stdin.readline()
+    try:
+        with database.reading() as connection:
+            said.append(connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar())
+    except CalibError as error:
+        said.append(error.problem)
+print(json.dumps(said))
 """
 COMMAND = """
 import sys
@@ -260,8 +294,7 @@ def test_a_log_whose_index_is_not_there_yet_is_waited_for(shared: Path) -> None:
         text=True,
     )
     assert reader.stdout is not None
-    assert reader.stdout.readline() == "opening\n"
-    time.sleep(0.5)
+    assert reader.stdout.readline() == "waiting\n"
     hidden.rename(index)
     out, _ = reader.communicate()
     assert out == "2\n"
@@ -309,29 +342,104 @@ def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> No
     assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
 
 
+def started(program: str, path: Path) -> subprocess.Popen[str]:
+    """A program that works on a store, to be talked with line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(path)],
+        env=children.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def heard(reader: subprocess.Popen[str], line: str) -> None:
+    """Wait until a program says this."""
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == f"{line}\n"
+
+
+def go_on(reader: subprocess.Popen[str]) -> None:
+    """Let a program go on that waits for it."""
+    assert reader.stdin is not None
+    reader.stdin.write("go on\n")
+    reader.stdin.flush()
+
+
+def told_at_last(reader: subprocess.Popen[str]) -> object:
+    """What a program says in JSON when it has gone on to its end."""
+    said, _ = reader.communicate("go on\n", timeout=120)
+    return json.loads(said)
+
+
 def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared: Path) -> None:
     shared.chmod(0o644)
     index = shared.with_name(f"{shared.name}-shm")
     with Store.open(shared) as store:
         store.add_calibration(calibration(seed=7), (NOON, None), deed())
-        reader = subprocess.Popen(
-            [sys.executable, "-c", INDEX_BEING_WRITTEN, str(shared)],
-            env=children.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert reader.stdin is not None
-        assert reader.stdout is not None
-        assert reader.stdout.readline() == "reading\n"
-        whole = index.read_bytes()[:INDEX_HEADER]
-        overwrite(index, whole[:8] + bytes(4) + whole[12:])  # the first of its two copies
-        reader.stdin.write("go on\n")
-        reader.stdin.flush()
-        assert reader.stdout.readline() == "again\n"
-        overwrite(index, whole)
-        said, _ = reader.communicate(timeout=60)
-    assert json.loads(said) == {"turns": 2, "count": 2}
+        with started(ASKED_AGAIN, shared) as reader:
+            heard(reader, "reading")
+            whole = index.read_bytes()[:INDEX_HEADER]
+            overwrite(index, whole[:8] + bytes(4) + whole[12:])  # the first of its two copies
+            go_on(reader)
+            heard(reader, "again")
+            overwrite(index, whole)
+            said = told_at_last(reader)
+    assert said == {"turns": 2, "count": 2}
+
+
+def test_a_read_under_which_a_log_was_begun_and_ended_is_made_again(shared: Path) -> None:
+    shared.chmod(0o644)
+    raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
+    with started(ASKED_AGAIN, shared) as reader:
+        heard(reader, "reading")
+        with Store.open(shared) as store:  # which changes the journal with the first write
+            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        go_on(reader)
+        heard(reader, "again")
+        said = told_at_last(reader)
+    assert said == {"turns": 2, "count": 2}
+
+
+def test_a_read_that_meets_what_the_next_writer_undoes_is_made_again(shared: Path) -> None:
+    raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
+    with started(ASKED_AGAIN, shared) as reader:
+        heard(reader, "reading")
+        interrupt(shared)
+        go_on(reader)
+        heard(reader, "again")
+        raw.execute(str(shared), "SELECT count(*) FROM deed")
+        said = told_at_last(reader)
+    assert said == {"turns": 2, "count": 1}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_who_may_write_sees_what_others_write_whatever_they_leave_beside_the_store(
+    shared: Path,
+) -> None:
+    shared.chmod(0o666)
+    shared.parent.chmod(0o777)
+    with started(ASKS_TWICE, shared) as reader:
+        heard(reader, "asking")
+        index = shared.with_name(f"{shared.name}-shm")
+        index.touch()
+        index.chmod(0o644)  # which he may not write
+        go_on(reader)
+        heard(reader, "asking")
+        with Store.open(shared) as store:
+            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        said = told_at_last(reader)
+    assert said == [1, 2]
+
+
+def test_a_store_that_was_moved_away_meanwhile_is_said_to_be_unreadable(shared: Path) -> None:
+    with started(ASKS_TWICE, shared) as reader:
+        heard(reader, "asking")
+        go_on(reader)
+        heard(reader, "asking")
+        shared.rename(shared.with_name("elsewhere.sqlite"))
+        said = told_at_last(reader)
+    assert said == [1, "the store cannot be read: No such file or directory."]
 
 
 def test_a_reader_of_an_interrupted_write_is_told_whom_to_ask(shared: Path) -> None:
