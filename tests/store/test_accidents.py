@@ -114,6 +114,7 @@ def forked(work, *arguments):
     finally:
         os._exit(status)
 
+opened, open_now = os.pipe()
 ended, end = os.pipe()
 os.set_blocking(ended, False)
 
@@ -123,6 +124,8 @@ def read_until_the_end():
         while True:
             assert store.resolve(SERIAL, NOON, 150.0).calibration.id == shared.id
             reads += 1
+            if reads == 1:
+                os.write(open_now, b".")
             try:
                 if os.read(ended, 1):
                     break
@@ -131,6 +134,8 @@ def read_until_the_end():
     assert reads > 1
 
 reader = forked(read_until_the_end)
+os.close(open_now)
+os.read(opened, 1)  # who opens a file at the very same moment may have to wait
 children = [forked(write, writer) for writer in range(writers)]
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 os.write(end, b".")
