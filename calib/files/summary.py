@@ -76,14 +76,15 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
         raise _foreign(place, "this is no HDF5 file.")
     try:
         with h5py.File(h5py.h5f.open_file_image(content)) as file:
-            summary, checksum = _read(file, place, len(content))
+            summary, written = _read(file, place, len(content))
+        checksum = summary.checksum
     except FileFormatError:
         raise
     except CalibError as error:
         raise _damaged(place, error.problem) from error
     except Exception as error:  # HDF5 fails in any way it likes on a damaged file
         raise _damaged(place, f"it cannot be read ({_first_line(error)}).") from error
-    if summary.checksum != checksum:
+    if checksum != written:
         raise _damaged(place, "its content does not have the checksum that it was written with.")
     return summary
 

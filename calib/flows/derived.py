@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.errors import SolveError
+from calib.errors import InputError, SolveError
 from calib.model.record import CalibrationRecord, DetectorRecord, StoredCalibration
 
 
@@ -33,9 +33,14 @@ def solvable() -> Iterator[None]:
     """Numbers with which the solver gets nowhere, in words: raises ``SolveError``."""
     try:
         yield
-    except np.linalg.LinAlgError as error:
+    except (np.linalg.LinAlgError, InputError) as error:
+        why = f"{error}."
+        if isinstance(error, InputError):
+            if error.code != "not-finite" or error.place:  # a place tells better
+                raise
+            why = error.problem
         raise SolveError(
             "not-solvable",
-            f"the equations of these data cannot be solved ({error}).",
+            f"the equations of these data cannot be solved: {why}",
             remedy="leave datasets out one by one; look for senseless positions or variances.",
         ) from error

@@ -121,7 +121,8 @@ def to_withdraw(connection: Connection, which: str | int) -> list[Certification]
     found = read_certifications(connection, chosen)
     standing = [certification for certification in found if certification.withdrawn is None]
     if not standing:
-        problem = "is withdrawn already" if found else "is not certified"
+        missing = "is not there" if isinstance(which, int) else "is not certified"
+        problem = "is withdrawn already" if found else missing
         raise NotFoundError(
             "not-certified", f"{called} {problem}.", remedy="calib show lists the certifications."
         )

@@ -188,6 +188,13 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
                 place=place,
                 remedy="check the disk, the folder and its permissions, then try again.",
             )
+        case sqlite3.SQLITE_ERROR if str(error).startswith("no such "):
+            return IntegrityError(
+                "store-broken",
+                f"the tables are not as the migrations made them ({error}).",
+                place=place,
+                remedy="calib db check, then restore the store from a backup.",
+            )
     return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import StatementError
 
-from calib.errors import FileFormatError
+from calib.errors import FileFormatError, InputError
 from calib.model.bundle import Bundle, BundleRows
 from calib.model.record import Deed
 from calib.store import schema
@@ -34,7 +34,9 @@ def unpacked(bundle: Bundle) -> Iterator[Connection]:
         try:
             with database.writing() as connection:
                 _lay_out(connection, bundle)
-        except (StatementError, OverflowError) as error:  # a machine that fails says so otherwise
+        except FileFormatError:
+            raise
+        except (InputError, StatementError, OverflowError) as error:  # not the machine's failures
             raise unsound(why="rows do not fit their tables.") from error
         with database.reading() as connection:
             yield connection

@@ -117,6 +117,14 @@ def test_every_attribute_is_under_the_checksum(name: str) -> None:
     assert caught.value.code == "damaged-summary"
 
 
+@pytest.mark.parametrize("name", ["chi_square", "n_data"])
+def test_figures_that_are_none_are_refused(name: str) -> None:
+    for value in (np.nan, np.inf):
+        with pytest.raises(FileFormatError) as caught:
+            summary_from_bytes(changed(name, value), "x.h5")
+        assert (caught.value.code, caught.value.place) == ("damaged-summary", "x.h5")
+
+
 def with_array(name: str, **made: object) -> bytes:
     """The file with an array that HDF5 makes in another way."""
     out = io.BytesIO(written())

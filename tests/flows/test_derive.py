@@ -280,3 +280,5 @@ def test_equations_that_cannot_be_solved_are_told_as_the_fault_of_the_data() -> 
         solvable(),
     ):
         np.linalg.cholesky(-np.eye(2))
+    with pytest.raises(SolveError, match="NaN or infinity"), solvable():
+        Correction(np.full((3, 6), np.inf))

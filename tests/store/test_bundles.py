@@ -408,6 +408,7 @@ def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
         ("calibration", "accepted", 2**70),
         ("calibration", "freedom", "none"),
         ("dataset", "name", None),
+        ("dataset", "name", "a\0b"),
         ("dataset", "started", 7),
         ("panel", "n_reflections", 1.5),
         ("panel", "n_reflections", 2**63),

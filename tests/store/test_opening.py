@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calib.errors import InputError, StoreError, StoreReadOnlyError
+from calib.errors import InputError, IntegrityError, StoreError, StoreReadOnlyError
 from calib.model.backup import Upgraded
 from calib.store import schema
 from calib.store.database import ADVISORY_LOCK, Database
@@ -237,3 +237,13 @@ def test_the_file_is_made_durable(tmp_path: Path) -> None:
     database.close()
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     assert raw.execute(str(path), "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_tables_that_are_not_as_they_were_made_are_told(tmp_path: Path) -> None:
+    place = tmp_path / "calib.sqlite"
+    Store.create(place)
+    raw.execute(str(place), "ALTER TABLE application RENAME COLUMN version TO number")
+    with Store.open(place) as store, pytest.raises(IntegrityError) as caught:
+        store.applications()
+    assert caught.value.code == "store-broken"
+    assert "calib db check" in caught.value.remedy
