@@ -21,7 +21,7 @@ from calib.files.pairs import TOGETHER, Pair, pair_files
 from calib.files.refl import file_sha256, read_table, rewritten_columns
 from calib.files.safe import Outputs, check_writable_target, read_bytes
 from calib.flows.choice import Choice, named, resolved
-from calib.flows.moments import read_moment
+from calib.flows.moments import future_warnings, read_moment
 from calib.flows.receipt import receipt_bytes, receipt_path
 from calib.flows.target import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.model.correction import Correction, PanelStatus
@@ -131,7 +131,7 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
         return _passed_on(request, outputs, given, error, dry_run=dry_run)
 
     chosen_for = list(zip(targets, chosen, strict=True))
-    warnings = [said for target, choice in chosen_for for said in _warnings(target, choice)]
+    warnings = [said for pair in chosen_for for said in _warnings(*pair, deed.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
@@ -222,8 +222,10 @@ def _applied(target: Target, choice: Choice) -> AppliedDetector:
     )
 
 
-def _warnings(target: Target, choice: Choice) -> list[str]:
+def _warnings(target: Target, choice: Choice, now: datetime) -> list[str]:
     said = list(choice.warnings)
+    if target.time is not None:
+        said += future_warnings(target.time, now)
     if target.placement.correction is None:
         said.append(
             "the panels stand neither as drawn nor as any known calibration says (refined "

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from calib.errors import InputError
 from calib.model.correction import Freedom
 from calib.model.report import SAME_DISTANCE
 from calib.model.words import joined
@@ -38,3 +40,13 @@ def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[F
     return Freedom.IN_PLANE, (
         f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
     )
+
+
+def refuse_no_distance(distance_mm: float) -> None:
+    """Raise ``InputError`` (``bad-distance``) for what somebody typed that is no distance."""
+    if not 0.0 < distance_mm < math.inf:
+        raise InputError(
+            "bad-distance",
+            f"{distance_mm:g} mm is no distance.",
+            remedy="--distance-mm with a number above 0.",
+        )

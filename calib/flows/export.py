@@ -10,6 +10,7 @@ from calib.errors import LayoutError
 from calib.files.expt import ExperimentFile
 from calib.files.expt_write import reference_geometry_bytes
 from calib.files.safe import write_safely
+from calib.flows.distances import refuse_no_distance
 from calib.model.experiment import Beam, Detector, Sensors
 from calib.model.pose import facing_pose, placed
 from calib.store.store import Store
@@ -33,6 +34,8 @@ def export_dials(
     DIALS takes the whole detector from it, its pose included: that of the experiment ``like``, or
     else facing the beam at ``distance_mm`` (default: the shortest distance it was derived at).
     """
+    if distance_mm is not None:
+        refuse_no_distance(distance_mm)
     found = store.calibration(reference, serial)
     record = store.detector(found.record.serial)
     layout, correction = record.layout, found.record.estimate.correction
@@ -41,7 +44,8 @@ def export_dials(
     sensors = Sensors(none > 0.0, none, none)
     panels, identifier = layout.panels, record.description
     if like is None:
-        pose = facing_pose(layout, distance_mm or found.record.distances_mm[0])
+        shortest = found.record.distances_mm[0]
+        pose = facing_pose(layout, shortest if distance_mm is None else distance_mm)
         order = tuple(range(len(layout)))
     else:
         models = ExperimentFile.read(like).experiments

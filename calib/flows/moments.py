@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from calib.errors import InputError
-from calib.model.validity import Validity
+from calib.model.validity import Validity, duration
 
 _PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _LONGEST_POSITION = 18
@@ -61,7 +61,7 @@ def _refuse_change_of_clocks(read: datetime, text: str, zone: str) -> None:
     twice = first > second
     raise InputError(
         "ambiguous-time" if twice else "skipped-time",
-        f"{text} comes {'twice' if twice else 'never'} in {zone}, where the clocks go "
+        f"{text} {'comes twice' if twice else 'never comes'} in {zone}, where the clocks go "
         f"{'back' if twice else 'forward'} that day.",
         remedy=f"an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
     )
@@ -86,14 +86,24 @@ def read_period(text: str, zone: str, now: datetime) -> Validity:
     return Validity(start, read_instant(following, zone, now))
 
 
+def future_warnings(taken: datetime, now: datetime) -> tuple[str, ...]:
+    """What to say of data that are not taken yet; a day is left to clocks and time zones."""
+    ahead = taken - now
+    if ahead <= timedelta(days=1):
+        return ()
+    return (f"the data are taken in the future, {duration(ahead)} from now.",)
+
+
 def read_moment(text: str, zone: str, now: datetime) -> datetime | int:
     """A point of the record as typed: a position, or an instant as ``read_instant`` reads it."""
     plain = text.strip()
-    return (
-        int(plain)
-        if plain.isdigit() and len(plain) <= _LONGEST_POSITION
-        else read_instant(text, zone, now)
-    )
+    if plain.isdecimal() and len(plain) <= _LONGEST_POSITION:
+        return int(plain)
+    try:
+        return read_instant(text, zone, now)
+    except InputError as error:
+        remedy = f"a position of the log (calib audit log), or {error.remedy}"
+        raise InputError(error.code, error.problem, remedy=remedy) from error
 
 
 def instant_of_epoch(epoch: float | None, zone: str) -> datetime | None:

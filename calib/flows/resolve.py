@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from calib.flows.moments import read_instant, read_moment
+from calib.flows.distances import refuse_no_distance
+from calib.flows.moments import future_warnings, read_instant, read_moment
 from calib.model.resolution import DistancePolicy, Resolution, TimePolicy
 from calib.store.store import Store
 
@@ -22,13 +24,16 @@ def resolve(
 ) -> Resolution:
     """The answer with everything that explains it. Times without offset are read in the detector's
     zone."""
+    refuse_no_distance(distance_mm)
     zone = store.detector(serial).time_zone
-    return store.resolve(
+    taken = read_instant(at, zone, now)
+    found = store.resolve(
         serial,
-        read_instant(at, zone, now),
+        taken,
         distance_mm,
         as_known_at=None if as_known_at is None else read_moment(as_known_at, zone, now),
         distance_policy=distance_policy,
         time_policy=time_policy,
         explain=True,
     )
+    return replace(found, warnings=(*found.warnings, *future_warnings(taken, now)))

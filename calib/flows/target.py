@@ -13,6 +13,7 @@ from calib.errors import InputError
 from calib.files.expt import ExperimentFile
 from calib.files.pairing import refuse_one_panel
 from calib.files.refl import Table
+from calib.flows.distances import refuse_no_distance
 from calib.flows.identity import serial_of
 from calib.flows.moments import instant_of_epoch, read_instant
 from calib.model.arrays import Ints
@@ -74,12 +75,8 @@ def targets_in(
     Raises ``InputError`` for a detector without a serial, ``NotFoundError`` for one that the store
     does not know, ``LayoutError`` for other panels than it has.
     """
-    if distance_mm is not None and not 0.0 < distance_mm < float("inf"):
-        raise InputError(
-            "bad-distance",
-            f"{distance_mm:g} mm is no distance.",
-            remedy="--distance-mm with a number above 0, or leave it out.",
-        )
+    if distance_mm is not None:
+        refuse_no_distance(distance_mm)
     models = file.experiments
     used = sorted({entry.detector for entry in models.experiments})
     found = []

@@ -31,7 +31,8 @@ def duration(gap: timedelta) -> str:
     """A length of time in words, such as ``2 days``."""
     for unit, length in (("days", _DAY), ("hours", _DAY / 24), ("minutes", _DAY / 1440)):
         if gap >= 2 * length:
-            return f"{gap / length:.3g} {unit}"
+            number = gap / length
+            return f"{number:.3g} {unit}" if number < 1000.0 else f"{number:.0f} {unit}"
     return f"{max(gap.total_seconds(), 1e-6):.6g} seconds"
 
 

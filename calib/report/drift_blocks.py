@@ -22,6 +22,8 @@ _SHOWN = 10
 def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
     """The verdict, and the panels that moved or came nearest to it; all of them where asked."""
     rms = view["rms_shift_um"]
+    height = rms["normal"]
+    normal = "" if height is None else f", {fixed(height, 1)} um along the normal"
     blocks: list[Block] = [
         Facts(
             (
@@ -34,8 +36,8 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
                 ),
                 (
                     "Shifts",
-                    f"rms {fixed(rms['in_plane'], 1)} um in the plane, "
-                    f"{fixed(rms['normal'], 1)} um along the normal, rigid motions taken out",
+                    f"rms {fixed(rms['in_plane'], 1)} um in the plane{normal}, rigid motions taken "
+                    "out",
                 ),
                 ("Panels", f"{view['n_panels_compared']} of {len(view['panels'])} compared"),
             )

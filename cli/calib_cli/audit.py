@@ -12,7 +12,9 @@ from calib_cli.options import AsJson, Force, StorePlace
 from calib_cli.output import say, write, write_blocks, write_json
 from calib_cli.setting import open_store
 
-app = typer.Typer(help="The log of every change, and its verification.")
+app = typer.Typer(
+    help="The log of every change, and its verification.\n\n\b\nExample:\n  calib audit log 24-0107"
+)
 NOT_AS_RECORDED = 1
 
 

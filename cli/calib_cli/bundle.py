@@ -11,7 +11,10 @@ from calib_cli.options import AsJson, By, DryRun, Force, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import deed, is_named, open_store
 
-app = typer.Typer(help="Carry detectors and calibrations between stores.")
+app = typer.Typer(
+    help="Carry detectors and calibrations between stores.\n\n"
+    "\b\nExample:\n  calib bundle create 24-0107 -o detector.calib-bundle"
+)
 
 BundleFile = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A file of calib bundle create.")

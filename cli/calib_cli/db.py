@@ -13,7 +13,9 @@ from calib_cli.options import AsJson, By, DryRun, StorePlace
 from calib_cli.output import say, write, write_blocks, write_json
 from calib_cli.setting import deed, open_store, place_of
 
-app = typer.Typer(help="The store as a whole: check, upgrade, back up.")
+app = typer.Typer(
+    help="The store as a whole: check, upgrade, back up.\n\n\b\nExample:\n  calib db check"
+)
 
 
 @app.command("current")

@@ -11,7 +11,9 @@ from calib_cli.options import AllPanels, AsJson, By, DryRun, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 from calib_cli.setting import deed, open_store
 
-app = typer.Typer(help="Detectors: register, place, list, show.")
+app = typer.Typer(
+    help="Detectors: register, place, list, show.\n\n\b\nExample:\n  calib detector show 24-0107"
+)
 
 SerialName = Annotated[
     str, typer.Argument(metavar="SERIAL", help="The detector's serial number.", show_default=False)

@@ -29,7 +29,7 @@ def history(
         typer.Option(
             "--as-known-at",
             metavar="MOMENT",
-            help="As it was known then: a time, or a position of the record.",
+            help="As it was known then: a position of the log (calib audit log), or a time.",
         ),
     ] = None,
     panel: Annotated[

@@ -11,7 +11,9 @@ from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
 from calib_cli.output import write, write_blocks, write_json
 from calib_cli.setting import open_store
 
-app = typer.Typer(help="Summaries of datasets: export, show.")
+app = typer.Typer(
+    help="Summaries of datasets: export, show.\n\n\b\nExample:\n  calib summary show 24-0107:3"
+)
 
 
 @app.command("export")
@@ -83,10 +85,11 @@ def show(
     Example:
       calib summary show 24-0107:3
     """
+    from calib.files.summary import SUFFIX
     from calib.flows.summary import shown_summaries
     from calib.report.summary_view import summary_table, summary_view
 
-    if Path(source).is_file():
+    if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
         found = shown_summaries(None, source)
     else:
         with open_store(ctx, store, read_only=True) as opened:

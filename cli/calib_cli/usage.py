@@ -11,7 +11,9 @@ from calib_cli.options import AsJson, By, DryRun, StorePlace
 from calib_cli.output import say, write, write_blocks, write_json
 from calib_cli.setting import deed, open_store
 
-app = typer.Typer(help="Which files got which calibration.")
+app = typer.Typer(
+    help="Which files got which calibration.\n\n\b\nExample:\n  calib usage list --serial 24-0107"
+)
 
 
 @app.command("push")

@@ -25,6 +25,7 @@ from support.raw import execute
 from support.simulated import NIGHT_1, measured
 
 CERTIFY = ("certify", "24-0107:3", "--from", "2026-03-01", "--reason")
+RESOLVE = ("resolve", "24-0107", "--at", "now", "--distance")
 PLACE = ("detector", "place", "24-0107", "--from", "2026-03-01", "--beamline")
 WRITTEN_TOGETHER = "give the .expt and .refl files that were written together"
 
@@ -272,6 +273,13 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
         (("apply", "night1.expt", "night2.expt", "indexed.refl"), "no experiment list of the same"),
         (("apply", "imported.expt", "--reflections-out", "x.refl"), "there are no reflections."),
         (("list", "--store", ""), "the store's name is empty."),
+        (("list", "--store", "~nobody-9/a"), "'~nobody-9/a' cannot be the name of a store"),
+        ((*RESOLVE, "0"), "0 mm is no distance."),
+        ((*RESOLVE, "-150"), "-150 mm is no distance."),
+        ((*RESOLVE, "inf"), "inf mm is no distance."),
+        ((*RESOLVE, "1", "--as-known-at", "9" * 30), "is no date or time."),
+        (("export", "24-0107:3", "-o", "x", "--distance-mm", "0"), "0 mm is no distance."),
+        (("summary", "show", "gone.calib.h5"), "gone.calib.h5: there is no such file."),
         (("export", "24-0107:3", "-o", "x", "--like", "a", "--distance-mm", "1"), "--like gives"),
     ],
     ids=str,

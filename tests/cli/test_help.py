@@ -48,7 +48,9 @@ def test_all_commands_are_there() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [words for words in COMMANDS if words != ("demo",)], ids=str)
+@pytest.mark.parametrize(
+    "words", [words for words in ALL_COMMANDS if words not in ((), ("demo",))], ids=str
+)
 def test_the_examples_in_the_help_work(words: tuple[str, ...], here: Path) -> None:
     if words[:1] == ("init",):
         (here / "beamline.sqlite").unlink()

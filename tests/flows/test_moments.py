@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from calib.errors import InputError
 from calib.flows.moments import (
+    future_warnings,
     instant_of_epoch,
     read_instant,
     read_moment,
@@ -128,3 +129,10 @@ def test_a_moment_of_the_record_is_a_position_or_a_time() -> None:
     assert read_moment("2026-03-01T12:00Z", "UTC", NOW) == read_moment("now", "UTC", NOW) == NOW
     with pytest.raises(InputError):
         read_moment("9" * 19, "UTC", NOW)
+
+
+def test_data_from_the_future_are_told_but_not_a_clock_that_is_fast() -> None:
+    assert future_warnings(NOW + timedelta(hours=14), NOW) == ()
+    assert future_warnings(NOW - timedelta(days=9), NOW) == ()
+    (said,) = future_warnings(NOW + timedelta(days=3653), NOW)
+    assert said == "the data are taken in the future, 3653 days from now."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from calib.errors import InputError
 from calib.model.canonical import instant_from
-from calib.model.validity import DistanceRange, Validity, utc
+from calib.model.validity import DistanceRange, Validity, duration, utc
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INSTANTS = st.integers(0, 4 * 10**15).map(instant_from)
@@ -84,3 +84,17 @@ def test_a_distance_range_is_half_open(a: float, b: float, distance: float) -> N
 def test_a_range_that_holds_no_distance_is_refused(low: float, high: float) -> None:
     with pytest.raises(InputError, match="is empty"):
         DistanceRange(low, high)
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        (timedelta(seconds=90), "90 seconds"),
+        (timedelta(hours=2.5), "2.5 hours"),
+        (timedelta(days=123.4), "123 days"),
+        (timedelta(days=3656.6), "3657 days"),
+        (timedelta(days=2912382.6), "2912383 days"),
+    ],
+)
+def test_a_length_of_time_is_told_in_figures_that_people_read(gap: timedelta, words: str) -> None:
+    assert duration(gap) == words
