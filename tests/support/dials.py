@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # Debian's DIALS runs under the system's own Python; what belongs to the tests' environment would
 # lead it to the wrong packages.
@@ -53,3 +55,10 @@ class Dials:
         kept["PATH"] = os.pathsep.join([str(self.folder), "/usr/bin", "/bin"])
         kept.setdefault("OMP_NUM_THREADS", "1")
         return kept
+
+
+def run_script(dials: Dials, script: str, cwd: Path) -> Any:
+    """What a script under DIALS' own Python prints last, as JSON."""
+    python = "dials.python" if (dials.folder / "dials.python").exists() else "python3"
+    (cwd / "script.py").write_text(script)
+    return json.loads(dials.run(python, "script.py", cwd=cwd).stdout.splitlines()[-1])

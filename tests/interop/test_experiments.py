@@ -1,9 +1,8 @@
-"""Real DIALS writes and we read; we write and real DIALS reads."""
+"""Experiment lists: real DIALS writes and we read; we write and real DIALS reads."""
 
 from __future__ import annotations
 
 import bz2
-import json
 import re
 import shlex
 import shutil
@@ -17,173 +16,19 @@ from calib.errors import FileFormatError
 from calib.files.expt import ExperimentFile
 from calib.files.expt_write import experiments_bytes, reference_geometry_bytes
 from calib.files.pairing import load_datasets
-from calib.files.refl import read_table, rewrite_columns, table_bytes
+from calib.files.refl import read_table, table_bytes
 from calib.files.refl_write import dataset_table
 from calib.model.correction import Correction
-from calib.model.experiment import Detector, Sensors
+from calib.model.experiment import Detector
 from calib.model.families import known_layout
 from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import PanelFrames, PanelShape
-from calib.model.parallax import mm_from_px, px_from_mm
+from calib.model.layout import PanelFrames
 from calib.simulate.scan import ScanPlan, simulated_scan
-from support.dials import Dials
+from support.dials import Dials, run_script
 
-NANOMETRE_MM = 1e-6
 PICOMETRE_MM = 1e-9
 POSE = RigidMotion(np.diag([1.0, -1.0, -1.0]), np.array([-126.0, 144.0, -200.0]))
 
-
-def run_script(dials: Dials, script: str, cwd: Path) -> Any:
-    """What a script under DIALS' own Python prints last, as JSON."""
-    python = "dials.python" if (dials.folder / "dials.python").exists() else "python3"
-    (cwd / "script.py").write_text(script)
-    return json.loads(dials.run(python, "script.py", cwd=cwd).stdout.splitlines()[-1])
-
-
-# Parallax
-
-PARALLAX = """
-import json
-from dxtbx.model import Panel, ParallaxCorrectedPxMmStrategy, SimplePxMmStrategy
-out = []
-for case in json.load(open("cases.json")):
-    panel = Panel()
-    panel.set_frame(case["fast"], case["slow"], case["origin"])
-    panel.set_pixel_size(case["pixel_mm"])
-    panel.set_image_size((487, 195))
-    panel.set_px_mm_strategy(
-        ParallaxCorrectedPxMmStrategy(case["mu"], case["t0"]) if case["parallax"]
-        else SimplePxMmStrategy())
-    out.append([
-        [panel.pixel_to_millimeter(px) for px in case["px"]],
-        [panel.millimeter_to_pixel(mm) for mm in case["mm"]],
-    ])
-print(json.dumps(out))
-"""
-
-
-def test_parallax_is_that_of_dxtbx(dials: Dials, tmp_path: Path) -> None:
-    rng = np.random.default_rng(11)
-    n, k = 40, 25
-    # Both signs of origin . normal, steep angles, near and far panels.
-    rotation = rotation_from_vector(rng.normal(scale=1.5, size=(n, 3)))
-    origin = rng.normal(scale=80.0, size=(n, 3)) + rotation[:, :, 2] * rng.choice(
-        [-150.0, -60.0, 60.0, 150.0], size=(n, 1)
-    )
-    mu, thickness = rng.uniform(0.3, 5.0, size=n), rng.uniform(0.1, 1.0, size=n)
-    parallax = rng.random(n) < 0.9
-    px = rng.uniform(-5.0, [495.0, 200.0], size=(n, k, 2))
-    mm = rng.uniform(-1.0, [85.0, 35.0], size=(n, k, 2))
-    cases = [
-        {
-            "fast": rotation[i, :, 0].tolist(),
-            "slow": rotation[i, :, 1].tolist(),
-            "origin": origin[i].tolist(),
-            "pixel_mm": [0.172, 0.15],
-            "mu": mu[i],
-            "t0": thickness[i],
-            "parallax": bool(parallax[i]),
-            "px": px[i].tolist(),
-            "mm": mm[i].tolist(),
-        }
-        for i in range(n)
-    ]
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
-    theirs = np.array(run_script(dials, PARALLAX, tmp_path))
-    detector = Detector(
-        tuple(PanelShape("p", (487, 195), (0.172, 0.15)) for _ in range(n)),
-        PanelFrames(rotation, origin),
-        None,
-        Sensors(parallax, mu, thickness),
-        "",
-    )
-    panel = np.repeat(np.arange(n), k)
-    ours_mm = mm_from_px(px.reshape(-1, 2), panel, detector).reshape(n, k, 2)
-    ours_px = px_from_mm(mm.reshape(-1, 2), panel, detector).reshape(n, k, 2)
-    np.testing.assert_allclose(ours_mm, theirs[:, 0], rtol=0, atol=PICOMETRE_MM)
-    np.testing.assert_allclose(ours_px, theirs[:, 1], rtol=0, atol=PICOMETRE_MM / 0.15)
-    assert np.abs(ours_mm - px * [0.172, 0.15]).max() > 0.1
-
-
-# Reflection tables
-
-WRITE_TABLE = """
-import json
-from dials.array_family import flex
-from dials.model.data import Shoebox
-n = 5
-t = flex.reflection_table()
-t["b"] = flex.bool([True, False, True, True, False])
-t["id"] = flex.int([0, 300, -1, 0, 300])
-t["u"] = flex.size_t([0, 1, 2, 3, 2**31 - 1])
-t["d"] = flex.double([0.1, -2e300, 1 / 3, 4.0, 5e-324])
-t["v2"] = flex.vec2_double([(x, -x / 3) for x in range(n)])
-t["v3"] = flex.vec3_double([(x, -x / 3, 1e-9 * x) for x in range(n)])
-t["m"] = flex.mat3_double([[x + j / 7 for j in range(9)] for x in range(n)])
-t["i6"] = flex.int6([(x, x + 1, 0, 2, -x, 3) for x in range(n)])
-t["h"] = flex.miller_index([(x, -x, 2 * x) for x in range(n)])
-boxes = flex.shoebox(flex.size_t(range(n)), flex.int6([(0, 2, 0, 3, 0, 1 + x) for x in range(n)]))
-boxes.allocate()
-for k, box in enumerate(boxes):
-    for j in range(box.data.size()):
-        box.data[j] = k + j / 9
-        box.mask[j] = j
-        box.background[j] = -j / 7
-t["shoebox"] = boxes
-t.experiment_identifiers()[0] = "aaaa"
-t.experiment_identifiers()[300] = "bbbb"
-t.as_file("t.refl")
-print(json.dumps({
-    "b": list(t["b"]), "id": list(t["id"]), "u": list(t["u"]), "d": list(t["d"]),
-    "v2": list(t["v2"]), "v3": list(t["v3"]), "m": list(t["m"]), "h": list(t["h"]),
-    "i6": [[x, x + 1, 0, 2, -x, 3] for x in range(n)],
-}))
-"""
-
-COMPARE_TABLES = """
-import json
-from dials.array_family import flex
-a, b = (flex.reflection_table.from_file(name) for name in ("t.refl", "changed.refl"))
-same = sorted(key for key in a.keys() if key != "shoebox" and list(a[key]) == list(b[key]))
-boxes = all(
-    x.panel == y.panel and x.bbox == y.bbox and list(x.data) == list(y.data)
-    and list(x.mask) == list(y.mask) and list(x.background) == list(y.background)
-    for x, y in zip(a["shoebox"], b["shoebox"]))
-print(json.dumps({
-    "keys": sorted(b.keys()), "same": same, "boxes": boxes and len(b["shoebox"]) == 5,
-    "v3": list(b["v3"]), "total": sum(sum(x.data) for x in b["shoebox"]),
-    "identifiers": sorted(b.experiment_identifiers().values()),
-}))
-"""
-
-
-def test_every_type_of_column_that_dials_writes_is_read(dials: Dials, tmp_path: Path) -> None:
-    told = run_script(dials, WRITE_TABLE, tmp_path)
-    table = read_table(tmp_path / "t.refl")
-    assert table.identifiers == {0: "aaaa", 300: "bbbb"}
-    assert table_bytes(table) == (tmp_path / "t.refl").read_bytes()
-    for name, values in told.items():
-        ours = table.array(name)
-        np.testing.assert_array_equal(ours, np.array(values).reshape(ours.shape), err_msg=name)
-
-
-def test_dials_finds_everything_but_the_rewritten_column_as_it_was(
-    dials: Dials, tmp_path: Path
-) -> None:
-    run_script(dials, WRITE_TABLE, tmp_path)
-    new = np.arange(15.0).reshape(5, 3) / 7
-    rewrite_columns(tmp_path / "t.refl", tmp_path / "changed.refl", {"v3": new})
-    told = run_script(dials, COMPARE_TABLES, tmp_path)
-    columns = ["b", "d", "h", "i6", "id", "m", "shoebox", "u", "v2", "v3"]
-    assert told["keys"] == columns
-    assert told["same"] == [c for c in columns if c not in ("shoebox", "v3")]
-    assert told["boxes"]
-    assert told["total"] > 0
-    assert told["identifiers"] == ["aaaa", "bbbb"]
-    np.testing.assert_array_equal(told["v3"], new)
-
-
-# Experiment lists
 
 WRITE_EXPERIMENTS = """
 import json
@@ -232,6 +77,7 @@ el = ExperimentList([
 ])
 el.as_file("e.expt")
 """
+
 
 TELL_EXPERIMENTS = """
 import json
@@ -337,9 +183,6 @@ def test_real_files_mean_what_dials_says(dials: Dials, real_data: Path, tmp_path
         assert_same_models(ExperimentFile.read(path), told_of(dials, "real.expt", tmp_path))
 
 
-# New files
-
-
 def test_dials_refines_a_simulated_scan_to_the_truth(dials: Dials, tmp_path: Path) -> None:
     plan = ScanPlan(
         n_reflections=3000,
@@ -425,8 +268,6 @@ def test_dials_imports_with_a_reference_geometry_that_we_write(
     for key in ("gonio", "scan", "s0", "strategies", "sensors", "names"):
         assert after[key] == before[key], key
 
-
-# Pickles: what the error tells a person to do works.
 
 WRITE_PICKLES = """
 from dials.array_family import flex
