@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from calib.model.record import StoredCalibration
 from calib.store.store import Store
+from support.records import NOON, calibration, deed, detector
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -32,6 +34,12 @@ def store(place: str) -> Iterator[Store]:
     """An empty store, open."""
     with Store.open(place) as opened:
         yield opened
+
+
+@pytest.fixture
+def stored(store: Store) -> StoredCalibration:
+    """The one calibration of the one detector of the store."""
+    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
 
 
 @pytest.fixture

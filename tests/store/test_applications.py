@@ -12,12 +12,6 @@ from calib.store.store import Store
 from support.records import HOUR, NOON, SERIAL, application, calibration, deed, detector
 
 
-@pytest.fixture
-def stored(store: Store) -> StoredCalibration:
-    """The one calibration of the one detector of the store."""
-    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
-
-
 def test_an_application_comes_back_as_its_receipt_says(
     store: Store, stored: StoredCalibration
 ) -> None:

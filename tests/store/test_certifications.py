@@ -29,12 +29,6 @@ TICK = timedelta(microseconds=1)
 COUNTER = itertools.count()
 
 
-@pytest.fixture
-def stored(store: Store) -> StoredCalibration:
-    """The one calibration of the one detector of the store."""
-    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
-
-
 def test_a_certification_comes_back_as_it_was_recorded(
     store: Store, stored: StoredCalibration
 ) -> None:
@@ -92,7 +86,7 @@ def test_withdrawing_says_who_and_why_and_keeps_the_record(
         assert one.withdrawn_reason == "a loose cable"
     with pytest.raises(NotFoundError, match="is withdrawn already"):
         store.withdraw(first.number, "again", deed())
-    with pytest.raises(NotFoundError, match="certification 999 is not certified"):
+    with pytest.raises(NotFoundError, match="certification 999 is not there"):
         store.withdraw(999, "never was", deed())
 
 

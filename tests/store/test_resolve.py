@@ -19,17 +19,10 @@ from support.records import (
     calibration,
     certification,
     deed,
-    detector,
 )
 
 NEAREST, CLOSEST = DistancePolicy.NEAREST, TimePolicy.CLOSEST
 TICK = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def stored(store: Store) -> StoredCalibration:
-    """The one calibration of the one detector of the store."""
-    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
 
 
 def test_the_answer_is_the_stored_calibration_bit_for_bit(
