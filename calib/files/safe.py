@@ -35,6 +35,7 @@ def read_bytes(path: Path) -> bytes:
 
 def open_input(path: Path) -> BufferedReader:
     """A file opened to read bytes; raises ``MissingFileError`` in words where it cannot be."""
+    _refuse_no_text(path)
     try:
         # A pipe is not waited for, and a device has no end: neither is opened to be read.
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -58,6 +59,7 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
     hard link), is a folder, stands in a folder that does not exist, or exists and ``force`` is
     not given, or stands in a folder that may not be written.
     """
+    _refuse_no_text(path)
     for source in inputs:
         if _same_file(path, source):
             raise InputError(
@@ -286,6 +288,19 @@ def _unreadable(path: Path, error: OSError) -> MissingFileError:
     else:
         problem, remedy = f"the file cannot be read ({error.strerror or error}).", ""
     return MissingFileError("missing-file", problem, place=str(path), remedy=remedy)
+
+
+def _refuse_no_text(path: Path) -> None:
+    """Names are told, and kept in the record, as text."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "bad-name",
+            "the file's name is not UTF-8 text.",
+            place=os.fsencode(path).decode("utf-8", "replace"),
+            remedy="rename the file.",
+        ) from error
 
 
 def _same_file(one: Path, other: Path) -> bool:

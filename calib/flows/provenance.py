@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,5 +26,6 @@ def provenance_of(
             # A name that stands in several folders tells nothing: then the hashes must.
             for path in places:
                 if len(places) == 1 or file_sha256(path) == sha256:
-                    found[sha256] = str(path.absolute())
+                    # Folders may have names that are no text.
+                    found[sha256] = os.fsencode(path.absolute()).decode("utf-8", "replace")
     return Provenance(this_environment(), dict(sorted(found.items())), parent)

@@ -7,6 +7,7 @@ lost worker held is computed again by another one, from the reading of the files
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -17,12 +18,18 @@ from calib.errors import InputError, StoreError
 from calib.solve.fleet import Fleet, Loader, Operation
 
 _CONNECT_S = 10
+_ADDRESS = re.compile(r"(?:[a-z]+://)?[^\s/]+:[0-9]{1,5}/?")
+_REMEDY = "--scheduler tcp://HOST:PORT, as dask scheduler printed it."
 
 
 class DaskFleet(Fleet):
     """Datasets on the workers of one cluster; the files must be readable there."""
 
     def __init__(self, scheduler: str) -> None:
+        if _ADDRESS.fullmatch(scheduler) is None:  # a client would wait, and die noisily
+            raise InputError(
+                "no-scheduler", f"{scheduler!r} is no address of a Dask scheduler.", remedy=_REMEDY
+            )
         try:
             self._client = Client(  # type: ignore[no-untyped-call]
                 scheduler, timeout=_CONNECT_S, set_as_default=False
@@ -31,7 +38,7 @@ class DaskFleet(Fleet):
             raise InputError(
                 "no-scheduler",
                 f"no Dask scheduler answers at {scheduler} ({type(error).__name__}).",
-                remedy="--scheduler tcp://HOST:PORT, as dask scheduler printed it.",
+                remedy=_REMEDY,
             ) from error
         self._places: list[Future[Any]] = []
 

@@ -154,6 +154,13 @@ def on_network(location: Location, network: str) -> StoreError:
 def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | None:
     code = getattr(error, "sqlite_errorcode", None)
     place = location.shown
+    if "Could not decode to UTF-8" in str(error):
+        return IntegrityError(
+            "store-broken",
+            "the database file is damaged (text in it is no UTF-8).",
+            place=place,
+            remedy="restore the store from a backup.",
+        )
     if code is None:
         return None
     if code in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY):

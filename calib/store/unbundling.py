@@ -128,7 +128,9 @@ def _carried(origin: Connection, bundle: Bundle) -> _Carried:
         )
     except CalibError as error:
         raise unsound(why=error.problem) from error
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (
+        AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise unsound(why=f"they cannot be read ({error}).") from error
     names = {one.stored.id for one in carried.calibrations}
     if not names.issuperset(word.calibration_id for word in carried.words):

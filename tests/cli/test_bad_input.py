@@ -274,6 +274,12 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
         (("apply", "imported.expt", "--reflections-out", "x.refl"), "there are no reflections."),
         (("list", "--store", ""), "the store's name is empty."),
         (("list", "--store", "~nobody-9/a"), "'~nobody-9/a' cannot be the name of a store"),
+        (("apply", "imported.expt", "-o", "out\udcff.expt"), "file's name is not UTF-8 text."),
+        (
+            ("apply", "in\udcff.expt"),
+            "in\N{REPLACEMENT CHARACTER}_calibrated.expt: the file's name is not",
+        ),
+        (("derive", "in\udcff.expt", "night1.refl"), "the file's name is not UTF-8 text."),
         ((*RESOLVE, "0"), "0 mm is no distance."),
         ((*RESOLVE, "-150"), "-150 mm is no distance."),
         ((*RESOLVE, "inf"), "inf mm is no distance."),

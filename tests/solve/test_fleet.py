@@ -142,6 +142,12 @@ def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatc
         DaskFleet("tcp://127.0.0.1:9")
 
 
+@pytest.mark.parametrize("scheduler", ["", "nowhere", "tcp://host", "tcp://host:port", "a b:8786"])
+def test_what_is_no_address_of_a_scheduler_is_not_waited_for(scheduler: str) -> None:
+    with pytest.raises(InputError, match="is no address of a Dask scheduler"):
+        DaskFleet(scheduler)
+
+
 def test_a_derivation_on_a_cluster_ends_right_though_a_worker_is_killed() -> None:
     """To the last bit, the killed worker's datasets made again by the other one."""
     here = derivation(LocalFleet()).estimate

@@ -247,3 +247,18 @@ def test_tables_that_are_not_as_they_were_made_are_told(tmp_path: Path) -> None:
         store.applications()
     assert caught.value.code == "store-broken"
     assert "calib db check" in caught.value.remedy
+
+
+def test_text_that_is_damaged_is_told(tmp_path: Path) -> None:
+    place = tmp_path / "calib.sqlite"
+    Store.create(place)
+    with Store.open(place) as store:
+        store.add_detector(detector(), deed())
+    content = place.read_bytes()
+    assert b"PILATUS, S/N" in content
+    for path in tmp_path.glob("calib.sqlite-*"):
+        path.unlink()
+    place.write_bytes(content.replace(b"PILATUS, S/N", b"PILATUS\xff S/N"))
+    with Store.open(place) as store, pytest.raises(IntegrityError) as caught:
+        store.detectors()
+    assert caught.value.code == "store-broken"
