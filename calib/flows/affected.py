@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from calib.model.log import Moment
 from calib.model.record import Application, Certification, StoredCalibration
 from calib.store.store import Store
 
@@ -33,6 +34,7 @@ class AffectedFile:
 class Affected:
     """All files that got a calibration."""
 
+    known_at: Moment
     calibration: StoredCalibration
     files: tuple[AffectedFile, ...]
 
@@ -40,13 +42,17 @@ class Affected:
 def affected(store: Store, reference: str, *, serial: str | None) -> Affected:
     """Every recorded application of a calibration, with what its file would get instead: now, and
     if the calibration were withdrawn."""
-    found = store.calibration(reference, serial)
+    known = store.moment()
+    found = store.calibration(reference, serial, known.position)
     certifications = sorted(
-        store.certifications(found.record.serial), key=lambda one: one.number, reverse=True
+        store.certifications(found.record.serial, known.position),
+        key=lambda one: one.number,
+        reverse=True,
     )
     live = [one for one in certifications if one.withdrawn is None]
     others = [one for one in live if one.calibration_id != found.id]
     return Affected(
+        known,
         found,
         tuple(
             AffectedFile(
@@ -54,7 +60,7 @@ def affected(store: Store, reference: str, *, serial: str | None) -> Affected:
                 _answer(live, application.data_time, application.distance_mm),
                 _answer(others, application.data_time, application.distance_mm),
             )
-            for application in store.applications(calibration_id=found.id)
+            for application in store.applications(calibration_id=found.id, known_at=known.position)
         ),
     )
 

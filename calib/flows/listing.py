@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from calib.errors import InputError
 from calib.flows.moments import read_moment
+from calib.model.log import Moment
 from calib.model.record import CalibrationLine
 from calib.store.store import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Calibrations by serial and version."""
+
+    known_at: Moment
+    lines: tuple[CalibrationLine, ...]
+    more: bool
+    """Whether there are others, which were stored before."""
+
+
 def listed(
     store: Store, serial: str | None, as_known_at: str | None, limit: int | None, now: datetime
-) -> tuple[list[CalibrationLine], bool]:
-    """By serial and version, with a limit those that were stored last; and whether there are more.
+) -> Listed:
+    """The calibrations of a detector or of all, with a limit those that were stored last.
 
     A time without offset is read in the detector's zone, or in UTC where all detectors are asked
     for.
@@ -24,6 +36,6 @@ def listed(
     known = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
     lines = store.calibrations(serial, known.position, None if limit is None else limit + 1)
     if limit is None or len(lines) <= limit:
-        return lines, False
+        return Listed(known, tuple(lines), more=False)
     first = min(lines, key=lambda line: line.stored.at)
-    return [line for line in lines if line is not first], True
+    return Listed(known, tuple(line for line in lines if line is not first), more=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from calib.model.log import Moment
 from calib.model.record import Application, Certification, StoredCalibration
 from calib.report.application_view import application_view
-from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed
+from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed, moment_words
+from calib.report.scalar import moment_view
 
 
 class AffectedFile(Protocol):
@@ -23,9 +25,12 @@ class AffectedFile(Protocol):
     def superseded(self) -> bool: ...
 
 
-def affected_view(calibration: StoredCalibration, files: Sequence[AffectedFile]) -> dict[str, Any]:
+def affected_view(
+    known_at: Moment, calibration: StoredCalibration, files: Sequence[AffectedFile]
+) -> dict[str, Any]:
     """Every file, with how many have another answer by now."""
     return {
+        "as_known_at": moment_view(known_at),
         "calibration": calibration.name,
         "calibration_id": calibration.id,
         "state": calibration.state.value,
@@ -49,6 +54,7 @@ def affected_blocks(view: View) -> list[Block]:
         Facts(
             (
                 ("Calibration", f"{view['calibration']} ({view['state']})"),
+                ("As known at", moment_words(view["as_known_at"])),
                 ("Files", f"{view['n_files']} got it"),
                 ("Superseded", f"{view['n_superseded']} would get another answer now"),
             )

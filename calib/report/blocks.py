@@ -63,6 +63,13 @@ def at_second(text: str | None) -> str:
     return NONE if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
+def moment_words(moment: View) -> str:
+    """A point of the record."""
+    if moment["at"] is None:
+        return "the beginning"
+    return f"position {moment['position']}, {at_second(moment['at'])}"
+
+
 def span(start: str | None, end: str | None) -> str:
     """A half-open interval of time."""
     return f"{at_second(start)} to {'open' if end is None else at_second(end)}"

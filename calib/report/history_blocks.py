@@ -14,6 +14,7 @@ from calib.report.blocks import (
     fixed,
     general,
     micrometres,
+    moment_words,
     span,
 )
 from calib.report.bundle_view import origin_table
@@ -24,7 +25,7 @@ from calib.report.drift_blocks import verdict_words
 def history_blocks(view: View) -> list[Block]:
     """The timeline, the latest first; before it, what held at the time that was asked for."""
     known = view["as_known_at"]
-    facts = [("Detector", view["serial"]), ("As known at", _moment(known))]
+    facts = [("Detector", view["serial"]), ("As known at", moment_words(known))]
     blocks: list[Block] = []
     if view["at"] is not None:
         facts.append(("At", span(view["at"]["from"], view["at"]["to"])))
@@ -75,7 +76,7 @@ def panel_history_blocks(view: View) -> list[Block]:
 
 
 def _known_blocks(title: str, known: View) -> list[Block]:
-    heading = f"{title} ({_moment(known['as_known_at'])})"
+    heading = f"{title} ({moment_words(known['as_known_at'])})"
     if not known["held"]:
         return [Sentences(heading, ("Nothing was certified for that time.",))]
     table = Table(
@@ -163,9 +164,3 @@ def _drift(drift: View | None) -> str:
         f"against {drift['against']}: {verdict_words(drift)} (rms {shift} um, "
         f"p = {general(drift['p_value'], 2)})"
     )
-
-
-def _moment(moment: View) -> str:
-    if moment["at"] is None:
-        return "the beginning"
-    return f"position {moment['position']}, {at_second(moment['at'])}"

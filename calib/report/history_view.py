@@ -15,7 +15,7 @@ from calib.report.bundle_view import origin_view
 from calib.report.certification_view import certification_view, deed_view
 from calib.report.drift_view import drift_view
 from calib.report.placement_view import placement_view
-from calib.report.scalar import instant, number
+from calib.report.scalar import instant, moment_view, number
 
 
 def history_view(
@@ -52,11 +52,6 @@ def panel_history_view(
         "then": _knowledge(then, panel),
         "now": _knowledge(now, panel),
     }
-
-
-def moment_view(moment: Moment) -> dict[str, Any]:
-    """A point of the record."""
-    return {"position": moment.position, "at": instant(moment.at)}
 
 
 def period_view(period: Validity | None) -> dict[str, Any] | None:

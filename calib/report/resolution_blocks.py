@@ -13,6 +13,7 @@ from calib.report.blocks import (
     distances,
     fixed,
     general,
+    moment_words,
     span,
 )
 
@@ -25,7 +26,6 @@ def resolution_blocks(view: View, *, explain: bool) -> list[Block]:
         f"{general(word['min_distance_mm'], 6)} to {general(word['max_distance_mm'], 6)} mm, "
         f"gap {general(word['gap_mm'], 6)} mm"
     )
-    age = NONE if view["age_days"] is None else f"{fixed(view['age_days'], 1)} days before the data"
     blocks: list[Block] = [
         Facts(
             (
@@ -34,11 +34,8 @@ def resolution_blocks(view: View, *, explain: bool) -> list[Block]:
                 ("Valid", span(word["from"], word["to"])),
                 ("Distances", reach),
                 ("Derived", f"at {distances(view['derived_at_mm'])}"),
-                ("Measured", f"{at_second(view['last_measured'])}, {age}"),
-                (
-                    "Known at",
-                    f"position {view['known_at']['position']}, {at_second(view['known_at']['at'])}",
-                ),
+                ("Measured", f"{at_second(view['last_measured'])}, {_age(view['age_days'])}"),
+                ("Known at", moment_words(view["known_at"])),
             )
         )
     ]
@@ -61,3 +58,9 @@ def resolution_blocks(view: View, *, explain: bool) -> list[Block]:
         if rows:
             blocks.append(Table("Certifications that do not answer", columns, rows, n_text=5))
     return blocks
+
+
+def _age(days: float | None) -> str:
+    if days is None:
+        return NONE
+    return f"{fixed(abs(days), 1)} days {'after' if days < 0.0 else 'before'} the data"

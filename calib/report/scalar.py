@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from typing import Any
+
+from calib.model.log import Moment
 
 
 def number(value: float | None) -> float | None:
@@ -14,3 +17,8 @@ def number(value: float | None) -> float | None:
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC, such as ``2026-03-01T09:30:00Z``."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def moment_view(moment: Moment) -> dict[str, Any]:
+    """A point of the record."""
+    return {"position": moment.position, "at": instant(moment.at)}

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, func, insert, select
 
+from calib.errors import InputError
 from calib.model.log import STORE_CHAIN, Entry, Head, Moment, entry_id
 from calib.model.record import Deed
 from calib.store.contents import contents_at
@@ -84,7 +85,11 @@ def read_entries(connection: Connection, serial: str | None, last: int | None) -
 
 
 def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
-    """The last entry up to an instant or a position, or of all."""
+    """The last entry up to an instant, or of all, or the one at a position.
+
+    Raises ``InputError`` (``unknown-position``) for a position that the log has not reached, since
+    what is known at it could still change.
+    """
     wanted = select(DEED.c.position, DEED.c.recorded_at).limit(1)
     if isinstance(when, datetime):
         # Times rise with positions, and the order of their own index is found at once.
@@ -94,7 +99,14 @@ def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
         if when is not None:
             wanted = wanted.where(DEED.c.position <= when)
     row = connection.execute(wanted).first()
-    return Moment(0, None) if row is None else Moment(row.position, row.recorded_at)
+    found = Moment(0, None) if row is None else Moment(row.position, row.recorded_at)
+    if isinstance(when, int) and found.position != when:
+        raise InputError(
+            "unknown-position",
+            f"the log has no position {when}; its last one is {found.position}.",
+            remedy="a position that calib audit log shows, or a time.",
+        )
+    return found
 
 
 def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[Entry]:

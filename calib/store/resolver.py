@@ -99,16 +99,9 @@ def resolve(connection: Connection, query: Query, *, explain: bool = False) -> R
 def _known_at(connection: Connection, asked: int | datetime) -> tuple[int, datetime]:
     """The position of the log up to which everything counts, and when it was recorded.
 
-    A time after the last entry is answered at the last entry. A position that the log has not
-    reached is refused: its answer could still change.
+    A time after the last entry is answered at the last entry.
     """
     moment = read_moment(connection, asked)
-    if not isinstance(asked, datetime) and moment.position != asked:
-        raise InputError(
-            "unknown-position",
-            f"the log has no position {asked}; its last one is {moment.position}.",
-            remedy="a position that calib audit log shows, or a time.",
-        )
     if moment.at is None:
         raise NotFoundError(
             "nothing-known", "nothing was recorded by then.", remedy="calib audit log."

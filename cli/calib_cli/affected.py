@@ -30,7 +30,7 @@ def affected(
 
     with open_store(ctx, store, read_only=True) as opened:
         done = found_affected(opened, reference, serial=serial)
-    view = affected_view(done.calibration, done.files)
+    view = affected_view(done.known_at, done.calibration, done.files)
     if as_json:
         write_json(view)
     else:

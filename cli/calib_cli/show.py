@@ -41,16 +41,19 @@ def list_calibrations(
       calib list --serial 24-0107
     """
     from calib.flows.listing import listed
+    from calib.report.blocks import moment_words
     from calib.report.calibration_blocks import list_table
     from calib.report.calibration_view import line_view
+    from calib.report.scalar import moment_view
 
     now = datetime.now(UTC)
     if limit is None and not as_json:
         limit = _SHOWN
     with open_store(ctx, store, read_only=True) as opened:
-        lines, more = listed(opened, serial, as_known_at, limit, now)
-    views = [line_view(line) for line in lines]
-    if more:
+        found = listed(opened, serial, as_known_at, limit, now)
+    views = [line_view(line) for line in found.lines]
+    say(f"As known at {moment_words(moment_view(found.known_at))}.")
+    if found.more:
         say(f"The {limit} that were stored last; --serial or --limit shows others.")
     if as_json:
         write_json(views)
@@ -80,8 +83,8 @@ def show(
     from calib.report.bundle_view import origin_table, origin_view
     from calib.report.calibration_blocks import shown_blocks
     from calib.report.calibration_view import stored_view
-    from calib.report.history_view import moment_view
     from calib.report.provenance_view import provenance_facts, provenance_view
+    from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
         now = datetime.now(UTC)

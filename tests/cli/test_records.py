@@ -24,6 +24,34 @@ def test_a_list_names_every_calibration_with_its_state(certified: Path) -> None:
     assert [row.split()[1] for row in rows] == [line["id"][:12] for line in lines]
 
 
+def test_an_answer_tells_the_last_entry_that_it_saw_and_none_that_is_still_to_come(
+    certified: Path,
+) -> None:
+    last = done("audit", "log", "--last", "1", "--json").json[-1]["position"]
+    assert f"As known at position {last}, " in done("list").stderr
+    before = done("list", "--as-known-at", last - 1)
+    assert f"As known at position {last - 1}, " in before.stderr
+    assert "certified" not in before.stdout
+    at = ("--at", "2026-03-05", "--distance", "200")
+    for words in (
+        ("list",),
+        ("show", "24-0107:3"),
+        ("history", "24-0107"),
+        ("history", "24-0107", "--panel", "0", "--at", "2026-03-05"),
+        ("resolve", "24-0107", *at),
+    ):
+        answer = calib(*words, "--as-known-at", last + 1, "--json")
+        assert (answer.code, answer.error["code"]) == (2, "unknown-position"), words
+
+
+def test_data_from_before_the_measurement_are_said_to_be(certified: Path) -> None:
+    at = ("--distance", "200", "--time-policy", "closest", "--at")
+    said = done("resolve", "24-0107", *at, "2026-02-20T09:00").stdout
+    assert "2026-03-02 09:00:00 UTC, 10.0 days after the data" in said
+    said = done("resolve", "24-0107", *at, "2026-03-05T09:00").stdout
+    assert "2026-03-02 09:00:00 UTC, 3.0 days before the data" in said
+
+
 def test_every_way_of_naming_a_calibration_finds_it(here: Path) -> None:
     by_name = done("show", "24-0107:2", "--json").stdout
     head = done("show", "24-0107:2", "--json").json["calibration"]

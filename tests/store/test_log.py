@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from calib.errors import InputError
 from calib.model.log import STORE_CHAIN, Entry, Moment, by_id, entry_id, rows_id
 from calib.model.record import Deed
 from calib.store.contents import contents_at
@@ -275,4 +276,7 @@ def test_a_moment_is_the_last_entry_up_to_a_time_or_a_position(filled: str) -> N
             assert store.entries_at([entry.recorded.at]) == [entry]
         assert store.moment(log[0].recorded.at - TICK) == store.moment(0) == Moment(0, None)
         assert store.moment(log[2].recorded.at - TICK).position == 2
-        assert store.moment() == store.moment(99) == Moment(8, log[-1].recorded.at)
+        assert store.moment() == Moment(8, log[-1].recorded.at)
+        with pytest.raises(InputError, match="no position 9; its last one is 8") as caught:
+            store.moment(9)
+        assert caught.value.code == "unknown-position"
