@@ -100,6 +100,13 @@ class DatasetFit:
             self, seen=self.seen.where(chosen), keep=self.keep[chosen], trust=self.trust[chosen]
         )
 
+    def of_experiment(self, experiment: int) -> DatasetFit:
+        """The same point with the reflections of one experiment."""
+        of = self.seen.experiment
+        low, high = np.searchsorted(of, np.array((experiment, experiment + 1), of.dtype)).tolist()
+        seen, keep, trust = self.seen.run(low, high), self.keep[low:high], self.trust[low:high]
+        return replace(self, seen=seen, keep=keep, trust=trust)
+
     def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
         """The same point with crystals that may change smoothly during scans of ``from_rad`` or
         more, by splines of intervals of about ``interval_rad``.

@@ -73,6 +73,11 @@ class Observations:
         places = np.flatnonzero(chosen)
         return self._taken(places, np.unique(np.searchsorted(places, self.group_start)))
 
+    def run(self, low: int, high: int) -> Observations:
+        """The reflections from ``low`` to before ``high``, where groups begin."""
+        first, last = np.searchsorted(self.group_start, (low, high)).tolist()
+        return self._taken(slice(low, high), self.group_start[first : last + 1] - low)
+
     def thinned(self, most: int, *, whole_crystals: bool = False) -> tuple[Observations, Ints]:
         """At most about so many of the reflections, evenly from every group of five or more, or
         all of some experiments with ``whole_crystals``, and which they are."""
@@ -89,7 +94,7 @@ class Observations:
         chosen = np.flatnonzero(few | ((np.arange(len(self)) - first) % step == 0))
         return self._taken(chosen, np.searchsorted(chosen, self.group_start)), chosen
 
-    def _taken(self, chosen: Ints, group_start: Ints) -> Observations:
+    def _taken(self, chosen: Ints | slice, group_start: Ints) -> Observations:
         return replace(
             self,
             experiment=self.experiment[chosen],

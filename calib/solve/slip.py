@@ -37,6 +37,9 @@ _ROBUST = 4.0
 _WORTH = 0.95
 """A slip must lower the held-out sum of squares at least to this share of that of a crystal that
 stands still, and of one that changes smoothly."""
+_UNLIKELY_HELD_OUT = 30.0
+"""By how much it must lower that of a crystal that stands still at least: twenty held-out
+reflections of a wedge prefer many things."""
 _ENOUGH_TO_TELL = 10_000
 """Reflections from which it is told."""
 _ITERATIONS = 4
@@ -52,22 +55,23 @@ def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> 
     """Where the crystals of a dataset slipped, one after the other as ``split`` takes them.
 
     Panels are held at ``correction``; a part of the reflections tells, of each scan by itself. With
-    ``Crystals.STATIC`` no crystal does, nor any of a crowd: each of these was measured for moments.
+    ``Crystals.STATIC`` no crystal does.
     """
     found: list[Slip] = []
-    if options.crystals is Crystals.STATIC or fit.is_crowd:
+    if options.crystals is Crystals.STATIC:
         return ()
     n = np.bincount(fit.seen.experiment, minlength=len(fit.instrument.still))
     for experiment in np.flatnonzero((n >= 2 * _FEWEST_BESIDE) & ~fit.instrument.still).tolist():
-        own, parts = 0, [experiment]
+        own, parts, alone = 0, [experiment], fit.of_experiment(experiment)
         while own < _MOST_SLIPS:
-            alone = _by_itself(fit.where(np.isin(fit.seen.experiment, parts)), correction)
+            alone = _by_itself(alone, correction)
             slip = most_striking(alone, correction)
             if slip is None or not _is_worth(alone, slip, correction):
                 break
             parts.append(len(fit.dataset.experiments.experiments))
             found.append(slip)
             fit, own = split(fit, slip), own + 1
+            alone = fit.where(np.isin(fit.seen.experiment, parts))
     return tuple(found)
 
 
@@ -88,9 +92,9 @@ def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
 
 def _is_worth(fit: DatasetFit, slip: Slip, correction: Correction) -> bool:
     """Whether held-out reflections are the better for it."""
-    parted = _tested(split(fit, slip), correction)
-    others = [fit, _smooth(fit, slip.experiment)]
-    return parted <= _WORTH * min(_tested(other, correction) for other in others)
+    parted, still = (_tested(one, correction) for one in (split(fit, slip), fit))
+    smooth = _tested(_smooth(fit, slip.experiment), correction)
+    return parted <= min(_WORTH * min(still, smooth), still - _UNLIKELY_HELD_OUT)
 
 
 def _tested(fit: DatasetFit, correction: Correction) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -26,6 +27,8 @@ TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
 SLIP_RAD = np.radians(0.3)
 SHORT_RAD, LONG_RAD = np.radians(60.0), np.radians(180.0)
 A_FEW_IMAGES_DEG = 0.3
+A_DEGREE = 1.0
+"""In which a weak scan has some ten reflections."""
 HARDLY_WORSE = 1.25
 ROUNDING = 1e-9
 
@@ -60,6 +63,20 @@ def test_a_slip_is_found_where_it_was_and_spoils_nothing(range_rad: float) -> No
     assert use.n_crystals == 2
     assert use.n_rejected < 0.02 * use.n_reflections
     assert seen_um(slipped, Crystals.AUTO) < HARDLY_WORSE * seen_um(sound, Crystals.AUTO)
+
+
+def test_a_slip_is_found_though_few_reflections_share_a_panel() -> None:
+    plan = ScanPlan(280, range_rad=SHORT_RAD)
+    pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
+    scans = []
+    for seed, slip_rad in ((1, 0.0), (2, SLIP_RAD), (3, 0.0)):
+        rng, own = np.random.default_rng(seed), replace(plan, slip_rad=slip_rad)
+        scans.append(simulated_scan(rng, LAYOUT, TRUTH, pose, own, f"scan{seed}").dataset)
+    chosen = options(crystals=Crystals.AUTO)
+    assert all(started(dataset, LAYOUT, chosen).is_crowd for dataset in scans)
+    slips = [use.slips_deg for use in solution(scans, LAYOUT, chosen).report.datasets]
+    here = pytest.approx((0.5 * np.degrees(SHORT_RAD),), abs=A_DEGREE)
+    assert slips == [(), here, ()]
 
 
 def test_a_slip_that_is_held_to_be_none_spoils_the_panels() -> None:
