@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import hypot
 
 SAME_DISTANCE = 0.01
 """Distances that differ by less than this share count as one."""
@@ -20,6 +21,11 @@ class Spread:
     median_abs_y_px: float
     rms_phi_mrad: float
     median_abs_phi_mrad: float
+
+    @property
+    def scatter_px(self) -> float:
+        """The median residual, of x and y in squares."""
+        return hypot(self.median_abs_x_px, self.median_abs_y_px)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,21 @@ _SHELL_SLACK = 1.02
 """A resolution shell may get worse by this factor before it counts: that is its scatter."""
 _FEWEST_MEASURED = 0.1
 """Share of the panels that must be measured."""
+_WIDEST_PX = 1.5
+"""Median residual of a dataset: crystals that were indexed rightly scatter by tenths of this."""
 
 
 def judged(report: Report, estimate: CorrectionEstimate) -> Acceptance:
     """Accepted where every gate holds; each gate that fails gives its reason.
 
-    Gates: the iteration converged; held-out RMSD fell in x and in y; independent halves agree
-    better than the corrections are large; no resolution shell got worse; no dataset, left out,
-    is described worse by the others' corrections than by the panels as drawn; a tenth of the
-    panels is measured.
+    Gates: the iteration converged; no dataset scatters by pixels with the panels refined; held-out
+    RMSD fell in x and in y; independent halves agree better than the corrections are large; no
+    resolution shell got worse; no dataset, left out, is described worse by the others' corrections
+    than by the panels as drawn; a tenth of the panels is measured.
     """
     reasons = [
         *_convergence(report),
+        *_scatter(report),
         *_held_out(report),
         *_halves(report, estimate),
         *_shells(report),
@@ -41,6 +44,15 @@ def _convergence(report: Report) -> list[str]:
     return [
         f"Not converged after {found.iterations} iterations: the last step was still "
         f"{found.last_shift_sigma:.2g} sigma."
+    ]
+
+
+def _scatter(report: Report) -> list[str]:
+    return [
+        f"{dataset.name} fits nothing: its median residual is {scatter:.1f} px with the panels "
+        "refined, as if most of its crystals were indexed wrongly. Index it again, or leave it out."
+        for dataset in report.datasets
+        if (scatter := dataset.rmsd.after.scatter_px) > _WIDEST_PX
     ]
 
 

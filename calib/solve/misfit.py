@@ -13,7 +13,7 @@ import numpy as np
 
 from calib.errors import SolveError
 from calib.model.arrays import Floats
-from calib.model.report import Misfit, Reason, Spread
+from calib.model.report import Misfit, Reason
 from calib.solve.standing import Placed
 
 TIMES_OTHERS = 5.0
@@ -52,18 +52,19 @@ def refuse_lost(placed: Sequence[Placed]) -> None:
             )
 
 
-def scatter_of(spread: Spread) -> float:
-    """What a stored dataset scattered by, in px."""
-    return float(np.hypot(spread.median_abs_x_px, spread.median_abs_y_px))
-
-
 def median_of_others(values: Floats) -> Floats:
     """(k,) the (lower) median of all values but each one itself; infinite for a single one."""
+    return of_others(values, 0.5)
+
+
+def of_others(values: Floats, share: float) -> Floats:
+    """(k,) the value that a ``share`` of all values but each one itself do not exceed, the lower
+    one of two; infinite for a single one."""
     n = len(values)
     if n < 2:
         return np.full(n, np.inf)
     order = np.argsort(values, kind="stable")
     ordered, rank = values[order], np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
-    middle = (n - 2) // 2
-    return np.asarray(np.where(rank <= middle, ordered[middle + 1], ordered[middle]))
+    place = int((n - 2) * share)
+    return np.asarray(np.where(rank <= place, ordered[place + 1], ordered[place]))

@@ -12,7 +12,7 @@ from calib.errors import SolveError
 from calib.model.correction import Correction
 from calib.model.report import Misfit
 from calib.solve.fleet import Fleet
-from calib.solve.misfit import misfits, refuse_lost, scatter_of
+from calib.solve.misfit import misfits, refuse_lost
 from calib.solve.options import SolveOptions
 from calib.solve.panels import PanelStep, PanelSystem
 from calib.solve.share import Share
@@ -35,6 +35,7 @@ _DECIDING_ITERATIONS = 8
 """So long the rejection is decided anew; after that it stands."""
 _MOVING_ITERATIONS = 2
 """So long panels that start as drawn are taken to be out of place."""
+_MOST_SIFTINGS = 6
 _SETTLED_SHARE = 5e-4
 _CONVERGED_SIGMA = 0.02
 _NEAR_SIGMA = 0.3
@@ -55,9 +56,10 @@ class Refined:
     """The datasets, each a ``Standing`` at the solution."""
     correction: Correction
     last: PanelStep
-    """The step that was too short to matter; it holds the covariance."""
+    """The step that was too short to matter, or the one after the most iterations; it holds the
+    covariance."""
     longest_shift: float
-    """Of that step, in sigma: panels and nuisance."""
+    """Of that step in sigma: panels and nuisance."""
     converged: bool
     iterations: int
     kept: tuple[int, ...] = ()
@@ -84,10 +86,16 @@ def refined_jointly(
         near = _converged(fleet, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA))
         start, moving = near.correction, 0
         fleet.map(restored, start)
+    nearing = _Stage("panels", _MOVING_ITERATIONS, most=_MOVING_ITERATIONS)
     if moving:
-        nearing = _Stage("panels", moving, most=moving)
         start = _converged(fleet, start, system, progress, nearing).correction
-    crew = _sifted(fleet, start, crew, system, options)
+    for _ in range(_MOST_SIFTINGS):
+        sifted = _sifted(fleet, start, crew, system, options)
+        if sifted is crew:
+            break
+        # Wrong crystals had pulled the panels, and what hid behind them shows now.
+        crew = sifted
+        start = _converged(fleet, start, system, progress, nearing).correction
     found = _converged(fleet, start, system, progress, _Stage("panels", moving, done=moving))
     if any(fleet.map(varied, found.correction, options)):
         found = _converged(fleet, found.correction, system, progress, _Stage("crystals", 0))
@@ -103,7 +111,7 @@ def _fitting(fleet: Fleet, system: PanelSystem, progress: Progress, options: Sol
         placed.append(one)
         rmsd.add(one.squared)
         progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
-    known_px = [scatter_of(one.use.rmsd.before) for one in system.known]
+    known_px = [one.use.rmsd.before.scatter_px for one in system.known]
     found = {} if options.keep_all else misfits(placed, known_px)
     kept = tuple(place for place in range(len(placed)) if place not in found)
     refuse_lost([placed[place] for place in kept])
@@ -118,12 +126,14 @@ def _sifted(
     if options.keep_all:
         return crew
     scatters = fleet.map(scattered, correction)
-    known_px = [scatter_of(one.use.rmsd.after) for one in system.known]
+    known_px = [one.use.rmsd.after.scatter_px for one in system.known]
     suspects = strays(scatters, known_px)
     if not any(suspects):
         return crew
     each = [(own,) for own in suspects]
     found = fleet.map(confirmed, correction, options, each=each)
+    if not any(found):
+        return crew
     whole: dict[int, Misfit] = {}
     parts: list[Misfit] = []
     strayed: list[tuple[tuple[int, ...]]] = []
@@ -194,8 +204,8 @@ def _converged(
         said = together(_told(fleet, correction, progress, stage.name, iteration))
         step = system.step_of(correction, [said])
         longest = max(step.shift_sigma, *fleet.map(shift_with, step.tangent))
-        if decided and longest < stage.until_sigma:
-            break
+        if (decided and longest < stage.until_sigma) or iteration == _MOST_ITERATIONS:
+            break  # what follows needs the equations where the datasets stand
         correction = step.correction
         fleet.map(moved_with, step.tangent)
     return Refined(

@@ -3,12 +3,13 @@
 Once the panels are nearly in place, a crystal that was indexed rightly scatters like its
 neighbours. One that was not scatters by pixels or, where the error lies along the beam, in angle,
 whatever its orientation and cell do. Each experiment is judged by its own medians against those of
-the others of its dataset; where these are few, against those of all datasets.
+the best quarter of the others of its dataset; where these are few, against those of all datasets;
+and against what is usual in the other datasets, where that is less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -19,7 +20,13 @@ from calib.model.correction import Correction
 from calib.model.experiment import ExperimentList
 from calib.model.report import Misfit, Reason
 from calib.solve.fit import DatasetFit
-from calib.solve.misfit import LEAST_PX, MOST_LOST, TIMES_OTHERS, median_of_others
+from calib.solve.misfit import (
+    LEAST_PX,
+    MOST_LOST,
+    TIMES_OTHERS,
+    median_of_others,
+    of_others,
+)
 from calib.solve.options import SolveOptions
 from calib.solve.slip import slips_of, split
 from calib.solve.standing import Standing
@@ -29,7 +36,10 @@ FEWEST_TO_JUDGE = 10
 """An experiment with fewer reflections follows them all, and says nothing of the panels either."""
 _LEAST_RAD = 5e-3
 _ENOUGH_OTHERS = 3
-"""Of the same dataset, to be judged against them alone."""
+"""Of the same dataset, to be judged against them."""
+_SOUND_SHARE = 0.25
+"""Of the experiments of such a dataset, which tell how well all of them should fit: what fits is no
+chance, and most of a file may be indexed wrongly."""
 _AT_ONCE = 1 << 20
 _ITERATIONS = 8
 
@@ -104,30 +114,53 @@ def strays(scatters: Sequence[Scatter], known_px: Sequence[float]) -> list[tuple
     """The experiments of each dataset that do not fit; ``known_px`` is the scatter of datasets that
     are not here."""
     px = median_of_others(np.concatenate([*(one.px for one in scatters), known_px]))
-    angle = _of_kind(
-        np.concatenate([one.angle_rad for one in scatters]),
-        np.concatenate([one.still for one in scatters]),
-        fewest=1,
-    )
+    everything = np.concatenate([one.angle_rad for one in scatters])
+    still = np.concatenate([one.still for one in scatters])
+    angle = _of_kind(everything, still, median_of_others, fewest=1)
+    others_px = _of_other_datasets([one.px for one in scatters], known_px)
+    others_rad = [
+        _of_other_datasets([one.angle_rad[one.still == kind] for one in scatters], ())
+        for kind in (False, True)
+    ]
     out, first = [], 0
-    for one in scatters:
+    for place, one in enumerate(scatters):
         mine = slice(first, first + len(one.px))
         first = mine.stop
+        own_px, own_rad = px[mine], angle[mine]
         if len(one.px) > _ENOUGH_OTHERS:
-            own = _of_kind(one.angle_rad, one.still, fewest=_ENOUGH_OTHERS)
-            out.append(_beyond(one, median_of_others(one.px), own))
-        else:
-            out.append(_beyond(one, px[mine], angle[mine]))
+            own_px = _quarter_of_others(one.px)
+            own_rad = _of_kind(one.angle_rad, one.still, _quarter_of_others, fewest=_ENOUGH_OTHERS)
+        theirs_rad = np.where(one.still, others_rad[True][place], others_rad[False][place])
+        out.append(
+            _beyond(one, np.minimum(own_px, others_px[place]), np.minimum(own_rad, theirs_rad))
+        )
     return out
 
 
-def _of_kind(angle_rad: Floats, still: Bools, *, fewest: int) -> Floats:
-    """(k,) the median of the others, of stills and of scans each by themselves; infinite where
-    others are fewer."""
+def _quarter_of_others(values: Floats) -> Floats:
+    return of_others(values, _SOUND_SHARE)
+
+
+def _of_other_datasets(values: Sequence[Floats], known: Sequence[float]) -> Floats:
+    """(d,) for each dataset the median of the others' medians, and of ``known``; infinite where
+    there is no other."""
+    told = [place for place, own in enumerate(values) if len(own)]
+    medians = np.array([*(float(np.median(values[place])) for place in told), *known])
+    out = np.full(len(values), medians.min(initial=np.inf))
+    if len(medians):
+        out[told] = median_of_others(medians)[: len(told)]
+    return out
+
+
+def _of_kind(
+    angle_rad: Floats, still: Bools, usual: Callable[[Floats], Floats], *, fewest: int
+) -> Floats:
+    """(k,) what is ``usual`` of the others, of stills and of scans each by themselves; infinite
+    where others are fewer."""
     out = np.full(len(angle_rad), np.inf)
     for kind in (still, ~still):
         if kind.sum() > fewest:
-            out[kind] = median_of_others(angle_rad[kind])
+            out[kind] = usual(angle_rad[kind])
     return out
 
 
@@ -185,7 +218,7 @@ def _explained(
     if fit.instrument.still[stray.experiment]:
         return False
     in_angle = stray.reason is Reason.ANGLE
-    alone = fit.where(fit.seen.experiment == stray.experiment)
+    alone = fit.of_experiment(stray.experiment)
     slips = slips_of(alone, correction, options)
     for slip in slips:
         alone = split(alone, slip)

@@ -75,6 +75,29 @@ def test_wrong_wedges_are_left_out_and_panels_are_those_of_the_others(degrees: f
     assert found.report.datasets[0].n_crystals == len(right)
 
 
+@pytest.mark.parametrize("ways", [["shifted"], pytest.param(["cell"], marks=pytest.mark.long)])
+def test_wrong_wedges_are_left_out_where_most_of_the_file_is_wrong(ways: list[str]) -> None:
+    data, wrong = many_wedges(1.0), list(range(12))
+    found = solution([misindexed(data, wrong, ways)], LAYOUT)
+    assert sorted(left_out(found), key=str) == sorted(wrong, key=str)
+    alone = solution([only(data, range(len(wrong), N_WEDGES))], LAYOUT)
+    assert in_sigma(found, alone) < A_QUARTER_OF_SIGMA
+
+
+def test_a_file_that_is_wrong_throughout_is_left_out_whole_beside_a_good_one() -> None:
+    spoilt = replace(misindexed(many_wedges(1.0), range(N_WEDGES), ["cell"]), name="spoilt")
+    found = solution([spoilt, many_wedges(1.0)], LAYOUT)
+    assert [(one.name, one.experiment) for one in found.report.misfits] == [("spoilt", None)]
+    assert found.kept == (1,)
+
+
+def test_a_file_that_is_wrong_throughout_makes_a_draft_that_says_so() -> None:
+    found = solution([misindexed(many_wedges(1.0), range(N_WEDGES), ["cell"])], LAYOUT)
+    assert not found.report.convergence.converged
+    assert not found.acceptance.accepted
+    assert any("wedges fits nothing" in reason for reason in found.acceptance.reasons)
+
+
 def test_wrong_stills_are_left_out_and_panels_are_those_of_the_others() -> None:
     data, wrong = many_stills(), every_tenth(N_STILLS).tolist()
     spoilt = misindexed(data, wrong)
