@@ -15,6 +15,8 @@ from calib.model.frames import rotation_from_vector
 _REAL_SPACE = ("real_space_a", "real_space_b", "real_space_c")
 
 
+_SHORTEST = 1e-100
+"""Of a vector that gives a direction: the square of its length is still a number."""
 _SMALLEST_DETERMINANT = 1e-12
 """Of a setting matrix in 1/Angstrom^3: a cell of a micrometre each way."""
 
@@ -137,6 +139,8 @@ def _direction(node: Node) -> list[float]:
     vector = node.numbers(3)
     if not any(vector):
         raise node.bad(expected="a vector that is not zero")
+    if not _SHORTEST < math.hypot(*vector) < 1.0 / _SHORTEST:
+        raise node.bad(expected="a vector whose length can be told")
     return vector
 
 

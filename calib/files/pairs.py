@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,13 +184,14 @@ def _unmatched(lists: list[Path], tables: list[Path]) -> InputError:
 
 
 def _refuse_repeats(paths: Sequence[Path]) -> None:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
-        if path.resolve() in seen:
+        place = os.path.realpath(path)
+        if place in seen:
             raise InputError(
                 "given-twice", "this file is given twice.", place=str(path), remedy="name it once."
             )
-        seen.add(path.resolve())
+        seen.add(place)
 
 
 def _listed(paths: Sequence[Path]) -> str:

@@ -15,6 +15,7 @@ from calib.errors import FileFormatError, InputError
 from calib.files.agreement import PxAgreement
 from calib.files.pairs import Pair
 from calib.files.refl import ELEMENTS, Table, read_blocks
+from calib.files.refl_index import TableIndex
 from calib.model.arrays import Bools, Floats, Ints
 from calib.model.reflections import Reflections
 
@@ -42,14 +43,19 @@ def read_reflections(pair: Pair) -> tuple[Reflections, dict[int, PxAgreement], l
     if pair.reflection_path is None or pair.index is None:
         return Reflections.none(), {}, []
     place = str(pair.reflection_path)
-    for name, span in pair.index.columns.items():
-        if name in _ELEMENT_SHAPES:
-            _check_element(name, span.typename, place)
+    check_columns(pair.index, place)
     gathered = _Gathered(pair, place)
     if "id" in pair.index.columns and "miller_index" in pair.index.columns:
         for block in read_blocks(pair.reflection_path, tuple(_ELEMENT_SHAPES), _BLOCK):
             gathered.add(block)
     return gathered.reflections(), gathered.px, gathered.notices()
+
+
+def check_columns(index: TableIndex, place: str) -> None:
+    """Raise ``FileFormatError`` where a column that is used has elements of another type."""
+    for name, span in index.columns.items():
+        if name in _ELEMENT_SHAPES:
+            _check_element(name, span.typename, place)
 
 
 @dataclass(slots=True)

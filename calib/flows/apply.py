@@ -19,6 +19,7 @@ from calib.errors import (
 from calib.files.expt import ExperimentFile
 from calib.files.pairs import TOGETHER, Pair, pair_files
 from calib.files.refl import file_sha256, read_table, rewritten_columns
+from calib.files.reflections import check_columns
 from calib.files.safe import Outputs, check_writable_target, read_bytes
 from calib.flows.choice import Choice, named, resolved
 from calib.flows.moments import future_warnings, read_moment
@@ -256,7 +257,9 @@ def _corrected(file: ExperimentFile, corrections: Corrections) -> ExperimentFile
 def _moved_reflections(pair: Pair, corrections: Corrections) -> dict[str, NDArray[np.float64]]:
     """Positions in mm that follow the panels: mm + [mm(px, new) - mm(px, old)], px kept."""
     assert pair.reflection_path is not None  # noqa: S101 - called with reflections only
+    assert pair.index is not None  # noqa: S101 - likewise
     place = str(pair.reflection_path)
+    check_columns(pair.index, place)
     table = read_table(pair.reflection_path, ("id", "panel", "imageset_id", _MM, _PX))
     for column in ("panel", _MM):
         if column not in table:

@@ -122,7 +122,7 @@ def read_settings(
     named = environment.get(CONFIG, "")
     if named:
         path = _at_home(named, CONFIG).absolute()
-        if not path.exists():
+        if not path.is_file():  # a pipe or a device may never end
             raise MissingFileError(
                 "no-file",
                 f"there is no such file, though {CONFIG} names it.",

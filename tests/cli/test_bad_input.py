@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calib.files.dataset_write import write_dataset
-from calib.files.refl import read_table, table_bytes
+from calib.files.refl import Column, read_table, table_bytes
 from calib.model.dataset import Dataset
 from calib.model.layout import PanelFrames, PanelShape
 from calib.model.reflections import Reflections
@@ -215,6 +215,22 @@ def test_a_panel_out_of_range(here: Path) -> None:
         "panels.",
         remedy=WRITTEN_TOGETHER,
     )
+
+
+def test_a_column_of_another_type(here: Path) -> None:
+    table = read_table(Path("night1.refl"))
+    for name in ("panel", "id", "xyzobs.mm.value", "xyzobs.px.value"):
+        other = {**table.columns, name: Column("std::string", b"")}
+        Path("type.refl").write_bytes(table_bytes(replace(table, columns=other)))
+        wanted = "3 numbers" if name.startswith("xyz") else "one number"
+        for words in (("derive", "night1.expt"), ("apply", "night1.expt", "--calibration", "1")):
+            refused(
+                *words,
+                "type.refl",
+                problem=f"type.refl, column {name}: the type is std::string, expected {wanted} a "
+                "row.",
+                remedy="write the table again with DIALS",
+            )
 
 
 def test_json_that_is_no_experiment_list(here: Path) -> None:

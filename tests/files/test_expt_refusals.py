@@ -119,6 +119,12 @@ def wrong(path: str, value: Any) -> dict[str, Any]:
         ),
         (
             "beam.0.direction",
+            [0, 1e-320, 0],
+            "a.expt, beam[0].direction: found [0, 1e-320, 0], expected a vector whose length can "
+            "be told.",
+        ),
+        (
+            "beam.0.direction",
             [0, 0, 0],
             "a.expt, beam[0].direction: found [0, 0, 0], expected a vector that is not zero.",
         ),

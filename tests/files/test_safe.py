@@ -16,6 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from calib.errors import InputError, MissingFileError, StoreError
+from calib.files.pairs import pair_files
 from calib.files.safe import (
     Outputs,
     check_writable_target,
@@ -309,3 +310,13 @@ def test_a_folder_that_others_use_is_not_claimed(tmp_path: Path) -> None:
             claim_folder(folder, "README", "mine\n")
         assert caught.value.code == code
     assert [path.name for path in tmp_path.iterdir()] == ["data.expt"]
+
+
+def test_links_that_lead_round_are_told(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.expt", tmp_path / "other.expt"
+    one.symlink_to(other)
+    other.symlink_to(one)
+    with pytest.raises(MissingFileError, match="Too many levels of symbolic links"):
+        read_bytes(one)
+    with pytest.raises(MissingFileError):
+        pair_files([one, other])

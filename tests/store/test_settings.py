@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,13 @@ def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="though CALIB_CONFIG names it") as caught:
         read(tmp_path, CALIB_CONFIG=str(tmp_path / "gone.toml"))
     assert caught.value.code == "no-file"
+
+
+def test_what_never_ends_is_no_file_of_settings(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("/dev/zero", str(tmp_path / "pipe"), str(tmp_path)):
+        with pytest.raises(InputError, match="there is no such file"):
+            read_settings({"CALIB_CONFIG": name}, tmp_path / "none.toml")
 
 
 def test_settings_are_what_stores_are_opened_with(
