@@ -208,6 +208,15 @@ class Database:
             self._readers.let_go()
 
 
+def may_insert(connection: Connection) -> bool:
+    """Whether a server lets this role write."""
+    found = connection.exec_driver_sql(
+        "SELECT has_table_privilege(current_user, 'deed', 'INSERT') "
+        "AND current_setting('transaction_read_only') = 'off'"
+    )
+    return bool(found.scalar())
+
+
 def existing_file(location: Location) -> bool:
     """Whether the store's file is there; raises ``StoreError`` where this user may not look."""
     assert location.path is not None  # noqa: S101

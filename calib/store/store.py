@@ -6,8 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from calib.store import failure
 from calib.store.admission import admit_to
-from calib.store.database import Database, existing_file, require_file
+from calib.store.again import asked_again
+from calib.store.database import Database, existing_file, may_insert, require_file
 from calib.store.doors.applications import ApplicationDoor
 from calib.store.doors.bundles import BundleDoor
 from calib.store.doors.calibrations import CalibrationDoor
@@ -92,6 +94,14 @@ class Store(
         return self._database.read_only
 
     def require_writable(self) -> None:
-        """Raise ``StoreReadOnlyError`` where writing is known to be refused, before long work."""
+        """Raise ``StoreReadOnlyError`` where writing will be refused, before long work."""
+        if self._database.refusal is None and not self._database.is_sqlite:
+            self._ask_the_server()
         if self._database.refusal is not None:
             raise self._database.refusal
+
+    @asked_again
+    def _ask_the_server(self) -> None:
+        with self._database.reading() as connection:
+            if not may_insert(connection):
+                self._database.refusal = failure.read_only(self.location)

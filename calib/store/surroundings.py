@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from calib.model.check import Check
 from calib.store.again import asked_again
-from calib.store.database import Database, require_file
+from calib.store.database import Database, may_insert, require_file
 from calib.store.file_system import file_system_of
 from calib.store.journal import Journal, has_wal
 from calib.store.location import Location
@@ -93,10 +93,7 @@ def _server(connection: Connection) -> Check:
 
 
 def _role(connection: Connection) -> Check:
-    may = connection.exec_driver_sql(
-        "SELECT has_table_privilege(current_user, 'deed', 'INSERT') "
-        "AND current_setting('transaction_read_only') = 'off'"
-    ).scalar()
+    may = may_insert(connection)
     name = connection.exec_driver_sql("SELECT current_user").scalar()
     said = "read and write the store" if may else "read the store, and not write it"
     return Check("permission", True, f"the role {name} may {said}.")

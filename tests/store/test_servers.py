@@ -157,6 +157,8 @@ def test_a_role_that_may_only_read_resolves(
             assert len(store.calibrations()) == 1
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
                 store.certify(certification(stored))
+            with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
+                store.require_writable()  # as is asked before long work
     finally:
         raw.execute(fresh_postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
@@ -170,6 +172,8 @@ def test_a_standby_may_only_be_read(fresh_postgres_url: str) -> None:
         with pytest.raises(StoreReadOnlyError) as caught:
             store.add_detector(detector(), deed())
         assert (caught.value.code, caught.value.exit_code) == ("store-read-only", 3)
+        with pytest.raises(StoreReadOnlyError):
+            store.require_writable()
 
 
 def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url: str) -> None:
