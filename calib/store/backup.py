@@ -168,6 +168,7 @@ def _restore_server(connection: Connection, location: Location, revision: str) -
         with database.writing() as target:
             if schema.revision_of(target) is not None:
                 raise _store_exists(location)
+            schema.require_unicode(target, location)
             schema.migrate_on(target, revision)
             copy_rows(connection, target, schema.VERSION_TABLE)
     finally:

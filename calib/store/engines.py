@@ -45,7 +45,9 @@ def postgres_engine(location: Location, wait_seconds: float, connect_seconds: fl
         url = make_url(location.url)
         if "connect_timeout" not in url.query:
             url = url.update_query_dict({"connect_timeout": str(math.ceil(connect_seconds))})
-        engine = create_engine(url, hide_parameters=True)
+        # Whatever the database or PGCLIENTENCODING says, text goes to and fro as Unicode.
+        unicode = {"client_encoding": "utf8"}
+        engine = create_engine(url, connect_args=unicode, hide_parameters=True)
     except (ArgumentError, ValueError):
         raise InputError(
             "bad-location",

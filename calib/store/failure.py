@@ -84,14 +84,14 @@ def locked(location: Location) -> StoreError:
 
 
 class StoreChangedError(StoreError):
-    """The store was changed while it was read without a lock: to be read again."""
+    """The store was changed while it was read: to be read again."""
 
 
 def changing(location: Location) -> StoreChangedError:
     """What was read is not of one moment."""
     return StoreChangedError(
         "store-changing",
-        "the store was changed again and again while this user, who may not write it, read it.",
+        "the store was changed again and again while it was read.",
         place=location.shown,
         remedy="try again.",
     )
@@ -126,6 +126,17 @@ def uncertain(location: Location) -> StoreError:
         "it was recorded.",
         place=location.shown,
         remedy="look whether it is there (calib audit log --last 5) before you try again.",
+    )
+
+
+def without_unicode(location: Location, problem: str) -> InputError:
+    """A database whose encoding is not Unicode."""
+    return InputError(
+        "not-unicode",
+        f"{problem}.",
+        place=location.shown,
+        remedy="a database made with createdb --encoding UTF8 --template template0; calib db "
+        "backup and calib db restore carry a store to it.",
     )
 
 
@@ -213,6 +224,10 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
     place = location.shown
     if state == "55P03":
         return locked(location)
+    if state in ("40001", "40P01"):  # an upgrade, or the primary of a standby, was in the way
+        return locked(location) if writing else changing(location)
+    if state == "22P05":
+        return without_unicode(location, "the database's encoding cannot hold this text")
     if state in ("42501", "25006"):
         return read_only(location) if writing else unreadable(location, said)
     if state == "53100":
@@ -235,7 +250,7 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
             remedy=f"createdb, then calib init {location.option}.",
         )
     gone = not state and type(original).__name__ in ("OperationalError", "ConnectionTimeout")
-    if gone or state[:2] in ("08", "53", "57"):
+    if gone or state[:2] in ("08", "53", "57") or state == "25P03":
         return StoreError(
             UNREACHABLE,
             f"the database server does not answer ({said}).",

@@ -15,7 +15,7 @@ from calib.errors import InputError, IntegrityError, StoreError
 from calib.store.again import asked_again
 from calib.store.database import Database, existing_file
 from calib.store.draft import drafted
-from calib.store.failure import store_failure
+from calib.store.failure import store_failure, without_unicode
 from calib.store.journal import Journal
 from calib.store.location import Location
 from calib.store.tables import METADATA
@@ -122,12 +122,23 @@ def create(location: Location, journal: Journal | None = None) -> bool:
     try:
         found = revision_at(database)
         if found is None:
+            with database.reading() as connection:
+                require_unicode(connection, location)
             migrate(database)
             return True
         check_revision(found, location)
         return False
     finally:
         database.close()
+
+
+def require_unicode(connection: Connection, location: Location) -> None:
+    """Raise ``InputError`` (``not-unicode``) where a database cannot hold every text."""
+    if connection.dialect.name == "sqlite":
+        return
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    if encoding != "UTF8":
+        raise without_unicode(location, f"the database keeps text as {encoding}, not as UTF8")
 
 
 def _create_file(location: Location, path: Path, journal: Journal | None) -> bool:

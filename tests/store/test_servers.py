@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
 from calib.errors import CalibError, InputError, StoreError, StoreReadOnlyError
+from calib.store import schema
 from calib.store.again import asked_again
 from calib.store.database import Database
 from calib.store.deeds import add_deed
@@ -174,6 +179,107 @@ def test_a_standby_may_only_be_read(fresh_postgres_url: str) -> None:
         assert (caught.value.code, caught.value.exit_code) == ("store-read-only", 3)
         with pytest.raises(StoreReadOnlyError):
             store.require_writable()
+
+
+def until(url: str, found: str) -> None:
+    """Wait until a question finds a row."""
+    end = time.monotonic() + 60.0
+    while not raw.execute(url, found):
+        assert time.monotonic() < end, found
+        time.sleep(0.01)
+
+
+def test_a_read_that_an_upgrade_gets_in_the_way_of_is_made_again(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    turns = 0
+    with (
+        Store.open(fresh_postgres_url) as store,
+        raw.connection(fresh_postgres_url) as upgrade,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        upgrade.execute("SET deadlock_timeout = '10min'")  # so that it is the read that gives way
+
+        @asked_again
+        def question(database: Database) -> object:
+            nonlocal turns
+            turns += 1
+            with database.reading() as connection:
+                connection.exec_driver_sql("SELECT count(*) FROM detector")
+                if turns == 1:
+                    upgrade.execute("BEGIN; LOCK TABLE calibration")
+                    waiting = beside.submit(upgrade.execute, "LOCK TABLE detector; COMMIT")
+                    ended.append(waiting)
+                    until(fresh_postgres_url, "SELECT 1 FROM pg_locks WHERE NOT granted")
+                return connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar()
+
+        ended: list[Future[object]] = []
+        assert question(store._database) == 0
+        ended[0].result()
+    assert turns == 2
+
+
+def test_a_read_that_the_server_thinks_too_slow_is_made_again(fresh_postgres_url: str) -> None:
+    Store.create(fresh_postgres_url)
+    name = make_url(fresh_postgres_url).database
+    limit = "idle_in_transaction_session_timeout"
+    raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET {limit} = '100ms'")
+    turns = 0
+    with Store.open(fresh_postgres_url) as store:
+
+        @asked_again
+        def question(database: Database) -> object:
+            nonlocal turns
+            turns += 1
+            with database.reading() as connection:
+                pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+                if turns == 1:
+                    until(
+                        fresh_postgres_url,
+                        f"SELECT WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = {pid})",
+                    )
+                return connection.exec_driver_sql("SELECT 2").scalar()
+
+        assert question(store._database) == 2
+    assert turns > 1
+
+
+def encoded(server: Server, encoding: str) -> str:
+    """The name of a new database that keeps its text in an encoding."""
+    name = f"calib_{encoding.lower()}"
+    with server.connect() as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}'")
+    return name
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: Server) -> None:
+    for encoding in ("SQL_ASCII", "LATIN1"):
+        place = postgres_server.url(encoded(postgres_server, encoding))
+        with pytest.raises(InputError, match=f"keeps text as {encoding}") as caught:
+            Store.create(place)
+        assert caught.value.code == "not-unicode"
+        assert "createdb --encoding UTF8" in caught.value.remedy
+        assert raw.execute(place, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [
+            (0,)
+        ]
+
+
+def test_a_store_of_another_encoding_says_what_it_cannot_hold(
+    postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = postgres_server.url(encoded(postgres_server, "LATIN1"))
+    with monkeypatch.context() as patched:  # as programs of former times made it
+        patched.setattr(schema, "require_unicode", lambda *_: None)
+        Store.create(place)
+    with Store.open(place) as store:
+        assert store.add_detector(replace(detector(), description="größer"), deed())
+        with pytest.raises(InputError, match="encoding cannot hold this text") as caught:
+            store.add_detector(replace(detector("24-0108"), description="→"), deed())
+        assert caught.value.code == "not-unicode"
+        assert [one.description for one in store.detectors()] == ["größer"]
+    Store.back_up(place, tmp_path / "backup.sqlite")
+    with Store.open(tmp_path / "backup.sqlite") as store:
+        assert [one.description for one in store.detectors()] == ["größer"]
 
 
 def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url: str) -> None:
