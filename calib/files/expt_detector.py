@@ -7,6 +7,7 @@ panels' places in it are what a calibration is about.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from calib.model.layout import PanelFrames, PanelGroup, PanelShape
 
 AXES = ("fast_axis", "slow_axis", "origin")
 _PERPENDICULAR = 1e-4
+_SMALLEST = 1e-100
+"""Of two axes' lengths multiplied: their directions can still be told."""
 _ROUNDING = 1e-12
 _ROUNDING_MM = 1e-10
 
@@ -125,8 +128,11 @@ def _frames(panels: list[Node]) -> PanelFrames:
 
 
 def _check_axes(node: Node, fast: Floats, slow: Floats) -> None:
-    lengths = float(np.linalg.norm(fast) * np.linalg.norm(slow))
-    if lengths == 0.0 or abs(float(fast @ slow)) > _PERPENDICULAR * lengths:
+    lengths = math.hypot(*fast) * math.hypot(*slow)
+    if (
+        not _SMALLEST < lengths < 1.0 / _SMALLEST
+        or abs(float(fast @ slow)) > _PERPENDICULAR * lengths
+    ):
         raise node.at("slow_axis").bad(expected="an axis perpendicular to fast_axis")
 
 

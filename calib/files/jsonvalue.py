@@ -23,8 +23,7 @@ class Node:
 
     def bad(self, *, expected: str) -> FileFormatError:
         """The error that something else stands here."""
-        shown = json.dumps(self.value)
-        shown = shown if len(shown) <= 60 else shown[:57] + "..."
+        shown = _shown(self.value)
         return FileFormatError(
             "bad-value",
             f"found {shown}, expected {expected}.",
@@ -98,6 +97,14 @@ class Node:
 
     def _to(self, key: str) -> str:
         return f"{self.path}.{key}" if self.path else key
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "something nested too deeply"
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _is_whole(value: Any) -> bool:

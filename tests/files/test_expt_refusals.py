@@ -56,6 +56,12 @@ def wrong(path: str, value: Any) -> dict[str, Any]:
         ),
         (
             "detector.0.panels.0.slow_axis",
+            [0, 1e308, 1e308],
+            "a.expt, detector[0].panels[0].slow_axis: found [0, 1e+308, 1e+308], "
+            "expected an axis perpendicular to fast_axis.",
+        ),
+        (
+            "detector.0.panels.0.slow_axis",
             [1, 0, 0],
             "a.expt, detector[0].panels[0].slow_axis: found [1, 0, 0], "
             "expected an axis perpendicular to fast_axis.",
@@ -280,6 +286,17 @@ def test_nesting_beyond_reason_is_refused() -> None:
     data = b'{"__id__": "ExperimentList", "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
     with pytest.raises(FileFormatError, match="cannot be read"):
         ExperimentFile.parse(data, "a.expt")
+
+
+def test_nesting_that_can_just_be_read_is_refused_in_words_too() -> None:
+    """What the reader still takes may be too deep for who tells of it."""
+    before, mark, after = as_bytes(experiment_list()).decode().partition("0.97")
+    assert mark
+    for depth in range(500, 1000, 10):
+        nested = f"{before}{'[' * depth}{']' * depth}{after}"
+        with pytest.raises(FileFormatError) as caught:
+            ExperimentFile.parse(nested.encode(), "a.expt")
+        assert caught.value.remedy
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
