@@ -43,12 +43,13 @@ def back_up(database: Database, path: Path) -> Backup:
     """
     if path.exists():
         raise _exists(path)
+    if schema.revision_at(database) is None:
+        schema.check_revision(None, database.location)
     place = Location(path, "")
     try:
-        with database.reading() as connection, drafted(path) as draft:
+        # In this order: what was not of one moment never gets its name.
+        with drafted(path) as draft, database.reading() as connection:
             revision = schema.revision_of(connection)
-            if revision is None:
-                schema.check_revision(None, database.location)
             copy = Database(place, foreign_keys=False, draft=draft, journal=Journal.ROLLBACK)
             try:
                 _fill(connection, copy, str(revision))

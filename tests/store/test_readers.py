@@ -152,6 +152,24 @@ def question():
 count = question()
 print(json.dumps({"turns": turns, "count": count}))
 """
+BACKS_UP = """
+import sys
+from pathlib import Path
+from support.people import become_another_user
+from calib.store import schema
+from calib.store.store import Store
+become_another_user()
+whole, turns = schema.check_whole, []
+def checked(*words):
+    whole(*words)
+    turns.append(words)
+    if len(turns) == 1:
+        print("copied", flush=True)
+        sys.stdin.readline()
+schema.check_whole = checked
+made = Store.back_up(sys.argv[1], Path(sys.argv[2]))
+print(len(turns))
+"""
 ASKS_TWICE = """
 import json, sys
 from support.people import become_another_user
@@ -342,10 +360,10 @@ def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> No
     assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
 
 
-def started(program: str, path: Path) -> subprocess.Popen[str]:
+def started(program: str, path: Path, *words: str) -> subprocess.Popen[str]:
     """A program that works on a store, to be talked with line by line."""
     return subprocess.Popen(
-        [sys.executable, "-c", program, str(path)],
+        [sys.executable, "-c", program, str(path), *words],
         env=children.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -430,6 +448,25 @@ def test_who_may_write_sees_what_others_write_whatever_they_leave_beside_the_sto
             store.add_calibration(calibration(seed=7), (NOON, None), deed())
         said = told_at_last(reader)
     assert said == [1, 2]
+
+
+def test_a_backup_under_which_the_store_changed_is_made_again(
+    shared: Path, shared_folder: Path
+) -> None:
+    shared.chmod(0o644)
+    backup = shared_folder / "backup.sqlite"
+    with started(BACKS_UP, shared, str(backup)) as reader:
+        heard(reader, "copied")
+        with Store.open(shared) as store:
+            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        said = told_at_last(reader)
+    assert said == 2
+    with Store.open(backup, read_only=True) as store:
+        assert len(store.calibrations()) == 2
+    assert sorted(path.name for path in shared_folder.iterdir()) == [
+        "backup.sqlite",
+        "backup.sqlite.sha256",
+    ]
 
 
 def test_a_store_that_was_moved_away_meanwhile_is_said_to_be_unreadable(shared: Path) -> None:
