@@ -154,6 +154,13 @@ def _value(plain: Any) -> Any:
     return plain
 
 
+def _instant(plain: Any) -> datetime:
+    value = _value(plain)
+    if not isinstance(value, datetime):
+        raise TypeError
+    return value
+
+
 def _unpacked(body: bytes) -> Iterator[dict[str, Any]]:
     """The JSON lines, unpacked piece by piece and never beyond the limit."""
     limit = max(_LEAST_LIMIT, _LARGEST_RATIO * len(body))
@@ -217,7 +224,7 @@ def _entry(content: dict[str, Any]) -> BundleEntry:
     signed = content["signed"]
     who = signed or {"actor": "", "host": "", "command": "", "salt": ""}
     recorded = Deed(
-        _value(content["recorded_at"]),
+        _instant(content["recorded_at"]),
         _text(who["actor"]),
         _text(who["host"]),
         _text(who["command"]),

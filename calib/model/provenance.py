@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from calib.model.content import from_content
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -57,7 +59,8 @@ class Provenance:
 
     @staticmethod
     def from_content(content: Mapping[str, Any]) -> Provenance:
-        """The provenance whose ``content`` this is."""
-        return Provenance(
-            Environment(**content["environment"]), dict(content["paths"]), content["parent"]
-        )
+        """The provenance whose ``content`` this is; raises as ``content.from_content`` does."""
+        paths, parent = dict(content["paths"]), content["parent"]
+        if not all(isinstance(text, str) for text in (*paths, *paths.values(), parent or "")):
+            raise TypeError
+        return Provenance(from_content(Environment, content["environment"]), paths, parent)
