@@ -17,6 +17,8 @@ _WORTH = 0.98
 """A finer model must lower the held-out sum of squares at least to this share."""
 _ENOUGH_TO_TELL = 10_000
 """Reflections from which it is told."""
+_LARGEST_CROWD = 20_000
+"""Reflections: the blocks of splines are far larger than those of a crowd that they sum."""
 _ITERATIONS = 2
 """From the static solution, which is near."""
 _WITHOUT_HELD_OUT = (0, 2)
@@ -46,7 +48,7 @@ def variation_of(
     each interval.
     """
     asked = options.crystal_interval_rad
-    if options.crystals is Crystals.STATIC or fit.is_crowd:
+    if options.crystals is Crystals.STATIC or (fit.is_crowd and len(fit.seen) > _LARGEST_CROWD):
         return None
     if options.crystals is Crystals.VARYING:
         return Variation(asked or INTERVALS_RAD[-1], 0.0)

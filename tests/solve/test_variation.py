@@ -16,6 +16,7 @@ from calib.solve.outcome import Solution
 from calib.solve.prior import PanelPrior
 from calib.solve.solution import solved
 from calib.solve.spline import basis, located, second_differences
+from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")
 TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
@@ -25,17 +26,17 @@ LITTLE_MORE_THAN_NOISE_PX = 1.05 * NOISE_PX
 WAVE_RAD = 1e-3
 
 
-def scan(drift_rad: float) -> SimulatedScan:
-    plan = ScanPlan(n_reflections=8000, range_rad=np.pi, drift_rad=drift_rad, noise_px=NOISE_PX)
+def scan(drift_rad: float, n_reflections: int = 8000, seed: int = 5) -> SimulatedScan:
+    plan = ScanPlan(n_reflections, range_rad=np.pi, drift_rad=drift_rad, noise_px=NOISE_PX)
     pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
-    return simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan")
+    return simulated_scan(np.random.default_rng(seed), LAYOUT, TRUTH, pose, plan, "scan")
 
 
 def solve(data: SimulatedScan, crystals: Crystals) -> Solution:
     pose = data.dataset.detector.lab_from_root
     assert pose is not None
-    options = SolveOptions(Freedom.IN_PLANE, PanelPrior(), crystals=crystals)
-    return solved([(data.dataset, pose)], LAYOUT, options, lambda *_: None)
+    chosen = SolveOptions(Freedom.IN_PLANE, PanelPrior(), crystals=crystals)
+    return solved([(data.dataset, pose)], LAYOUT, chosen, lambda *_: None)
 
 
 def error_um(solution: Solution, data: SimulatedScan) -> float:
@@ -92,3 +93,16 @@ def test_freedom_that_a_static_crystal_does_not_need_costs_little() -> None:
     assert free.report.datasets[0].crystal_interval_deg == pytest.approx(15.0)
     assert held_out_px(free) < 1.02 * held_out_px(still)
     assert error_um(free, data) < error_um(still, data) + 3.0
+
+
+@pytest.mark.parametrize("crystals", [Crystals.AUTO, Crystals.VARYING])
+def test_crystals_that_wave_are_followed_though_few_reflections_share_a_panel(
+    crystals: Crystals,
+) -> None:
+    data = [scan(3.0 * WAVE_RAD, 250, seed).dataset for seed in (5, 6)]
+    chosen = options(crystals=crystals)
+    assert all(started(one, LAYOUT, chosen).is_crowd for one in data)
+    followed, still = solution(data, LAYOUT, chosen), solution(data, LAYOUT, options())
+    assert all(use.crystal_interval_deg is not None for use in followed.report.datasets)
+    assert held_out_px(followed) < 1.5 * NOISE_PX
+    assert held_out_px(still) > 3.0 * NOISE_PX
