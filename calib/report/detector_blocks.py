@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View, fixed
+from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View, fixed, moment_words
 from calib.report.calibration_blocks import list_table
 from calib.report.certification_blocks import certification_table
 from calib.report.placement_view import placement_table
@@ -49,7 +49,8 @@ def detector_facts(view: View) -> Facts:
 
 def detector_blocks(view: View, *, all_panels: bool) -> list[Block]:
     """A detector with its panels as drawn, its calibrations and certifications."""
-    blocks: list[Block] = [detector_facts(view)]
+    known = ("As known at", moment_words(view["as_known_at"]))
+    blocks: list[Block] = [Facts((*detector_facts(view).rows, known))]
     if all_panels:
         blocks.append(_panel_table(view["panels"]))
     calibrations, certified = view["calibrations"], view["certifications"]

@@ -179,16 +179,21 @@ def show(
     from calib.report.detector_blocks import detector_blocks
     from calib.report.detector_view import detector_view, panel_frames_view
     from calib.report.placement_view import placement_view
+    from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        record = opened.detector(serial)
-        view = {
-            **detector_view(record),
-            "panels": panel_frames_view(record),
-            "calibrations": [line_view(line) for line in opened.calibrations(serial)],
-            "certifications": [certification_view(one) for one in opened.certifications(serial)],
-            "placements": [placement_view(one) for one in opened.placements(serial)],
-        }
+        record, known = opened.detector(serial), opened.moment()
+        lines = opened.calibrations(serial, known.position)
+        words = opened.certifications(serial, known.position)
+        placed = [one for one in opened.placements(serial) if one.number <= known.position]
+    view = {
+        "as_known_at": moment_view(known),
+        **detector_view(record),
+        "panels": panel_frames_view(record),
+        "calibrations": [line_view(line) for line in lines],
+        "certifications": [certification_view(one) for one in words],
+        "placements": [placement_view(one) for one in placed],
+    }
     if as_json:
         write_json(view)
     else:

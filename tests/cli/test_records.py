@@ -29,6 +29,7 @@ def test_an_answer_tells_the_last_entry_that_it_saw_and_none_that_is_still_to_co
 ) -> None:
     last = done("audit", "log", "--last", "1", "--json").json[-1]["position"]
     assert f"As known at position {last}, " in done("list").stderr
+    assert f"As known at  position {last}, " in done("detector", "show", "24-0107").stdout
     before = done("list", "--as-known-at", last - 1)
     assert f"As known at position {last - 1}, " in before.stderr
     assert "certified" not in before.stdout
