@@ -64,11 +64,25 @@ def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
                 write()
             assert caught.value.code == "store-newer"
             assert caught.value.remedy.startswith("upgrade calib: ")
-        with pytest.raises(InputError, match="is at revision 9999"):
-            store.audit()  # its log speaks of columns that nobody here knows
+        for whole in (store.audit, lambda: store.bundle(SERIAL)):
+            with pytest.raises(InputError, match="is at revision 9999"):
+                whole()  # its log speaks of columns that nobody here knows
     check = Store.check(place)[0]
     assert (check.name, check.fine) == ("revision", False)
     assert check.said.startswith(f"9999, newer than this program's {schema.HEAD}, which may read")
+
+
+def test_a_bundle_is_tried_on_a_newer_store(place: str) -> None:
+    fill(place)
+    with Store.open(place) as store:
+        bundle = store.bundle(SERIAL)
+    upgrade_later(place, schema.HEAD, LATER)
+    # As an entry of the newer program has it.
+    entry = "UPDATE entry SET contents = replace(contents, '{', '{\"colour\": \"aa\", ')"
+    raw.tamper(place, entry)
+    with Store.open(place) as store:
+        loaded = store.load_bundle(bundle, deed(), dry_run=True)
+    assert loaded.calibrations == ((f"{SERIAL}:1", 1, False),)
 
 
 def test_who_is_admitted_as_writer_writes(place: str) -> None:

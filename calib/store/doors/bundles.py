@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from calib.store import detectors
+from calib.store import detectors, schema
 from calib.store.doors.door import Door
 from calib.store.references import position_of
 from calib.store.tables import ORIGIN
@@ -28,6 +28,8 @@ class BundleDoor(Door):
         from calib.store.bundling import collected
 
         with self._database.reading() as connection:
+            # A newer store's rows and log speak of columns that this program does not know.
+            schema.check_revision(schema.revision_of(connection), self._database.location)
             detectors.detector_position(connection, serial)
             position = None if calibration_id is None else position_of(connection, calibration_id)
             return collected(connection, serial, position, with_usage=with_usage)
