@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calib.files.pairing import disagreement
+from calib.files.pairing import TOGETHER, disagreement
 from calib.model.dataset import Dataset
 from calib.model.report import Misfit, Reason
 from calib.solve.fleet import Fleet
@@ -55,7 +55,8 @@ def left_out(misfits: Sequence[Misfit]) -> list[str]:
 
 
 def _dataset(one: Misfit) -> str:
-    return f"{one.name} was left out: it does not fit, as if indexed wrongly. {_why(one)}{_KEEP}"
+    remedy = _TOGETHER if one.reason is Reason.FAR else _KEEP
+    return f"{one.name} was left out: it does not fit, as if indexed wrongly. {_why(one)}{remedy}"
 
 
 def _experiments(name: str, own: Sequence[Misfit]) -> str:
@@ -73,6 +74,7 @@ def _experiments(name: str, own: Sequence[Misfit]) -> str:
 
 
 _KEEP = " --keep-all keeps all."
+_TOGETHER = f" To use it, {TOGETHER}."
 
 
 def _why(one: Misfit) -> str:

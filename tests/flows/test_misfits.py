@@ -22,13 +22,15 @@ from calib.model.report import Reason
 from calib.report.blocks import Table
 from calib.report.calibration_blocks import derived_blocks
 from calib.report.calibration_view import derived_view
-from calib.simulate.scan import ScanPlan
+from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals
 from calib.store.store import Store
 from support.misindexed import misindexed, wedges
 from support.simulated import IDENTIFIER, LAYOUT, NIGHT_1, NIGHT_2, TRUTH, measured
 
+HALF_A_SIGMA = 0.5
+"""Root mean square: which reflections are too near the spindle is decided where they start."""
 DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 
 
@@ -70,6 +72,7 @@ def test_a_file_that_is_far_off_is_left_out_by_name(store: Store, tmp_path: Path
     assert [use.name for use in found.record.report.datasets] == ["night1"]
     (said,) = [notice for notice in found.notices if "night2" in notice]
     assert said.startswith("night2 was left out: it does not fit, as if indexed wrongly. Half of")
+    assert said.endswith("To use it, give the .expt and .refl files that were written together.")
     assert found.record.panels_id == derived(store, *good).record.panels_id
     for error in (
         refused(store, expt, refl),
@@ -79,6 +82,23 @@ def test_a_file_that_is_far_off_is_left_out_by_name(store: Store, tmp_path: Path
         assert error.code == "files-disagree"
         assert "night2.refl" in error.problem
         assert error.remedy
+
+
+def test_a_start_that_is_millimetres_off_leads_to_the_same_panels(
+    store: Store, tmp_path: Path
+) -> None:
+    near = ScanPlan(1500, image_rad=np.radians(0.5), panel_identifier=IDENTIFIER)
+    off = replace(near, start_shift_mm=2.0, start_turn_rad=5e-3, start_crystal_rad=2e-3)
+    pose = facing_pose(LAYOUT, 150.0, beam_centre_mm=(2.0, -3.0))
+    found = []
+    for name, plan in (("near", near), ("off", off)):
+        rng = np.random.default_rng(4)
+        data = simulated_scan(rng, LAYOUT, TRUTH, pose, plan, name).dataset
+        found.append(derived(store, *write_dataset(data, tmp_path)).record)
+    one, other = (record.estimate.correction.values for record in found)
+    free = list(found[0].estimate.freedom.free)
+    in_sigma = (one - other)[:, free] / found[0].estimate.sigma[:, free]
+    assert np.sqrt(np.mean(in_sigma**2)) < HALF_A_SIGMA
 
 
 def test_a_detector_is_not_registered_from_a_file_that_is_left_out(
