@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calib.files.pairing import TOGETHER, disagreement
+from calib.files.pairing import disagreement
+from calib.files.pairs import TOGETHER
 from calib.model.dataset import Dataset
 from calib.model.report import Misfit, Reason
 from calib.solve.fleet import Fleet
@@ -74,7 +75,7 @@ def _experiments(name: str, own: Sequence[Misfit]) -> str:
 
 
 _KEEP = " --keep-all keeps all."
-_TOGETHER = f" To use it, {TOGETHER}."
+_TOGETHER = f" To use it, {TOGETHER}"
 
 
 def _why(one: Misfit) -> str:
