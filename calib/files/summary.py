@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -32,6 +33,8 @@ _PLACE[_UPPER] = _PLACE.T[_UPPER] = np.arange(len(_UPPER[0]))
 _COUNTS = ("used_on_panel", "rejected_on_panel", "flagged_on_panel")
 _NUMBERS = ("chi_square", "n_data", "n_nuisance", "kept")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_END_OF_FILE = slice(40, 48)
+"""Of HDF5's superblock of version 0, which is what ``libver="earliest"`` writes."""
 
 
 def summary_bytes(summary: Summary) -> bytes:
@@ -58,7 +61,7 @@ def summary_bytes(summary: Summary) -> bytes:
             kind = np.float64 if part is Part.WHOLE else np.float32
             _put(group, "coupling", equations.coupling.astype(kind))
             _put(group, "vector", equations.vector)
-    return out.getvalue()
+    return out.getvalue() + _seal(out.getvalue())
 
 
 def read_summary(path: Path) -> Summary:
@@ -74,6 +77,10 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
     """
     if not content.startswith(_SIGNATURE):
         raise _foreign(place, "this is no HDF5 file.")
+    # Before HDF5 sees them: on some damaged bytes it never comes to an end.
+    end = int.from_bytes(content[_END_OF_FILE], "little")
+    if content[end:] not in (b"", _seal(content[:end])):
+        raise _damaged(place, "its bytes are not those that were written.")
     try:
         with h5py.File(h5py.h5f.open_file_image(content)) as file:
             summary, written = _read(file, place, len(content))
@@ -87,6 +94,11 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
     if checksum != written:
         raise _damaged(place, "its content does not have the checksum that it was written with.")
     return summary
+
+
+def _seal(content: bytes) -> bytes:
+    """What stands behind HDF5's own bytes; summaries of earlier programs have none."""
+    return b"\nsha256 " + hashlib.sha256(content).hexdigest().encode() + b"\n"
 
 
 def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:

@@ -20,6 +20,8 @@ from calib.model.summary import Part, Summary
 from support.scenes import options, simulation, solution
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SUPERBLOCK, SEAL = 96, 73
+"""Bytes: at the beginning of an HDF5 file, and of what stands behind it."""
 LARGEST_STATIC = 100_000
 """Bytes for ten panels; most of it grows with the panels."""
 
@@ -34,6 +36,10 @@ def summary(started: datetime | None = NOON) -> Summary:
 @cache
 def written() -> bytes:
     return summary_bytes(summary())
+
+
+def short_by(lost: int) -> int:
+    return len(written()) - lost
 
 
 @pytest.mark.parametrize("started", [NOON, None])
@@ -74,7 +80,22 @@ def test_a_changed_bit_is_found_or_changes_nothing(place: int, bit: int) -> None
         assert found.checksum == summary().checksum
 
 
-@given(st.integers(0, len(written()) - 1))
+@given(st.integers(SUPERBLOCK, len(written()) - 1), st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_damage_is_found_before_hdf5_reads_it(place: int, by: int) -> None:
+    """There are bytes on which HDF5 never comes to an end."""
+    changed = bytearray(written())
+    changed[place] ^= by
+    with pytest.raises(FileFormatError, match="its bytes are not those that were written"):
+        summary_from_bytes(bytes(changed), "night1.calib.h5")
+
+
+def test_a_summary_of_a_program_that_wrote_no_seal_is_read() -> None:
+    assert written()[-SEAL:].startswith(b"\nsha256 ")
+    assert summary_from_bytes(written()[:-SEAL], "night1.calib.h5").checksum == summary().checksum
+
+
+@given(st.integers(0, len(written()) - SEAL - 1) | st.integers(1, SEAL - 1).map(short_by))
 @settings(max_examples=25, deadline=None)
 def test_a_file_that_was_cut_short_is_refused(length: int) -> None:
     with pytest.raises(FileFormatError):
