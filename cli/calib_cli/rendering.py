@@ -72,12 +72,16 @@ def _print(console: Console, block: Block) -> None:
 
 
 def _print_part(console: Console, block: Table, part: Part) -> None:
-    table = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    for number, width in part.items():
+    # Gaps are columns: releases of rich differ in how padding at the edge counts.
+    table = RichTable(box=None, pad_edge=False, padding=0, header_style="dim")
+    for place, (number, width) in enumerate(part.items()):
+        if place:
+            table.add_column("", width=_GAP)
         side: Literal["left", "right"] = "left" if number < block.n_text else "right"
         table.add_column(_cell(block.columns[number]), justify=side, width=width)
     for row in block.rows:
-        table.add_row(*(_cell(row[number]) for number in part))
+        cells = [cell for number in part for cell in (_cell(""), _cell(row[number]))]
+        table.add_row(*cells[1:])
     console.print(table)
 
 
