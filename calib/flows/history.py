@@ -80,7 +80,7 @@ def history(
         return History(serial, known_at, period, (), None, 0, (), ())
     lines = store.calibrations(serial, known_at.position)
     certifications = store.certifications(serial, known_at.position)
-    placements = [one for one in store.placements(serial) if one.recorded.at <= known_at.at]
+    placements = store.placements(serial, known_at.position)
     events = events_of(lines, certifications, placements)
     return History(
         serial=serial,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 from calib.errors import InputError
 from calib.model.placement import BeamlinePlacement
 from calib.model.record import Deed
+from calib.store.certifications import LATEST
 from calib.store.detectors import detector_position
 from calib.store.log import recording
 from calib.store.tables import DEED, DETECTOR, PLACEMENT
@@ -36,13 +37,15 @@ def add_placement(
     return replace(placement, number=position, recorded=recorded)
 
 
-def read_placements(connection: Connection, detector: int) -> list[BeamlinePlacement]:
-    """A detector's placements, newest first."""
+def read_placements(
+    connection: Connection, detector: int, known_at: int = LATEST
+) -> list[BeamlinePlacement]:
+    """A detector's placements, newest first, as known at a position of the log."""
     rows = connection.execute(
         select(PLACEMENT, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
         .join(DETECTOR, DETECTOR.c.position == PLACEMENT.c.detector)
         .join(DEED, DEED.c.position == PLACEMENT.c.position)
-        .where(PLACEMENT.c.detector == detector)
+        .where(PLACEMENT.c.detector == detector, PLACEMENT.c.position <= known_at)
         .order_by(PLACEMENT.c.position.desc())
     )
     return [

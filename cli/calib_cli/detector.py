@@ -185,7 +185,7 @@ def show(
         record, known = opened.detector(serial), opened.moment()
         lines = opened.calibrations(serial, known.position)
         words = opened.certifications(serial, known.position)
-        placed = [one for one in opened.placements(serial) if one.number <= known.position]
+        placed = opened.placements(serial, known.position)
     view = {
         "as_known_at": moment_view(known),
         **detector_view(record),

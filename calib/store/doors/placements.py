@@ -5,6 +5,7 @@ from __future__ import annotations
 from calib.model.placement import BeamlinePlacement
 from calib.model.record import Deed
 from calib.store import detectors, placements
+from calib.store.certifications import LATEST
 from calib.store.doors.door import Door
 
 
@@ -16,8 +17,8 @@ class PlacementDoor(Door):
         with self._database.writing() as connection:
             return placements.add_placement(connection, placement, deed)
 
-    def placements(self, serial: str) -> list[BeamlinePlacement]:
-        """A detector's placements, newest first."""
+    def placements(self, serial: str, known_at: int = LATEST) -> list[BeamlinePlacement]:
+        """A detector's placements, newest first, as known at a position of the log."""
         with self._database.reading() as connection:
             detector = detectors.detector_position(connection, serial)
-            return placements.read_placements(connection, detector)
+            return placements.read_placements(connection, detector, known_at)
