@@ -61,7 +61,8 @@ def summary_bytes(summary: Summary) -> bytes:
             kind = np.float64 if part is Part.WHOLE else np.float32
             _put(group, "coupling", equations.coupling.astype(kind))
             _put(group, "vector", equations.vector)
-    return out.getvalue() + _seal(out.getvalue())
+    content = out.getvalue()
+    return content + _seal(content)
 
 
 def read_summary(path: Path) -> Summary:

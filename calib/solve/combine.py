@@ -56,7 +56,7 @@ def combined(
     """
     system = PanelSystem(layout, freedom, prior, statements)
     correction = _within(statements[-1].point, freedom)
-    before, left = None, float("inf")
+    before = None
     for _ in range(_MOST_STEPS):
         step = system.step(correction, [])
         correction = step.correction
