@@ -43,6 +43,15 @@ def test_a_placement_comes_back_as_it_was_recorded_and_stands_in_the_log(store: 
     assert store.audit().findings == ()
 
 
+def test_a_placement_is_known_from_its_place_in_the_log_on(store: Store) -> None:
+    store.add_detector(detector(), deed())
+    first = store.place_detector(placement(), deed())
+    second = store.place_detector(placement(beamline="I24", days=-3), deed())
+    assert store.placements(SERIAL, first.number - 1) == []
+    assert store.placements(SERIAL, first.number) == [first]
+    assert store.placements(SERIAL, second.number) == store.placements(SERIAL) == [second, first]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(starts=st.lists(st.integers(0, 5), max_size=6), at=st.integers(-1, 6))
 def test_a_detector_stands_where_it_was_placed_last_before_then(
