@@ -1,0 +1,245 @@
+"""Calibrations of the two detectors, with every part that a report can have."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.record import CalibrationRecord, Deed, State, StoredCalibration
+from calib.model.report import (
+    Acceptance,
+    BeforeAfter,
+    Convergence,
+    DatasetUse,
+    DataShare,
+    Determined,
+    Disagreement,
+    Fit,
+    GroupMotion,
+    Halves,
+    Influence,
+    Misfit,
+    Reason,
+    Report,
+    Shell,
+    Spread,
+    WeakMode,
+)
+from support.asymmetric import detector
+from support.asymmetric.numbers import Numbers
+
+MEASURED, SPARSE, BLIND = PanelStatus.MEASURED, PanelStatus.SPARSE, PanelStatus.UNMEASURED
+WIDE_STATUS = (
+    MEASURED, SPARSE, BLIND, BLIND, BLIND, MEASURED, MEASURED, SPARSE, MEASURED, BLIND, MEASURED,
+    MEASURED, BLIND, BLIND,
+)  # fmt: skip
+WIDE_BLIND_RANGES = ("2-4", "9", "12-13")
+"""The unmeasured panels as runs of neighbouring numbers."""
+DATA_TAKEN = (
+    datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC),
+    datetime(2026, 2, 14, 15, 16, 17, 180_000, tzinfo=UTC),
+)
+STORED = Deed(datetime(2026, 3, 7, 11, 13, 19, tzinfo=UTC), "ada", "beamline-3")
+LATER = Deed(STORED.at + timedelta(days=23, hours=5), "bob", "cluster-8")
+
+
+def spread(numbers: Numbers, pixels: float) -> Spread:
+    """Residuals of about this many px."""
+    return Spread(
+        numbers.count(9000),
+        *(numbers.positive(pixels) for _ in range(4)),
+        *(numbers.positive(3.0) for _ in range(2)),
+    )
+
+
+def before_after(numbers: Numbers) -> BeforeAfter:
+    """Residuals that fall."""
+    return BeforeAfter(spread(numbers, 2.0), spread(numbers, 0.4))
+
+
+def fit(numbers: Numbers) -> Fit:
+    """Residuals on used and on held-out reflections."""
+    return Fit(before_after(numbers), before_after(numbers))
+
+
+def estimate(
+    numbers: Numbers, freedom: Freedom, status: tuple[PanelStatus, ...]
+) -> CorrectionEstimate:
+    """Values of some hundred um and mrad with uncertainties about thirty times smaller."""
+    n, free = len(status), list(freedom.free)
+    values = np.zeros((n, 6))
+    values[:, free] = [[numbers.signed(0.3 if k < 3 else 4e-3) for k in free] for _ in range(n)]
+    sigma = [[numbers.positive(0.02 if k < 3 else 1e-4) for k in free] for _ in range(n)]
+    counts = [0 if one is BLIND else numbers.count(40_000) for one in status]
+    covariance = np.diag(np.square(sigma).ravel())
+    return CorrectionEstimate(Correction(values), freedom, covariance, status, np.array(counts))
+
+
+def dataset(numbers: Numbers, name: str, distance_mm: float, *, alone: bool = False) -> DatasetUse:
+    """What a dataset gave; every optional field is given unless it is the only one."""
+    return DatasetUse(
+        name=name,
+        sha256=(numbers.name(), numbers.name()),
+        n_reflections=numbers.count(200_000),
+        n_rejected=numbers.count(900),
+        n_flagged=numbers.count(500),
+        n_crystals=numbers.count(40),
+        distance_mm=distance_mm,
+        wavelength_angstrom=numbers.positive(1.5),
+        rmsd=before_after(numbers),
+        left_out=None if alone else before_after(numbers),
+        weight_scale=(numbers.positive(2.0), numbers.positive(2.0), numbers.positive(2.0)),
+        crystal_interval_deg=None if alone else numbers.positive(20.0),
+        slips_deg=() if alone else (numbers.signed(90.0), numbers.positive(90.0)),
+        sample_root_mm=None
+        if alone
+        else (numbers.signed(99.0), numbers.signed(99.0), numbers.signed(300.0)),
+        influence=None
+        if alone
+        else Influence(numbers.positive(2.0), numbers.positive(9.0), numbers.count(13)),
+        linearisation_error_sigma=None if alone else numbers.positive(0.1),
+        summary="" if alone else numbers.name(),
+    )
+
+
+def misfits(numbers: Numbers) -> tuple[Misfit, ...]:
+    """One that was left out for each of the reasons."""
+    one = Misfit("night6", (numbers.name(),), 7.31, 0.42, 17, 2903, None, "", Reason.SCATTER)
+    two = Misfit(
+        "night8",
+        (numbers.name(),),
+        None,
+        None,
+        23,
+        1871,
+        5,
+        "5eed1e55-77",
+        Reason.ANGLE,
+        9.17,
+        1.38,
+    )
+    three = Misfit("night7", (numbers.name(),), None, None, 611, 733, 2, "", Reason.LOST)
+    four = Misfit(
+        "night9", (numbers.name(),), None, None, 31, 977, None, "", Reason.FAR, off_share=0.271
+    )
+    return one, two, three, four
+
+
+def wide_report() -> Report:
+    """Three datasets at three distances, with everything that a report can hold."""
+    numbers = Numbers()
+    groups = tuple(
+        GroupMotion(
+            group.name,
+            group.level,
+            group.panels,
+            numbers.count(90_000),
+            tuple(numbers.signed(0.5 if k < 3 else 2e-3) for k in range(6)),
+            tuple(numbers.positive(0.03 if k < 3 else 2e-4) for k in range(6)),
+        )
+        for group in detector.wide().layout.groups
+    )
+    p_values = tuple(numbers.positive(0.9) for _ in range(28))
+    first, second = list(p_values[:14]), list(p_values[14:])
+    first[11], second[4] = 0.0017, 0.00023
+    return Report(
+        overall=fit(numbers),
+        panels=tuple(Fit(None, None) if one is BLIND else fit(numbers) for one in WIDE_STATUS),
+        shells=(
+            Shell(41.7, 3.21, before_after(numbers)),
+            Shell(3.21, 1.94, before_after(numbers)),
+        ),
+        halves=Halves(8, 1.73, 4.29, 1.137),
+        convergence=Convergence(True, 6, 0.0041, 70_213.5, 65_432),
+        datasets=(
+            dataset(numbers, "night4", 263.41),
+            dataset(numbers, "night2", 151.87),
+            dataset(numbers, "night3", 402.19),
+        ),
+        held_out_dropped=0.0057,
+        gauge=6,
+        rejected_on_panel=tuple(numbers.count(300) for _ in range(14)),
+        flagged_on_panel=tuple(numbers.count(200) for _ in range(13)),
+        null_directions=("beam tilt about y", "scale of dataset night3"),
+        weak_modes=(WeakMode("bow about fast", 8.43), WeakMode("twist of the right half", 5.16)),
+        disagreements=(
+            Disagreement((151.87, 263.41), 97.3, 84, 0.153, tuple(first)),
+            Disagreement((263.41, 402.19), 141.8, 83, 0.00072, tuple(second)),
+        ),
+        misfits=misfits(numbers),
+        groups=groups,
+        determined=Determined(
+            78,
+            71,
+            (0.9996, 0.9873, 0.8642, 0.7531, 0.6429, 0.9218),
+            (DataShare("overall scale", 0.4387), DataShare("bow about slow", 0.0769)),
+        ),
+    )
+
+
+def wide(start: int = 1000) -> CalibrationRecord:
+    """All six parameters of fourteen panels; accepted. Another start gives other values."""
+    drawn = detector.wide()
+    return CalibrationRecord(
+        serial=drawn.serial,
+        layout_id=drawn.layout_id,
+        distances_mm=(151.87, 263.41, 402.19),
+        panel_names=tuple(panel.name for panel in drawn.layout.panels),
+        estimate=estimate(Numbers(start), Freedom.FULL, WIDE_STATUS),
+        parameters={"loss": "huber", "prior_mm": 0.15, "free_beam": False, "space_group": None},
+        code_version="0.9.1",
+        report=wide_report(),
+        acceptance=Acceptance(True, ("held-out RMSD falls from 0.63 to 0.21 px", "gate 2 passed")),
+    )
+
+
+def narrow() -> CalibrationRecord:
+    """In the plane alone, from one dataset; not accepted."""
+    numbers = Numbers(2000)
+    drawn = detector.narrow()
+    status = (SPARSE, MEASURED, MEASURED, BLIND, MEASURED)
+    report = Report(
+        overall=Fit(before_after(numbers), None),
+        panels=tuple(Fit(None, None) if one is BLIND else fit(numbers) for one in status),
+        shells=(),
+        halves=None,
+        convergence=Convergence(False, 40, 2.61, 1234.5, 1000),
+        datasets=(dataset(numbers, "night5", 187.36, alone=True),),
+        held_out_dropped=0.0,
+        gauge=3,
+        rejected_on_panel=(3, 1, 4, 0, 9),
+        flagged_on_panel=(2, 7, 0, 1, 8),
+        null_directions=(),
+        determined=Determined(12, 11, (0.9984, 0.9752, None, None, None, 0.3219), ()),
+    )
+    return CalibrationRecord(
+        serial=drawn.serial,
+        layout_id=drawn.layout_id,
+        distances_mm=(187.36,),
+        panel_names=tuple(panel.name for panel in drawn.layout.panels),
+        estimate=estimate(numbers, Freedom.IN_PLANE, status),
+        parameters={"loss": "none", "free_beam": True},
+        code_version="0.9.2",
+        report=report,
+        acceptance=Acceptance(False, ("panel 0 moved by 0.9 mm, more than 0.5 mm",)),
+    )
+
+
+def stored(record: CalibrationRecord, version: int, name: str, *, later: bool = False) -> (
+    StoredCalibration
+):  # fmt: skip
+    """The record as a store would give it back."""
+    by = LATER if later else STORED
+    return StoredCalibration(record, name * 32, version, by, State.CERTIFIED, DATA_TAKEN)
+
+
+def stored_wide() -> StoredCalibration:
+    """W-14:4."""
+    return stored(wide(), 4, "4d")
+
+
+def stored_narrow() -> StoredCalibration:
+    """N-05:2."""
+    return stored(narrow(), 2, "2e", later=True)
