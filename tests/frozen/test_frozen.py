@@ -6,9 +6,11 @@ What they hold and which program wrote them say ``make.py`` and ``files/commit.t
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import math
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +163,8 @@ def test_ids_follow_from_what_is_read(frozen: Path) -> None:
     ("at", "distance", "version"),
     [
         ("2026-03-15", 60, 1),
+        ("2026-03-15", 40, 1),
+        ("2026-03-15", 400, None),
         ("2026-04-15", 60, 2),
         ("2026-04-15", 150, 1),
         ("2026-02-15", 150, 4),
@@ -226,12 +230,18 @@ def test_a_bundle_is_loaded_into_an_empty_store(frozen: Path, bundle: str) -> No
 
 
 @pytest.mark.parametrize("bundle", BUNDLES)
-def test_a_bundle_that_was_changed_is_refused(frozen: Path, bundle: str) -> None:
+@pytest.mark.parametrize("code", ["no-bundle", "broken-bundle"])
+def test_a_bundle_that_was_changed_is_refused(frozen: Path, bundle: str, code: str) -> None:
+    """By the hash at its end; where that was made anew, by the log that it carries."""
     path = frozen / f"{bundle}.calib-bundle"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    assert calib("bundle", "show", path, "--json").error["code"] == "no-bundle"
+    content, end = path.read_bytes()[:-65], path.read_bytes()[-65:]
+    magic, _, packed = content.partition(b"\n")
+    lines = zlib.decompress(packed)
+    assert b'"Panel1"' in lines
+    changed = magic + b"\n" + zlib.compress(lines.replace(b'"Panel1"', b'"Panel7"'))
+    seal = hashlib.sha256(changed).hexdigest().encode() + b"\n"
+    path.write_bytes(content + end[::-1] if code == "no-bundle" else changed + seal)
+    assert calib("bundle", "show", path, "--json").error["code"] == code
 
 
 def test_summaries_keep_their_names_and_bytes(frozen: Path) -> None:
