@@ -161,6 +161,14 @@ def test_ages_and_gaps_are_in_days() -> None:
         assert found == expected
 
 
+def test_a_panel_s_history_keeps_what_was_known_then_and_now_apart() -> None:
+    shown = view("panel-history")
+    assert shown["then"]["as_known_at"]["position"] == recorded.KNOWN_THEN.position
+    assert shown["now"]["as_known_at"]["position"] == recorded.KNOWN_NOW.position
+    assert [held["calibration"] for held in shown["then"]["held"]] == ["W-14:4"]
+    assert [held["calibration"] for held in shown["now"]["held"]] == ["W-14:6", "W-14:4"]
+
+
 def test_a_panel_as_drawn_has_its_own_axes() -> None:
     layout = detector.wide().layout
     for panel, shown in enumerate(view("detector")["panels"]):
