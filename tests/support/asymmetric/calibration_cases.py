@@ -5,28 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calib.model.log import Moment
-from calib.report import (
-    bundle_view,
-    calibration_blocks,
-    calibration_view,
-    demo_view,
-    drift_blocks,
-    drift_view,
-    history_blocks,
-    history_view,
-    misfit_blocks,
-    panel_map,
+from calib.report.bundle_view import origin_table, origin_view
+from calib.report.calibration_blocks import derived_blocks, list_table, shown_blocks
+from calib.report.calibration_view import derived_view, line_view, record_view, stored_view
+from calib.report.demo_view import demo_blocks, demo_view
+from calib.report.drift_blocks import difference_blocks
+from calib.report.drift_view import difference_view
+from calib.report.history_blocks import history_blocks, panel_history_blocks
+from calib.report.history_view import history_view, panel_history_view
+from calib.report.misfit_blocks import misfit_blocks
+from calib.report.panel_map import drift_map
+from calib.report.provenance_view import (
+    provenance_facts,
     provenance_view,
-    summary_view,
+    rederived_facts,
+    rederived_view,
 )
 from calib.report.scalar import moment_view
+from calib.report.summary_view import summary_table, summary_view
 from support.asymmetric import calibrations, certified, detector, drifts, recorded
 from support.asymmetric.case import Case
 
 
 def derived(*, all_panels: bool) -> Case:
     """calib derive, stored."""
-    view = calibration_view.derived_view(
+    view = derived_view(
         calibrations.wide(),
         calibrations.stored_wide(),
         new=True,
@@ -35,13 +38,13 @@ def derived(*, all_panels: bool) -> Case:
         notices=("night3 has no time",),
         seconds=12.34567,
     )
-    blocks = calibration_blocks.derived_blocks(view, all_panels=all_panels)
+    blocks = derived_blocks(view, all_panels=all_panels)
     return Case(None if all_panels else view, blocks)
 
 
 def derived_draft() -> Case:
     """calib derive --dry-run, not accepted."""
-    view = calibration_view.derived_view(
+    view = derived_view(
         calibrations.narrow(),
         None,
         new=False,
@@ -50,45 +53,45 @@ def derived_draft() -> Case:
         notices=(),
         seconds=0.98765,
     )
-    return Case(view, calibration_blocks.derived_blocks(view, all_panels=False))
+    return Case(view, derived_blocks(view, all_panels=False))
 
 
 def shown(*, all_panels: bool) -> Case:
     """calib show."""
     words = certified.certifications()[:2]
-    provenance = provenance_view.provenance_view(recorded.provenance())
+    provenance = provenance_view(recorded.provenance())
     assert provenance is not None
     view = {
         "as_known_at": moment_view(recorded.KNOWN_NOW),
-        **calibration_view.stored_view(calibrations.stored_wide(), words, 29),
+        **stored_view(calibrations.stored_wide(), words, 29),
         "provenance": provenance,
-        "origins": [bundle_view.origin_view(one) for one in recorded.origins()],
+        "origins": [origin_view(one) for one in recorded.origins()],
     }
-    blocks = calibration_blocks.shown_blocks(view, all_panels=all_panels)
-    origins = bundle_view.origin_table(view["origins"])
-    blocks += [provenance_view.provenance_facts(provenance), origins]
+    blocks = shown_blocks(view, all_panels=all_panels)
+    origins = origin_table(view["origins"])
+    blocks += [provenance_facts(provenance), origins]
     return Case(None if all_panels else view, blocks)
 
 
 def shown_uncertified() -> Case:
     """calib show of a draft that nobody certified."""
-    view = calibration_view.stored_view(calibrations.stored_narrow(), (), 0)
-    return Case(view, calibration_blocks.shown_blocks(view, all_panels=False))
+    view = stored_view(calibrations.stored_narrow(), (), 0)
+    return Case(view, shown_blocks(view, all_panels=False))
 
 
 def listed() -> Case:
     """calib list."""
-    view = [calibration_view.line_view(line) for line in certified.lines()]
-    return Case(view, [calibration_blocks.list_table(view)])
+    view = [line_view(line) for line in certified.lines()]
+    return Case(view, [list_table(view)])
 
 
 def difference(*, all_panels: bool) -> Case:
     """calib diff with the map of panels."""
     found = drifts.wide()
     first = calibrations.stored(calibrations.wide(), 3, "3c")
-    view = drift_view.difference_view(first, calibrations.stored_wide(), found)
-    head, *rest = drift_blocks.difference_blocks(view, all_panels=all_panels)
-    drawn = panel_map.drift_map(detector.wide().layout, found)
+    view = difference_view(first, calibrations.stored_wide(), found)
+    head, *rest = difference_blocks(view, all_panels=all_panels)
+    drawn = drift_map(detector.wide().layout, found)
     assert drawn is not None
     return Case(None if all_panels else view, [head, drawn, *rest])
 
@@ -97,16 +100,16 @@ def difference_many() -> Case:
     """calib diff where more panels moved than are named."""
     first = calibrations.stored(calibrations.wide(), 3, "3c")
     found = drifts.many_moved()
-    view = drift_view.difference_view(first, calibrations.stored_wide(), found)
-    return Case(view, drift_blocks.difference_blocks(view, all_panels=False))
+    view = difference_view(first, calibrations.stored_wide(), found)
+    return Case(view, difference_blocks(view, all_panels=False))
 
 
 def difference_none() -> Case:
     """calib diff where nothing moved, in the plane alone."""
     first = calibrations.stored(calibrations.narrow(), 1, "1f")
-    view = drift_view.difference_view(first, calibrations.stored_narrow(), drifts.narrow())
-    head, *rest = drift_blocks.difference_blocks(view, all_panels=True)
-    drawn = panel_map.drift_map(detector.narrow().layout, drifts.narrow())
+    view = difference_view(first, calibrations.stored_narrow(), drifts.narrow())
+    head, *rest = difference_blocks(view, all_panels=True)
+    drawn = drift_map(detector.narrow().layout, drifts.narrow())
     assert drawn is not None
     return Case(view, [head, drawn, *rest])
 
@@ -114,7 +117,7 @@ def difference_none() -> Case:
 def history() -> Case:
     """calib history --at."""
     first, second, _ = certified.certifications()
-    view = history_view.history_view(
+    view = history_view(
         "W-14",
         recorded.KNOWN_NOW,
         certified.PERIOD,
@@ -124,33 +127,33 @@ def history() -> Case:
         recorded.events(),
         recorded.origins(),
     )
-    return Case(view, history_blocks.history_blocks(view))
+    return Case(view, history_blocks(view))
 
 
 def history_empty(*, at: bool) -> Case:
     """calib history where nothing is known."""
     period = certified.PERIOD if at else None
-    view = history_view.history_view("W-14", Moment(0, None), period, (), None, 0, (), ())
-    return Case(view, history_blocks.history_blocks(view))
+    view = history_view("W-14", Moment(0, None), period, (), None, 0, (), ())
+    return Case(view, history_blocks(view))
 
 
 def panel_history() -> Case:
     """calib history --panel, known otherwise by now."""
     then, now = recorded.knowledge(later=False), recorded.knowledge(later=True)
-    view = history_view.panel_history_view("W-14", 7, certified.PERIOD, then, now)
-    return Case(view, history_blocks.panel_history_blocks(view))
+    view = panel_history_view("W-14", 7, certified.PERIOD, then, now)
+    return Case(view, panel_history_blocks(view))
 
 
 def panel_history_same() -> Case:
     """calib history --panel, known as it was."""
     known = recorded.narrow_knowledge()
-    view = history_view.panel_history_view("N-05", 1, certified.PERIOD, known, known)
-    return Case(view, history_blocks.panel_history_blocks(view))
+    view = panel_history_view("N-05", 1, certified.PERIOD, known, known)
+    return Case(view, panel_history_blocks(view))
 
 
 def rederived(*, reproduced: bool, identical: bool, known: bool) -> Case:
     """calib rederive."""
-    view = provenance_view.rederived_view(
+    view = rederived_view(
         "W-14:4",
         "4d" * 32,
         reproduced=reproduced,
@@ -159,13 +162,13 @@ def rederived(*, reproduced: bool, identical: bool, known: bool) -> Case:
         environment=("numpy 2.1.3 against 1.24.0",) if reproduced and not identical else (),
         environment_known=known,
     )
-    return Case(view, [provenance_view.rederived_facts(view)])
+    return Case(view, [rederived_facts(view)])
 
 
 def summaries() -> Case:
     """calib summary."""
-    view = [summary_view.summary_view(recorded.summary(), 45_678)]
-    return Case(view, [summary_view.summary_table(view)])
+    view = [summary_view(recorded.summary(), 45_678)]
+    return Case(view, [summary_table(view)])
 
 
 @dataclass(frozen=True)
@@ -179,7 +182,7 @@ class Errors:
 
 def demo() -> Case:
     """calib demo."""
-    view = demo_view.demo_view(
+    view = demo_view(
         (
             (calibrations.wide(), calibrations.stored_wide(), Errors(1.37, 5.91, 2.83)),
             (calibrations.narrow(), None, Errors(7.19, 11.43, 9.67)),
@@ -190,10 +193,10 @@ def demo() -> Case:
         store="demo/calib.db",
         seconds=23.45678,
     )
-    return Case(view, demo_view.demo_blocks(view))
+    return Case(view, demo_blocks(view))
 
 
 def many_misfits() -> Case:
     """More misfits than a table shows."""
-    view = [calibration_view.record_view(calibrations.wide())["misfits"][k % 4] for k in range(23)]
-    return Case(view, misfit_blocks.misfit_blocks(view))
+    view = [record_view(calibrations.wide())["misfits"][k % 4] for k in range(23)]
+    return Case(view, misfit_blocks(view))
