@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -9,9 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from calib.model.placement import BeamlinePlacement
 from calib.model.record import StoredCalibration
 from calib.store.store import Store
-from support.records import NOON, calibration, deed, detector
+from support.records import (
+    DAY,
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    deed,
+    detector,
+    provenance,
+    with_summaries,
+)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -49,3 +62,49 @@ def shared_folder() -> Iterator[Path]:
     folder.chmod(0o777)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A store in a folder that everybody may read and nobody else may write."""
+    # Not tmp_path: other users may not enter the folders above it.
+    folder = Path(tempfile.mkdtemp(prefix="calib-shared-"))
+    path = folder / "calib.sqlite"
+    Store.create(path)
+    with Store.open(path) as store:
+        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        store.certify(certification(stored))
+    path.chmod(0o444)
+    folder.chmod(0o555 if os.getuid() else 0o755)
+    yield path
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two calibrations of a detector, certified, one withdrawn, applied and moved."""
+    place = tmp_path_factory.mktemp("home") / "home.sqlite"
+    Store.create(place)
+    with Store.open(place) as store:
+        record, files = with_summaries(calibration())
+        first, _ = store.add_calibration(
+            record, (NOON, None), deed(), detector(), files, provenance()
+        )
+        second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), deed())
+        wrong = store.certify(certification(second, NOON, NOON + DAY))
+        store.withdraw(wrong.number, "a loose cable", deed())
+        store.certify(certification(first, NOON, NOON + DAY))
+        store.certify(certification(second, NOON + DAY))
+        store.record_application(application(first))
+        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
+    return place
+
+
+@pytest.fixture
+def home(filled_home: Path, tmp_path: Path) -> Iterator[Store]:
+    """A copy of that store, open."""
+    place = tmp_path / "home.sqlite"
+    shutil.copy(filled_home, place)
+    with Store.open(place) as store:
+        yield store

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 
 def environment() -> dict[str, str]:
@@ -24,3 +26,33 @@ def run(program: str, *arguments: str, before: tuple[str, ...] = (), timeout: fl
     )
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def started(program: str, path: Path, *words: str) -> subprocess.Popen[str]:
+    """A program that works on a store, to be talked with line by line."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, str(path), *words],
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def heard(reader: subprocess.Popen[str], line: str) -> None:
+    """Wait until a program says this."""
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == f"{line}\n"
+
+
+def go_on(reader: subprocess.Popen[str]) -> None:
+    """Let a program go on that waits for it."""
+    assert reader.stdin is not None
+    reader.stdin.write("go on\n")
+    reader.stdin.flush()
+
+
+def told_at_last(reader: subprocess.Popen[str]) -> object:
+    """What a program says in JSON when it has gone on to its end."""
+    said, _ = reader.communicate("go on\n", timeout=120)
+    return json.loads(said)

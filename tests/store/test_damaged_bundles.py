@@ -1,0 +1,202 @@
+"""Bundles that were damaged or forged are refused, whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calib.errors import CalibError, FileFormatError
+from calib.files.bundle_file import MAGIC, read_bundle
+from calib.model.bundle import Bundle, BundleEntry, _hashed
+from calib.model.log import entry_id, rows_id
+from calib.store.store import Store
+from support.bundles import everything, sent
+from support.records import DAY, NOON, SERIAL, deed
+
+BY_CLEO = deed(NOON + 9 * DAY, "cleo", "elsewhere")
+
+
+def flipped(data: bytes, place: int, bit: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
+
+
+def assert_every_flip_is_found(bundle: Bundle, folder: Path, n_tried: int) -> None:
+    path = sent(bundle, folder)
+    data, rng = path.read_bytes(), np.random.default_rng(1)
+    places = rng.choice(len(data), size=min(n_tried, len(data)), replace=False)
+    for place in (0, len(MAGIC), len(data) - 1, len(data) - 65, *places.tolist()):
+        path.write_bytes(flipped(data, place, int(rng.integers(8))))
+        with pytest.raises(FileFormatError):
+            read_bundle(path)
+    for end in (0, 3, len(MAGIC), len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:end])
+        with pytest.raises(FileFormatError):
+            read_bundle(path)
+    path.write_bytes(data + b"\n")
+    with pytest.raises(FileFormatError):
+        read_bundle(path)
+
+
+def test_any_flipped_byte_is_found(home: Store, tmp_path: Path) -> None:
+    assert_every_flip_is_found(home.bundle(SERIAL), tmp_path, 200)
+
+
+@pytest.mark.long
+def test_every_single_byte_flipped_is_found(home: Store, tmp_path: Path) -> None:
+    assert_every_flip_is_found(home.bundle(SERIAL), tmp_path, 10**9)
+
+
+def resealed(bundle: Bundle, folder: Path, old: bytes, new: bytes) -> Path:
+    """A bundle changed by somebody who can compute the hash at its end."""
+    data = sent(bundle, folder).read_bytes()
+    text = zlib.decompress(data[len(MAGIC) : -65])
+    assert old in text
+    body = MAGIC + zlib.compress(text.replace(old, new, 1))
+    path = folder / "resealed.calib-bundle"
+    path.write_bytes(body + hashlib.sha256(body).hexdigest().encode() + b"\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (b"a loose cable", b"a loose table", "not what it was|not those that the log speaks of"),
+        (b'"measured"', b'"sparse"', "not those that the log speaks of"),
+        (b'"ordinal":3', b'"ordinal":4', "is not what it was"),
+        (b'"kind":"entry"', b'"kind":"other"', "a line of the kind 'other'"),
+        (b'"loose":false', b'"loose":true', "are missing"),
+        (b'"recorded_at":{', b'"recorded_at":7,"x":{', "missing or misshapen"),
+        (b'"serial":"24-0107"', b'"serial":"24-0108"', "does not follow"),
+        (b'{"kind":"bundle"', b'[{"kind":"bundle"', "cannot be unpacked"),
+    ],
+)
+def test_a_bundle_that_was_changed_and_sealed_again_does_not_prove_itself(
+    home: Store, tmp_path: Path, old: bytes, new: bytes, told: str
+) -> None:
+    with pytest.raises(FileFormatError, match=told):
+        read_bundle(resealed(home.bundle(SERIAL), tmp_path, old, new))
+
+
+def test_rows_left_out_are_missed(home: Store) -> None:
+    bundle = home.bundle(SERIAL)
+    for index in range(len(bundle.rows)):
+        left = replace(bundle, rows=bundle.rows[:index] + bundle.rows[index + 1 :])
+        with pytest.raises(FileFormatError, match="are missing"):
+            left.verify()
+    for index in range(1, len(bundle.entries) - 1):
+        left = replace(bundle, entries=bundle.entries[:index] + bundle.entries[index + 1 :])
+        with pytest.raises(FileFormatError):
+            left.verify()
+
+
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [(bytes(2**20), 600), (b"{}," * 2**18, 6), (b"[]," * 2**18, 6), (b"1," * 2**18, 10)],
+    ids=["nothing", "objects", "lists", "numbers"],
+)
+def test_a_file_that_would_burst_is_refused_in_time(
+    tmp_path: Path, text: bytes, times: int
+) -> None:
+    packer, out = zlib.compressobj(9), io.BytesIO(b"")
+    out.write(MAGIC)
+    out.write(packer.compress(b'{"kind": ['))
+    for _ in range(times):
+        out.write(packer.compress(text))
+    out.write(packer.flush())
+    body = out.getvalue()
+    assert len(body) < 2**20
+    path = tmp_path / "bomb.calib-bundle"
+    path.write_bytes(body + hashlib.sha256(body).hexdigest().encode() + b"\n")
+    with pytest.raises(FileFormatError, match="would unpack to more than"):
+        read_bundle(path)
+
+
+def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
+    """The bundle with another value (or none: ``...``) throughout a column, by somebody who writes
+    the whole log again."""
+    rows = []
+    for one in bundle.rows:
+        columns = dict(one.columns)
+        if one.table == table:
+            columns[column] = (value,) * len(columns[column])
+            if value is ...:
+                del columns[column]
+        rows.append(replace(one, columns=columns))
+    hashed = {(one.position, one.table): rows_id(_hashed(one.columns)) for one in rows}
+    entries: list[BundleEntry] = []
+    for told in bundle.entries:
+        place = told.entry.position
+        contents = {
+            name: hashed.get((place, name), was) for name, was in told.entry.contents.items()
+        }
+        previous = entries[-1].entry.hash if entries else None
+        entry = replace(told.entry, contents=contents, previous=previous)
+        entry = replace(entry, hash=entry_id(entry, told.by))
+        entries.append(replace(told, entry=entry))
+    return replace(bundle, entries=tuple(entries), rows=tuple(rows))
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("calibration", "report", True),
+        ("calibration", "report", "{"),
+        ("calibration", "report", "[true]"),
+        ("calibration", "report", '{"overall": 7}'),
+        ("calibration", "report", ...),
+        ("calibration", "version", "first"),
+        ("calibration", "distances_mm", "7"),
+        ("calibration", "distances_mm", "[" * 5000 + "]" * 5000),
+        ("calibration", "parameters", "[]"),
+        ("calibration", "accepted", 2**70),
+        ("calibration", "freedom", "none"),
+        ("dataset", "name", None),
+        ("dataset", "name", "a\0b"),
+        ("dataset", "started", 7),
+        ("panel", "n_reflections", 1.5),
+        ("panel", "n_reflections", 2**63),
+        ("panel", "dx", "left"),
+        ("panel", "dx", True),
+        ("detector", "layout", "{}"),
+        ("detector", "layout", None),
+        ("certification", "distance_max_mm", "far"),
+        ("certification", "distance_max_mm", -1.0),
+        ("certification", "valid_from", 0),
+        ("placement", "beamline", 4),
+        ("withdrawal", "reason", 4),
+        ("withdrawal", "certification", 2**64),
+        ("provenance", "environment", "[]"),
+        ("provenance", "paths", "[7]"),
+        ("provenance", "paths", '{"ab": 7}'),
+        ("provenance", "environment", '{"python": 3}'),
+        ("application", "output_names", "7"),
+        ("application", "output_names", 7),
+        ("artifact", "content", ...),
+        ("artifact", "content", "text"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_forged_bundle_is_refused_whole_whoever_wrote_its_log(
+    home: Store, place: str, store: Store, table: str, column: str, value: object
+) -> None:
+    bundle = forged(home.bundle(SERIAL, with_usage=True), table, column, value)
+    before = everything(place)
+    with pytest.raises(CalibError) as caught:
+        store.load_bundle(bundle, BY_CLEO, adopt=True)
+    assert caught.value.exit_code == 2
+    assert everything(place) == before
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    for data in (b"", b"PK\x03\x04", MAGIC, MAGIC + bytes(100)):
+        path = tmp_path / "no.calib-bundle"
+        path.write_bytes(data)
+        with pytest.raises(FileFormatError) as caught:
+            read_bundle(path)
+        assert caught.value.code == "no-bundle"

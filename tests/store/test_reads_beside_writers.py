@@ -1,0 +1,190 @@
+"""Reads by a user who may not write the store, while others write it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from calib.store.store import Store
+from support import children, raw
+from support.other_users import ASKED_AGAIN, READER, log_of
+from support.records import NOON, SERIAL, calibration, deed
+
+READS = """
+import json, sys, time
+from support.people import become_another_user
+from calib.store.sqlite_file import StoreFile
+from calib.store.store import Store
+become_another_user()
+said = {"counts": [], "alone": 0, "beside": 0}
+opened = StoreFile._open
+def counted(self, how, **rest):
+    said["alone" if how == "immutable=1" else "beside"] += 1
+    return opened(self, how, **rest)
+StoreFile._open = counted
+end = None
+# However slow the machine is, something is read before and after something is written.
+while (
+    end is None
+    or time.monotonic() < end
+    or said["alone"] + said["beside"] <= 10
+    or said["counts"][-1] == 1
+):
+    with Store.open(sys.argv[1]) as store:
+        lines = store.calibrations()
+        said["counts"].append(len(lines))
+        for line in lines[-2:]:
+            store.calibration(line.id)
+    if end is None:
+        end = time.monotonic() + float(sys.argv[2])
+        print("ready", flush=True)
+print(json.dumps(said))
+"""
+CHANGED_UNDER = """
+import json, sys
+from support.people import become_another_user
+from calib.store.again import asked_again
+from calib.store.database import Database
+from calib.store.location import Location
+become_another_user()
+database = Database(Location.parse(sys.argv[1]))
+counts = []
+@asked_again
+def question():
+    with database.reading() as connection:
+        counts.append(connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar())
+        if len(counts) == 1:
+            print("reading", flush=True)
+            sys.stdin.readline()
+question()
+print(json.dumps({"turns": len(counts), "counts": counts}))
+"""
+BACKS_UP = """
+import sys
+from pathlib import Path
+from support.people import become_another_user
+from calib.store import schema
+from calib.store.store import Store
+become_another_user()
+whole, turns = schema.check_whole, []
+def checked(*words):
+    whole(*words)
+    turns.append(words)
+    if len(turns) == 1:
+        print("copied", flush=True)
+        sys.stdin.readline()
+schema.check_whole = checked
+made = Store.back_up(sys.argv[1], Path(sys.argv[2]))
+print(len(turns))
+"""
+SECONDS = 60.0 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1.5
+INDEX_HEADER = 96  # bytes: the change counter, the size and the checksums, twice
+
+
+def test_a_reader_beside_a_writer_reads_through_the_log(shared: Path) -> None:
+    shared.chmod(0o644)
+    with Store.open(shared) as store:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        assert log_of(shared).stat().st_size > 0
+        said = json.loads(children.run(READER, str(shared)))
+    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert said["listed"] == [2, 2]
+
+
+def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Path) -> None:
+    shared.chmod(0o644)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READS, str(shared), str(SECONDS)],
+        env=children.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "ready\n"
+    adds = 0
+    while reader.poll() is None:
+        with Store.open(shared) as store:  # closed each time: the log comes and goes
+            for _ in range(adds % 3 + 1):
+                adds += 1
+                store.add_calibration(calibration(seed=adds), (NOON, None), deed())
+    out, _ = reader.communicate()
+    assert reader.returncode == 0
+    said = json.loads(out)
+    assert said["alone"] + said["beside"] > 10
+    assert said["counts"] == sorted(said["counts"])
+    assert 1 < said["counts"][-1] <= adds + 1
+
+
+def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> None:
+    shared.chmod(0o644)
+    reader = subprocess.Popen(
+        [sys.executable, "-c", CHANGED_UNDER, str(shared)],
+        env=children.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdin is not None
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "reading\n"
+    with Store.open(shared) as store:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+    said, _ = reader.communicate("go on\n", timeout=60)
+    assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
+
+
+def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared: Path) -> None:
+    shared.chmod(0o644)
+    index = shared.with_name(f"{shared.name}-shm")
+    with Store.open(shared) as store:
+        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        with children.started(ASKED_AGAIN, shared) as reader:
+            children.heard(reader, "reading")
+            whole = index.read_bytes()[:INDEX_HEADER]
+            overwrite(index, whole[:8] + bytes(4) + whole[12:])  # the first of its two copies
+            children.go_on(reader)
+            children.heard(reader, "again")
+            overwrite(index, whole)
+            said = children.told_at_last(reader)
+    assert said == {"turns": 2, "count": 2}
+
+
+def test_a_read_under_which_a_log_was_begun_and_ended_is_made_again(shared: Path) -> None:
+    shared.chmod(0o644)
+    raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
+    with children.started(ASKED_AGAIN, shared) as reader:
+        children.heard(reader, "reading")
+        with Store.open(shared) as store:  # which changes the journal with the first write
+            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        children.go_on(reader)
+        children.heard(reader, "again")
+        said = children.told_at_last(reader)
+    assert said == {"turns": 2, "count": 2}
+
+
+def test_a_backup_under_which_the_store_changed_is_made_again(
+    shared: Path, shared_folder: Path
+) -> None:
+    shared.chmod(0o644)
+    backup = shared_folder / "backup.sqlite"
+    with children.started(BACKS_UP, shared, str(backup)) as reader:
+        children.heard(reader, "copied")
+        with Store.open(shared) as store:
+            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        said = children.told_at_last(reader)
+    assert said == 2
+    with Store.open(backup, read_only=True) as store:
+        assert len(store.calibrations()) == 2
+    assert sorted(path.name for path in shared_folder.iterdir()) == [
+        "backup.sqlite",
+        "backup.sqlite.sha256",
+    ]
+
+
+def overwrite(path: Path, beginning: bytes) -> None:
+    """Write a file's first bytes and leave the rest."""
+    with path.open("r+b") as opened:
+        opened.write(beginning)
