@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measure import Cost, cost_of
-from calib.files.dataset_write import write_dataset
-from calib.files.summary import summary_bytes, summary_from_bytes
+from calib.files.dials.dataset_write import write_dataset
+from calib.files.native.summary import summary_bytes, summary_from_bytes
 from calib.flows.derive import DeriveRequest, derive
-from calib.model.correction import Correction
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
-from calib.model.record import Deed
-from calib.model.summary import Summary
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.experiment.pose import facing_pose
+from calib.model.result.summary import Summary
+from calib.model.store.record import ChangeStamp
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals
@@ -34,8 +34,8 @@ _NEW = "new"
 _LOAD = "import calib_cli.main, calib.flows.combine, calib.report.calibration_blocks\n"
 """All that the command loads."""
 _READ = """
-from calib.flows.summaries import kept_summaries
-from calib.store.location import Location
+from calib.flows.shared.summaries import kept_summaries
+from calib.config.location import Location
 from calib.store.store import Store
 with Store.open(Location.parse("calib.sqlite"), read_only=True) as store:
     assert kept_summaries(store, store.calibration("24-0107:2"))
@@ -96,9 +96,9 @@ def _prepare(folder: Path) -> float:
     Store.create(folder / "calib.sqlite")
     sizes = []
     with Store.open(folder / "calib.sqlite") as store:
-        deed = Deed(datetime.now(UTC), "benchmark", "here")
+        stamp = ChangeStamp(datetime.now(UTC), "benchmark", "here")
         request = DeriveRequest(tuple(paths), crystals=Crystals.STATIC)
-        stored = derive(request, store, deed).stored
+        stored = derive(request, store, stamp).stored
         assert stored is not None
         made = [
             summary_from_bytes(file.content, "store")

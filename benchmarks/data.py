@@ -8,13 +8,13 @@ from uuid import UUID
 
 import numpy as np
 
-from calib.files.dataset_write import write_dataset
-from calib.model.experiment import Crystal
-from calib.model.families import known_layout
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
-from calib.model.reflections import Reflections
+from calib.files.dials.dataset_write import write_dataset
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.experiment import Crystal
+from calib.model.experiment.pose import facing_pose
+from calib.model.experiment.reflections import Reflections
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
 from calib.simulate.scan import SimulatedScan, simulated_scan
 from calib.simulate.still import StillsPlan, simulated_stills

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
-from calib.files.pairing import load_datasets
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.solve.fit import DatasetFit
+from calib.files.dials.pairing import load_datasets
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.parameters import Step
+from calib.solve.dataset.symmetry import turned_strains
 from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior
-from calib.solve.state import Step
-from calib.solve.symmetry import turned_strains
 
 _UNIT = np.array([1.0] * 3 + [1e-3] * 3)
 """A step of one along a shift or a turn, in mm and rad."""

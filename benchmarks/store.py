@@ -17,9 +17,9 @@ import psycopg
 
 from benchmarks.store_filled import CACHE, filled_server, filled_sqlite
 from benchmarks.store_rows import DETECTORS, PER_CALIBRATION, serial_of, valid_from
-from calib.model.canonical import microseconds
-from calib.model.record import Certification, Deed
-from calib.model.validity import Validity
+from calib.model.base.canonical import microseconds
+from calib.model.store.record import Certification, ChangeStamp
+from calib.model.store.validity import Validity
 from calib.store.store import Store
 from support.postgres import Server
 from support.statements import taken_from
@@ -166,5 +166,8 @@ def _word(store: Store, serial: str) -> Certification:
     known = store.resolve(serial, _LATE, 265.0).certification
     start = known.validity.start + timedelta(hours=1)
     return replace(
-        known, number=0, validity=Validity(start, None), recorded=Deed(start, "ada", "beamline")
+        known,
+        number=0,
+        validity=Validity(start, None),
+        recorded=ChangeStamp(start, "ada", "beamline"),
     )

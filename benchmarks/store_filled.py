@@ -17,11 +17,11 @@ from typing import Any
 from sqlalchemy import Table
 
 from benchmarks.store_rows import TABLES, Filling, Rows
-from calib.model.canonical import instant_from, microseconds
-from calib.store.columns import Instant
-from calib.store.schema import HEAD
+from calib.model.base.canonical import instant_from, microseconds
+from calib.store.schema.columns import Instant
+from calib.store.schema.revision import HEAD
+from calib.store.schema.tables import CALIBRATION
 from calib.store.store import Store
-from calib.store.tables import CALIBRATION
 from support.postgres import SETTINGS, Server, server_at
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "calib-bench"

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Table
 
-from calib.model.canonical import content_id
-from calib.model.content import to_content
-from calib.model.correction import Freedom
-from calib.model.log import STORE_CHAIN, Entry, entry_id
-from calib.model.record import Application, Deed, calibration_content, panels_id
-from calib.store.contents import hash_of
-from calib.store.tables import (
+from calib.model.base.canonical import content_id
+from calib.model.base.content import to_content
+from calib.model.detector.correction import Freedom
+from calib.model.store.log import STORE_CHAIN, Entry, entry_id
+from calib.model.store.record import Application, ChangeStamp, calibration_content, panels_id
+from calib.store.log.row_hashes import hash_of
+from calib.store.schema.tables import (
     APPLICATION,
     CALIBRATION,
     CALIBRATION_DATASET,
@@ -209,7 +209,7 @@ class Filling:
             data_time=at,
             distance_mm=265.1,
             why="certified for this time and distance",
-            applied=Deed(at, "ada", "beamline"),
+            applied=ChangeStamp(at, "ada", "beamline"),
         )
         row = (
             position,
@@ -236,7 +236,7 @@ class Filling:
         ordinal, previous = self._ends.get(chain) or (0, self._births.get(chain, (0, None))[1])
         entry = Entry(
             position=self._position,
-            recorded=Deed(at, "ada", "beamline", f"calib {kind}", reason),
+            recorded=ChangeStamp(at, "ada", "beamline", f"calib {kind}", reason),
             chain=chain,
             ordinal=ordinal + 1,
             kind=kind,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from calib.model.log import Moment
-from calib.model.record import Application, Certification, StoredCalibration
+from calib.model.store.log import Moment
+from calib.model.store.record import Application, Certification, StoredCalibration
 from calib.store.store import Store
 
 

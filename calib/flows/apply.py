@@ -16,21 +16,21 @@ from calib.errors import (
     NotFoundError,
     StoreError,
 )
-from calib.files.expt import ExperimentFile
-from calib.files.pairs import TOGETHER, Pair, pair_files
-from calib.files.refl import file_sha256, read_table, rewritten_columns
-from calib.files.reflections import check_columns
-from calib.files.safe import Outputs, check_writable_target, read_bytes
-from calib.flows.choice import Choice, named, resolved
-from calib.flows.moments import future_warnings, read_moment
-from calib.flows.receipt import receipt_bytes, receipt_path
-from calib.flows.target import Target, detector_of_rows, refuse_without_time, targets_in
-from calib.model.correction import Correction, PanelStatus
-from calib.model.layout import Layout
-from calib.model.parallax import mm_from_px, px_from_mm
-from calib.model.pose import DRAWN
-from calib.model.record import Application, Deed, State
-from calib.model.resolution import DistancePolicy, TimePolicy
+from calib.files.atomic import Outputs, check_writable_target, read_bytes
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.pairs import TOGETHER, Pair, pair_files
+from calib.files.dials.refl import file_sha256, read_table, rewritten_columns
+from calib.files.dials.select import check_columns
+from calib.flows.receipts import receipt_bytes, receipt_path
+from calib.flows.shared.choice import Choice, named, resolved
+from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
+from calib.flows.shared.times import future_warnings, read_moment
+from calib.model.detector.correction import Correction, PanelStatus
+from calib.model.detector.layout import Layout
+from calib.model.experiment.parallax import mm_from_px, px_from_mm
+from calib.model.experiment.pose import DRAWN
+from calib.model.store.record import Application, ChangeStamp, State
+from calib.model.store.resolution import DistancePolicy, TimePolicy
 from calib.store.store import Store
 
 _MM, _PX = "xyzobs.mm.value", "xyzobs.px.value"
@@ -101,7 +101,9 @@ class Applied:
     warnings: tuple[str, ...]
 
 
-def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = False) -> Applied:
+def apply(
+    request: ApplyRequest, store: Store, stamp: ChangeStamp, *, dry_run: bool = False
+) -> Applied:
     """Write the experiment with its panels where the calibration says they are.
 
     The pose, beam, goniometer, crystals, scan and everything that calib does not understand stay
@@ -120,19 +122,19 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
         force_serial=request.force_serial,
         at=request.at,
         distance_mm=request.distance_mm,
-        now=deed.at,
+        now=stamp.at,
     )
     if request.calibration is None:
         refuse_without_time(targets, request.experiments)
     try:
-        chosen = [_chosen(target, request, store, deed.at) for target in targets]
+        chosen = [_chosen(target, request, store, stamp.at) for target in targets]
     except NotFoundError as error:
         if not request.copy_if_missing or error.code != "not-certified":
             raise
         return _passed_on(request, outputs, given, error, dry_run=dry_run)
 
     chosen_for = list(zip(targets, chosen, strict=True))
-    warnings = [said for pair in chosen_for for said in _warnings(*pair, deed.at)]
+    warnings = [said for pair in chosen_for for said in _warnings(*pair, stamp.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
@@ -155,7 +157,7 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
                 data_time=done.data_time,
                 distance_mm=done.distance_mm,
                 why=done.why,
-                applied=deed.signature,
+                applied=stamp.signature,
             )
             for done in detectors
         ]
@@ -164,7 +166,7 @@ def apply(request: ApplyRequest, store: Store, deed: Deed, *, dry_run: bool = Fa
     recorded = True
     try:
         for application in applications:
-            store.record_application(application, deed)
+            store.record_application(application, stamp)
     except StoreError as error:
         # The files are there and right: what is missing can be delivered later.
         recorded = False

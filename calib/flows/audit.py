@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from calib.files.checkpoint import read_checkpoint, write_checkpoint
-from calib.files.keys import default_key, public_path
-from calib.model.checkpoint import Checkpoint
-from calib.model.log import Audit
+from calib.files.native.checkpoint import read_checkpoint, write_checkpoint
+from calib.files.native.keys import default_key, public_path
+from calib.model.store.log import Audit, Checkpoint
 from calib.store.store import Store
 
 

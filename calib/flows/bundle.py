@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib.errors import InputError, NotFoundError
-from calib.files.bundle_file import bundle_writer, read_bundle
-from calib.files.safe import check_writable_target, write_safely
-from calib.model.bundle import Bundle
-from calib.model.origin import Loaded
-from calib.model.record import Deed
+from calib.files.atomic import check_writable_target, write_safely
+from calib.files.native.bundle import bundle_writer, read_bundle
+from calib.model.store.bundle import Bundle, Loaded
+from calib.model.store.record import ChangeStamp
 from calib.store.store import Store
 
 ENDING = ".calib-bundle"
@@ -46,7 +45,7 @@ def create(
 
 
 def load(
-    store: Store, path: Path, deed: Deed, *, adopt: bool, supersede: bool, dry_run: bool
+    store: Store, path: Path, stamp: ChangeStamp, *, adopt: bool, supersede: bool, dry_run: bool
 ) -> Loaded:
     """Record what a bundle carries and the store does not have yet, whole or not at all; in a dry
     run nothing is kept of it."""
@@ -55,5 +54,5 @@ def load(
     if supersede and not adopt:
         raise InputError("bad-use", "--supersede says how to adopt.", remedy="--adopt --supersede.")
     return store.load_bundle(
-        read_bundle(path), deed, adopt=adopt, supersede=supersede, dry_run=dry_run
+        read_bundle(path), stamp, adopt=adopt, supersede=supersede, dry_run=dry_run
     )

@@ -8,11 +8,11 @@ from datetime import datetime
 from math import ceil, floor, isfinite
 
 from calib.errors import InputError
-from calib.flows.moments import read_instant
-from calib.model.consequences import Consequences
-from calib.model.record import Certification, Deed, StoredCalibration
-from calib.model.validity import DistanceRange, Validity
-from calib.model.words import checked_words
+from calib.flows.shared.times import read_instant
+from calib.model.base.text import checked_words
+from calib.model.store.certification_rules import Consequences
+from calib.model.store.record import Certification, ChangeStamp, StoredCalibration
+from calib.model.store.validity import DistanceRange, Validity
 from calib.store.store import Store
 
 GAP = 0.1
@@ -54,7 +54,7 @@ def certify(
     reason: str,
     override: str,
     supersede: bool,
-    deed: Deed,
+    stamp: ChangeStamp,
     dry_run: bool = False,
 ) -> Certified:
     """Record that a calibration holds from ``start`` (default: its earliest dataset) to ``end``
@@ -83,8 +83,8 @@ def certify(
                 remedy="a number of mm; 9999 is farther than any detector stands.",
             )
     validity = Validity(
-        _start(found, start, zone, deed.at),
-        None if end is None else read_instant(end, zone, deed.at),
+        _start(found, start, zone, stamp.at),
+        None if end is None else read_instant(end, zone, stamp.at),
     )
     distances = found.record.distances_mm
     reach = DistanceRange(
@@ -100,7 +100,7 @@ def certify(
         distances=reach,
         reason=reason,
         override=override,
-        recorded=deed,
+        recorded=stamp,
         withdrawn=None,
         withdrawn_reason="",
         gap_mm=float(ceil(GAP * distances[-1])) if gap_mm is None else gap_mm,
@@ -134,7 +134,7 @@ def withdraw(
     serial: str | None,
     number: int | None,
     reason: str,
-    deed: Deed,
+    stamp: ChangeStamp,
     before: Callable[[Consequences], None],
     dry_run: bool = False,
 ) -> Withdrawn:
@@ -155,7 +155,7 @@ def withdraw(
         )
     before(consequences)
     if not dry_run:
-        lost = store.withdraw(which, reason, deed)
+        lost = store.withdraw(which, reason, stamp)
     return Withdrawn(tuple(lost), consequences)
 
 

@@ -9,11 +9,11 @@ from time import perf_counter
 from typing import Any
 
 from calib.errors import InputError, LayoutError
-from calib.files.summary import SUFFIX, read_summary
-from calib.flows.derived import Derived, solvable
-from calib.flows.distances import freedom_for, merged_distances
-from calib.flows.environment import this_environment
-from calib.flows.summaries import (
+from calib.files.native.summary import SUFFIX, read_summary
+from calib.flows.shared.distances import freedom_for, merged_distances
+from calib.flows.shared.provenance import this_environment
+from calib.flows.shared.results import Derived, solvable
+from calib.flows.shared.summaries import (
     Kept,
     Key,
     beyond_linear_range,
@@ -21,11 +21,11 @@ from calib.flows.summaries import (
     picked,
     recorded,
 )
-from calib.model.correction import Freedom
-from calib.model.provenance import Provenance
-from calib.model.record import Deed, DetectorRecord, StoredCalibration
-from calib.solve.combine import combined
+from calib.model.detector.correction import Freedom
+from calib.model.store.provenance import Provenance
+from calib.model.store.record import ChangeStamp, DetectorRecord, StoredCalibration
 from calib.solve.prior import PanelPrior
+from calib.solve.summaries import combined
 from calib.store.store import Store
 
 
@@ -45,7 +45,9 @@ class CombineRequest:
 
 
 @solvable()
-def combine(request: CombineRequest, store: Store, deed: Deed, *, dry_run: bool = False) -> Derived:
+def combine(
+    request: CombineRequest, store: Store, stamp: ChangeStamp, *, dry_run: bool = False
+) -> Derived:
     """Solve the sum of all summaries with the prior, and store what comes of it.
 
     Where two sources have the same dataset, the summary of the source that was named last counts.
@@ -74,7 +76,7 @@ def combine(request: CombineRequest, store: Store, deed: Deed, *, dry_run: bool 
         stored, new = store.add_calibration(
             record,
             [kept.summary.started for kept in chosen],
-            deed,
+            stamp,
             summaries=[kept.file for kept in chosen],
             provenance=Provenance(this_environment(), {}, parameters["onto"]),
         )

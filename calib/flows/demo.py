@@ -8,25 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.files.dataset_write import write_dataset
-from calib.files.expt import ExperimentFile
-from calib.files.safe import claim_folder
+from calib.files.atomic import claim_folder
+from calib.files.dials.dataset_write import write_dataset
+from calib.files.dials.expt import ExperimentFile
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.certify import certify
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
-from calib.flows.derived import Derived
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
-from calib.model.record import Deed
+from calib.flows.shared.results import Derived
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.pose import facing_pose
+from calib.model.store.record import ChangeStamp
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
 from calib.simulate.truth import drawn_correction
-from calib.solve.fit import DatasetFit
+from calib.solve.dataset.fit import DatasetFit
 from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior
 from calib.store.store import Store
@@ -68,10 +68,10 @@ class DemoResult:
 
 
 def demo(
-    folder: Path, deed: Deed, *, seed: int, progress: DeriveProgress | None = None
+    folder: Path, stamp: ChangeStamp, *, seed: int, progress: DeriveProgress | None = None
 ) -> DemoResult:
     """Simulate, derive from one distance and both, certify, apply; files and store stay in
-    ``folder``. ``deed.at`` is when it is recorded.
+    ``folder``. ``stamp.at`` is when it is recorded.
 
     Raises ``InputError`` (``folder-in-use``) where the folder holds anything but an earlier
     demonstration.
@@ -96,7 +96,7 @@ def demo(
         both_files = (*near_files, *far_files)
         for files, freedom in ((far_files, None), (far_files, Freedom.FULL), (both_files, None)):
             request = DeriveRequest(files, freedom=freedom)
-            derived = derive(request, store, deed, progress=progress)
+            derived = derive(request, store, stamp, progress=progress)
             estimate = derived.record.estimate
             errors = corner_errors(
                 layout,
@@ -120,11 +120,11 @@ def demo(
             reason="demonstration",
             override="" if best.record.acceptance.accepted else "demonstration",
             supersede=False,
-            deed=deed,
+            stamp=stamp,
         )
         output = folder / "target_calibrated.expt"
         expt, refl = target_files
-        applied = apply(ApplyRequest(expt, output, refl, force=True), store, deed)
+        applied = apply(ApplyRequest(expt, output, refl, force=True), store, stamp)
     before, after = (ExperimentFile.read(path).experiments.detectors[0] for path in (expt, output))
     assert before.lab_from_root is not None  # noqa: S101 - written so above
     assert after.lab_from_root is not None  # noqa: S101 - as it was

@@ -10,15 +10,14 @@ from time import perf_counter
 import numpy as np
 
 from calib.errors import InputError, LayoutError
-from calib.files.pairs import pair_files
-from calib.flows.boarding import boarded, fleet_for, reordered
-from calib.flows.derived import Derived, solvable
-from calib.flows.distances import freedom_for, merged_distances
-from calib.flows.identity import known_detector, new_detector, serial_of
-from calib.flows.misfits import left_out, without_far
-from calib.flows.moments import instant_of_epoch
-from calib.flows.provenance import provenance_of
-from calib.flows.summaries import (
+from calib.files.dials.pairs import pair_files
+from calib.flows.shared.datasets import boarded, fleet_for, reordered
+from calib.flows.shared.distances import freedom_for, merged_distances
+from calib.flows.shared.identity import known_detector, new_detector, serial_of
+from calib.flows.shared.misfits import left_out, without_far
+from calib.flows.shared.provenance import provenance_of
+from calib.flows.shared.results import Derived, solvable
+from calib.flows.shared.summaries import (
     Kept,
     base_of,
     beyond_linear_range,
@@ -26,17 +25,17 @@ from calib.flows.summaries import (
     recorded,
     summarised,
 )
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.layout import Layout
-from calib.model.pose import DRAWN, Placement, placed
-from calib.model.record import Deed, StoredCalibration
-from calib.model.report import Report
-from calib.solve.onto import solved_onto
+from calib.flows.shared.times import instant_of_epoch
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.pose import DRAWN, DetectorPose, locate_detector
+from calib.model.result.report import Report
+from calib.model.store.record import ChangeStamp, StoredCalibration
+from calib.solve.dataset.symmetry import hall_from_name
+from calib.solve.datasets import solved_by, solved_onto
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
-from calib.solve.solution import solved_by
-from calib.solve.symmetry import hall_from_name
 from calib.store.store import Store
 
 _SHORTEST_INTERVAL_DEG, _LONGEST_INTERVAL_DEG = 1.0, 120.0
@@ -80,7 +79,7 @@ class DeriveRequest:
 def derive(
     request: DeriveRequest,
     store: Store,
-    deed: Deed,
+    stamp: ChangeStamp,
     *,
     dry_run: bool = False,
     progress: DeriveProgress | None = None,
@@ -97,12 +96,12 @@ def derive(
     tell("reading", 0, float("nan"), 0, 0)
     away = request.scheduler is not None  # where another folder may be the current one
     pairs = pair_files([path.absolute() if away else path for path in request.paths])
-    with fleet_for(request.workers, request.scheduler, pairs) as fleet:
+    with fleet_for(request.workers, request.scheduler, pairs) as executor:
         read = boarded(
-            fleet, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))
+            executor, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))
         )
         serial = _one_serial(read, request)
-        datasets, far = without_far(fleet, read, keep_all=request.keep_all)
+        datasets, far = without_far(executor, read, keep_all=request.keep_all)
         detector = known_detector(store, serial)
         fresh = detector is None
         if detector is None:
@@ -119,13 +118,13 @@ def derive(
         def relay(stage: str, iteration: int, rmsd_px: float, done: int) -> None:
             tell(stage, iteration, rmsd_px, done, len(datasets))
 
-        fleet.map(reordered, each=[(place,) for place in placements])
+        executor.map(reordered, each=[(place,) for place in placements])
         poses = [place.lab_from_root for place in placements]
         if old:
             before = [kept.summary.statement for kept in old]
-            solution = solved_onto(before, fleet, poses, detector.layout, options, relay)
+            solution = solved_onto(before, executor, poses, detector.layout, options, relay)
         else:
-            solution = solved_by(fleet, poses, detector.layout, options, relay)
+            solution = solved_by(executor, poses, detector.layout, options, relay)
     solution = solution.without(far)
     used = [datasets[place] for place in solution.kept]
     starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
@@ -140,7 +139,7 @@ def derive(
         stored, new = store.add_calibration(
             record,
             [kept.summary.started for kept in summaries],
-            deed,
+            stamp,
             detector if fresh else None,
             [kept.file for kept in summaries],
             provenance=provenance_of(request.paths, read, None if base is None else base.id),
@@ -214,10 +213,10 @@ def _one_serial(datasets: Sequence[Dataset], request: DeriveRequest) -> str:
     return next(iter(serials))
 
 
-def _placed(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction]]) -> Placement:
+def _placed(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction]]) -> DetectorPose:
     """Where the dataset's detector stands; its panels must carry nothing that stays on."""
     try:
-        place = placed(layout, data.detector, known)
+        place = locate_detector(layout, data.detector, known)
     except LayoutError as error:
         raise LayoutError(
             error.code, error.problem, place=data.name, remedy=error.remedy
@@ -246,7 +245,7 @@ def _interval_rad(degrees: float | None) -> float | None:
     return float(np.radians(degrees))
 
 
-def _taken_off(datasets: Sequence[Dataset], placements: Sequence[Placement]) -> list[str]:
+def _taken_off(datasets: Sequence[Dataset], placements: Sequence[DetectorPose]) -> list[str]:
     return [
         f"{data.name}: its panels carried {place.carries}, which was taken off."
         for data, place in zip(datasets, placements, strict=True)

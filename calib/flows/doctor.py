@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calib import __version__
+from calib.config.location import Location, chosen_location, default_location
+from calib.config.settings import read_settings
 from calib.errors import CalibError
-from calib.model.check import Check
-from calib.model.setting import Setting
-from calib.store.location import Location, chosen_location, default_location
-from calib.store.settings import read_settings
+from calib.model.store.backup import Check, Setting
 from calib.store.store import Store
 
 
@@ -47,7 +46,7 @@ def examined(named: Location | None, login: str, now: datetime) -> Diagnosis:
         checks.append(Check("store", True, f"none yet; one will be made in {location.shown}."))
         return Diagnosis(settings, tuple(checks))
     try:
-        checks += Store.surroundings(location, now)
+        checks += Store.environment(location, now)
         checks += Store.check(location)
     except CalibError as error:
         checks.append(_trouble("store", error))

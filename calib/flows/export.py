@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from calib.errors import LayoutError
-from calib.files.expt import ExperimentFile
-from calib.files.expt_write import reference_geometry_bytes
-from calib.files.safe import write_safely
-from calib.flows.distances import refuse_no_distance
-from calib.model.experiment import Beam, Detector, Sensors
-from calib.model.pose import facing_pose, placed
+from calib.files.atomic import write_safely
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.expt_write import reference_geometry_bytes
+from calib.flows.shared.distances import refuse_no_distance
+from calib.model.experiment.experiment import Beam, Detector, Sensors
+from calib.model.experiment.pose import facing_pose, locate_detector
 from calib.store.store import Store
 
 _NOMINAL_WAVELENGTH_ANGSTROM = 1.0
@@ -51,7 +51,7 @@ def export_dials(
         models = ExperimentFile.read(like).experiments
         detector, beam = models.detectors[0], models.beams[0]
         try:
-            placement = placed(layout, detector, store.known_corrections(record.serial))
+            placement = locate_detector(layout, detector, store.known_corrections(record.serial))
         except LayoutError as error:
             raise LayoutError(
                 error.code, error.problem, place=str(like), remedy="another --like."

@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calib.errors import InputError
-from calib.flows.drift import between, checked_repeat_mm
-from calib.flows.moments import read_moment, read_period
-from calib.model.assertion import holding
-from calib.model.history import (
+from calib.flows.diff import between, checked_repeat_mm
+from calib.flows.shared.times import read_moment, read_period
+from calib.model.store.bundle import OriginEntry
+from calib.model.store.certification_rules import holding
+from calib.model.store.history import (
     Belief,
     Event,
     Knowledge,
     Told,
     events_of,
 )
-from calib.model.log import Moment
-from calib.model.origin import OriginEntry
-from calib.model.placement import BeamlinePlacement, standing_at
-from calib.model.record import (
+from calib.model.store.log import Moment
+from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.record import (
     CalibrationLine,
     CalibrationRecord,
     Certification,
 )
-from calib.model.validity import Validity
+from calib.model.store.validity import Validity
 from calib.store.store import Store
 
 

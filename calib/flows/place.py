@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calib.flows.moments import read_instant
-from calib.model.placement import BeamlinePlacement, standing_at
-from calib.model.record import Deed
-from calib.model.words import checked_words
+from calib.flows.shared.times import read_instant
+from calib.model.base.text import checked_words
+from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.record import ChangeStamp
 from calib.store.store import Store
 
 
@@ -27,7 +27,7 @@ def place(
     beamline: str,
     start: str,
     reason: str,
-    deed: Deed,
+    stamp: ChangeStamp,
     dry_run: bool = False,
 ) -> Placed:
     """Record that a detector stands at a beamline from ``start`` on, until it is placed elsewhere.
@@ -40,11 +40,11 @@ def place(
         number=0,
         serial=serial,
         beamline=checked_words(beamline, "the beamline's name"),
-        start=read_instant(start, zone, deed.at),
+        start=read_instant(start, zone, stamp.at),
         reason=checked_words(reason.strip(), "the reason"),
-        recorded=deed.signature,
+        recorded=stamp.signature,
     )
     before = standing_at(store.placements(serial), placement.start)
     if not dry_run:
-        placement = store.place_detector(placement, deed)
+        placement = store.place_detector(placement, stamp)
     return Placed(placement, before)

@@ -12,17 +12,17 @@ import numpy as np
 
 from calib import __version__
 from calib.errors import InputError, NotFoundError
-from calib.files.refl import file_sha256
+from calib.files.dials.refl import file_sha256
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
-from calib.flows.drift import prior_of
-from calib.flows.environment import this_environment
-from calib.model.correction import Freedom
-from calib.model.provenance import Provenance
-from calib.model.record import CalibrationRecord, Deed, StoredCalibration
-from calib.model.report import Reason
+from calib.flows.diff import prior_of
+from calib.flows.shared.provenance import this_environment
+from calib.model.detector.correction import Freedom
+from calib.model.result.report import Reason
+from calib.model.store.provenance import Provenance
+from calib.model.store.record import CalibrationRecord, ChangeStamp, StoredCalibration
+from calib.solve.dataset.symmetry import name_from_hall
 from calib.solve.options import Crystals
-from calib.solve.symmetry import name_from_hall
 from calib.store.store import Store
 
 SAME_SIGMA = 0.1
@@ -55,7 +55,7 @@ def rederive(
     store: Store,
     reference: str,
     folders: Sequence[Path],
-    deed: Deed,
+    stamp: ChangeStamp,
     *,
     serial: str | None,
     progress: DeriveProgress | None = None,
@@ -70,11 +70,11 @@ def rederive(
     found = store.calibration(reference, serial)
     provenance = store.provenance(found.id)
     if found.record.parameters.get("combined"):
-        again = combine(_recombination(found), store, deed, dry_run=True).record
+        again = combine(_recombination(found), store, stamp, dry_run=True).record
     else:
         paths = _inputs(found, provenance, folders, _kept(store, found, provenance))
         request = request_of(found.record, paths)
-        again = derive(request, store, deed, dry_run=True, progress=progress).record
+        again = derive(request, store, stamp, dry_run=True, progress=progress).record
     here = this_environment()
     differences: tuple[str, ...] = ()
     if provenance is not None:

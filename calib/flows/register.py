@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib.errors import InputError
-from calib.files.expt import ExperimentFile
-from calib.files.pairing import refuse_one_panel
-from calib.flows.identity import checked_serial, new_detector, serial_of
-from calib.flows.moments import zone_named
-from calib.model.families import known_layout
-from calib.model.record import Deed, DetectorRecord
-from calib.model.words import checked_words
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.pairing import refuse_one_panel
+from calib.flows.shared.identity import checked_serial, new_detector, serial_of
+from calib.flows.shared.times import zone_named
+from calib.model.base.text import checked_words
+from calib.model.detector.families import known_layout
+from calib.model.store.record import ChangeStamp, DetectorRecord
 from calib.store.store import Store
 
 
@@ -33,7 +33,7 @@ def register(
     layout: str | None,
     time_zone: str | None,
     description: str,
-    deed: Deed,
+    stamp: ChangeStamp,
     dry_run: bool = False,
 ) -> Registered:
     """Register a detector with the layout of an experiment file, or of a known detector by name.
@@ -60,7 +60,7 @@ def register(
         serial_of(detector, serial, force=False, place=str(experiments))
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
         record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
-    new = store.would_add_detector(record) if dry_run else store.add_detector(record, deed)
+    new = store.would_add_detector(record) if dry_run else store.add_detector(record, stamp)
     known = record if new else store.detector(serial)
     if time_zone is not None and known.time_zone != time_zone:
         raise InputError(

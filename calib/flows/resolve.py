@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from calib.flows.distances import refuse_no_distance
-from calib.flows.moments import future_warnings, read_instant, read_moment
-from calib.model.resolution import DistancePolicy, Resolution, TimePolicy
+from calib.flows.shared.distances import refuse_no_distance
+from calib.flows.shared.times import future_warnings, read_instant, read_moment
+from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
 from calib.store.store import Store
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calib.errors import NotFoundError
-from calib.flows.moments import read_moment
-from calib.model.log import Moment
-from calib.model.origin import OriginEntry
-from calib.model.provenance import Provenance
-from calib.model.record import Certification, StoredCalibration
+from calib.flows.shared.times import read_moment
+from calib.model.store.bundle import OriginEntry
+from calib.model.store.log import Moment
+from calib.model.store.provenance import Provenance
+from calib.model.store.record import Certification, StoredCalibration
 from calib.store.store import Store
 
 

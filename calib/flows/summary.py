@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calib.errors import InputError
-from calib.files.safe import Outputs
-from calib.files.summary import SUFFIX, read_summary
-from calib.flows.summaries import Kept, kept_summaries, picked
-from calib.model.summary import Summary
+from calib.files.atomic import Outputs
+from calib.files.native.summary import SUFFIX, read_summary
+from calib.flows.shared.summaries import Kept, kept_summaries, picked
+from calib.model.result.summary import Summary
 from calib.store.store import Store
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from calib.model.log import Moment
-from calib.model.record import Application, Certification, StoredCalibration
+from calib.model.store.log import Moment
+from calib.model.store.record import Application, Certification, StoredCalibration
 from calib.report.application_view import application_view
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed, moment_words
 from calib.report.scalar import moment_view

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from calib.model.record import Application, State
+from calib.model.store.record import Application, State
 from calib.report.certification_view import deed_view
 from calib.report.scalar import instant, number
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calib.model.words import joined
+from calib.model.base.text import joined
 
 View = Mapping[str, Any]
 """A view for scripts, from which the blocks for people are made."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calib.model.bundle import Bundle
-from calib.model.origin import Loaded, OriginEntry
+from calib.model.store.bundle import Bundle, Loaded, OriginEntry
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, span
 from calib.report.certification_view import deed_view
 from calib.report.scalar import instant, number

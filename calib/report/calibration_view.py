@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calib.model.content import to_content
-from calib.model.record import (
-    CalibrationLine,
-    CalibrationRecord,
-    Certification,
-    State,
-    StoredCalibration,
-)
-from calib.model.report import (
+from calib.model.base.content import to_content
+from calib.model.result.report import (
     Convergence,
     DatasetUse,
     Disagreement,
@@ -22,6 +15,13 @@ from calib.model.report import (
     Misfit,
     Report,
     Shell,
+)
+from calib.model.store.record import (
+    CalibrationLine,
+    CalibrationRecord,
+    Certification,
+    State,
+    StoredCalibration,
 )
 from calib.report.certification_view import certification_view, deed_view
 from calib.report.determined_view import determined_view

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.assertion import Change
-from calib.model.record import Certification, Deed
+from calib.model.store.certification_rules import Change
+from calib.model.store.record import Certification, ChangeStamp
 from calib.report.scalar import instant, number
 
 
-def deed_view(deed: Deed | None) -> dict[str, Any] | None:
+def deed_view(stamp: ChangeStamp | None) -> dict[str, Any] | None:
     """Who, when, where; None where nobody did."""
-    return None if deed is None else {"at": instant(deed.at), "by": deed.actor, "host": deed.host}
+    return (
+        None if stamp is None else {"at": instant(stamp.at), "by": stamp.actor, "host": stamp.host}
+    )
 
 
 def change_view(change: Change) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from calib.model.record import CalibrationRecord, StoredCalibration
+from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.report.blocks import NONE, Block, Facts, Table, View, distances, fixed
 from calib.report.residuals import rmsd_px
 from calib.report.scalar import number

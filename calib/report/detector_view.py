@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.families import family_of
-from calib.model.record import DetectorRecord
+from calib.model.detector.families import family_of
+from calib.model.store.record import DetectorRecord
 
 
 def detector_view(record: DetectorRecord) -> dict[str, Any]:

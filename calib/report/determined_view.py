@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.report import Determined
+from calib.model.result.report import Determined
 from calib.report.scalar import number
 
 _PARAMETERS = ("dx", "dy", "dz", "rx", "ry", "rz")

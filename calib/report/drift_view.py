@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from calib.model.correction import PARAMETERS, SHOWN, SHOWN_PER_INTERNAL
-from calib.model.drift import Drift
-from calib.model.record import StoredCalibration
+from calib.model.detector.correction import PARAMETERS, SHOWN, SHOWN_PER_INTERNAL
+from calib.model.result.drift import Drift
+from calib.model.store.record import StoredCalibration
 from calib.report.scalar import number
 
 

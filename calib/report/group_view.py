@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.report import GroupMotion
+from calib.model.result.report import GroupMotion
 from calib.report.scalar import number
 
 SHIFTS = ("dx_mm", "dy_mm", "dz_mm")

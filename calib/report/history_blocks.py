@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calib.model.words import joined
+from calib.model.base.text import joined
 from calib.report.blocks import (
     NONE,
     Block,

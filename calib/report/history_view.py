@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calib.model.history import Belief, Event, Knowledge, Told
-from calib.model.log import Moment
-from calib.model.origin import OriginEntry
-from calib.model.placement import BeamlinePlacement
-from calib.model.record import CalibrationLine, Certification
-from calib.model.validity import Validity
+from calib.model.store.bundle import OriginEntry
+from calib.model.store.history import Belief, Event, Knowledge, Told
+from calib.model.store.log import Moment
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.record import CalibrationLine, Certification
+from calib.model.store.validity import Validity
 from calib.report.bundle_view import origin_view
 from calib.report.certification_view import certification_view, deed_view
 from calib.report.drift_view import drift_view

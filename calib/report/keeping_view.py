@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from calib.model.backup import Backup, StoreRevision, Upgraded
-from calib.model.check import Check
-from calib.model.rule import Rule
-from calib.model.setting import Setting
+from calib.model.store.backup import Backup, Check, Setting, StoreRevision, Upgraded
+from calib.model.store.rule import Rule
 from calib.report.certification_view import deed_view
 
 

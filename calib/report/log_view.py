@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.checkpoint import Checkpoint
-from calib.model.log import STORE_CHAIN, Audit, Entry
+from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, Entry
 from calib.report.scalar import instant
 
 

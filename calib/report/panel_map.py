@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.arrays import Floats, Ints
-from calib.model.drift import Drift
-from calib.model.layout import Layout
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.layout import Layout
+from calib.model.result.drift import Drift
 from calib.report.blocks import NONE, Table
 
 _ARROWS = "→↘↓↙←↖↑↗"

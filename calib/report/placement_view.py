@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calib.model.placement import BeamlinePlacement
+from calib.model.store.placement import BeamlinePlacement
 from calib.report.blocks import NONE, Table, View, at_second
 from calib.report.certification_view import deed_view
 from calib.report.scalar import instant

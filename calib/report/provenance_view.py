@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.provenance import Provenance
+from calib.model.store.provenance import Provenance
 from calib.report.blocks import NONE, Facts, View
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.report import BeforeAfter, Fit, Spread
+from calib.model.result.report import BeforeAfter, Fit, Spread
 from calib.report.scalar import number
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.resolution import Resolution
+from calib.model.store.resolution import Resolution
 from calib.report.certification_view import certification_view
 from calib.report.scalar import instant, number
 

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from calib.model.log import Moment
+from calib.model.store.log import Moment
 
 
 def number(value: float | None) -> float | None:

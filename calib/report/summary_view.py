@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from calib.model.summary import Summary
+from calib.model.result.summary import Summary
 from calib.report.blocks import Table, View, at_second, fixed
 from calib.report.residuals import both_px
 from calib.report.scalar import instant, number

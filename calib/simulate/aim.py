@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.arrays import Floats, Ints
-from calib.model.experiment import Beam
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout, PanelFrames
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout, PanelFrames
+from calib.model.experiment.experiment import Beam
 
 
 def hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout, PanelFrames, PanelGroup, PanelShape
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout, PanelFrames, PanelGroup, PanelShape
 from calib.simulate.truth import Tolerance
 
 _ASIC_PX = (194, 185)

@@ -13,10 +13,12 @@ from uuid import UUID
 import numpy as np
 
 from calib.errors import InputError
-from calib.model.arrays import Bools, Floats, Ints
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset, Source
-from calib.model.experiment import (
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout, PanelFrames
+from calib.model.experiment.dataset import Dataset, Source
+from calib.model.experiment.experiment import (
     Beam,
     Crystal,
     Detector,
@@ -26,10 +28,8 @@ from calib.model.experiment import (
     Scan,
     Sensors,
 )
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout, PanelFrames
-from calib.model.parallax import mm_from_px, px_from_mm
-from calib.model.reflections import Reflections
+from calib.model.experiment.parallax import mm_from_px, px_from_mm
+from calib.model.experiment.reflections import Reflections
 from calib.simulate.aim import d_min, hits, jolted
 
 _DRIFT_ROUNDS = 4

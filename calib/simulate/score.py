@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.arrays import Bools
-from calib.model.correction import Correction
-from calib.model.frames import RigidMotion, fit_rigid
-from calib.model.layout import Layout
+from calib.model.base.arrays import Bools
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, fit_rigid
+from calib.model.detector.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

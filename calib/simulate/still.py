@@ -14,13 +14,20 @@ from uuid import UUID
 import numpy as np
 
 from calib.errors import InputError
-from calib.model.arrays import Floats, Ints
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset, Source
-from calib.model.experiment import Beam, Crystal, Detector, Experiment, ExperimentList, Sensors
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout
-from calib.model.reflections import Reflections
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset, Source
+from calib.model.experiment.experiment import (
+    Beam,
+    Crystal,
+    Detector,
+    Experiment,
+    ExperimentList,
+    Sensors,
+)
+from calib.model.experiment.reflections import Reflections
 from calib.simulate.aim import d_min, hits, jolted
 
 _BEYOND = 3.0

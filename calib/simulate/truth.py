@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.correction import Correction
-from calib.model.layout import Layout
+from calib.model.detector.correction import Correction
+from calib.model.detector.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from calib.model.correction import Freedom
-from calib.model.layout import Layout
+from calib.model.detector.correction import Freedom
+from calib.model.detector.layout import Layout
 from calib.solve.prior import PanelPrior
 
 

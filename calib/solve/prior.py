@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.layout import Layout, PanelGroup
-from calib.solve.rigid import adjoints
+from calib.model.base.arrays import Floats
+from calib.model.detector.layout import Layout, PanelGroup
+from calib.solve.algebra.rigid_motion import adjoints
 
 _RIGID = 1e-3
 """Tolerance of levels that are not refined, as a share of the usual one: next to nothing."""

@@ -6,22 +6,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from calib.store import failure
-from calib.store.admission import admit_to
-from calib.store.again import asked_again
-from calib.store.database import Database, existing_file, may_insert, require_file
-from calib.store.doors.applications import ApplicationDoor
-from calib.store.doors.bundles import BundleDoor
-from calib.store.doors.calibrations import CalibrationDoor
-from calib.store.doors.certifications import CertificationDoor
-from calib.store.doors.detectors import DetectorDoor
-from calib.store.doors.keeping import KeepingDoor
-from calib.store.doors.log import LogDoor
-from calib.store.doors.placements import PlacementDoor
-from calib.store.doors.rules import RuleDoor
-from calib.store.doors.summaries import SummaryDoor
-from calib.store.journal import Journal
-from calib.store.location import Location, chosen_location, default_location
+from calib.config.location import Location, chosen_location, default_location
+from calib.store.api.applications import ApplicationDoor
+from calib.store.api.bundles import BundleDoor
+from calib.store.api.calibrations import CalibrationDoor
+from calib.store.api.certifications import CertificationDoor
+from calib.store.api.detectors import DetectorDoor
+from calib.store.api.log import LogDoor
+from calib.store.api.maintenance import KeepingDoor
+from calib.store.api.placements import PlacementDoor
+from calib.store.api.rules import RuleDoor
+from calib.store.api.summaries import SummaryDoor
+from calib.store.database import errors
+from calib.store.database.database import Database, existing_file, may_insert, require_file
+from calib.store.database.journal import Journal
+from calib.store.database.retry import retry_read
+from calib.store.schema.compatibility import admit_to
 
 
 class Store(
@@ -100,8 +100,8 @@ class Store(
         if self._database.refusal is not None:
             raise self._database.refusal
 
-    @asked_again
+    @retry_read
     def _ask_the_server(self) -> None:
         with self._database.reading() as connection:
             if not may_insert(connection):
-                self._database.refusal = failure.read_only(self.location)
+                self._database.refusal = errors.read_only(self.location)

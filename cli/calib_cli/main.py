@@ -12,11 +12,11 @@ from typing import Annotated
 import typer
 
 from calib import __version__
-from calib_cli.failure import TERMINATED
-from calib_cli.group import Program
+from calib_cli.context import WHILE_LOADING
+from calib_cli.errors import TERMINATED
 from calib_cli.options import StorePlace
 from calib_cli.output import say, write
-from calib_cli.setting import WHILE_LOADING
+from calib_cli.program import Program
 
 app = typer.Typer(
     name="calib",

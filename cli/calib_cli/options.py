@@ -9,14 +9,14 @@ import typer
 
 
 class DistancePolicyName(StrEnum):
-    """Which distances a certification answers (``calib.model.resolution.DistancePolicy``)."""
+    """Which distances a certification answers (``calib.model.store.resolution.DistancePolicy``)."""
 
     EXACT = "exact"
     NEAREST = "nearest"
 
 
 class TimePolicyName(StrEnum):
-    """Which instants a certification answers (``calib.model.resolution.TimePolicy``)."""
+    """Which instants a certification answers (``calib.model.store.resolution.TimePolicy``)."""
 
     PRIOR = "prior"
     CLOSEST = "closest"

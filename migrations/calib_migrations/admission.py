@@ -1,4 +1,4 @@
-"""Whom a store admits, as a migration says it (``calib.store.admission`` reads it)."""
+"""Whom a store admits, as a migration says it (``calib.store.schema.compatibility`` reads it)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from calib_cli.apply import Job, jobs_of
+from calib_cli.commands.calibration.apply import Job, jobs_of
 from support.commands import calib, done
 from support.simulated import measured, write_imported
 

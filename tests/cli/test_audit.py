@@ -38,7 +38,7 @@ def test_the_log_says_who_did_what_when_why_and_how(certified: Path) -> None:
 
 def test_passwords_do_not_reach_the_log(certified: Path) -> None:
     calib("--store", "postgresql://ada:secret@nowhere.invalid/x", "list")
-    from calib_cli.group import command_line
+    from calib_cli.program import command_line
 
     assert command_line() == "calib --store 'postgresql://ada:***@nowhere.invalid/x' list"
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from calib.files.dataset_write import write_dataset
-from calib.files.refl import Column, read_table, table_bytes
-from calib.model.dataset import Dataset
-from calib.model.layout import PanelFrames, PanelShape
-from calib.model.reflections import Reflections
-from calib.store.schema import HEAD
+from calib.files.dials.dataset_write import write_dataset
+from calib.files.dials.refl import Column, read_table, table_bytes
+from calib.model.detector.layout import PanelFrames, PanelShape
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.reflections import Reflections
+from calib.store.schema.revision import HEAD
 from support.commands import calib, done
 from support.raw import execute
 from support.simulated import NIGHT_1, measured

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.files.dataset_write import write_dataset
-from calib.model.correction import Correction
+from calib.files.dials.dataset_write import write_dataset
+from calib.model.detector.correction import Correction
 from support.commands import calib, done
 from support.simulated import LATER, TRUTH, measured
 

@@ -176,7 +176,7 @@ def test_not_accepted_is_1_and_kept_as_a_draft(here: Path) -> None:
 
 def write_perfect(folder: Path) -> None:
     """Data of a detector that stands as drawn, with too few reflections for two halves."""
-    from calib.files.dataset_write import write_dataset
+    from calib.files.dials.dataset_write import write_dataset
 
     perfect = measured("perfect", 200.0, None, seed=5, n_reflections=900, layout_name="PILATUS 1M",
                        identifier="PILATUS 1M, S/N 10-0001")  # fmt: skip

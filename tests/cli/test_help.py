@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from calib.model.correction import Freedom
+from calib.model.detector.correction import Freedom
 from calib.solve.prior import PanelPrior
-from calib_cli.combine import combine
-from calib_cli.derivation import FreedomName
-from calib_cli.derive import derive
+from calib_cli.commands.calibration.combine import combine
+from calib_cli.commands.calibration.derivation import FreedomName
+from calib_cli.commands.calibration.derive import derive
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 

@@ -46,12 +46,16 @@ def test_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
     assert not HEAVY & loaded
 
 
-REFINING = {"calib.solve.fit", "calib.solve.normal", "gemmi", "msgpack"}
+REFINING = {"calib.solve.dataset.fit", "calib.solve.dataset.normal_equations", "gemmi", "msgpack"}
 """Models of crystals and scans, and what reads reflections."""
 FORMATS = {"fabio", "h5py", "cryptography"}
 UPGRADING = {"alembic", "psycopg", "asyncpg"}
-KEEPING = {"calib.store.backup", "calib.store.check", "calib.store.upgrade"}
-TRAVELLING = {"calib.store.bundling", "calib.store.unbundling"}
+KEEPING = {
+    "calib.store.maintenance.backup",
+    "calib.store.maintenance.check",
+    "calib.store.maintenance.upgrade",
+}
+TRAVELLING = {"calib.store.bundle.export", "calib.store.bundle.load"}
 NEVER = {"scipy", "distributed", "sqlalchemy.orm"} | KEEPING | TRAVELLING
 COMMAND = """
 import sys
@@ -63,12 +67,12 @@ except SystemExit as end:
 print("loaded:", *sys.modules)
 """
 NOT_USED = {
-    "list": REFINING | FORMATS | UPGRADING | {"calib.solve.panels"},
+    "list": REFINING | FORMATS | UPGRADING | {"calib.solve.panels.system"},
     "history 24-0107": REFINING | FORMATS | UPGRADING,
     "resolve 24-0107 --at 2026-03-05 --distance-mm 200": REFINING
     | FORMATS
     | UPGRADING
-    | {"calib.solve.panels"},
+    | {"calib.solve.panels.system"},
     "apply night1.expt --calibration 24-0107:3 -o out.expt": FORMATS | UPGRADING | {"gemmi"},
     "combine 24-0107:3 --without night1 --json": REFINING | UPGRADING | {"fabio"},
     "derive night1.expt night1.refl --json": UPGRADING | {"fabio"},

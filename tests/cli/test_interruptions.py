@@ -18,8 +18,8 @@ from support.raw import execute
 
 DIES = """
 import os, signal, sys
-import calib.files.safe as safe, calib.store.calibrations as calibrations
-import calib.store.applications
+import calib.files.atomic as safe, calib.store.records.calibrations as calibrations
+import calib.store.records.applications
 from calib_cli.main import main
 
 def dying(function):
@@ -103,7 +103,7 @@ def test_apply_killed_leaves_whole_files_only(certified: Path, moment: str) -> N
 
 SLOW = """
 import signal, sys, time
-import calib.solve.refine as refine
+import calib.solve.joint.refinement as refine
 from calib_cli.main import main
 # As at a terminal: a shell that started the tests in the background lets them ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -184,7 +184,7 @@ def test_a_full_disk_in_the_middle_of_apply_writes_nothing(
         raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patched:
-        patched.setattr("calib.files.safe.os.fsync", full)
+        patched.setattr("calib.files.atomic.os.fsync", full)
         answer = calib(*PAIR, "--json")
     assert (answer.code, answer.stdout, answer.error["code"]) == (3, "", "disk-full")
     assert answer.stderr.splitlines()[:2] == [

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import calib_cli.failure
-from calib.model.report import GroupMotion
+import calib_cli.errors
+from calib.config.location import Location
+from calib.model.result.report import GroupMotion
 from calib.report.group_view import group_view
-from calib.store.database import Database
-from calib.store.location import Location
-from calib.store.schema import migrate
+from calib.store.database.database import Database
+from calib.store.schema.revision import migrate
 from support import raw
 from support.commands import calib, done
 from support.json_page import PAGE, Keys, documented, is_of, leaves, within
@@ -246,7 +246,7 @@ def test_types_are_those_that_the_page_explains() -> None:
 def test_the_page_names_every_exit_code() -> None:
     codes = {
         value
-        for name, value in vars(calib_cli.failure).items()
+        for name, value in vars(calib_cli.errors).items()
         if name.isupper() and isinstance(value, int)
     }
     listed = re.findall(r"^\| (\d+) \|", PAGE.partition("\n## Where things go\n")[0], re.MULTILINE)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from calib.store.database import Database
-from calib.store.location import Location, default_location
-from calib.store.schema import HEAD, migrate
+from calib.config.location import Location, default_location
+from calib.store.database.database import Database
+from calib.store.schema.revision import HEAD, migrate
 from support.commands import calib, done
 
 

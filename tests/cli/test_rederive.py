@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from calib.flows import environment, rederive
+from calib.flows import rederive
 from calib.flows.derive import DeriveRequest
-from calib.model.record import CalibrationRecord
+from calib.flows.shared import provenance
+from calib.model.store.record import CalibrationRecord
 from calib.solve.prior import PanelPrior
 from support.commands import calib, done
 
@@ -52,7 +53,7 @@ def test_inputs_are_recognised_by_what_they_hold(here: Path, tmp_path: Path) -> 
 def test_another_machine_may_differ_by_rounding_only(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environment, "_processor", lambda: "another one")
+    monkeypatch.setattr(provenance, "_processor", lambda: "another one")
     found = done("rederive", "24-0107:1", "--from", here, "--json").json
     assert found["identical"]  # the processor is the same in truth
     assert "another one" in found["environment_differences"][0]

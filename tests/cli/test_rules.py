@@ -39,9 +39,9 @@ def test_a_name_in_the_settings_of_everybody_names_nobody(
     done("db", "set", "demand-actor", "yes")
     own = here / "own.toml"
     own.write_text('actor = "zoe"\n')
-    monkeypatch.setattr("calib.store.settings.SYSTEM", own)
+    monkeypatch.setattr("calib.config.settings.SYSTEM", own)
     assert calib(*CERTIFY).code == 2
-    monkeypatch.setattr("calib.store.settings.SYSTEM", here / "none.toml")
+    monkeypatch.setattr("calib.config.settings.SYSTEM", here / "none.toml")
     monkeypatch.setenv("CALIB_CONFIG", str(own))
     done(*CERTIFY)
 

@@ -16,7 +16,7 @@ from calib.store.store import Store
 from calib_cli.rendering import rendered
 from support.children import environment
 from support.commands import done, program
-from support.records import deed, detector
+from support.records import detector, stamp
 
 ESCAPE = "\x1b"
 DERIVE = ("derive", "night1.expt", "night1.refl", "--dry-run")
@@ -145,7 +145,7 @@ def test_markup_and_control_characters_are_shown_not_obeyed(here: Path) -> None:
     assert "\x07" not in text
     assert ":smile:" in text
     with Store.open("beamline.sqlite") as store:  # as programs of former times let in
-        store.add_detector(replace(detector("24-9"), description=sly), deed())
+        store.add_detector(replace(detector("24-9"), description=sly), stamp())
     assert ESCAPE not in done("detector", "list").stdout
     assert done("detector", "show", "24-9", "--json").json["description"] == sly
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from calib.model.dataset import Dataset
+from calib.model.experiment.dataset import Dataset
 from support.pair_folder import Folder, simulated
 
 

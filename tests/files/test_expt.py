@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from calib.errors import FileFormatError
-from calib.files.expt import ExperimentFile
-from calib.model.frames import RigidMotion, rotation_from_vector
+from calib.files.dials.expt import ExperimentFile
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from support.experiment_json import experiment_list, group, panel
 from support.expt_files import EXACT, assert_same_frames, moved_frames, parsed
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import LayoutError
-from calib.files.expt import ExperimentFile
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import PanelFrames
+from calib.files.dials.expt import ExperimentFile
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import PanelFrames
 from support.experiment_json import as_bytes, detector, experiment_list, group
 from support.expt_files import assert_same_frames, moved_frames, parsed
 

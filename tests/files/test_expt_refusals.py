@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import FileFormatError, MissingFileError
-from calib.files.expt import ExperimentFile
+from calib.files.dials.expt import ExperimentFile
 from support.experiment_json import as_bytes, experiment_list
 from support.expt_files import parsed
 

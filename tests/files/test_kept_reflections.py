@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib.files.agreement import misfit
-from calib.files.pairing import load_datasets
-from calib.files.refl_write import dataset_table
-from calib.model.dataset import Dataset
+from calib.files.dials.pairing import load_datasets
+from calib.files.dials.plausibility import misfit
+from calib.files.dials.refl_write import dataset_table
+from calib.model.experiment.dataset import Dataset
 from support.pair_folder import Folder
 
 
@@ -104,7 +104,7 @@ def test_the_size_of_blocks_makes_no_difference(
     variance[[0, 11, 299]] = 0.0
     paths = [folder.expt(first), folder.refl(first, changes={"xyzobs.mm.variance": variance})]
     (whole,) = load_datasets(paths)
-    monkeypatch.setattr("calib.files.reflections._BLOCK", rows)
+    monkeypatch.setattr("calib.files.dials.select._BLOCK", rows)
     (blocks,) = load_datasets(paths)
     assert blocks.notices == whole.notices != ()
     for name in ("experiment", "panel", "miller_index", "centroid_mm", "variance_mm", "flags"):

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError
-from calib.files.expt import ExperimentFile
-from calib.files.expt_write import experiments_bytes, reference_geometry_bytes
-from calib.files.refl import ELEMENTS
-from calib.files.refl_write import dataset_table
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset
-from calib.model.experiment import ExperimentList
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.parallax import mm_from_px
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.expt_write import experiments_bytes, reference_geometry_bytes
+from calib.files.dials.refl import ELEMENTS
+from calib.files.dials.refl_write import dataset_table
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import ExperimentList
+from calib.model.experiment.parallax import mm_from_px
 from calib.simulate.scan import ScanPlan, simulated_scan
 
 POSE = RigidMotion(

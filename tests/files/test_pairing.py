@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib.files.expt import ExperimentFile
-from calib.files.pairing import load_datasets
-from calib.model.dataset import Dataset
-from calib.model.experiment import ExperimentList
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.pairing import load_datasets
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import ExperimentList
 from support.pair_folder import TOGETHER, Folder, nameless, refused
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from calib.errors import FileFormatError, InputError
-from calib.files.pairing import load_datasets
-from calib.files.pairs import pair_files
-from calib.files.refl import Column, read_table, table_bytes
-from calib.files.refl_write import dataset_table
-from calib.model.dataset import Dataset
+from calib.files.dials.pairing import load_datasets
+from calib.files.dials.pairs import pair_files
+from calib.files.dials.refl import Column, read_table, table_bytes
+from calib.files.dials.refl_write import dataset_table
+from calib.model.experiment.dataset import Dataset
 from support.pair_folder import TOGETHER, Folder, refused
 
 
@@ -57,7 +57,7 @@ def test_the_first_row_that_is_not_finite_is_counted_across_blocks(
 ) -> None:
     values = np.array(first.reflections.centroid_mm)
     values[[150, 290], 1] = [np.nan, np.inf]
-    monkeypatch.setattr("calib.files.reflections._BLOCK", 7)
+    monkeypatch.setattr("calib.files.dials.select._BLOCK", 7)
     paths = [folder.expt(first), folder.refl(first, changes={"xyzobs.mm.value": values})]
     assert "in 2 indexed reflections, the first of them in row 150 (" in refused(
         paths, "not-finite"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from calib.errors import FileFormatError, InputError, MissingFileError
-from calib.files.refl import (
+from calib.files.dials.refl import (
     ELEMENTS,
     Column,
     Table,
@@ -28,7 +28,7 @@ from calib.files.refl import (
     rewritten_columns,
     table_bytes,
 )
-from calib.files.refl_index import read_index
+from calib.files.dials.refl_header import read_index
 
 MAGIC = "dials::af::reflection_table"
 RAW_TYPES = ("Shoebox<>", "std::string", "a type from the future")

@@ -16,8 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from calib.errors import InputError, MissingFileError, StoreError
-from calib.files.pairs import pair_files
-from calib.files.safe import (
+from calib.files.atomic import (
     Outputs,
     check_writable_target,
     claim_folder,
@@ -25,6 +24,7 @@ from calib.files.safe import (
     read_bytes,
     write_safely,
 )
+from calib.files.dials.pairs import pair_files
 
 OLD, NEW = b"old", b"new"
 
@@ -131,7 +131,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file(output: Path) -> None:
     script = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from calib.files.safe import write_safely\n"
+        "from calib.files.atomic import write_safely\n"
         "def slow(file):\n"
         "    file.write(b'half')\n"
         "    file.flush()\n"

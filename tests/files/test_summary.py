@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calib.errors import FileFormatError, MissingFileError
-from calib.files.summary import read_summary, summary_bytes, summary_from_bytes
-from calib.model.correction import Freedom
-from calib.model.summary import Part, Summary
+from calib.files.native.summary import read_summary, summary_bytes, summary_from_bytes
+from calib.model.detector.correction import Freedom
+from calib.model.result.summary import Part, Summary
 from support.scenes import options, simulation, solution
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError, NotFoundError, SolveError
-from calib.files.dataset_write import write_dataset
+from calib.files.dials.dataset_write import write_dataset
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveRequest, derive
-from calib.flows.derived import Derived
+from calib.flows.shared.results import Derived
 from calib.flows.summary import export_summaries
-from calib.model.correction import Freedom
-from calib.model.dataset import Dataset
-from calib.model.record import Deed
+from calib.model.detector.correction import Freedom
+from calib.model.experiment.dataset import Dataset
+from calib.model.store.record import ChangeStamp
 from calib.solve.options import Crystals
 from calib.store.store import Store
 from support.simulated import LATER, NIGHT_1, NIGHT_2, SERIAL, measured
 
-DEED = Deed(datetime(2026, 3, 6, tzinfo=UTC), "tester", "here")
+STAMP = ChangeStamp(datetime(2026, 3, 6, tzinfo=UTC), "tester", "here")
 DECIDED_ANEW = 0.25
 
 
@@ -38,11 +38,11 @@ def files(folder: Path, *numbers: int) -> list[Path]:
 
 def derived(store: Store, *paths: Path, dry_run: bool = False, **more: Any) -> Derived:
     request = DeriveRequest(tuple(paths), crystals=Crystals.STATIC, **more)
-    return derive(request, store, DEED, dry_run=dry_run)
+    return derive(request, store, STAMP, dry_run=dry_run)
 
 
 def combined(store: Store, *sources: str, **more: Any) -> Derived:
-    return combine(CombineRequest(sources, **more), store, DEED)
+    return combine(CombineRequest(sources, **more), store, STAMP)
 
 
 def rms_sigma(one: Derived, other: Derived) -> float:

@@ -11,22 +11,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calib.files.expt import ExperimentFile
-from calib.files.expt_write import experiments_bytes
-from calib.files.refl import read_table
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.expt_write import experiments_bytes
+from calib.files.dials.refl import read_table
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.register import register
-from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
-from calib.model.experiment import Experiment, ExperimentList
-from calib.model.layout import Layout
-from calib.model.parallax import mm_from_px
-from calib.model.record import CalibrationRecord, Deed, DetectorRecord, StoredCalibration
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.detector.layout import Layout
+from calib.model.experiment.experiment import Experiment, ExperimentList
+from calib.model.experiment.parallax import mm_from_px
+from calib.model.store.record import (
+    CalibrationRecord,
+    ChangeStamp,
+    DetectorRecord,
+    StoredCalibration,
+)
 from calib.simulate.truth import drawn_correction
 from calib.store.store import Store
 from support.records import calibration, certification
 from support.simulated import DETECTOR, LAYOUT, NIGHT_1, SERIAL, measured
 
-DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 NANOMETRE_MM = 1e-6
 
 
@@ -62,19 +67,19 @@ def calibrated(store: Store, detector: DetectorRecord, seed: int) -> StoredCalib
     correction = drawn_correction(np.random.default_rng(seed), detector.layout)
     record = record_of(detector, correction)
     starts = (None,) * len(record.report.datasets)
-    stored, _ = store.add_calibration(record, starts, DEED, detector)
+    stored, _ = store.add_calibration(record, starts, STAMP, detector)
     return stored
 
 
 def known(store: Store) -> DetectorRecord:
     record = DetectorRecord(SERIAL, LAYOUT, "UTC", DETECTOR)
-    store.add_detector(record, DEED)
+    store.add_detector(record, STAMP)
     return record
 
 
 def applied(store: Store, source: Path, output: Path, name: str, **more: object) -> Applied:
     request = ApplyRequest(source, output, calibration=name, **more)  # type: ignore[arg-type]
-    return apply(request, store, DEED)
+    return apply(request, store, STAMP)
 
 
 def frames_said(path: Path, layout: Layout, detector: int = 0) -> Correction:
@@ -147,7 +152,7 @@ def test_every_detector_of_a_file_gets_its_own_and_shared_ones_once(
     source.write_bytes(experiments_bytes(both))
     for stored in (one, other):
         store.certify(certification(stored, NIGHT_1))
-    done = apply(ApplyRequest(source, output), store, DEED)
+    done = apply(ApplyRequest(source, output), store, STAMP)
     assert [found.calibration for found in done.detectors] == [one.name, other.name]
     for index, stored in enumerate((one, other)):
         said = frames_said(output, LAYOUT, index).values
@@ -184,7 +189,7 @@ def test_a_detector_of_three_levels_is_corrected_in_its_leaves_alone(
         layout=None,
         time_zone=None,
         description="",
-        deed=DEED,
+        stamp=STAMP,
     )
     detector = store.detector("cspad")
     found = calibrated(store, detector, 1)
@@ -203,7 +208,7 @@ def test_positions_follow_the_panels_by_the_change_of_their_parallax(
 ) -> None:
     expt, refl = (real_data / "lcysteine_2M" / f"s20.{end}" for end in ("expt", "refl"))
     register(
-        store, SERIAL, experiments=expt, layout=None, time_zone=None, description="", deed=DEED
+        store, SERIAL, experiments=expt, layout=None, time_zone=None, description="", stamp=STAMP
     )
     found = calibrated(store, store.detector(SERIAL), 1)
     output = tmp_path / "out.expt"

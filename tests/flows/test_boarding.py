@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from calib.errors import InputError
-from calib.files.pairs import Pair
-from calib.files.refl_index import TableIndex
-from calib.flows.boarding import fleet_for
-from calib.solve.fleet import LocalFleet
-from calib.solve.worker_fleet import WorkerFleet
+from calib.files.dials.pairs import Pair
+from calib.files.dials.refl_header import TableIndex
+from calib.flows.shared.datasets import fleet_for
+from calib.solve.parallel.executor import LocalExecutor
+from calib.solve.parallel.processes import ProcessExecutor
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,12 @@ def test_worker_processes_are_used_where_files_are_many_and_large() -> None:
         return Pair(Path("a.expt"), None, Path("a.refl"), index)  # type: ignore[arg-type]
 
     for pairs, used in (
-        ([pair(10_000_000)], LocalFleet),
-        ([pair(10_000)] * 10, LocalFleet),
-        ([pair(1_000_000)] * 10, WorkerFleet if len(os.sched_getaffinity(0)) > 1 else LocalFleet),
+        ([pair(10_000_000)], LocalExecutor),
+        ([pair(10_000)] * 10, LocalExecutor),
+        (
+            [pair(1_000_000)] * 10,
+            ProcessExecutor if len(os.sched_getaffinity(0)) > 1 else LocalExecutor,
+        ),
     ):
-        with fleet_for(None, None, pairs) as fleet:
-            assert type(fleet) is used
+        with fleet_for(None, None, pairs) as executor:
+            assert type(executor) is used

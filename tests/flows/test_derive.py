@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 
 from calib.errors import CalibError, InputError, LayoutError, SolveError
-from calib.files.dataset_write import write_dataset
-from calib.files.expt import ExperimentFile
+from calib.files.dials.dataset_write import write_dataset
+from calib.files.dials.expt import ExperimentFile
 from calib.flows.apply import ApplyRequest, apply
 from calib.flows.derive import DeriveRequest, derive
-from calib.flows.derived import Derived, solvable
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.experiment import Detector
-from calib.model.record import Deed, State
+from calib.flows.shared.results import Derived, solvable
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Detector
+from calib.model.store.record import ChangeStamp, State
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals
 from calib.store.store import Store
 from support.simulated import LAYOUT, NIGHT_1, NIGHT_2, SERIAL, measured
 
-DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 TENTH_OF_SIGMA = 0.1
 NANOMETRE_MM = 1e-6
 
@@ -38,7 +38,7 @@ def scan(name: str, distance_mm: float = 150.0, seed: int = 1, **more: Any) -> D
 
 def derived(store: Store, *paths: Path, dry_run: bool = False, **more: Any) -> Derived:
     request = DeriveRequest(tuple(paths), crystals=Crystals.STATIC, **more)
-    return derive(request, store, DEED, dry_run=dry_run)
+    return derive(request, store, STAMP, dry_run=dry_run)
 
 
 def refused(store: Store, *paths: Path, **more: Any) -> CalibError:
@@ -152,7 +152,7 @@ def test_a_known_correction_is_taken_off_and_said(store: Store, tmp_path: Path) 
     request = ApplyRequest(
         expt, applied, refl, tmp_path / "applied.refl", calibration=first.stored.name
     )
-    apply(request, store, DEED)
+    apply(request, store, STAMP)
     again = derived(store, applied, tmp_path / "applied.refl")
     assert any(
         notice == f"applied: its panels carried {first.stored.name}, which was taken off."

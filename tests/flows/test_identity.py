@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError, LayoutError
-from calib.flows.identity import checked_serial, new_detector, serial_of
-from calib.model.correction import Correction
-from calib.model.experiment import Detector, Sensors
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
+from calib.flows.shared.identity import checked_serial, new_detector, serial_of
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.experiment import Detector, Sensors
+from calib.model.experiment.pose import facing_pose
 
 LAYOUT = known_layout("PILATUS 1M")
 POSE = facing_pose(LAYOUT, 200.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from calib.errors import CalibError
-from calib.files.dataset_write import write_dataset
+from calib.files.dials.dataset_write import write_dataset
 from calib.flows.derive import DeriveRequest, derive
-from calib.flows.derived import Derived
 from calib.flows.rederive import rederive
-from calib.model.dataset import Dataset
-from calib.model.frames import rotation_from_vector
-from calib.model.pose import facing_pose
-from calib.model.record import Deed
-from calib.model.report import Reason
+from calib.flows.shared.results import Derived
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.pose import facing_pose
+from calib.model.result.report import Reason
+from calib.model.store.record import ChangeStamp
 from calib.report.blocks import Table
 from calib.report.calibration_blocks import derived_blocks
 from calib.report.calibration_view import derived_view
@@ -31,7 +31,7 @@ from support.simulated import IDENTIFIER, LAYOUT, NIGHT_1, NIGHT_2, TRUTH, measu
 
 HALF_A_SIGMA = 0.5
 """Root mean square: which reflections are too near the spindle is decided where they start."""
-DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 
 
 def night(number: int) -> Dataset:
@@ -49,7 +49,7 @@ def astray(data: Dataset) -> Dataset:
 
 def derived(store: Store, *paths: Path, keep_all: bool = False, add: bool = False) -> Derived:
     request = DeriveRequest(tuple(paths), crystals=Crystals.STATIC, keep_all=keep_all, add=add)
-    return derive(request, store, DEED)
+    return derive(request, store, STAMP)
 
 
 def refused(store: Store, *paths: Path, keep_all: bool = False, add: bool = False) -> CalibError:
@@ -161,7 +161,7 @@ def test_what_was_left_out_on_the_way_is_read_when_derived_again(
     assert first.stored is not None
     for path in far:
         path.unlink()  # it never took part
-    again = rederive(store, first.stored.name, [], DEED, serial=None)
+    again = rederive(store, first.stored.name, [], STAMP, serial=None)
     assert again.identical
     assert [one.name for one in again.again.report.misfits] == ["wedge2"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.flows.moments import (
+from calib.flows.shared.times import (
     future_warnings,
     instant_of_epoch,
     read_instant,

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calib.files.pairing import load_datasets
-from calib.model.arrays import Floats
-from calib.model.correction import Freedom
-from calib.model.layout import Layout
-from calib.model.pose import layout_of, placed
-from calib.model.report import BeforeAfter, Report
+from calib.files.dials.pairing import load_datasets
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Freedom
+from calib.model.detector.layout import Layout
+from calib.model.experiment.pose import layout_of, locate_detector
+from calib.model.result.report import BeforeAfter, Report
+from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
+from calib.solve.datasets import solved
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.reject import MOST_REJECTED, MOST_REJECTED_ON_PANEL
-from calib.solve.solution import solved
 
 S20, S25 = "lcysteine_2M/s20", "lcysteine_2M/s25"
 THAUMATIN, WEDGES = "thaumatin_6M/multi", "narrow_wedges_6M/multi"
@@ -39,7 +39,7 @@ def derived(folder: Path, names: tuple[str, ...], crystals: Crystals) -> tuple[L
     paths = [folder / f"{name}.{ending}" for name in names for ending in ("expt", "refl")]
     datasets = load_datasets(paths)
     layout, _ = layout_of(datasets[0].detector)
-    starts = [(data, placed(layout, data.detector, []).lab_from_root) for data in datasets]
+    starts = [(data, locate_detector(layout, data.detector, []).lab_from_root) for data in datasets]
     options = SolveOptions(Freedom.IN_PLANE, PanelPrior(), crystals=crystals)
     return layout, solved(starts, layout, options, lambda *_: None)
 

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from calib.errors import CalibError, FileFormatError, MissingFileError
-from calib.flows.receipt import push, read_receipt, receipt_bytes, receipt_path
-from calib.model.canonical import content_id
-from calib.model.content import to_content
-from calib.model.record import Application, Deed, StoredCalibration
+from calib.flows.receipts import push, read_receipt, receipt_bytes, receipt_path
+from calib.model.base.canonical import content_id
+from calib.model.base.content import to_content
+from calib.model.store.record import Application, ChangeStamp, StoredCalibration
 from calib.store.store import Store
-from support.records import application, calibration, deed, detector
+from support.records import application, calibration, detector, stamp
 
-LATER = Deed(datetime(2026, 3, 9, tzinfo=UTC), "grace", "office")
+LATER = ChangeStamp(datetime(2026, 3, 9, tzinfo=UTC), "grace", "office")
 
 
 def stored(store: Store) -> StoredCalibration:
     record = calibration()
     starts = (None,) * len(record.report.datasets)
-    found, _ = store.add_calibration(record, starts, deed(), detector())
+    found, _ = store.add_calibration(record, starts, stamp(), detector())
     return found
 
 

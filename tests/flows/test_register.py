@@ -8,10 +8,10 @@ import pytest
 
 from calib.errors import InputError, LayoutError
 from calib.flows.register import Registered, register
-from calib.model.record import Deed
+from calib.model.store.record import ChangeStamp
 from calib.store.store import Store
 
-DEED = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 
 
 def registered(store: Store, layout: str, zone: str | None, *, dry_run: bool) -> Registered:
@@ -22,7 +22,7 @@ def registered(store: Store, layout: str, zone: str | None, *, dry_run: bool) ->
         layout=layout,
         time_zone=zone,
         description="",
-        deed=DEED,
+        stamp=STAMP,
         dry_run=dry_run,
     )
 

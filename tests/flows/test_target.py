@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib.files.expt import ExperimentFile
-from calib.files.expt_write import experiments_bytes
-from calib.files.refl import Column, Table
-from calib.flows.target import detector_of_rows
-from calib.model.arrays import Ints
-from calib.model.experiment import Experiment, ExperimentList
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.expt_write import experiments_bytes
+from calib.files.dials.refl import Column, Table
+from calib.flows.shared.targets import detector_of_rows
+from calib.model.base.arrays import Ints
+from calib.model.experiment.experiment import Experiment, ExperimentList
 from support.simulated import NIGHT_1, measured
 
 

@@ -18,14 +18,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 
-from calib.model.canonical import canonical_bytes, content_id
-from calib.model.checkpoint import Checkpoint
-from calib.model.correction import PARAMETERS, SHOWN, Freedom, PanelStatus
-from calib.model.provenance import Environment
-from calib.model.record import Application, calibration_content
-from calib.model.report import Acceptance, Report
-from calib.model.rule import CHOICES
-from calib.model.summary import Part
+from calib.model.base.canonical import canonical_bytes, content_id
+from calib.model.detector.correction import PARAMETERS, SHOWN, Freedom, PanelStatus
+from calib.model.result.report import Acceptance, Report
+from calib.model.result.summary import Part
+from calib.model.store.log import Checkpoint
+from calib.model.store.provenance import Environment
+from calib.model.store.record import Application, calibration_content
+from calib.model.store.rule import CHOICES
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
 from support import records

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from calib.files.expt import ExperimentFile
+from calib.files.dials.expt import ExperimentFile
 from calib.flows.demo import DemoResult, demo
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion
-from calib.model.record import Deed
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion
+from calib.model.store.record import ChangeStamp
 from support.dials import Dials
 
 LAYOUT = known_layout("PILATUS 6M")
@@ -24,8 +24,8 @@ MICROMETRE_MM = 1e-3
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     """Two distances derived jointly, certified, and applied to a target at a third."""
-    deed = Deed(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
-    return demo(tmp_path_factory.mktemp("demo"), deed, seed=1)
+    stamp = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
+    return demo(tmp_path_factory.mktemp("demo"), stamp, seed=1)
 
 
 def refined(dials: Dials, experiments: Path, reflections: Path, folder: Path) -> tuple[Path, float]:

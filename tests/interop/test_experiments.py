@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from calib.errors import FileFormatError
-from calib.files.expt import ExperimentFile
-from calib.files.expt_write import experiments_bytes, reference_geometry_bytes
-from calib.files.pairing import load_datasets
-from calib.files.refl import read_table, table_bytes
-from calib.files.refl_write import dataset_table
-from calib.model.correction import Correction
-from calib.model.experiment import Detector
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import PanelFrames
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.expt_write import experiments_bytes, reference_geometry_bytes
+from calib.files.dials.pairing import load_datasets
+from calib.files.dials.refl import read_table, table_bytes
+from calib.files.dials.refl_write import dataset_table
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import PanelFrames
+from calib.model.experiment.experiment import Detector
 from calib.simulate.scan import ScanPlan, simulated_scan
 from support.dials import Dials, run_script
 

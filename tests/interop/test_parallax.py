@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.model.experiment import Detector, Sensors
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import PanelFrames, PanelShape
-from calib.model.parallax import mm_from_px, px_from_mm
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import PanelFrames, PanelShape
+from calib.model.experiment.experiment import Detector, Sensors
+from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from support.dials import Dials, run_script
 
 PICOMETRE_MM = 1e-9

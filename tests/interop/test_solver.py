@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calib.files.dataset_write import write_dataset
-from calib.files.expt import ExperimentFile
-from calib.files.pairing import load_datasets
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.families import known_layout
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose, layout_of, placed
+from calib.files.dials.dataset_write import write_dataset
+from calib.files.dials.expt import ExperimentFile
+from calib.files.dials.pairing import load_datasets
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.layout import Layout
+from calib.model.experiment.pose import facing_pose, layout_of, locate_detector
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
 from support.dials import Dials
@@ -79,7 +79,7 @@ def predicted_here(case: Case) -> Centroids:
     """Where the solver puts them."""
     (dataset,) = load_datasets([case.expt, case.refl])
     known = [("carried", case.correction)]
-    pose = placed(case.layout, dataset.detector, known).lab_from_root
+    pose = locate_detector(case.layout, dataset.detector, known).lab_from_root
     given = replace(dataset, detector=replace(dataset.detector, lab_from_root=pose))
     # P 1 leaves the cells as they stand in the files.
     fit = started(given, case.layout, options(hall_symbol=" P 1"))

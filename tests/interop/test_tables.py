@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.files.refl import read_table, rewrite_columns, table_bytes
+from calib.files.dials.refl import read_table, rewrite_columns, table_bytes
 from support.dials import Dials, run_script
 
 WRITE_TABLE = """

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.config.location import Location
+from calib.store.database.database import Database
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -11,8 +11,8 @@ import json
 
 import pytest
 
-from calib.store import schema
-from calib.store.database import Database
+from calib.store.database.database import Database
+from calib.store.schema import revision as schema
 from support import raw
 
 SQLITE = {

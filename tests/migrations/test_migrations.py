@@ -12,13 +12,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+from calib.config.location import Location
 from calib.errors import IntegrityError, StoreError
-from calib.model.backup import Upgraded
-from calib.store import schema
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.model.store.backup import Upgraded
+from calib.store.database.database import Database
+from calib.store.schema import revision as schema
+from calib.store.schema.tables import METADATA
 from calib.store.store import Store
-from calib.store.tables import METADATA
 from support import raw
 from support.filled import fill
 from support.records import (

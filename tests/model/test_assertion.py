@@ -8,8 +8,8 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model.assertion import Region
-from calib.model.validity import DistanceRange, Validity
+from calib.model.store.certification_rules import Region
+from calib.model.store.validity import DistanceRange, Validity
 from support.records import HOUR, NOON
 
 HOURS, TENS = range(7), range(6)

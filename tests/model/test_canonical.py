@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.model.canonical import canonical_bytes, content_id, instant_from, microseconds
+from calib.model.base.canonical import canonical_bytes, content_id, instant_from, microseconds
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).filter(

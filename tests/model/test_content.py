@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model import record, report
-from calib.model.canonical import content_id
-from calib.model.content import from_content, to_content
-from calib.model.record import Application, Certification, Deed
-from calib.model.report import (
+from calib.model.base.canonical import content_id
+from calib.model.base.content import from_content, to_content
+from calib.model.result import report
+from calib.model.result.report import (
     Acceptance,
     BeforeAfter,
     Convergence,
@@ -35,7 +34,9 @@ from calib.model.report import (
     Spread,
     WeakMode,
 )
-from calib.model.validity import DistanceRange, Validity
+from calib.model.store import record
+from calib.model.store.record import Application, Certification, ChangeStamp
+from calib.model.store.validity import DistanceRange, Validity
 from support.records import (
     BOTH,
     COUNTS,
@@ -160,7 +161,7 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     DataShare: DATA_SHARES,
     Determined: DETERMINED,
     Report: REPORTS,
-    Deed: DEEDS,
+    ChangeStamp: DEEDS,
     Certification: CERTIFICATIONS,
     Application: APPLICATIONS,
 }

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.model.arrays import Floats
-from calib.model.correction import (
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import (
     PARAMETERS,
     SHOWN,
     Correction,
@@ -18,8 +18,8 @@ from calib.model.correction import (
     PanelStatus,
     covariance_from_bytes,
 )
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import Layout, PanelFrames, PanelShape
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import Layout, PanelFrames, PanelShape
 
 ROUNDING_MM = 1e-10
 SEEDS = st.integers(0, 2**32 - 1)

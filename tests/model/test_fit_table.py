@@ -7,9 +7,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model.content import to_content
-from calib.model.fit_table import FitTable, ShellTable
-from calib.model.report import BeforeAfter, Fit, Shell, Spread
+from calib.model.base.content import to_content
+from calib.model.result.fit_table import FitTable, ShellTable
+from calib.model.result.report import BeforeAfter, Fit, Shell, Spread
 
 size = st.floats(0.0, 1e9)
 spread = st.builds(Spread, st.integers(1, 10**9), *[size] * 6)

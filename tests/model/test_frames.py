@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.model.arrays import Floats
-from calib.model.frames import (
+from calib.model.base.arrays import Floats
+from calib.model.detector.frames import (
     RigidMotion,
     fit_rigid,
     orthonormal,

@@ -7,10 +7,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model.assertion import answering, holding, live, region_of
-from calib.model.record import Certification
-from calib.model.validity import DistanceRange, Validity
-from support.records import DAY, NOON, deed
+from calib.model.store.certification_rules import answering, holding, live, region_of
+from calib.model.store.record import Certification
+from calib.model.store.validity import DistanceRange, Validity
+from support.records import DAY, NOON, stamp
 
 TICK = timedelta(microseconds=1)
 LAST = 6
@@ -39,8 +39,8 @@ def words(draw: st.DrawFn) -> list[Certification]:
                 distances=DistanceRange(float(low), float(high)),
                 reason="new",
                 override="",
-                recorded=deed(NOON + number * DAY),
-                withdrawn=None if later is None else deed(NOON + later * DAY),
+                recorded=stamp(NOON + number * DAY),
+                withdrawn=None if later is None else stamp(NOON + later * DAY),
                 withdrawn_reason="" if later is None else "wrong",
             )
         )

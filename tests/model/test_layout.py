@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError, LayoutError
-from calib.model.canonical import content_id
-from calib.model.families import KNOWN, family_of, known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout, PanelFrames, PanelShape
-from calib.model.pose import facing_pose
+from calib.model.base.canonical import content_id
+from calib.model.detector.families import KNOWN, family_of, known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout, PanelFrames, PanelShape
+from calib.model.experiment.pose import facing_pose
 
 ROUNDING_MM = 1e-9
 SEEDS = st.integers(0, 2**32 - 1)

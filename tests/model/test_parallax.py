@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.model.arrays import Floats, Ints
-from calib.model.experiment import Detector, Sensors
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import PanelFrames, PanelShape
-from calib.model.parallax import corrected, mm_from_px, px_from_mm
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import PanelFrames, PanelShape
+from calib.model.experiment.experiment import Detector, Sensors
+from calib.model.experiment.parallax import corrected, mm_from_px, px_from_mm
 
 ROUND_TRIP_PX = 5e-4
 """What one step of the inverse is good for with 0.32 mm of silicon (formats.md)."""

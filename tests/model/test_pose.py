@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import LayoutError
-from calib.model.correction import Correction
-from calib.model.experiment import Detector, Sensors
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout, PanelShape
-from calib.model.pose import DRAWN, facing_pose, layout_of, panel_order, placed
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout, PanelShape
+from calib.model.experiment.experiment import Detector, Sensors
+from calib.model.experiment.pose import DRAWN, facing_pose, layout_of, locate_detector, panel_order
 
 ROUNDING = 1e-12
 ROUNDING_MM = 1e-9
@@ -71,7 +71,7 @@ def far_apart_mm(a: RigidMotion, b: RigidMotion) -> float:
 @given(SEEDS)
 def test_the_root_frame_of_a_detector_as_drawn_is_its_pose_exactly(seed: int) -> None:
     pose = some_pose(seed)
-    found = placed(LAYOUT, standing(Correction.none(10), pose, with_root=True), [])
+    found = locate_detector(LAYOUT, standing(Correction.none(10), pose, with_root=True), [])
     assert found.lab_from_root is pose
     assert found.exact
     assert found.carries == DRAWN
@@ -82,7 +82,7 @@ def test_a_known_calibration_is_recognised_within_its_root_frame(seed: int) -> N
     pose, carried = some_pose(seed), some_correction(seed)
     detector = standing(carried, pose, with_root=True)
     known = [("24-0107:1", some_correction(seed + 7)), ("24-0107:2", carried)]
-    found = placed(LAYOUT, detector, known)
+    found = locate_detector(LAYOUT, detector, known)
     assert found.lab_from_root is pose
     assert found.exact
     assert (found.carries, found.correction) == ("24-0107:2", carried)
@@ -92,7 +92,7 @@ def test_a_known_calibration_is_recognised_within_its_root_frame(seed: int) -> N
 def test_without_a_root_frame_the_pose_is_fitted_to_rounding(seed: int) -> None:
     pose, carried = some_pose(seed), some_correction(seed)
     for correction, name in ((Correction.none(10), DRAWN), (carried, "24-0107:2")):
-        found = placed(
+        found = locate_detector(
             LAYOUT, standing(correction, pose, with_root=False), [("24-0107:2", carried)]
         )
         assert far_apart_mm(found.lab_from_root, pose) < ROUNDING_MM
@@ -106,7 +106,7 @@ def test_a_detector_turned_as_a_whole_within_its_root_is_fitted_with_that_turn(s
     rng = np.random.default_rng(seed)
     wobble = RigidMotion(rotation_from_vector(rng.normal(scale=0.01, size=3)), rng.normal(size=3))
     detector = replace(standing(carried, wobble @ pose, with_root=True), lab_from_root=pose)
-    found = placed(LAYOUT, detector, [("24-0107:2", carried)])
+    found = locate_detector(LAYOUT, detector, [("24-0107:2", carried)])
     assert not found.exact
     assert found.carries == "24-0107:2"
     assert far_apart_mm(found.lab_from_root, wobble @ pose) < ROUNDING_MM
@@ -117,7 +117,7 @@ def test_panels_refined_elsewhere_give_a_rigid_fit_and_its_residual(
     seed: int, with_root: bool
 ) -> None:
     pose, moved = some_pose(seed), some_correction(seed)
-    found = placed(
+    found = locate_detector(
         LAYOUT,
         standing(moved, pose, with_root=with_root),
         [("24-0107:2", some_correction(seed + 5))],
@@ -133,7 +133,7 @@ def test_panels_refined_elsewhere_give_a_rigid_fit_and_its_residual(
 def test_a_few_panels_that_moved_far_do_not_turn_the_detector() -> None:
     pose, values = some_pose(3), np.zeros((10, 6))
     values[[2, 7], 0] = [1.5, -2.0]
-    found = placed(LAYOUT, standing(Correction(values), pose, with_root=False), [])
+    found = locate_detector(LAYOUT, standing(Correction(values), pose, with_root=False), [])
     assert far_apart_mm(found.lab_from_root, pose) < ONE_MICROMETRE_MM
     assert found.residual_mm == pytest.approx(2.0, abs=ONE_MICROMETRE_MM)
 
@@ -141,10 +141,10 @@ def test_a_few_panels_that_moved_far_do_not_turn_the_detector() -> None:
 def test_a_detector_within_a_micrometre_counts_as_drawn_and_beyond_it_does_not() -> None:
     values = np.zeros((10, 6))
     values[4, 1] = 0.8 * ONE_MICROMETRE_MM
-    near = placed(LAYOUT, standing(Correction(values), some_pose(0), with_root=True), [])
+    near = locate_detector(LAYOUT, standing(Correction(values), some_pose(0), with_root=True), [])
     assert (near.carries, near.exact) == (DRAWN, False)
     values[4, 1] = 2.0 * ONE_MICROMETRE_MM
-    far = placed(LAYOUT, standing(Correction(values), some_pose(0), with_root=True), [])
+    far = locate_detector(LAYOUT, standing(Correction(values), some_pose(0), with_root=True), [])
     assert far.carries == ""
 
 
@@ -153,7 +153,7 @@ def test_the_nearest_candidate_counts_of_several_that_fit() -> None:
     nudged = second.values.copy()
     nudged[0, 0] += 0.5 * ONE_MICROMETRE_MM
     detector = standing(Correction(nudged), some_pose(0), with_root=False)
-    found = placed(LAYOUT, detector, [("a", first), ("b", Correction(nudged))])
+    found = locate_detector(LAYOUT, detector, [("a", first), ("b", Correction(nudged))])
     assert found.carries == "b"
 
 
@@ -161,7 +161,7 @@ def test_the_nearest_candidate_counts_of_several_that_fit() -> None:
 def test_panels_are_matched_by_name_in_whatever_order_they_come(order: list[int]) -> None:
     pose, carried = some_pose(2), some_correction(2)
     detector = reordered(standing(carried, pose, with_root=True), order)
-    found = placed(LAYOUT, detector, [("24-0107:2", carried)])
+    found = locate_detector(LAYOUT, detector, [("24-0107:2", carried)])
     assert found.exact
     assert [order[k] for k in found.order] == list(range(10))
     assert [detector.panels[k].name for k in found.order] == [p.name for p in LAYOUT.panels]
@@ -181,7 +181,7 @@ def test_another_layout_is_refused_with_what_differs() -> None:
     other = known_layout("PILATUS 2M")
     detector = standing(Correction.none(24), RigidMotion.identity(), with_root=True, layout=other)
     with pytest.raises(LayoutError) as caught:
-        placed(LAYOUT, detector, [])
+        locate_detector(LAYOUT, detector, [])
     assert str(caught.value) == (
         "these are not the panels of the calibrated detector: 24 panels, expected 10. "
         "Try: give the serial of the detector that took these data with --serial."
@@ -201,7 +201,7 @@ def test_panels_in_another_order_under_other_names_are_refused(with_root: bool) 
     shuffled = reordered(detector, [1, 0, *range(2, 10)])
     renamed = tuple(replace(p, name=f"q{k}") for k, p in enumerate(shuffled.panels))
     with pytest.raises(LayoutError, match="in another order under other names: as they come they"):
-        placed(LAYOUT, replace(shuffled, panels=renamed), [("a", some_correction(1))])
+        locate_detector(LAYOUT, replace(shuffled, panels=renamed), [("a", some_correction(1))])
 
 
 @given(SEEDS, st.booleans())

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError
-from calib.model.arrays import frozen, frozen_floats
-from calib.model.correction import Correction, PanelStatus
-from calib.model.experiment import Beam, Crystal, Goniometer, Scan, Sensors
-from calib.model.record import CalibrationRecord
-from calib.model.reflections import EXCLUDING_BITS, RECONSIDERED_BITS, Reflections
+from calib.model.base.arrays import frozen, frozen_floats
+from calib.model.detector.correction import Correction, PanelStatus
+from calib.model.experiment.experiment import Beam, Crystal, Goniometer, Scan, Sensors
+from calib.model.experiment.reflections import EXCLUDING_BITS, RECONSIDERED_BITS, Reflections
+from calib.model.store.record import CalibrationRecord
 from support.records import calibration
 
 ROUNDING = 1e-14

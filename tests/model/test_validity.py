@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calib.errors import InputError
-from calib.model.canonical import instant_from
-from calib.model.validity import DistanceRange, Validity, duration, utc
+from calib.model.base.canonical import instant_from
+from calib.model.store.validity import DistanceRange, Validity, duration, utc
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 INSTANTS = st.integers(0, 4 * 10**15).map(instant_from)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from calib.model.correction import Freedom, PanelStatus
-from calib.model.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
-from calib.model.report import Halves
+from calib.model.detector.correction import Freedom, PanelStatus
+from calib.model.result.report import Halves
+from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
 from calib.report.application_blocks import application_table
 from calib.report.application_view import application_view
 from calib.report.blocks import (
@@ -43,15 +43,15 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     derivations,
     detector,
+    stamp,
 )
 
 
 def stored(record: CalibrationRecord, version: int = 3) -> StoredCalibration:
     """A record as a store would give it back."""
-    return StoredCalibration(record, record.id, version, deed(), State.ACCEPTED, (NOON,))
+    return StoredCalibration(record, record.id, version, stamp(), State.ACCEPTED, (NOON,))
 
 
 def derived(record: CalibrationRecord, *, kept: bool = True) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def test_a_withdrawn_certification_says_by_whom_and_why() -> None:
     kept = stored(calibration())
     view = certification_view(certification(kept))
     assert (view["number"], view["withdrawn"], view["override"]) == (None, None, None)
-    gone = replace(certification(kept), number=7, withdrawn=deed(), withdrawn_reason="moved")
+    gone = replace(certification(kept), number=7, withdrawn=stamp(), withdrawn_reason="moved")
     view = certification_view(gone)
     assert view["number"] == 7
     assert view["withdrawn"] == {

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.families import known_layout
-from calib.model.layout import Layout
-from calib.model.parallax import mm_from_px
-from calib.model.pose import facing_pose
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.layout import Layout
+from calib.model.experiment.parallax import mm_from_px
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.plans import SEED_SIZE
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors

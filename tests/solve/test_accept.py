@@ -7,10 +7,10 @@ from functools import cache
 
 import numpy as np
 
-from calib.model.correction import Correction, CorrectionEstimate, PanelStatus
-from calib.model.report import Acceptance, BeforeAfter, Report, Spread
-from calib.solve.accept import judged
-from calib.solve.outcome import Solution
+from calib.model.detector.correction import Correction, CorrectionEstimate, PanelStatus
+from calib.model.result.report import Acceptance, BeforeAfter, Report, Spread
+from calib.solve.panels.acceptance import judged
+from calib.solve.panels.solution import Solution
 from support.scenes import options, simulation, solution
 
 

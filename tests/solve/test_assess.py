@@ -8,21 +8,21 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.arrays import Bools, Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.layout import Layout
-from calib.model.report import BeforeAfter, Report
-from calib.model.summary import Part
-from calib.solve.assess import step_of_part
-from calib.solve.fit import DatasetFit
-from calib.solve.fleet import LocalFleet
-from calib.solve.halves import aligned
-from calib.solve.panels import PanelStep, PanelSystem
+from calib.model.base.arrays import Bools, Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.result.report import BeforeAfter, Report
+from calib.model.result.summary import Part
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.residuals import Residuals, held_out_residuals
+from calib.solve.joint.dataset_state import Standing
+from calib.solve.joint.refinement import Refined
+from calib.solve.joint.validation import step_of_part
+from calib.solve.panels.halves import aligned
+from calib.solve.panels.system import PanelStep, PanelSystem
+from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.prior import PanelPrior
-from calib.solve.refine import Refined
-from calib.solve.spread import Residuals, held_out_residuals
-from calib.solve.standing import Standing
 from support.scenes import fits, options, quiet, simulation, solution, started
 from support.scenes import refined as jointly
 
@@ -51,7 +51,7 @@ def refined(dataset: Dataset, freedom: Freedom = Freedom.FULL) -> tuple[Refined,
 def with_fit(found: Refined, fit: DatasetFit) -> Refined:
     """The same solution with its only dataset in another state."""
     standing = Standing(fit, fit, fit.blocks(found.correction)[0])
-    return replace(found, fleet=LocalFleet([standing]))
+    return replace(found, executor=LocalExecutor([standing]))
 
 
 def held_out_rows(dataset: Dataset) -> Bools:

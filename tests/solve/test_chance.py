@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import chdtrc
 
-from calib.solve.chance import chance_above
+from calib.solve.algebra.statistics import chance_above
 
 
 @given(st.floats(0.0, 3000.0), st.integers(1, 800))

@@ -8,24 +8,24 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.frames import rotation_from_vector
-from calib.model.summary import Equations, Part, Statement
-from calib.solve.combine import combined
-from calib.solve.fit import DatasetFit
-from calib.solve.fleet import LocalFleet
-from calib.solve.influence import influences
-from calib.solve.known import Known, Spoken, equations_of
-from calib.solve.nonlinear import LINEAR_WITHIN_SIGMA
-from calib.solve.onto import solved_onto
-from calib.solve.outcome import Solution
-from calib.solve.panels import PanelSystem
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.experiment.dataset import Dataset
+from calib.model.result.summary import Equations, Part, Statement
+from calib.solve.algebra.rigid_motion import tangents_from_parameters
+from calib.solve.algebra.twists import tangents_from_twists, twists_between
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.panel_equations import Share
+from calib.solve.datasets import solved_onto
+from calib.solve.panels.influence import influences
+from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
+from calib.solve.panels.solution import Solution
+from calib.solve.panels.stored_equations import Known, Spoken, equations_of
+from calib.solve.panels.system import PanelSystem
+from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.prior import PanelPrior
-from calib.solve.rigid import tangents_from_parameters
-from calib.solve.share import Share
-from calib.solve.twist import tangents_from_twists, twists_between
+from calib.solve.summaries import combined
 from support.scenes import fits, options, quiet, refined, simulation, solution
 
 LAYOUT = simulation("PILATUS 1M", n_reflections=10)[0]
@@ -237,10 +237,10 @@ def test_adding_files_to_summaries_is_nearly_the_joint_derivation() -> None:
     """What is rejected is decided anew for the new dataset."""
     whole = joint(NEAR, FAR, NEW)
     old = joint(NEAR, FAR)
-    fleet = LocalFleet([dataset(*NEW)])
+    executor = LocalExecutor([dataset(*NEW)])
     pose = dataset(*NEW).detector.lab_from_root
     assert pose is not None
-    added = solved_onto(old.statements, fleet, [pose], LAYOUT, options(Freedom.FULL), quiet)
+    added = solved_onto(old.statements, executor, [pose], LAYOUT, options(Freedom.FULL), quiet)
     assert rms(apart_sigma(added, whole)) < DECIDED_ANEW_RMS
     assert added.estimate.sigma == pytest.approx(whole.estimate.sigma, rel=0.01)
     assert [use.name for use in added.report.datasets] == ["seed1", "seed2", "seed3"]

@@ -8,19 +8,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
-from calib.solve.crowd import Crowd
-from calib.solve.crowd_reduced import CrowdReduced
-from calib.solve.eliminate import Reduced, eliminated
-from calib.solve.fit import DatasetFit
-from calib.solve.normal import Blocks, accumulated
-from calib.solve.state import Step
-from calib.solve.symmetry import allowed_strains
+from calib.solve.dataset.batched import Crowd, CrowdReduced
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.normal_equations import Blocks, accumulated
+from calib.solve.dataset.parameters import Step
+from calib.solve.dataset.schur import Reduced, eliminated
+from calib.solve.dataset.symmetry import allowed_strains
 from support.errors import deviations, errors_of
 from support.scenes import crystal, options, solution, started
 
@@ -116,8 +115,8 @@ def test_panels_that_stand_still_can_be_left_out() -> None:
 
 
 def test_threads_do_not_change_a_bit_of_the_sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calib.solve.crowd._BATCH", 150)
-    monkeypatch.setattr("calib.solve.crowd._OF_PIECE", 2)
+    monkeypatch.setattr("calib.solve.dataset.batched._BATCH", 150)
+    monkeypatch.setattr("calib.solve.dataset.batched._OF_PIECE", 2)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2})
     step = np.random.default_rng(4).normal(size=6 * len(LAYOUT)) * 1e-4
     found = []

@@ -7,16 +7,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.correction import Freedom
-from calib.model.families import known_layout
-from calib.model.report import Determined
-from calib.model.summary import Part
+from calib.model.detector.correction import Freedom
+from calib.model.detector.families import known_layout
+from calib.model.result.report import Determined
+from calib.model.result.summary import Part
 from calib.report.blocks import Sentences
 from calib.report.determined_blocks import determined_blocks
 from calib.report.determined_view import determined_view
-from calib.solve.known import Known, Spoken
-from calib.solve.outcome import Solution
-from calib.solve.panels import Normal, PanelStep, PanelSystem
+from calib.solve.panels.solution import Solution
+from calib.solve.panels.stored_equations import Known, Spoken
+from calib.solve.panels.system import Normal, PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
 from support.scenes import options, simulation, solution
 

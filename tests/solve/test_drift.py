@@ -9,16 +9,16 @@ import pytest
 from scipy.stats import binom, kstest
 
 from calib.errors import LayoutError
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, CorrectionEstimate, Freedom
-from calib.model.drift import Drift, Verdict
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.pose import facing_pose
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.experiment.pose import facing_pose
+from calib.model.result.drift import Drift, Verdict
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import Tolerance, drawn_correction
-from calib.solve.compared import Measured
-from calib.solve.drift import SIGNIFICANCE, drift
+from calib.solve.drift.difference import Measured
+from calib.solve.drift.significance import SIGNIFICANCE, drift
 from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen
 from support.scenes import barrel, options, solution

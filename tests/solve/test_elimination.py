@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.layout import Layout
-from calib.solve.fit import DatasetFit
-from calib.solve.normal import Blocks
-from calib.solve.panels import PanelStep, PanelSystem
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.layout import Layout
+from calib.solve.algebra.rigid_motion import adjoints, gauge_directions, tangents_from_parameters
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.normal_equations import Blocks
+from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
+from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
+from calib.solve.dataset.symmetry import turned_strains
+from calib.solve.dataset.whitening import PosePrior
+from calib.solve.joint.refinement import Refined
+from calib.solve.panels.system import PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
-from calib.solve.refine import Refined
-from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
-from calib.solve.share import Share
-from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
-from calib.solve.state import CRYSTAL_COLUMNS, Step
-from calib.solve.symmetry import turned_strains
-from calib.solve.units import PosePrior
 from support.forward import measured
 from support.scenes import (
     fits,

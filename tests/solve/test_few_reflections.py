@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from calib.errors import SolveError
-from calib.model.correction import Correction, Freedom, PanelStatus
-from calib.model.families import known_layout
-from calib.model.frames import fit_rigid
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Correction, Freedom, PanelStatus
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import fit_rigid
+from calib.model.detector.layout import Layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import drawn_correction
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
 from support.forward import measured
 from support.scenes import (

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 from calib.errors import CalibError, InputError, SolveError, StoreError
-from calib.solve.dask_fleet import DaskFleet
-from calib.solve.fleet import Fleet, LocalFleet
-from calib.solve.outcome import Solution
-from calib.solve.solution import solved_by
-from calib.solve.worker_fleet import WorkerFleet
+from calib.solve.datasets import solved_by
+from calib.solve.panels.solution import Solution
+from calib.solve.parallel.dask import DaskExecutor
+from calib.solve.parallel.executor import Executor, LocalExecutor
+from calib.solve.parallel.processes import ProcessExecutor
 from support.children import environment
 from support.operations import (
     added,
@@ -33,41 +33,45 @@ from support.operations import (
 )
 from support.scenes import options, quiet, three_scans
 
-FLEETS: list[Callable[[], Fleet]] = [LocalFleet, partial(WorkerFleet, 1), partial(WorkerFleet, 3)]
+FLEETS: list[Callable[[], Executor]] = [
+    LocalExecutor,
+    partial(ProcessExecutor, 1),
+    partial(ProcessExecutor, 3),
+]
 
 
 @pytest.fixture(params=FLEETS, ids=["local", "one worker", "three workers"])
-def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     with request.param() as made:
         made.board([partial(given, 1, 2), partial(given), partial(given, 3), partial(given, 4, 5)])
         yield made
 
 
 @pytest.fixture
-def workers() -> Iterator[WorkerFleet]:
-    with WorkerFleet(2) as made:
+def workers() -> Iterator[ProcessExecutor]:
+    with ProcessExecutor(2) as made:
         made.board([partial(given, k) for k in range(8)])
         yield made
 
 
-def test_answers_come_in_the_order_of_the_datasets(fleet: Fleet) -> None:
-    assert len(fleet) == 5
-    assert fleet.map(added, 10) == [11, 12, 13, 14, 15]
-    assert fleet.map(added, 0, each=[(100,), (200,), (300,), (400,), (500,)]) == [
+def test_answers_come_in_the_order_of_the_datasets(executor: Executor) -> None:
+    assert len(executor) == 5
+    assert executor.map(added, 10) == [11, 12, 13, 14, 15]
+    assert executor.map(added, 0, each=[(100,), (200,), (300,), (400,), (500,)]) == [
         111, 212, 313, 414, 515,
     ]  # fmt: skip
 
 
-def test_an_arranged_fleet_goes_on_with_those_it_was_told_of(fleet: Fleet) -> None:
-    fleet.arrange([4, 0, 2])
-    assert fleet.map(added, 10) == [15, 11, 13]
-    fleet.arrange([1])
-    assert fleet.map(added, 0) == [11]
+def test_an_arranged_fleet_goes_on_with_those_it_was_told_of(executor: Executor) -> None:
+    executor.arrange([4, 0, 2])
+    assert executor.map(added, 10) == [15, 11, 13]
+    executor.arrange([1])
+    assert executor.map(added, 0) == [11]
 
 
-def test_what_an_operation_raises_arrives_as_it_is(fleet: Fleet) -> None:
+def test_what_an_operation_raises_arrives_as_it_is(executor: Executor) -> None:
     with pytest.raises(SolveError) as caught:
-        fleet.map(refused)
+        executor.map(refused)
     error = caught.value
     assert (error.code, error.problem, error.place, error.remedy) == (
         "no-good", "1 is no good.", "here", "another.",
@@ -88,7 +92,9 @@ def test_every_error_survives_the_way_between_processes(kind: type[CalibError]) 
     )  # fmt: skip
 
 
-def test_a_lost_worker_does_again_what_it_had_done(workers: WorkerFleet, tmp_path: Path) -> None:
+def test_a_lost_worker_does_again_what_it_had_done(
+    workers: ProcessExecutor, tmp_path: Path
+) -> None:
     assert workers.map(added, 1) == list(range(1, 9))
     holders = workers.map(pid)
     assert workers.map(added_or_died, 1, tmp_path / "died") == list(range(2, 10))
@@ -97,7 +103,7 @@ def test_a_lost_worker_does_again_what_it_had_done(workers: WorkerFleet, tmp_pat
     assert workers.map(added, 1) == list(range(3, 11))
 
 
-def test_a_worker_that_dies_between_operations_is_started_again(workers: WorkerFleet) -> None:
+def test_a_worker_that_dies_between_operations_is_started_again(workers: ProcessExecutor) -> None:
     workers.map(added, 1)
     workers.arrange([7, 6, 5, 4])
     os.kill(workers.map(pid)[0], signal.SIGKILL)
@@ -105,30 +111,30 @@ def test_a_worker_that_dies_between_operations_is_started_again(workers: WorkerF
     assert workers.map(added, 1) == [9, 8, 7, 6]
 
 
-def test_a_worker_that_is_lost_again_and_again_is_given_up(workers: WorkerFleet) -> None:
+def test_a_worker_that_is_lost_again_and_again_is_given_up(workers: ProcessExecutor) -> None:
     with pytest.raises(StoreError, match="lost 3 times at the same place") as caught:
         workers.map(died)
     assert caught.value.exit_code == 3
 
 
 def test_a_closed_fleet_leaves_no_process() -> None:
-    with WorkerFleet(2) as fleet:
-        fleet.board([partial(given, 1), partial(given, 2)])
-        pids = fleet.map(pid)
+    with ProcessExecutor(2) as executor:
+        executor.board([partial(given, 1), partial(given, 2)])
+        pids = executor.map(pid)
         assert all(Path(f"/proc/{one}").exists() for one in pids)
     assert not any(Path(f"/proc/{one}").exists() for one in pids)
 
 
-def derivation(fleet: Fleet) -> Solution:
+def derivation(executor: Executor) -> Solution:
     """Three small scans at two distances, by any fleet."""
     layout, scans = three_scans()
-    fleet.board([partial(given_dataset, scan) for scan, _ in scans])
-    return solved_by(fleet, [pose for _, pose in scans], layout, options(), quiet)
+    executor.board([partial(given_dataset, scan) for scan, _ in scans])
+    return solved_by(executor, [pose for _, pose in scans], layout, options(), quiet)
 
 
 def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -> None:
-    here = derivation(LocalFleet())
-    with WorkerFleet(2) as workers:
+    here = derivation(LocalExecutor())
+    with ProcessExecutor(2) as workers:
         there = derivation(workers)
     assert np.array_equal(here.estimate.correction.values, there.estimate.correction.values)
     assert np.array_equal(here.estimate.covariance, there.estimate.covariance)
@@ -137,20 +143,20 @@ def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -
 
 
 def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calib.solve.dask_fleet._CONNECT_S", 0.2)
+    monkeypatch.setattr("calib.solve.parallel.dask._CONNECT_S", 0.2)
     with pytest.raises(InputError, match="no Dask scheduler answers at"):
-        DaskFleet("tcp://127.0.0.1:9")
+        DaskExecutor("tcp://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("scheduler", ["", "nowhere", "tcp://host", "tcp://host:port", "a b:8786"])
 def test_what_is_no_address_of_a_scheduler_is_not_waited_for(scheduler: str) -> None:
     with pytest.raises(InputError, match="is no address of a Dask scheduler"):
-        DaskFleet(scheduler)
+        DaskExecutor(scheduler)
 
 
 def test_a_derivation_on_a_cluster_ends_right_though_a_worker_is_killed() -> None:
     """To the last bit, the killed worker's datasets made again by the other one."""
-    here = derivation(LocalFleet()).estimate
+    here = derivation(LocalExecutor()).estimate
     program = Path(__file__).parents[1] / "support" / "cluster.py"
     done = subprocess.run(
         [sys.executable, program],

@@ -8,17 +8,17 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.model.frames import fit_rigid
-from calib.model.layout import Layout, PanelGroup
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import fit_rigid
+from calib.model.detector.layout import Layout, PanelGroup
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.cspad import assembled, cspad
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import Tolerance
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior, group_moves
 from support.errors import deviations, errors_of
 from support.misindexed import every_tenth, misindexed

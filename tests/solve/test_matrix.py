@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.solve.matrix import inverse
+from calib.model.base.arrays import Floats
+from calib.solve.algebra.linalg import inverse
 
 
 def positive_definite(size: int, seed: int) -> Floats:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from calib.errors import SolveError
-from calib.model.arrays import Bools
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset
-from calib.model.experiment import Scan
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
-from calib.model.reflections import Reflections
-from calib.solve.observations import FOLDS, Observations, usable_observations
+from calib.model.base.arrays import Bools
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Scan
+from calib.model.experiment.pose import facing_pose
+from calib.model.experiment.reflections import Reflections
+from calib.solve.dataset.observations import FOLDS, Observations, usable_observations
 from support.forward import Scene, Sweep, measured, with_models
 from support.scenes import TETRAGONAL, crystal, general_scene, options, simulation, started
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.solve.panels import PanelSystem
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.experiment.dataset import Dataset
+from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
 from support.forward import measured, with_models
 from support.scenes import (

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model.arrays import Bools, Floats, Ints
-from calib.model.correction import Correction, Freedom, PanelStatus
-from calib.model.dataset import Dataset
-from calib.model.frames import fit_rigid
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.detector.correction import Correction, Freedom, PanelStatus
+from calib.model.detector.frames import fit_rigid
+from calib.model.experiment.dataset import Dataset
 from calib.simulate.score import corner_errors
-from calib.solve.observations import Observations
-from calib.solve.outcome import Solution
-from calib.solve.reject import (
+from calib.solve.dataset.observations import Observations
+from calib.solve.dataset.outliers import (
     MOST_REJECTED,
     MOST_REJECTED_ON_PANEL,
     covariance_inflation,
@@ -26,6 +25,7 @@ from calib.solve.reject import (
     judged,
     robust_scale,
 )
+from calib.solve.panels.solution import Solution
 from support.scenes import options, simulation, solution
 
 POPULATED = 50

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector, vector_from_rotation
-from calib.model.layout import Layout, PanelFrames
-from calib.solve.rigid import adjoints, gauge_directions, tangents_from_parameters
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector, vector_from_rotation
+from calib.model.detector.layout import Layout, PanelFrames
+from calib.solve.algebra.rigid_motion import adjoints, gauge_directions, tangents_from_parameters
 from support.scenes import barrel
 
 SEEDS = st.integers(0, 2**32 - 1)

@@ -9,14 +9,14 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.experiment.dataset import Dataset
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.solve.fit import DatasetFit
-from calib.solve.rigid import adjoints, tangents_from_parameters
-from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS, Stage
-from calib.solve.state import CRYSTAL_COLUMNS, Step, tilt_axes
+from calib.solve.algebra.rigid_motion import adjoints, tangents_from_parameters
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step, tilt_axes
+from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, Stage
 from support.forward import Scene, measured, traced
 from support.scenes import general_scene, options, simulation, started
 

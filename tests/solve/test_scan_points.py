@@ -7,18 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib.model.correction import Freedom
-from calib.model.dataset import Dataset
-from calib.model.experiment import Crystal
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Freedom
+from calib.model.detector.families import known_layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Crystal
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
+from calib.solve.dataset.scan_varying import following
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.scan_points import following
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")

@@ -15,16 +15,16 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.correction import Correction, Freedom, PanelStatus
-from calib.model.families import known_layout
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Correction, Freedom, PanelStatus
+from calib.model.detector.families import known_layout
+from calib.model.detector.layout import Layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
 from calib.simulate.scan import SimulatedScan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import SolveOptions
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
 from support.errors import deviations, errors_of
 from support.scenes import solution

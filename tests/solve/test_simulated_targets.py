@@ -13,9 +13,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.correction import Freedom
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Freedom
+from calib.model.detector.families import known_layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.plans import (
     FAR,
     FAR_EVENLY,

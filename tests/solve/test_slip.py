@@ -8,18 +8,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
-from calib.model.report import DatasetUse
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.experiment.pose import facing_pose
+from calib.model.result.report import DatasetUse
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
-from calib.solve.fit import Slip
+from calib.solve.dataset.fit import Slip
+from calib.solve.dataset.slip import split
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.slip import split
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom, PanelStatus
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom, PanelStatus
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
 from calib.simulate.score import corner_errors
-from calib.solve.outcome import Solution
-from calib.solve.panels import PanelSystem
+from calib.solve.panels.solution import Solution
+from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
 from support.forward import measured
 from support.scenes import (

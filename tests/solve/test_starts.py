@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from calib.errors import SolveError
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import corner_errors
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from support.scenes import (
     barrel,
     options,

@@ -8,18 +8,18 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.families import known_layout
-from calib.model.layout import Layout
-from calib.model.pose import facing_pose
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.layout import Layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.still import SimulatedStills, StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
-from calib.solve.fit import DatasetFit
-from calib.solve.rigid import tangents_from_parameters
-from calib.solve.stage import BEAM_COLUMN, PANEL_COLUMNS
-from calib.solve.standing import Standing, rejudged
-from calib.solve.state import CRYSTAL_COLUMNS, Step
+from calib.solve.algebra.rigid_motion import tangents_from_parameters
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
+from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS
+from calib.solve.joint.dataset_state import Standing, rejudged
 from support.errors import deviations, errors_of
 from support.scenes import options, simulation, solution, started
 

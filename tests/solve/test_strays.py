@@ -9,16 +9,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from calib.model.dataset import Dataset
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
-from calib.model.report import Reason
+from calib.model.detector.families import known_layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.pose import facing_pose
+from calib.model.result.report import Reason
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
+from calib.solve.joint.misindexed import FEWEST_TO_JUDGE, medians_of_runs
 from calib.solve.options import Crystals
-from calib.solve.outcome import Solution
-from calib.solve.strays import FEWEST_TO_JUDGE, medians_of_runs
+from calib.solve.panels.solution import Solution
 from support.misindexed import every_tenth, joined, misindexed, only, wedges
 from support.scenes import options, solution
 

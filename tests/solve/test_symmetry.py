@@ -10,12 +10,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from calib.errors import InputError
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.experiment import Crystal, Scan
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
-from calib.solve.symmetry import (
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.experiment.experiment import Crystal, Scan
+from calib.model.experiment.pose import facing_pose
+from calib.solve.dataset.symmetry import (
     VOIGT,
     allowed_strains,
     hall_from_name,

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from calib.solve.threads import in_order, n_threads
+from calib.solve.parallel.threads import in_order, n_threads
 
 
 @pytest.fixture(params=["1", "4"])

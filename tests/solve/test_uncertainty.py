@@ -7,9 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import Tolerance, drawn_correction
 from calib.solve.prior import PanelPrior

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calib.model.correction import Correction, Freedom
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
+from calib.solve.algebra.bspline import basis, located, second_differences
+from calib.solve.datasets import solved
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.outcome import Solution
+from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
-from calib.solve.solution import solved
-from calib.solve.spline import basis, located, second_differences
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")

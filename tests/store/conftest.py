@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from calib.model.placement import BeamlinePlacement
-from calib.model.record import StoredCalibration
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.record import StoredCalibration
 from calib.store.store import Store
 from support.records import (
     DAY,
@@ -20,9 +20,9 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     detector,
     provenance,
+    stamp,
     with_summaries,
 )
 
@@ -52,7 +52,7 @@ def store(place: str) -> Iterator[Store]:
 @pytest.fixture
 def stored(store: Store) -> StoredCalibration:
     """The one calibration of the one detector of the store."""
-    return store.add_calibration(calibration(), (NOON, None), deed(), detector())[0]
+    return store.add_calibration(calibration(), (NOON, None), stamp(), detector())[0]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def shared() -> Iterator[Path]:
     path = folder / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
         store.certify(certification(stored))
     path.chmod(0o444)
     folder.chmod(0o555 if os.getuid() else 0o755)
@@ -89,15 +89,15 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Store.open(place) as store:
         record, files = with_summaries(calibration())
         first, _ = store.add_calibration(
-            record, (NOON, None), deed(), detector(), files, provenance()
+            record, (NOON, None), stamp(), detector(), files, provenance()
         )
-        second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), deed())
+        second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), stamp())
         wrong = store.certify(certification(second, NOON, NOON + DAY))
-        store.withdraw(wrong.number, "a loose cable", deed())
+        store.withdraw(wrong.number, "a loose cable", stamp())
         store.certify(certification(first, NOON, NOON + DAY))
         store.certify(certification(second, NOON + DAY))
         store.record_application(application(first))
-        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
+        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
     return place
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from calib.errors import StoreError
 from calib.store.store import Store
 from support import children, raw
-from support.records import SERIAL, calibration, deed, detector
+from support.records import SERIAL, calibration, detector, stamp
 
 PANELS = 60
 LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
@@ -75,7 +75,7 @@ print(json.dumps(told))
 
 def test_a_killed_writer_leaves_all_or_nothing(place: str) -> None:
     with Store.open(place) as store:
-        store.add_detector(detector(n_panels=PANELS), deed())
+        store.add_detector(detector(n_panels=PANELS), stamp())
     told = json.loads(children.run(WRITER, place, str(KILLS), str(PANELS), timeout=3000.0))
     assert len(told) == KILLS
     held = check_whole(place)
@@ -146,7 +146,7 @@ assert codes == [0] * (writers + 1), codes
 
 def test_many_writers_lose_nothing_leave_no_gap_and_block_no_reader(place: str) -> None:
     with Store.open(place) as store:
-        store.add_detector(detector(), deed())
+        store.add_detector(detector(), stamp())
     children.run(CROWD, place, str(WRITERS), str(WRITES), timeout=3000.0)
     turns = WRITES // 2
     assert check_whole(place) == 1 + WRITERS * turns + turns
@@ -164,7 +164,7 @@ def fill(store: Store) -> StoreError:
     """Add calibrations until the disk is full."""
     with pytest.raises(StoreError) as caught:
         for seed in range(1000):
-            store.add_calibration(calibration(seed=seed, n_panels=PANELS), (None, None), deed())
+            store.add_calibration(calibration(seed=seed, n_panels=PANELS), (None, None), stamp())
     return caught.value
 
 
@@ -172,7 +172,7 @@ def test_a_full_database_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
-        store.add_detector(detector(n_panels=PANELS), deed())
+        store.add_detector(detector(n_panels=PANELS), stamp())
 
     with Store.open(place) as store:
 
@@ -250,13 +250,13 @@ def test_a_write_that_the_system_refuses_is_a_store_failure(tmp_path: Path) -> N
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
-        store.add_detector(detector(n_panels=PANELS), deed())
+        store.add_detector(detector(n_panels=PANELS), stamp())
     code, status = children.run(LIMITED, place, str(PANELS)).split()
     assert code in ("disk-full", "disk-failed")
     assert status == "3"
     check_whole(place)
     with Store.open(place) as store:  # and goes on where there is room
         added, _ = store.add_calibration(
-            calibration(seed=5000, n_panels=PANELS), (None, None), deed()
+            calibration(seed=5000, n_panels=PANELS), (None, None), stamp()
         )
     assert added.name.startswith(f"{SERIAL}:")

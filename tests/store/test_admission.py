@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from calib.config.location import Location
 from calib.errors import InputError, StoreReadOnlyError
-from calib.store import schema
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.store.database.database import Database
+from calib.store.schema import revision as schema
 from calib.store.store import Store
 from support import raw
 from support.filled import fill
-from support.records import HOUR, NOON, SERIAL, application, calibration, certification, deed
+from support.records import HOUR, NOON, SERIAL, application, calibration, certification, stamp
 
 LATER = "9999"
 BEFORE_THE_RULE = "0009"
@@ -81,7 +81,7 @@ def test_a_bundle_is_tried_on_a_newer_store(place: str) -> None:
     entry = "UPDATE entry SET contents = replace(contents, '{', '{\"colour\": \"aa\", ')"
     raw.tamper(place, entry)
     with Store.open(place) as store:
-        loaded = store.load_bundle(bundle, deed(), dry_run=True)
+        loaded = store.load_bundle(bundle, stamp(), dry_run=True)
     assert loaded.calibrations == ((f"{SERIAL}:1", 1, False),)
 
 
@@ -89,7 +89,7 @@ def test_who_is_admitted_as_writer_writes(place: str) -> None:
     fill(place)
     upgrade_later(place, schema.HEAD, schema.HEAD)
     with Store.open(place) as store:
-        added, new = store.add_calibration(calibration(seed=5), (None, None), deed())
+        added, new = store.add_calibration(calibration(seed=5), (None, None), stamp())
         assert new
         store.certify(certification(added), supersede=True)
         assert store.calibration(added.id).version == 2

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from calib.errors import NotFoundError
-from calib.model.record import StoredCalibration
+from calib.model.store.record import StoredCalibration
 from calib.store.store import Store
-from support.records import HOUR, NOON, SERIAL, application, calibration, deed, detector
+from support.records import HOUR, NOON, SERIAL, application, calibration, detector, stamp
 
 
 def test_an_application_comes_back_as_its_receipt_says(
@@ -26,14 +26,14 @@ def test_an_application_comes_back_as_its_receipt_says(
 def test_pushing_a_receipt_twice_records_it_once(store: Store, stored: StoredCalibration) -> None:
     receipt = application(stored)
     assert store.record_application(receipt)
-    assert not store.record_application(receipt, deed(NOON + 9 * HOUR, "bob"))
+    assert not store.record_application(receipt, stamp(NOON + 9 * HOUR, "bob"))
     assert store.applications() == [receipt]
 
 
 def test_applications_are_found_by_detector_and_by_calibration(
     store: Store, stored: StoredCalibration
 ) -> None:
-    other, _ = store.add_calibration(calibration("other"), (None, None), deed(), detector("other"))
+    other, _ = store.add_calibration(calibration("other"), (None, None), stamp(), detector("other"))
     mine, theirs = application(stored), application(other)
     store.record_application(mine)
     store.record_application(theirs)

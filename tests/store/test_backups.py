@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from calib.config.location import Location
 from calib.errors import CalibError, InputError, IntegrityError
-from calib.store import schema
-from calib.store.database import Database
-from calib.store.journal import has_wal
-from calib.store.location import Location
+from calib.store.database.database import Database
+from calib.store.database.journal import has_wal
+from calib.store.schema import revision as schema
 from calib.store.store import Store
 from support import children, raw
 from support.filled import fill
@@ -26,8 +26,8 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     detector,
+    stamp,
 )
 
 
@@ -35,9 +35,9 @@ def fill_more(place: str) -> None:
     """One of everything, and what is not ASCII or exact only as a double."""
     fill(place)
     with Store.open(place) as store:
-        store.add_detector(detector("zweiter"), deed(actor="Zoë"))
+        store.add_detector(detector("zweiter"), stamp(actor="Zoë"))
         for seed in (1, 2):
-            stored, _ = store.add_calibration(calibration(seed=seed), (NOON, None), deed())
+            stored, _ = store.add_calibration(calibration(seed=seed), (NOON, None), stamp())
             store.certify(certification(stored), supersede=True)
             store.record_application(application(stored))
 
@@ -77,7 +77,7 @@ def test_a_restored_store_gives_the_same_answers_and_goes_on(
     assert (made.revision, made.n_bytes) == (schema.HEAD, path.stat().st_size)
     before = answers(place)
     with Store.open(place) as store:  # what comes later is not in it
-        store.add_detector(detector("later"), deed())
+        store.add_detector(detector("later"), stamp())
 
     restored = Store.restore(empty_other, path)
     assert (restored.revision, restored.sha256) == (made.revision, made.sha256)
@@ -87,7 +87,7 @@ def test_a_restored_store_gives_the_same_answers_and_goes_on(
         with Store.open(other, read_only=True) as store:
             assert store.audit().findings == ()
     with Store.open(empty_other) as store:
-        added, new = store.add_calibration(calibration(seed=9), (None, None), deed())
+        added, new = store.add_calibration(calibration(seed=9), (None, None), stamp())
         assert new
         assert added.version == 4
     with pytest.raises(Exception, match="only ever added"):
@@ -133,7 +133,7 @@ def test_a_backup_is_of_one_moment_while_others_write(place: str, tmp_path: Path
         turns = 5
         for turn in range(turns):
             before = len(store.detectors())
-            store.add_detector(detector(f"more {turn}"), deed())
+            store.add_detector(detector(f"more {turn}"), stamp())
             Store.back_up(place, tmp_path / f"{turn}.sqlite")
             with Store.open(tmp_path / f"{turn}.sqlite", read_only=True) as copy:
                 assert len(copy.detectors()) == before + 1

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from calib.errors import CalibError, InputError, LayoutError, NotFoundError
-from calib.files.bundle_file import MAGIC, read_bundle
-from calib.model.bundle import Bundle
-from calib.model.origin import Loaded
-from calib.model.record import CalibrationRecord
+from calib.files.native.bundle import MAGIC, read_bundle
+from calib.model.store.bundle import Bundle, Loaded
+from calib.model.store.record import CalibrationRecord
 from calib.store.store import Store
 from support.bundles import everything, moved, sent
 from support.records import (
@@ -21,13 +20,13 @@ from support.records import (
     SERIAL,
     calibration,
     certification,
-    deed,
     detector,
     provenance,
+    stamp,
 )
 
 OTHER = "24-0108"
-BY_CLEO = deed(NOON + 9 * DAY, "cleo", "elsewhere")
+BY_CLEO = stamp(NOON + 9 * DAY, "cleo", "elsewhere")
 
 
 def same(one: CalibrationRecord, other: CalibrationRecord) -> bool:
@@ -37,7 +36,7 @@ def same(one: CalibrationRecord, other: CalibrationRecord) -> bool:
 def test_what_arrives_is_what_was_sent_under_the_next_number(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
-    store.add_calibration(calibration(seed=7), (None, None), deed(), detector())
+    store.add_calibration(calibration(seed=7), (None, None), stamp(), detector())
     loaded = store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
     assert loaded.calibrations == ((f"{SERIAL}:2", 1, True), (f"{SERIAL}:3", 2, True))
     assert not loaded.registered
@@ -65,7 +64,7 @@ def test_loading_twice_adds_nothing(home: Store, place: str, store: Store, tmp_p
 
 def test_a_later_bundle_adds_what_is_new(home: Store, store: Store, tmp_path: Path) -> None:
     store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
-    third, _ = home.add_calibration(calibration(seed=2), (None, None), deed())
+    third, _ = home.add_calibration(calibration(seed=2), (None, None), stamp())
     home.certify(certification(third, NOON + 5 * DAY))
     loaded = store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
     assert [new for _, _, new in loaded.calibrations] == [False, False, True]
@@ -89,7 +88,7 @@ def test_another_facilitys_word_holds_nothing_here(
 
 
 def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_path: Path) -> None:
-    store.add_detector(detector(), deed())
+    store.add_detector(detector(), stamp())
     before = store.moment()
     loaded = store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO, adopt=True)
     assert len(loaded.adopted) == 2
@@ -105,7 +104,7 @@ def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_
 def test_adopting_obeys_the_law_of_overlaps_or_nothing_is_written(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
-    mine, _ = store.add_calibration(calibration(seed=7), (None, None), deed(), detector())
+    mine, _ = store.add_calibration(calibration(seed=7), (None, None), stamp(), detector())
     store.certify(certification(mine, NOON, NOON + 2 * DAY))
     bundle, before = moved(home.bundle(SERIAL), tmp_path), everything(place)
     with pytest.raises(InputError) as caught:
@@ -142,14 +141,14 @@ def test_a_dry_run_of_who_may_only_read_tells_what_loading_then_does(
         )
     ):
         # Other detectors move the log on.
-        store.add_calibration(calibration(OTHER, turn), (None, None), deed(), detector(OTHER))
+        store.add_calibration(calibration(OTHER, turn), (None, None), stamp(), detector(OTHER))
         would = would_load(place, bundle, **how)
         assert isinstance(would, Loaded)
         loaded = store.load_bundle(bundle, BY_CLEO, **how)
         assert fields(would) == fields(loaded)
-    mine, _ = store.add_calibration(calibration(seed=7), (None, None), deed())
+    mine, _ = store.add_calibration(calibration(seed=7), (None, None), stamp())
     store.certify(certification(mine, NOON), supersede=True)
-    third, _ = home.add_calibration(calibration(seed=8), (None, None), deed())
+    third, _ = home.add_calibration(calibration(seed=8), (None, None), stamp())
     home.certify(certification(third, NOON - DAY), supersede=True)
     whole = moved(home.bundle(SERIAL), tmp_path)
     assert would_load(place, whole, adopt=True) == "overlap"
@@ -167,7 +166,7 @@ def test_there_and_back_again_changes_nothing_at_home(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
     store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO, adopt=True)
-    back = home.load_bundle(moved(store.bundle(SERIAL), tmp_path), deed())
+    back = home.load_bundle(moved(store.bundle(SERIAL), tmp_path), stamp())
     assert not any(new for _, _, new in back.calibrations)
     assert [one.version for one in home.calibrations(SERIAL)] == [1, 2]
     own = {entry.hash for entry in home.log(SERIAL)}
@@ -205,7 +204,7 @@ def test_one_calibration_travels_alone(home: Store, store: Store, tmp_path: Path
 
 
 def test_a_detector_without_calibrations_travels(home: Store, store: Store, tmp_path: Path) -> None:
-    home.add_detector(detector(OTHER), deed())
+    home.add_detector(detector(OTHER), stamp())
     loaded = store.load_bundle(moved(home.bundle(OTHER), tmp_path), BY_CLEO)
     assert (loaded.registered, loaded.calibrations) == (True, ())
     assert store.detector(OTHER).layout_id == detector(OTHER).layout_id
@@ -214,7 +213,7 @@ def test_a_detector_without_calibrations_travels(home: Store, store: Store, tmp_
 def test_another_detector_of_the_same_serial_is_refused(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
-    store.add_detector(detector(SERIAL, seed=5), deed())
+    store.add_detector(detector(SERIAL, seed=5), stamp())
     before = everything(place)
     with pytest.raises(LayoutError):
         store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calib.errors import InputError, LayoutError, NotFoundError
-from calib.model.canonical import canonical_bytes
-from calib.model.content import to_content
-from calib.model.correction import Freedom
-from calib.model.layout import PanelFrames
-from calib.model.record import Deed, DetectorRecord, State
+from calib.model.base.canonical import canonical_bytes
+from calib.model.base.content import to_content
+from calib.model.detector.correction import Freedom
+from calib.model.detector.layout import PanelFrames
+from calib.model.store.record import ChangeStamp, DetectorRecord, State
 from calib.store.store import Store
 from support.records import (
     DEEDS,
@@ -27,9 +27,9 @@ from support.records import (
     SERIALS,
     calibration,
     certification,
-    deed,
     derivations,
     detector,
+    stamp,
 )
 
 STARTS = (NOON, None)
@@ -41,7 +41,7 @@ COUNTER = itertools.count()
 @pytest.fixture
 def known(store: Store) -> Store:
     """A store with one detector."""
-    assert store.add_detector(detector(), deed())
+    assert store.add_detector(detector(), stamp())
     return store
 
 
@@ -55,20 +55,20 @@ def test_a_detector_comes_back_as_it_was_registered(known: Store) -> None:
 
 
 def test_registering_twice_is_registering_once(known: Store) -> None:
-    assert not known.add_detector(detector(), deed(NOON + HOUR))
+    assert not known.add_detector(detector(), stamp(NOON + HOUR))
     assert len(known.detectors()) == 1
 
 
 def test_one_serial_has_one_layout(known: Store) -> None:
     with pytest.raises(LayoutError, match="4 panels, expected 3"):
-        known.add_detector(detector(n_panels=4), deed())
+        known.add_detector(detector(n_panels=4), stamp())
     moved = detector()
     origin = moved.layout.frames.origin_mm.copy()
     origin[2, 0] += 0.5
     frames = PanelFrames(moved.layout.frames.rotation, origin)
     elsewhere = replace(moved, layout=replace(moved.layout, frames=frames))
     with pytest.raises(LayoutError, match=r"panel 2 stands 0\.5 mm from where it is registered"):
-        known.add_detector(elsewhere, deed())
+        known.add_detector(elsewhere, stamp())
 
 
 def test_an_unknown_detector_is_answered_with_the_known_ones(known: Store) -> None:
@@ -81,7 +81,7 @@ def test_an_unknown_detector_is_answered_with_the_known_ones(known: Store) -> No
 @given(st.data(), SERIALS, DEEDS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_every_record_comes_back_bit_for_bit(
-    store: Store, data: st.DataObject, serial: str, who: Deed
+    store: Store, data: st.DataObject, serial: str, who: ChangeStamp
 ) -> None:
     serial = f"{next(COUNTER)}{serial}"
     drawn, record = data.draw(derivations(serial))
@@ -104,19 +104,19 @@ def test_every_record_comes_back_bit_for_bit(
 
 
 def test_versions_are_dense_per_detector_and_drafts_take_numbers(known: Store) -> None:
-    known.add_detector(detector("other"), deed())
+    known.add_detector(detector("other"), stamp())
     names = []
     for seed in range(3):
         for serial in (SERIAL, "other"):
             record = calibration(serial, seed, accepted=seed != 1)
-            names.append(known.add_calibration(record, STARTS, deed())[0].name)
+            names.append(known.add_calibration(record, STARTS, stamp())[0].name)
     assert names == [f"{serial}:{v}" for v in (1, 2, 3) for serial in (SERIAL, "other")]
 
 
 def test_the_same_content_twice_is_the_same_calibration(known: Store) -> None:
-    first, new = known.add_calibration(calibration(), STARTS, deed())
+    first, new = known.add_calibration(calibration(), STARTS, stamp())
     assert new
-    again, new = known.add_calibration(calibration(), STARTS, deed(NOON + HOUR, "bob", "home"))
+    again, new = known.add_calibration(calibration(), STARTS, stamp(NOON + HOUR, "bob", "home"))
     assert not new
     assert (again.id, again.version, again.stored) == (first.id, 1, first.stored)
     assert len(known.calibrations()) == 1
@@ -124,35 +124,35 @@ def test_the_same_content_twice_is_the_same_calibration(known: Store) -> None:
 
 def test_a_derivation_registers_its_detector_or_nothing(store: Store) -> None:
     with pytest.raises(NotFoundError, match="knows no detector 24-0107 yet"):
-        store.add_calibration(calibration(), STARTS, deed())
+        store.add_calibration(calibration(), STARTS, stamp())
     with pytest.raises(LayoutError, match="of another layout"):
-        store.add_calibration(calibration(), STARTS, deed(), detector(seed=1))
+        store.add_calibration(calibration(), STARTS, stamp(), detector(seed=1))
     assert store.detectors() == []
-    stored, _ = store.add_calibration(calibration(), STARTS, deed(), detector())
+    stored, _ = store.add_calibration(calibration(), STARTS, stamp(), detector())
     assert stored.name == f"{SERIAL}:1"
     assert store.detector(SERIAL).layout_id == detector().layout_id
 
 
 def test_a_calibration_of_another_layout_is_refused(known: Store) -> None:
     with pytest.raises(LayoutError, match="of another layout than the registered detector"):
-        known.add_calibration(calibration(n_panels=4), STARTS, deed())
+        known.add_calibration(calibration(n_panels=4), STARTS, stamp())
     with pytest.raises(LayoutError, match="4 panels, expected 3"):
-        known.add_calibration(calibration(n_panels=4), STARTS, deed(), detector(n_panels=4))
+        known.add_calibration(calibration(n_panels=4), STARTS, stamp(), detector(n_panels=4))
 
 
 def test_record_time_rises_though_the_clock_goes_back(known: Store) -> None:
-    first, _ = known.add_calibration(calibration(seed=1), STARTS, deed(NOON + HOUR))
-    second, _ = known.add_calibration(calibration(seed=2), STARTS, deed(NOON - HOUR))
-    third, _ = known.add_calibration(calibration(seed=3), STARTS, deed(NOON + 2 * HOUR))
+    first, _ = known.add_calibration(calibration(seed=1), STARTS, stamp(NOON + HOUR))
+    second, _ = known.add_calibration(calibration(seed=2), STARTS, stamp(NOON - HOUR))
+    third, _ = known.add_calibration(calibration(seed=3), STARTS, stamp(NOON + 2 * HOUR))
     times = [stored.stored.at for stored in (first, second, third)]
     assert times == [NOON + HOUR, NOON + HOUR + TICK, NOON + 2 * HOUR]
 
 
 def test_a_calibration_has_many_names(known: Store) -> None:
-    stored, _ = known.add_calibration(calibration(), STARTS, deed())
+    stored, _ = known.add_calibration(calibration(), STARTS, stamp())
     for reference in (f"{SERIAL}:1", stored.id, stored.id[:8], stored.id[:9].upper(), "1"):
         assert known.calibration(reference).id == stored.id
-    known.add_detector(detector("other"), deed())
+    known.add_detector(detector("other"), stamp())
     assert known.calibration("1", SERIAL).id == stored.id
     with pytest.raises(InputError, match=r"holds 2 detectors, so 1 alone .*24-0107:1, other:1"):
         known.calibration("1")
@@ -168,8 +168,8 @@ def test_a_calibration_has_many_names(known: Store) -> None:
 
 def test_lines_say_what_the_calibrations_are(known: Store) -> None:
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE, distances_mm=(200.0,))
-    known.add_calibration(flat, (None,), deed())
-    known.add_calibration(calibration(seed=2, accepted=False), STARTS, deed())
+    known.add_calibration(flat, (None,), stamp())
+    known.add_calibration(calibration(seed=2, accepted=False), STARTS, stamp())
     one, two = known.calibrations(SERIAL)
     assert (one.id, one.version, one.state, one.freedom) == (flat.id, 1, State.ACCEPTED, "in-plane")
     assert one.distances_mm == (200.0,)
@@ -178,14 +178,14 @@ def test_lines_say_what_the_calibrations_are(known: Store) -> None:
 
 
 def test_the_state_follows_from_the_record(known: Store) -> None:
-    stored, _ = known.add_calibration(calibration(), STARTS, deed())
+    stored, _ = known.add_calibration(calibration(), STARTS, stamp())
     assert known.calibration("1").state is State.ACCEPTED
     known.certify(certification(stored))
     second = known.certify(certification(stored))
     assert known.calibration("1").state is State.CERTIFIED
-    known.withdraw(second.number, "wrong distance", deed())
+    known.withdraw(second.number, "wrong distance", stamp())
     assert known.calibration("1").state is State.CERTIFIED
-    known.withdraw(stored.id, "wrong detector", deed())
+    known.withdraw(stored.id, "wrong detector", stamp())
     assert known.calibration("1").state is State.WITHDRAWN
     assert known.calibrations()[0].state is State.WITHDRAWN
 
@@ -194,7 +194,7 @@ def test_known_corrections_stand_newest_first(known: Store) -> None:
     assert known.known_corrections(SERIAL) == []
     records = [calibration(seed=seed) for seed in range(3)]
     for record in records:
-        known.add_calibration(record, STARTS, deed())
+        known.add_calibration(record, STARTS, stamp())
     found = known.known_corrections(SERIAL)
     assert [name for name, _ in found] == [f"{SERIAL}:{v}" for v in (3, 2, 1)]
     for (_, correction), record in zip(found, reversed(records), strict=True):
@@ -204,21 +204,21 @@ def test_known_corrections_stand_newest_first(known: Store) -> None:
 def test_whole_numbers_in_memory_name_what_the_rows_give_back(known: Store) -> None:
     record = calibration()
     report = replace(record.report, held_out_dropped=0)
-    stored, _ = known.add_calibration(replace(record, report=report), STARTS, deed())
+    stored, _ = known.add_calibration(replace(record, report=report), STARTS, stamp())
     assert stored.id == replace(record, report=replace(report, held_out_dropped=0.0)).id
 
 
 def test_text_that_one_database_cannot_hold_is_refused_by_both(store: Store) -> None:
     for bad in ("a\0b", "a\ud800b"):
         with pytest.raises(InputError, match=r"NUL|not Unicode"):
-            store.add_detector(DetectorRecord(SERIAL, detector().layout, "UTC", bad), deed())
+            store.add_detector(DetectorRecord(SERIAL, detector().layout, "UTC", bad), stamp())
     assert store.detectors() == []
 
 
 def test_a_deed_without_a_time_zone_is_refused(known: Store) -> None:
     naive = NOON.replace(tzinfo=None)
     with pytest.raises(InputError, match="has no time zone"):
-        known.add_calibration(calibration(), STARTS, deed(naive))
+        known.add_calibration(calibration(), STARTS, stamp(naive))
     with pytest.raises(InputError, match="has no time zone"):
-        known.add_calibration(calibration(), (naive, None), deed())
+        known.add_calibration(calibration(), (naive, None), stamp())
     assert known.calibrations() == []

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calib.errors import InputError, NotFoundError
-from calib.model.record import Certification, StoredCalibration
+from calib.model.store.record import Certification, StoredCalibration
 from calib.store.store import Store
 from support.records import (
     DAY,
@@ -21,8 +21,8 @@ from support.records import (
     SERIAL,
     calibration,
     certification,
-    deed,
     detector,
+    stamp,
 )
 
 TICK = timedelta(microseconds=1)
@@ -60,7 +60,7 @@ def test_the_answer_holds_half_open_in_time_and_distance(
 def test_the_latest_recorded_one_wins_and_the_earlier_holds_outside(
     store: Store, stored: StoredCalibration
 ) -> None:
-    newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+    newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
     store.certify(certification(stored))
     word = store.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
     hits = [
@@ -68,7 +68,7 @@ def test_the_latest_recorded_one_wins_and_the_earlier_holds_outside(
         for days in (0, 1, 1.5, 2, 9)
     ]
     assert hits == [1, 2, 2, 1, 1]
-    store.withdraw(word.number, "the wrong night", deed())
+    store.withdraw(word.number, "the wrong night", stamp())
     assert store.resolve(SERIAL, NOON + 1.5 * DAY, 150.0).calibration.version == 1
 
 
@@ -77,7 +77,7 @@ def test_withdrawing_says_who_and_why_and_keeps_the_record(
 ) -> None:
     first = store.certify(certification(stored))
     second = store.certify(certification(stored, NOON + DAY))
-    taken = store.withdraw(stored.id, "a loose cable", deed(NOON + HOUR, "bob"))
+    taken = store.withdraw(stored.id, "a loose cable", stamp(NOON + HOUR, "bob"))
     assert [one.number for one in taken] == [second.number, first.number]
     assert store.certifications(SERIAL) == taken
     for one in taken:
@@ -85,13 +85,13 @@ def test_withdrawing_says_who_and_why_and_keeps_the_record(
         assert (one.withdrawn.at, one.withdrawn.actor) == (NOON + HOUR, "bob")
         assert one.withdrawn_reason == "a loose cable"
     with pytest.raises(NotFoundError, match="is withdrawn already"):
-        store.withdraw(first.number, "again", deed())
+        store.withdraw(first.number, "again", stamp())
     with pytest.raises(NotFoundError, match="certification 999 is not there"):
-        store.withdraw(999, "never was", deed())
+        store.withdraw(999, "never was", stamp())
 
 
 def test_a_draft_needs_somebody_to_stand_for_it(store: Store) -> None:
-    draft, _ = store.add_calibration(calibration(accepted=False), (None, None), deed(), detector())
+    draft, _ = store.add_calibration(calibration(accepted=False), (None, None), stamp(), detector())
     with pytest.raises(InputError, match="24-0107:1 failed acceptance and is a draft") as caught:
         store.certify(certification(draft))
     assert caught.value.code == "not-accepted"
@@ -105,7 +105,7 @@ def test_a_word_needs_a_reason_and_a_calibration(store: Store, stored: StoredCal
     with pytest.raises(InputError, match="needs a reason"):
         store.certify(replace(certification(stored), reason=" "))
     with pytest.raises(InputError, match="needs a reason"):
-        store.withdraw(stored.id, "", deed())
+        store.withdraw(stored.id, "", stamp())
     with pytest.raises(NotFoundError, match="the store holds no calibration ffffffffffff"):
         store.certify(replace(certification(stored), calibration_id="f" * 64))
     with pytest.raises(InputError, match="is 24-0107:1 here, not 24-0107:2"):
@@ -155,7 +155,7 @@ def test_without_an_answer_the_nearest_one_and_the_remedy_are_named(
 
 
 def test_a_detector_without_calibrations_says_so(store: Store) -> None:
-    store.add_detector(detector(), deed())
+    store.add_detector(detector(), stamp())
     with pytest.raises(NotFoundError, match="has no calibration yet") as caught:
         store.resolve(SERIAL, NOON, 150.0)
     assert caught.value.remedy == "calib derive ... --serial 24-0107."
@@ -172,10 +172,10 @@ def _certified(
     store: Store, words: list[tuple[int, int | None, float, float]]
 ) -> tuple[str, list[Certification]]:
     serial = f"d{next(COUNTER)}"
-    store.add_detector(detector(serial), deed())
+    store.add_detector(detector(serial), stamp())
     recorded = []
     for seed, (start, hours, minimum, width) in enumerate(words):
-        stored, _ = store.add_calibration(calibration(serial, seed), (None, None), deed())
+        stored, _ = store.add_calibration(calibration(serial, seed), (None, None), stamp())
         end = None if hours is None else NOON + (start + hours) * HOUR
         word = certification(stored, NOON + start * HOUR, end, (minimum, minimum + width))
         recorded.append(store.certify(word, supersede=True))
@@ -195,7 +195,7 @@ def test_the_remedy_that_is_named_answers_the_question(
 ) -> None:
     serial, recorded = _certified(store, words)
     if not recorded:
-        store.add_calibration(calibration(serial), (None, None), deed())
+        store.add_calibration(calibration(serial), (None, None), stamp())
     at = NOON + hour * HOUR
     before = _answers(store, serial)
     try:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from calib.config.location import Location
 from calib.errors import InputError
-from calib.store import schema
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.store.database.database import Database
+from calib.store.schema import revision
 from calib.store.store import Store
 from support import raw
-from support.records import NOON, calibration, deed, detector
+from support.records import NOON, calibration, detector, stamp
 
 
 def wrong(place: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ def test_tables_that_somebody_changed_are_named(place: str) -> None:
 
 def test_an_older_store_is_told_how_to_become_newer(place: str) -> None:
     database = Database(Location.parse(place), foreign_keys=False)
-    schema.migrate(database, "0003")
+    revision.migrate(database, "0003")
     database.close()
     assert list(wrong(place)) == ["revision"]
     assert Store.check(place)[0].remedy.startswith("calib db upgrade --store ")
@@ -76,7 +76,7 @@ def test_rows_that_refer_to_nothing_are_found(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
-        store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        store.add_calibration(calibration(), (NOON, None), stamp(), detector())
     raw.tamper(place, "DELETE FROM detector")
     assert "calibration to detector" in wrong(place)["file"]
 
@@ -92,7 +92,7 @@ def test_where_no_store_is_there_is_nothing_to_check(empty_place: str) -> None:
 
 def test_a_row_that_was_changed_is_found(place: str) -> None:
     with Store.open(place) as store:
-        store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        store.add_calibration(calibration(), (NOON, None), stamp(), detector())
     raw.tamper(place, "UPDATE detector SET description = 'another one'")
     assert list(wrong(place)) == ["log"]
     assert "are not as they were recorded; the first: " in wrong(place)["log"]

@@ -6,7 +6,7 @@ import json
 
 from calib.store.store import Store
 from support import children, raw
-from support.records import NOON, calibration, deed, detector
+from support.records import NOON, calibration, detector, stamp
 
 WRITERS = 4
 
@@ -41,7 +41,7 @@ print(json.dumps(answers))
 def test_of_words_that_overlap_and_are_given_at_once_one_holds(place: str) -> None:
     with Store.open(place) as store:
         for seed in range(WRITERS):
-            store.add_calibration(calibration(seed=seed), (NOON, None), deed(), detector())
+            store.add_calibration(calibration(seed=seed), (NOON, None), stamp(), detector())
     answers = json.loads(children.run(AT_ONCE, place, str(WRITERS)))
     assert sorted(str(answer) for answer in answers if isinstance(answer, str)) == ["overlap"] * (
         WRITERS - 1
@@ -88,7 +88,7 @@ print(json.dumps(refused))
 def test_triggers_refuse_while_others_write(place: str) -> None:
     adds = 8
     with Store.open(place) as store:
-        store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        store.add_calibration(calibration(), (NOON, None), stamp(), detector())
     refused = json.loads(children.run(TAMPERS, place, str(adds)))
     assert set(refused.values()) == {True}
     with Store.open(place) as store:

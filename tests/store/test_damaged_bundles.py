@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from calib.errors import CalibError, FileFormatError
-from calib.files.bundle_file import MAGIC, read_bundle
-from calib.model.bundle import Bundle, BundleEntry, _hashed
-from calib.model.log import entry_id, rows_id
+from calib.files.native.bundle import MAGIC, read_bundle
+from calib.model.store.bundle import Bundle, BundleEntry, _hashed
+from calib.model.store.log import entry_id, rows_id
 from calib.store.store import Store
 from support.bundles import everything, sent
-from support.records import DAY, NOON, SERIAL, deed
+from support.records import DAY, NOON, SERIAL, stamp
 
-BY_CLEO = deed(NOON + 9 * DAY, "cleo", "elsewhere")
+BY_CLEO = stamp(NOON + 9 * DAY, "cleo", "elsewhere")
 
 
 def flipped(data: bytes, place: int, bit: int) -> bytes:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from calib.store.journal import Journal
+from calib.store.database.journal import Journal
 from calib.store.store import Store
 from support import children, raw
 from support.other_users import ASKED_AGAIN, READER, interrupt, log_of

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from calib.config.location import Location
 from calib.errors import StoreError
-from calib.store.evidence import Evidence
-from calib.store.file_system import file_system_of, network_file_system
-from calib.store.journal import Journal, has_wal
-from calib.store.location import Location
-from calib.store.sqlite_file import StoreFile
+from calib.store.database.file_fingerprint import FileFingerprint
+from calib.store.database.file_system import file_system_of, network_file_system
+from calib.store.database.journal import Journal, has_wal
+from calib.store.database.sqlite_file import StoreFile
 from calib.store.store import Store
 from support import raw
-from support.records import deed, detector
+from support.records import detector, stamp
 
 MOUNTS = r"""
 22 1 259:2 / / rw,relatime shared:1 - ext4 /dev/root rw
@@ -75,7 +75,7 @@ def test_a_store_with_the_other_journal_is_changed_by_the_next_write(tmp_path: P
         ("c", Journal.ROLLBACK, "delete"),
     ):
         with Store.open(path, journal=journal) as store:
-            store.add_detector(detector(serial), deed())
+            store.add_detector(detector(serial), stamp())
         assert (kept_by(path), has_wal(path)) == (kept, kept == "wal")
     with Store.open(path) as store:
         assert [record.serial for record in store.detectors()] == ["a", "b", "c"]
@@ -87,7 +87,7 @@ def test_a_store_in_use_keeps_its_journal_and_is_written_all_the_same(tmp_path: 
     Store.create(path)
     with Store.open(path) as reader, Store.open(path, journal=Journal.ROLLBACK) as writer:
         assert reader.detectors() == []
-        assert writer.add_detector(detector(), deed())
+        assert writer.add_detector(detector(), stamp())
         assert len(reader.detectors()) == 1
     assert has_wal(path)
 
@@ -112,7 +112,7 @@ def test_on_a_network_file_system_a_log_is_given_up(tmp_path: Path, read_only: b
     connection = on_network(path, read_only=read_only).as_writer()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     with Store.open(path, journal=Journal.ROLLBACK) as other:  # the lock was let go
-        assert other.add_detector(detector(), deed())
+        assert other.add_detector(detector(), stamp())
     assert connection.execute("SELECT serial FROM detector").fetchall() == [(detector().serial,)]
     connection.close()
     assert not has_wal(path)
@@ -122,7 +122,7 @@ def test_on_a_network_file_system_a_log_in_use_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
-        store.add_detector(detector(), deed())
+        store.add_detector(detector(), stamp())
         with pytest.raises(StoreError, match="not valid on a network file system") as caught:
             on_network(path).as_writer()
     assert (caught.value.code, caught.value.exit_code) == ("store-on-network", 3)
@@ -135,7 +135,7 @@ def test_any_write_to_a_file_shows_in_the_evidence(
 ) -> None:
     path = tmp_path / "calib.sqlite"
     path.write_bytes(bytes(8192))
-    before = Evidence.settled(path, 60.0)
+    before = FileFingerprint.settled(path, 60.0)
     assert before is not None
     assert before.holds()
     with path.open("r+b") as opened:  # same size, same header, a page further on
@@ -145,5 +145,7 @@ def test_any_write_to_a_file_shows_in_the_evidence(
     path.unlink()
     assert not before.holds()
     path.write_bytes(bytes(8192))
-    monkeypatch.setattr("calib.store.evidence.TICK_NS", 10**12)  # the machine may be slow
-    assert Evidence.settled(path, 0.0) is None  # too young to be told from the next change
+    monkeypatch.setattr(
+        "calib.store.database.file_fingerprint.TICK_NS", 10**12
+    )  # the machine may be slow
+    assert FileFingerprint.settled(path, 0.0) is None  # too young to be told from the next change

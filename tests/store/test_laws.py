@@ -21,14 +21,14 @@ from hypothesis.stateful import (
 )
 
 from calib.errors import InputError, NotFoundError
-from calib.model.consequences import Consequences
-from calib.model.record import Certification
-from calib.model.resolution import DistancePolicy, Resolution, TimePolicy
-from calib.model.validity import DistanceRange, Validity
+from calib.model.store.certification_rules import Consequences
+from calib.model.store.record import Certification
+from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
+from calib.model.store.validity import DistanceRange, Validity
 from calib.store.store import Store
 from conftest import PROFILE
 from support.plain_list import HOURS, TENS, PlainList, Word
-from support.records import HOUR, NOON, calibration, deed, detector
+from support.records import HOUR, NOON, calibration, detector, stamp
 
 HISTORIES = 10_000 if PROFILE == "long" else 150
 """On each database."""
@@ -55,7 +55,7 @@ class Histories(PlainList, RuleBasedStateMachine):
         self.words = []
         self.positions: list[tuple[int, datetime]] = []
         self.remembered: list[tuple[int, float, float, Resolution]] = []
-        self.store.add_detector(detector(self.serial, 1), deed(NOON))
+        self.store.add_detector(detector(self.serial, 1), stamp(NOON))
         self.recorded(NOON)
         self.derive(True, 0)
         self.derive(accepted, 0)
@@ -66,7 +66,7 @@ class Histories(PlainList, RuleBasedStateMachine):
     def derive(self, accepted: bool, hour: int) -> None:
         at = self.last + hour * HOUR
         record = calibration(self.serial, len(self.versions), 1, accepted, distances_mm=(50.0,))
-        stored, new = self.store.add_calibration(record, (NOON,), deed(at))
+        stored, new = self.store.add_calibration(record, (NOON,), stamp(at))
         position = self.recorded(at)
         assert (new, stored.version, stored.id) == (True, len(self.versions) + 1, record.id)
         self.versions.append((record.id, accepted, position, record))
@@ -76,7 +76,7 @@ class Histories(PlainList, RuleBasedStateMachine):
     def derive_again(self, data: st.DataObject) -> None:
         version = data.draw(st.integers(1, len(self.versions)))
         record = self.versions[version - 1][3]
-        stored, new = self.store.add_calibration(record, (NOON,), deed())
+        stored, new = self.store.add_calibration(record, (NOON,), stamp())
         assert (new, stored.version) == (False, version)
         assert self.store.log(last=1)[0].position == self.positions[-1][0]
 
@@ -118,7 +118,7 @@ class Histories(PlainList, RuleBasedStateMachine):
             distances=DistanceRange(10.0 * low, 10.0 * (low + width)),
             reason="so it is",
             override="I know better" if override else "",
-            recorded=deed(at),
+            recorded=stamp(at),
             withdrawn=None,
             withdrawn_reason="",
             gap_mm=10.0 * gap,
@@ -149,12 +149,12 @@ class Histories(PlainList, RuleBasedStateMachine):
         at = self.last + hour * HOUR
         if word.withdrawn is not None:
             with pytest.raises(NotFoundError, match="is withdrawn already"):
-                self.store.withdraw(word.number, "again", deed(at))
+                self.store.withdraw(word.number, "again", stamp(at))
             return
         lost, told = self.store.would_withdraw(word.number)
         assert [one.number for one in lost] == [word.number]
         before = self.answers()
-        self.store.withdraw(word.number, "not so", deed(at))
+        self.store.withdraw(word.number, "not so", stamp(at))
         word.withdrawn = self.recorded(at)
         self.compare(told, before)
         self.compare(self.store.consequences(word.withdrawn), before)

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from calib.config.location import Location
 from calib.errors import InputError
-from calib.model.log import STORE_CHAIN, Entry, Moment, by_id, entry_id, rows_id
-from calib.model.record import Deed
-from calib.store.contents import contents_at
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.model.store.log import STORE_CHAIN, Entry, Moment, by_id, entry_id, rows_id
+from calib.model.store.record import ChangeStamp
+from calib.store.database.database import Database
+from calib.store.log.row_hashes import contents_at
+from calib.store.schema.tables import PANEL
 from calib.store.store import Store
-from calib.store.tables import PANEL
 from support import raw
 from support.records import (
     DAY,
@@ -27,8 +27,8 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     detector,
+    stamp,
 )
 
 OTHER = "24-0108"
@@ -38,15 +38,15 @@ TICK = timedelta(microseconds=1)
 @pytest.fixture
 def filled(place: str, store: Store) -> str:
     """Two detectors with rows in every table."""
-    by_ada = replace(deed(), command="calib derive night1.expt")
+    by_ada = replace(stamp(), command="calib derive night1.expt")
     stored, _ = store.add_calibration(calibration(), (NOON, None), by_ada, detector())
-    store.add_detector(detector(OTHER), deed(NOON - DAY))
-    second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), deed())
+    store.add_detector(detector(OTHER), stamp(NOON - DAY))
+    second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), stamp())
     first = store.certify(certification(stored, NOON, NOON + DAY))
-    store.certify(certification(second, NOON + DAY, recorded=deed(NOON + HOUR, "bob")))
-    store.withdraw(first.number, "a loose cable", deed(NOON + 2 * HOUR))
+    store.certify(certification(second, NOON + DAY, recorded=stamp(NOON + HOUR, "bob")))
+    store.withdraw(first.number, "a loose cable", stamp(NOON + 2 * HOUR))
     store.record_application(application(stored))
-    store.add_calibration(calibration(OTHER), (NOON, None), deed())
+    store.add_calibration(calibration(OTHER), (NOON, None), stamp())
     return place
 
 
@@ -116,7 +116,7 @@ def test_the_page_of_conventions_gives_the_names_of_its_examples() -> None:
     columns, who, entry = (eval(text, known) for text in (rows, by, said))  # noqa: S307
     assert rows_id(columns) == rows_name
     salt = who.pop("salt")
-    recorded = Deed(entry.pop("recorded_at"), **who, reason=entry.pop("reason"))
+    recorded = ChangeStamp(entry.pop("recorded_at"), **who, reason=entry.pop("reason"))
     assert by_id(recorded, salt) == by_name
     assert entry_id(Entry(recorded=recorded, salt=salt, hash="", **entry)) == name
 

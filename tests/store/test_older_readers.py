@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from calib.store.schema import REVISIONS
+from calib.store.schema.revision import REVISIONS
 from support import raw
 from support.filled import fill
 from support.older_readers import TAKEN, names_of

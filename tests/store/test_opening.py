@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from calib.config.location import Location, chosen_location, default_location, without_password
 from calib.errors import InputError, IntegrityError, StoreError, StoreReadOnlyError
-from calib.model.backup import Upgraded
-from calib.store import schema
-from calib.store.database import ADVISORY_LOCK, Database
-from calib.store.failure import told_plainly
-from calib.store.location import Location, chosen_location, default_location, without_password
+from calib.model.store.backup import Upgraded
+from calib.store.database.database import ADVISORY_LOCK, Database
+from calib.store.database.errors import told_plainly
+from calib.store.schema import revision
 from calib.store.store import Store
 from support import raw
-from support.records import calibration, deed, detector
+from support.records import calibration, detector, stamp
 
 
 def migrate(place: str, target: str) -> None:
     """Carry a store to a revision, as its owner never would."""
     database = Database(Location.parse(place), foreign_keys=False)
     try:
-        schema.migrate(database, target)
+        revision.migrate(database, target)
     finally:
         database.close()
 
@@ -61,12 +61,12 @@ def test_only_the_default_is_made_by_itself(
         assert store.location.path == tmp_path / "data" / "calib" / "calib.sqlite"
         assert store.detectors() == []
     with Store.open() as store:
-        assert store.add_detector(detector(), deed())
+        assert store.add_detector(detector(), stamp())
 
 
 def test_making_a_store_twice_makes_it_once(place: str) -> None:
     with Store.open(place) as store:
-        store.add_detector(detector(), deed())
+        store.add_detector(detector(), stamp())
     assert not Store.create(place)
     with Store.open(place) as store:
         assert len(store.detectors()) == 1
@@ -110,7 +110,7 @@ def test_a_newer_store_is_left_alone(place: str) -> None:
         with pytest.raises(InputError) as caught:
             use(place)
         assert caught.value.problem == (
-            f"the store is at revision 0099, this program knows up to {schema.HEAD}."
+            f"the store is at revision 0099, this program knows up to {revision.HEAD}."
         )
         assert caught.value.code == "store-newer"
         assert caught.value.remedy == "upgrade calib: pip install --upgrade calib-metrology."
@@ -124,8 +124,8 @@ def test_an_older_store_is_upgraded_only_when_asked(place: str) -> None:
             use(place)
         assert caught.value.code == "store-older"
         assert caught.value.remedy.startswith("calib db upgrade --store ")
-    assert Store.upgrade(place) == Upgraded("0003", schema.HEAD, None)
-    assert Store.upgrade(place) == Upgraded(schema.HEAD, schema.HEAD, None)
+    assert Store.upgrade(place) == Upgraded("0003", revision.HEAD, None)
+    assert Store.upgrade(place) == Upgraded(revision.HEAD, revision.HEAD, None)
     Store.open(place).close()
 
 
@@ -133,7 +133,7 @@ def test_a_store_opened_for_reading_is_not_written(place: str) -> None:
     with Store.open(place, read_only=True) as store:
         assert store.read_only
         with pytest.raises(StoreReadOnlyError):
-            store.add_detector(detector(), deed())
+            store.add_detector(detector(), stamp())
         assert store.detectors() == []
 
 
@@ -144,14 +144,14 @@ def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
         else:
             other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another program is writing") as caught:
-            store.add_detector(detector(), deed())
+            store.add_detector(detector(), stamp())
         assert (caught.value.code, caught.value.exit_code) == ("store-locked", 3)
         assert store.detectors() == []  # readers are not kept out
         if raw.is_postgres(place):
             other.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
         else:
             other.execute("COMMIT")
-        assert store.add_detector(detector(), deed())
+        assert store.add_detector(detector(), stamp())
 
 
 def test_a_file_that_others_locked_again_and_again_is_said_to_be_locked(tmp_path: Path) -> None:
@@ -170,7 +170,9 @@ def test_a_damaged_file_is_an_integrity_failure(tmp_path: Path) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
-        store.add_calibration(calibration(n_panels=60), (None, None), deed(), detector(n_panels=60))
+        store.add_calibration(
+            calibration(n_panels=60), (None, None), stamp(), detector(n_panels=60)
+        )
     content = bytearray(path.read_bytes())
     content[4096 * 3 :] = b"\xff" * len(content[4096 * 3 :])
     path.write_bytes(content)
@@ -220,7 +222,7 @@ def test_a_read_sees_one_moment(place: str) -> None:
     with Store.open(place, wait_seconds=0.2) as store, database.reading() as connection:
         count = "SELECT count(*) FROM detector"
         assert connection.exec_driver_sql(count).scalar() == 0
-        assert store.add_detector(detector(), deed())  # and nobody waits for it
+        assert store.add_detector(detector(), stamp())  # and nobody waits for it
         assert connection.exec_driver_sql(count).scalar() == 0
     database.close()
 
@@ -253,7 +255,7 @@ def test_text_that_is_damaged_is_told(tmp_path: Path) -> None:
     place = tmp_path / "calib.sqlite"
     Store.create(place)
     with Store.open(place) as store:
-        store.add_detector(detector(), deed())
+        store.add_detector(detector(), stamp())
     content = place.read_bytes()
     assert b"PILATUS, S/N" in content
     for path in tmp_path.glob("calib.sqlite-*"):

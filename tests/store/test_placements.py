@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calib.errors import InputError, NotFoundError
-from calib.model.placement import BeamlinePlacement, standing_at
+from calib.model.store.placement import BeamlinePlacement, standing_at
 from calib.store.store import Store
 from support.records import (
     DAY,
@@ -18,8 +18,8 @@ from support.records import (
     SERIAL,
     calibration,
     certification,
-    deed,
     detector,
+    stamp,
 )
 
 COUNTER = itertools.count()
@@ -27,13 +27,13 @@ TICK = timedelta(microseconds=1)
 
 
 def placement(serial: str = SERIAL, beamline: str = "I04", days: float = 0.0) -> BeamlinePlacement:
-    return BeamlinePlacement(0, serial, beamline, NOON + days * DAY, "moved", deed())
+    return BeamlinePlacement(0, serial, beamline, NOON + days * DAY, "moved", stamp())
 
 
 def test_a_placement_comes_back_as_it_was_recorded_and_stands_in_the_log(store: Store) -> None:
-    store.add_detector(detector(), deed())
-    first = store.place_detector(placement(), deed())
-    second = store.place_detector(placement(beamline="I24", days=-3), deed(actor="bob"))
+    store.add_detector(detector(), stamp())
+    first = store.place_detector(placement(), stamp())
+    second = store.place_detector(placement(beamline="I24", days=-3), stamp(actor="bob"))
     assert store.placements(SERIAL) == [second, first]
     assert (first.number, second.number) == (2, 3)
     assert second.recorded.at == first.recorded.at + TICK
@@ -44,9 +44,9 @@ def test_a_placement_comes_back_as_it_was_recorded_and_stands_in_the_log(store: 
 
 
 def test_a_placement_is_known_from_its_place_in_the_log_on(store: Store) -> None:
-    store.add_detector(detector(), deed())
-    first = store.place_detector(placement(), deed())
-    second = store.place_detector(placement(beamline="I24", days=-3), deed())
+    store.add_detector(detector(), stamp())
+    first = store.place_detector(placement(), stamp())
+    second = store.place_detector(placement(beamline="I24", days=-3), stamp())
     assert store.placements(SERIAL, first.number - 1) == []
     assert store.placements(SERIAL, first.number) == [first]
     assert store.placements(SERIAL, second.number) == store.placements(SERIAL) == [second, first]
@@ -58,10 +58,10 @@ def test_a_detector_stands_where_it_was_placed_last_before_then(
     store: Store, starts: list[int], at: int
 ) -> None:
     serial = f"D{next(COUNTER)}"
-    store.add_detector(detector(serial), deed())
+    store.add_detector(detector(serial), stamp())
     names = [f"I{number}" for number in range(len(starts))]
     for name, days in zip(names, starts, strict=True):
-        store.place_detector(placement(serial, name, days), deed())
+        store.place_detector(placement(serial, name, days), stamp())
     expected, latest = None, -1
     for name, days in zip(names, starts, strict=True):
         if latest <= days <= at:
@@ -71,19 +71,19 @@ def test_a_detector_stands_where_it_was_placed_last_before_then(
 
 
 def test_what_holds_does_not_depend_on_where_the_detector_stands(store: Store) -> None:
-    stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
     store.certify(certification(stored))
     before = store.resolve(SERIAL, NOON + DAY, 150.0).certification
-    store.place_detector(placement(beamline="I24"), deed())
+    store.place_detector(placement(beamline="I24"), stamp())
     assert store.resolve(SERIAL, NOON + DAY, 150.0).certification == before
 
 
 def test_what_is_no_placement_is_refused(store: Store) -> None:
     with pytest.raises(NotFoundError, match="knows no detector"):
-        store.place_detector(placement(), deed())
+        store.place_detector(placement(), stamp())
     with pytest.raises(InputError, match="needs the name of a beamline"):
         placement(beamline=" ")
-    store.add_detector(detector(), deed())
-    once = store.place_detector(placement(), deed())
+    store.add_detector(detector(), stamp())
+    once = store.place_detector(placement(), stamp())
     with pytest.raises(InputError, match="is recorded"):
-        store.place_detector(once, deed())
+        store.place_detector(once, stamp())

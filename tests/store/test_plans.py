@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from calib.model.canonical import microseconds
+from calib.model.base.canonical import microseconds
+from calib.store.schema.tables import METADATA
 from calib.store.store import Store
-from calib.store.tables import METADATA
 from support.records import (
     DAY,
     NOON,
@@ -20,8 +20,8 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     detector,
+    stamp,
 )
 from support.statements import taken_from
 
@@ -60,7 +60,7 @@ def scans(store: Store, statement: str, values: Any) -> list[str]:
 @pytest.fixture
 def used(store: Store) -> Store:
     """A store with something in it."""
-    stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+    stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
     store.certify(certification(stored))
     store.record_application(application(stored))
     return store
@@ -75,9 +75,9 @@ def test_look_ups_and_writes_use_indexes(used: Store) -> None:
         used.resolve(SERIAL, NOON, 150.0, as_known_at=NOON + DAY)
         used.applications(calibration_id=name)
         used.calibration(name)
-        stored, _ = used.add_calibration(calibration(seed=1), (NOON, None), deed())
+        stored, _ = used.add_calibration(calibration(seed=1), (NOON, None), stamp())
         word = used.certify(certification(stored, NOON + DAY))
-        used.withdraw(word.number, "an error", deed())
+        used.withdraw(word.number, "an error", stamp())
         used.record_application(application(stored, "other.expt"))
     assert len(taken) > 20
     assert sum("FROM panel" in statement for statement, _ in taken) >= 4

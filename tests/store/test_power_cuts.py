@@ -20,7 +20,7 @@ import pytest
 from calib.store.store import Store
 from support import children
 from support.postgres import SETTINGS, killable_server, server_at
-from support.records import SERIAL, deed, detector
+from support.records import SERIAL, detector, stamp
 
 KILLS = 100 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 2
 DURABLE = {**SETTINGS, "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
@@ -65,7 +65,7 @@ def test_a_server_killed_in_mid_write_keeps_what_it_acknowledged(home: Path) -> 
                     connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
                 Store.create(place)
                 with Store.open(place) as store:
-                    store.add_detector(detector(), deed())
+                    store.add_detector(detector(), stamp())
             with Store.open(place) as store:
                 assert store.audit().findings == ()
                 versions = [line.version for line in store.calibrations()]
@@ -95,7 +95,7 @@ def test_a_server_killed_in_mid_write_keeps_what_it_acknowledged(home: Path) -> 
 def test_a_restart_of_the_server_in_mid_command_is_waited_for(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("calib.store.again.LOST_SECONDS", 120.0)  # the machine may be slow
+    monkeypatch.setattr("calib.store.database.retry.LOST_SECONDS", 120.0)  # the machine may be slow
     asked, answered = threading.Event(), threading.Event()
 
     def restarted() -> None:
@@ -110,7 +110,7 @@ def test_a_restart_of_the_server_in_mid_command_is_waited_for(
                 connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
             Store.create(server.url(DATABASE))
             store = command.enter_context(Store.open(server.url(DATABASE)))
-            store.add_detector(detector(), deed())
+            store.add_detector(detector(), stamp())
         with ThreadPoolExecutor(1) as beside:
             done = beside.submit(restarted)
             try:

@@ -7,14 +7,14 @@ import pytest
 from calib.errors import IntegrityError
 from calib.store.store import Store
 from support import raw
-from support.records import NOON, calibration, deed, detector, provenance
+from support.records import NOON, calibration, detector, provenance, stamp
 
 
 def test_provenance_comes_back_as_it_was_kept_and_stands_in_the_log(
     place: str, store: Store
 ) -> None:
     stored, _ = store.add_calibration(
-        calibration(), (NOON, None), deed(), detector(), provenance=provenance()
+        calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
     assert store.provenance(stored.id) == provenance()
     assert store.audit().findings == ()
@@ -24,18 +24,18 @@ def test_provenance_comes_back_as_it_was_kept_and_stands_in_the_log(
 
 def test_the_same_derivation_elsewhere_is_the_same_calibration(store: Store) -> None:
     first, _ = store.add_calibration(
-        calibration(), (NOON, None), deed(), detector(), provenance=provenance()
+        calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
-    second, new = store.add_calibration(calibration(), (NOON, None), deed(actor="bob"))
+    second, new = store.add_calibration(calibration(), (NOON, None), stamp(actor="bob"))
     assert (second.id, new) == (first.id, False)
     assert store.provenance(first.id) == provenance()
-    other, _ = store.add_calibration(calibration(seed=1), (NOON, None), deed())
+    other, _ = store.add_calibration(calibration(seed=1), (NOON, None), stamp())
     assert store.provenance(other.id) is None
 
 
 def test_a_provenance_that_cannot_be_read_is_told(place: str, store: Store) -> None:
     stored, _ = store.add_calibration(
-        calibration(), (NOON, None), deed(), detector(), provenance=provenance()
+        calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
     raw.tamper(place, "UPDATE provenance SET environment = '[]'")
     with pytest.raises(IntegrityError, match="cannot be read"):

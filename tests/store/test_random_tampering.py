@@ -8,13 +8,13 @@ import random
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from calib.store.audit import audited
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.config.location import Location
+from calib.store.database.database import Database
+from calib.store.maintenance.audit import audited
 from calib.store.store import Store
 from support import raw
 from support.filled import fill
-from support.records import NOON, SERIAL, application, calibration, certification, deed, detector
+from support.records import NOON, SERIAL, application, calibration, certification, detector, stamp
 from support.tampering import Tamperer, bypass
 
 LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
@@ -27,11 +27,11 @@ def filled(empty_place: str) -> str:
     """Two detectors, with rows in every table and several in most."""
     fill(empty_place)
     with Store.open(empty_place) as store:
-        store.add_detector(detector(OTHER), deed())
+        store.add_detector(detector(OTHER), stamp())
         for seed in (1, 2):
             for serial in (OTHER, SERIAL):
                 record = calibration(serial, seed=seed)
-                stored, _ = store.add_calibration(record, (NOON, None), deed())
+                stored, _ = store.add_calibration(record, (NOON, None), stamp())
                 store.certify(certification(stored), supersede=True)
                 store.record_application(application(stored, f"{serial}-{seed}.expt"))
     return empty_place

@@ -11,12 +11,12 @@ from pathlib import Path
 from calib.store.store import Store
 from support import children, raw
 from support.other_users import ASKED_AGAIN, READER, log_of
-from support.records import NOON, SERIAL, calibration, deed
+from support.records import NOON, SERIAL, calibration, stamp
 
 READS = """
 import json, sys, time
 from support.people import become_another_user
-from calib.store.sqlite_file import StoreFile
+from calib.store.database.sqlite_file import StoreFile
 from calib.store.store import Store
 become_another_user()
 said = {"counts": [], "alone": 0, "beside": 0}
@@ -46,9 +46,9 @@ print(json.dumps(said))
 CHANGED_UNDER = """
 import json, sys
 from support.people import become_another_user
-from calib.store.again import asked_again
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.store.database.retry import asked_again
+from calib.store.database.database import Database
+from calib.config.location import Location
 become_another_user()
 database = Database(Location.parse(sys.argv[1]))
 counts = []
@@ -87,7 +87,7 @@ INDEX_HEADER = 96  # bytes: the change counter, the size and the checksums, twic
 def test_a_reader_beside_a_writer_reads_through_the_log(shared: Path) -> None:
     shared.chmod(0o644)
     with Store.open(shared) as store:
-        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        store.add_calibration(calibration(seed=7), (NOON, None), stamp())
         assert log_of(shared).stat().st_size > 0
         said = json.loads(children.run(READER, str(shared)))
     assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
@@ -109,7 +109,7 @@ def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Pat
         with Store.open(shared) as store:  # closed each time: the log comes and goes
             for _ in range(adds % 3 + 1):
                 adds += 1
-                store.add_calibration(calibration(seed=adds), (NOON, None), deed())
+                store.add_calibration(calibration(seed=adds), (NOON, None), stamp())
     out, _ = reader.communicate()
     assert reader.returncode == 0
     said = json.loads(out)
@@ -131,7 +131,7 @@ def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> No
     assert reader.stdout is not None
     assert reader.stdout.readline() == "reading\n"
     with Store.open(shared) as store:
-        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        store.add_calibration(calibration(seed=7), (NOON, None), stamp())
     said, _ = reader.communicate("go on\n", timeout=60)
     assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
 
@@ -140,7 +140,7 @@ def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared:
     shared.chmod(0o644)
     index = shared.with_name(f"{shared.name}-shm")
     with Store.open(shared) as store:
-        store.add_calibration(calibration(seed=7), (NOON, None), deed())
+        store.add_calibration(calibration(seed=7), (NOON, None), stamp())
         with children.started(ASKED_AGAIN, shared) as reader:
             children.heard(reader, "reading")
             whole = index.read_bytes()[:INDEX_HEADER]
@@ -158,7 +158,7 @@ def test_a_read_under_which_a_log_was_begun_and_ended_is_made_again(shared: Path
     with children.started(ASKED_AGAIN, shared) as reader:
         children.heard(reader, "reading")
         with Store.open(shared) as store:  # which changes the journal with the first write
-            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
         children.go_on(reader)
         children.heard(reader, "again")
         said = children.told_at_last(reader)
@@ -173,7 +173,7 @@ def test_a_backup_under_which_the_store_changed_is_made_again(
     with children.started(BACKS_UP, shared, str(backup)) as reader:
         children.heard(reader, "copied")
         with Store.open(shared) as store:
-            store.add_calibration(calibration(seed=7), (NOON, None), deed())
+            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
         said = children.told_at_last(reader)
     assert said == 2
     with Store.open(backup, read_only=True) as store:

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from calib.errors import InputError, NotFoundError
-from calib.model.record import StoredCalibration
-from calib.model.resolution import DistancePolicy, TimePolicy
+from calib.model.store.record import StoredCalibration
+from calib.model.store.resolution import DistancePolicy, TimePolicy
 from calib.store.store import Store
 from support.records import (
     DAY,
@@ -18,7 +18,7 @@ from support.records import (
     SERIAL,
     calibration,
     certification,
-    deed,
+    stamp,
 )
 
 NEAREST, CLOSEST = DistancePolicy.NEAREST, TimePolicy.CLOSEST
@@ -47,7 +47,7 @@ def test_nearest_answers_within_the_stated_gap_and_says_so(
     store: Store, stored: StoredCalibration
 ) -> None:
     near = replace(certification(stored, distances_mm=(100.0, 200.0)), gap_mm=50.0)
-    far, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+    far, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
     store.certify(near)
     store.certify(replace(certification(far, distances_mm=(260.0, 300.0)), gap_mm=100.0))
     for distance, version in ((199.0, 1), (220.0, 1), (231.0, 2), (261.0, 2), (400.0, 2)):
@@ -81,10 +81,10 @@ def test_prior_never_answers_from_the_future_and_closest_says_so(
 
 
 def test_what_was_recorded_later_does_not_count(store: Store, stored: StoredCalibration) -> None:
-    newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed(NOON + HOUR))
-    first = store.certify(certification(stored, recorded=deed(NOON + 2 * HOUR)))
-    second = store.certify(certification(newer, recorded=deed(NOON + 3 * HOUR)), supersede=True)
-    store.withdraw(second.number, "no", deed(NOON + 4 * HOUR))
+    newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp(NOON + HOUR))
+    first = store.certify(certification(stored, recorded=stamp(NOON + 2 * HOUR)))
+    second = store.certify(certification(newer, recorded=stamp(NOON + 3 * HOUR)), supersede=True)
+    store.withdraw(second.number, "no", stamp(NOON + 4 * HOUR))
 
     def version(known: object) -> int:
         answer = store.resolve(SERIAL, NOON, 150.0, as_known_at=known)  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_the_explanation_says_why_each_other_one_lost(
         store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
         store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
     ]
-    store.withdraw(words[5].number, "a slip", deed(NOON + HOUR))
+    store.withdraw(words[5].number, "a slip", stamp(NOON + HOUR))
     answer = store.resolve(SERIAL, NOON + 3 * DAY, 150.0, explain=True)
     assert answer.certification == words[4]
     assert {one.certification.number: one.lost for one in answer.candidates} == {
@@ -150,7 +150,7 @@ def test_old_measurements_and_newer_data_are_warned_of(
 def test_an_overlap_is_refused_and_the_points_are_named(
     store: Store, stored: StoredCalibration
 ) -> None:
-    newer, _ = store.add_calibration(calibration(seed=1), (None, None), deed())
+    newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
     store.certify(certification(stored, NOON, NOON + 2 * DAY, (100.0, 300.0)))
     new = certification(newer, NOON + DAY, None, (200.0, 400.0))
     with pytest.raises(InputError) as caught:

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from calib.errors import CalibError, InputError, StoreError, StoreReadOnlyError
-from calib.store import schema
-from calib.store.again import asked_again
-from calib.store.database import Database
-from calib.store.deeds import add_deed
+from calib.store.database.database import Database
+from calib.store.database.retry import retry_read
+from calib.store.log.log import add_stamp
+from calib.store.schema import revision
 from calib.store.store import Store
 from support import raw
 from support.postgres import Server
-from support.records import NOON, SERIAL, calibration, certification, deed, detector
+from support.records import NOON, SERIAL, calibration, certification, detector, stamp
 
 PASSWORD = "correct-horse-battery"  # noqa: S105
 
@@ -70,7 +70,7 @@ def test_reads_and_writes_that_had_not_begun_outlive_a_lost_connection(
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
         hang_up(fresh_postgres_url)
-        assert store.add_detector(detector(), deed())
+        assert store.add_detector(detector(), stamp())
         hang_up(fresh_postgres_url)
         assert [record.serial for record in store.detectors()] == [SERIAL]
         assert len(raw.rows(fresh_postgres_url, "deed")) == 1
@@ -81,7 +81,7 @@ def test_a_read_that_is_cut_off_is_made_again(fresh_postgres_url: str) -> None:
     turns = []
     with Store.open(fresh_postgres_url) as store:
 
-        @asked_again
+        @retry_read
         def question(database: Database) -> object:
             with database.reading() as connection:
                 turns.append(connection.exec_driver_sql("SELECT 1").scalar())
@@ -98,26 +98,26 @@ def test_a_write_that_is_cut_off_is_not_made_again(fresh_postgres_url: str) -> N
     turns = 0
     with Store.open(fresh_postgres_url) as store:
 
-        @asked_again
+        @retry_read
         def change(database: Database) -> None:
             nonlocal turns
             with database.writing() as connection:
                 turns += 1
-                add_deed(connection, deed())
+                add_stamp(connection, stamp())
                 hang_up(fresh_postgres_url)
-                add_deed(connection, deed())
+                add_stamp(connection, stamp())
 
         with pytest.raises(StoreError, match="the database server does not answer") as caught:
             change(store._database)
         assert (caught.value.code, caught.value.exit_code) == ("store-unreachable", 3)
         assert (turns, raw.rows(fresh_postgres_url, "deed")) == (1, [])
 
-        @asked_again
+        @retry_read
         def change_and_read(database: Database) -> None:
             nonlocal turns
             with database.writing() as connection:
                 turns += 1
-                add_deed(connection, deed())
+                add_stamp(connection, stamp())
             with database.reading() as connection:
                 hang_up(fresh_postgres_url)
                 connection.exec_driver_sql("SELECT 1")
@@ -134,11 +134,11 @@ def test_a_commit_that_is_cut_off_is_said_to_be_uncertain(fresh_postgres_url: st
             pytest.raises(StoreError, match="not known whether it was recorded") as caught,
             store._database.writing() as connection,
         ):
-            add_deed(connection, deed())
+            add_stamp(connection, stamp())
             hang_up(fresh_postgres_url)
         assert caught.value.code == "store-unreachable"
         assert "calib audit log" in caught.value.remedy
-        assert store.add_detector(detector(), deed())
+        assert store.add_detector(detector(), stamp())
 
 
 def test_a_role_that_may_only_read_resolves(
@@ -146,7 +146,7 @@ def test_a_role_that_may_only_read_resolves(
 ) -> None:
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
         store.certify(certification(stored))
     role = make_url(fresh_postgres_url).database
     raw.execute(fresh_postgres_url, f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
@@ -175,7 +175,7 @@ def test_a_standby_may_only_be_read(fresh_postgres_url: str) -> None:
     with Store.open(fresh_postgres_url) as store:
         assert store.detectors() == []
         with pytest.raises(StoreReadOnlyError) as caught:
-            store.add_detector(detector(), deed())
+            store.add_detector(detector(), stamp())
         assert (caught.value.code, caught.value.exit_code) == ("store-read-only", 3)
         with pytest.raises(StoreReadOnlyError):
             store.require_writable()
@@ -199,7 +199,7 @@ def test_a_read_that_an_upgrade_gets_in_the_way_of_is_made_again(fresh_postgres_
     ):
         upgrade.execute("SET deadlock_timeout = '10min'")  # so that it is the read that gives way
 
-        @asked_again
+        @retry_read
         def question(database: Database) -> object:
             nonlocal turns
             turns += 1
@@ -226,7 +226,7 @@ def test_a_read_that_the_server_thinks_too_slow_is_made_again(fresh_postgres_url
     turns = 0
     with Store.open(fresh_postgres_url) as store:
 
-        @asked_again
+        @retry_read
         def question(database: Database) -> object:
             nonlocal turns
             turns += 1
@@ -269,12 +269,12 @@ def test_a_store_of_another_encoding_says_what_it_cannot_hold(
 ) -> None:
     place = postgres_server.url(encoded(postgres_server, "LATIN1"))
     with monkeypatch.context() as patched:  # as programs of former times made it
-        patched.setattr(schema, "require_unicode", lambda *_: None)
+        patched.setattr(revision, "require_unicode", lambda *_: None)
         Store.create(place)
     with Store.open(place) as store:
-        assert store.add_detector(replace(detector(), description="größer"), deed())
+        assert store.add_detector(replace(detector(), description="größer"), stamp())
         with pytest.raises(InputError, match="encoding cannot hold this text") as caught:
-            store.add_detector(replace(detector("24-0108"), description="→"), deed())
+            store.add_detector(replace(detector("24-0108"), description="→"), stamp())
         assert caught.value.code == "not-unicode"
         assert [one.description for one in store.detectors()] == ["größer"]
     Store.back_up(place, tmp_path / "backup.sqlite")
@@ -287,7 +287,7 @@ def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url
     name = make_url(fresh_postgres_url).database
     raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET timezone = 'Asia/Kathmandu'")
     with Store.open(fresh_postgres_url) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), deed(), detector())
+        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
         assert stored.starts == (NOON,)
         assert stored.stored.at == NOON
         word = store.certify(certification(stored, NOON))

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from calib.config.location import Location, chosen_location
+from calib.config.settings import Settings, read_settings
 from calib.errors import InputError
-from calib.store.database import Database
-from calib.store.journal import has_wal
-from calib.store.location import Location, chosen_location
-from calib.store.settings import Settings, read_settings
+from calib.store.database.database import Database
+from calib.store.database.journal import has_wal
 from calib.store.store import Store
 
 

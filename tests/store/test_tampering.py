@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calib.errors import IntegrityError
-from calib.model.correction import PARAMETERS, Freedom
-from calib.model.placement import BeamlinePlacement
-from calib.model.rule import DEMAND_ACTOR, Rule
+from calib.model.detector.correction import PARAMETERS, Freedom
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support import raw
 from support.filled import elsewhere
@@ -23,9 +23,9 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     detector,
     provenance,
+    stamp,
     with_summaries,
 )
 
@@ -34,16 +34,18 @@ from support.records import (
 def filled(place: str, store: Store) -> str:
     """A store with a row in every table."""
     record, files = with_summaries(calibration())
-    stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files, provenance())
+    stored, _ = store.add_calibration(
+        record, (NOON, None), stamp(), detector(), files, provenance()
+    )
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
-    store.add_calibration(flat, (None, None), deed())
+    store.add_calibration(flat, (None, None), stamp())
     word = store.certify(certification(stored))
     store.certify(certification(stored))
-    store.withdraw(word.number, "an error", deed())
+    store.withdraw(word.number, "an error", stamp())
     store.record_application(application(stored))
-    store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
-    store.set_rule(Rule(0, DEMAND_ACTOR, "yes", deed()))
-    store.load_bundle(elsewhere(), deed())
+    store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
+    store.set_rule(Rule(0, DEMAND_ACTOR, "yes", stamp()))
+    store.load_bundle(elsewhere(), stamp())
     return place
 
 

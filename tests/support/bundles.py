@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from calib.files.bundle_file import bundle_writer, read_bundle
-from calib.model.bundle import Bundle
+from calib.files.native.bundle import bundle_writer, read_bundle
+from calib.model.store.bundle import Bundle
 from support import raw
 
 

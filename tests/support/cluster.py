@@ -12,8 +12,8 @@ from functools import partial
 
 from distributed import LocalCluster
 
-from calib.solve.dask_fleet import DaskFleet
-from calib.solve.solution import solved_by
+from calib.solve.datasets import solved_by
+from calib.solve.parallel.dask import DaskExecutor
 from support.operations import given_dataset
 from support.scenes import options, three_scans
 
@@ -25,7 +25,7 @@ def main() -> None:
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=2, threads_per_worker=1, dashboard_address=None
         ) as cluster,
-        DaskFleet(cluster.scheduler_address) as fleet,
+        DaskExecutor(cluster.scheduler_address) as executor,
     ):
         killed: list[int] = []
 
@@ -34,8 +34,8 @@ def main() -> None:
                 killed.append(cluster.workers[0].pid)
                 os.kill(killed[0], signal.SIGKILL)
 
-        fleet.board([partial(given_dataset, scan) for scan, _ in scans])
-        solution = solved_by(fleet, [pose for _, pose in scans], layout, options(), kill_one)
+        executor.board([partial(given_dataset, scan) for scan, _ in scans])
+        solution = solved_by(executor, [pose for _, pose in scans], layout, options(), kill_one)
         assert killed
     for found in (solution.estimate.correction.values, solution.estimate.covariance):
         sys.stdout.write(f"{found.tobytes().hex()}\n")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, CorrectionEstimate
-from calib.model.layout import Layout
-from calib.solve.rigid import gauge_directions, tangents_from_parameters
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, CorrectionEstimate
+from calib.model.detector.layout import Layout
+from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 
 
 @dataclass(frozen=True)

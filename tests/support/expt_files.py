@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from calib.files.expt import ExperimentFile
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import PanelFrames
+from calib.files.dials.expt import ExperimentFile
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import PanelFrames
 from support.experiment_json import as_bytes
 
 EXACT = 1e-12

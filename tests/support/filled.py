@@ -6,9 +6,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from calib.model.bundle import Bundle
-from calib.model.placement import BeamlinePlacement
-from calib.model.rule import DEMAND_ACTOR, Rule
+from calib.model.store.bundle import Bundle
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support.records import (
     NOON,
@@ -16,9 +16,9 @@ from support.records import (
     application,
     calibration,
     certification,
-    deed,
     detector,
     provenance,
+    stamp,
     with_summaries,
 )
 
@@ -29,15 +29,15 @@ def fill(place: str) -> None:
     with Store.open(place) as store:
         record, files = with_summaries(calibration())
         stored, _ = store.add_calibration(
-            record, (NOON, None), deed(), detector(), files, provenance()
+            record, (NOON, None), stamp(), detector(), files, provenance()
         )
         word = store.certify(certification(stored))
         store.certify(certification(stored))
-        store.withdraw(word.number, "an error", deed())
+        store.withdraw(word.number, "an error", stamp())
         store.record_application(application(stored))
-        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", deed()), deed())
-        store.set_rule(Rule(0, DEMAND_ACTOR, "yes", deed()))
-        store.load_bundle(elsewhere(), deed())
+        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
+        store.set_rule(Rule(0, DEMAND_ACTOR, "yes", stamp()))
+        store.load_bundle(elsewhere(), stamp())
 
 
 @cache
@@ -48,6 +48,6 @@ def elsewhere() -> Bundle:
         Store.create(place)
         with Store.open(place) as store:
             record, files = with_summaries(calibration())
-            stored, _ = store.add_calibration(record, (NOON, None), deed(), detector(), files)
+            stored, _ = store.add_calibration(record, (NOON, None), stamp(), detector(), files)
             store.certify(certification(stored))
             return store.bundle(SERIAL)

@@ -13,10 +13,12 @@ from itertools import pairwise
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calib.model.arrays import Floats, Ints
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset, Source
-from calib.model.experiment import (
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion
+from calib.model.detector.layout import Layout, PanelFrames
+from calib.model.experiment.dataset import Dataset, Source
+from calib.model.experiment.experiment import (
     Beam,
     Crystal,
     Detector,
@@ -26,9 +28,7 @@ from calib.model.experiment import (
     Scan,
     Sensors,
 )
-from calib.model.frames import RigidMotion
-from calib.model.layout import Layout, PanelFrames
-from calib.model.reflections import Reflections
+from calib.model.experiment.reflections import Reflections
 
 _GRID = 61
 _NEWTON_STEPS = 6

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction
-from calib.model.experiment import Crystal
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.experiment import Crystal
 from calib.simulate.scan import ScanPlan, SimulatedScan
 from support.forward import Scene, Sweep, traced
 

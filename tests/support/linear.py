@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
-from calib.model.layout import Layout
-from calib.solve.eliminate import Reduced
-from calib.solve.panels import PanelSystem
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.detector.layout import Layout
+from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
+from calib.solve.dataset.schur import Reduced
+from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
-from calib.solve.rigid import gauge_directions, tangents_from_parameters
 
 PRIOR = PanelPrior()
 

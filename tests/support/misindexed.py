@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calib.model.arrays import Floats, Ints
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset
-from calib.model.frames import RigidMotion, rotation_from_vector
-from calib.model.layout import Layout
-from calib.model.reflections import Reflections
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.reflections import Reflections
 from calib.simulate.scan import ScanPlan, simulated_scan
 
 ON_LATTICE = 0.3

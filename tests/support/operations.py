@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from calib.errors import SolveError
-from calib.model.dataset import Dataset
+from calib.model.experiment.dataset import Dataset
 
 
 def given(*states: int) -> list[int]:

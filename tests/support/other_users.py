@@ -30,9 +30,9 @@ print(json.dumps(said))
 ASKED_AGAIN = """
 import json, sys
 from support.people import become_another_user
-from calib.store.again import asked_again
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.store.database.retry import asked_again
+from calib.store.database.database import Database
+from calib.config.location import Location
 become_another_user()
 database = Database(Location.parse(sys.argv[1]))
 turns = 0
@@ -56,8 +56,8 @@ ASKS_TWICE = """
 import json, sys
 from support.people import become_another_user
 from calib.errors import CalibError
-from calib.store.database import Database
-from calib.store.location import Location
+from calib.store.database.database import Database
+from calib.config.location import Location
 become_another_user()
 database, said = Database(Location.parse(sys.argv[1])), []
 for _ in range(2):

@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from calib.errors import CalibError
-from calib.files.expt_write import experiments_bytes
-from calib.files.pairing import load_datasets
-from calib.files.refl import Column, Table, table_bytes
-from calib.files.refl_write import dataset_table
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion
+from calib.files.dials.expt_write import experiments_bytes
+from calib.files.dials.pairing import load_datasets
+from calib.files.dials.refl import Column, Table, table_bytes
+from calib.files.dials.refl_write import dataset_table
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion
+from calib.model.experiment.dataset import Dataset
 from calib.simulate.scan import ScanPlan, simulated_scan
 
 TOGETHER = "Try: give the .expt and .refl files that were written together."

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from calib.model.record import State
+from calib.model.store.record import State
 
 EVER = 1_000
 """An hour after all others: what holds there holds for ever."""

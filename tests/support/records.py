@@ -11,20 +11,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from calib.model.canonical import instant_from
-from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
-from calib.model.frames import rotation_from_vector
-from calib.model.layout import Layout, PanelFrames, PanelShape
-from calib.model.provenance import Environment, Provenance
-from calib.model.record import (
-    Application,
-    CalibrationRecord,
-    Certification,
-    Deed,
-    DetectorRecord,
-    StoredCalibration,
-)
-from calib.model.report import (
+from calib.model.base.canonical import instant_from
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.detector.layout import Layout, PanelFrames, PanelShape
+from calib.model.result.report import (
     Acceptance,
     BeforeAfter,
     Convergence,
@@ -35,8 +26,17 @@ from calib.model.report import (
     Shell,
     Spread,
 )
-from calib.model.summary import SummaryFile
-from calib.model.validity import DistanceRange, Validity
+from calib.model.result.summary import SummaryFile
+from calib.model.store.provenance import Environment, Provenance
+from calib.model.store.record import (
+    Application,
+    CalibrationRecord,
+    Certification,
+    ChangeStamp,
+    DetectorRecord,
+    StoredCalibration,
+)
+from calib.model.store.validity import DistanceRange, Validity
 
 SERIAL = "24-0107"
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -44,9 +44,9 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def deed(at: datetime = NOON, actor: str = "ada", host: str = "beamline") -> Deed:
+def stamp(at: datetime = NOON, actor: str = "ada", host: str = "beamline") -> ChangeStamp:
     """Something that Ada did at noon."""
-    return Deed(at, actor, host)
+    return ChangeStamp(at, actor, host)
 
 
 def layout(n_panels: int = 3, seed: int = 0) -> Layout:
@@ -117,7 +117,7 @@ def certification(
     end: datetime | None = None,
     distances_mm: tuple[float, float] = (100.0, 500.0),
     override: str = "",
-    recorded: Deed | None = None,
+    recorded: ChangeStamp | None = None,
 ) -> Certification:
     """Ada's word for a stored calibration, not recorded yet."""
     return Certification(
@@ -129,7 +129,7 @@ def certification(
         distances=DistanceRange(*distances_mm),
         reason="after the module swap",
         override=override,
-        recorded=recorded or deed(),
+        recorded=recorded or stamp(),
         withdrawn=None,
         withdrawn_reason="",
     )
@@ -153,7 +153,7 @@ def application(stored: StoredCalibration, name: str = "imported.expt") -> Appli
         data_time=NOON + HOUR,
         distance_mm=265.1,
         why="certified for this time and distance",
-        applied=deed(NOON + 2 * HOUR),
+        applied=stamp(NOON + 2 * HOUR),
     )
 
 
@@ -204,7 +204,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 SERIALS = st.text(string.ascii_letters + string.digits + "-_:. /äß", min_size=1, max_size=20)
 INSTANTS = st.integers(-62_135_000_000_000_000, 253_402_000_000_000_000).map(instant_from)
 """Nearly everything that a datetime can say, to the microsecond."""
-DEEDS = st.builds(Deed, INSTANTS, TEXT, TEXT)
+DEEDS = st.builds(ChangeStamp, INSTANTS, TEXT, TEXT)
 HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
 COUNTS = st.integers(0, 2**40)
 SPREADS = st.builds(Spread, COUNTS, *[FINITE] * 6)

@@ -8,26 +8,26 @@ from functools import cache
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.experiment import Beam, Crystal, Goniometer, Scan
-from calib.model.families import known_layout
-from calib.model.frames import RigidMotion
-from calib.model.layout import Layout, PanelFrames, PanelShape
-from calib.model.pose import facing_pose
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.detector.frames import RigidMotion
+from calib.model.detector.layout import Layout, PanelFrames, PanelShape
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Beam, Crystal, Goniometer, Scan
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
-from calib.solve.fit import DatasetFit
-from calib.solve.fleet import LocalFleet
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.datasets import solved
+from calib.solve.joint.dataset_state import Standing
+from calib.solve.joint.dataset_state import started as begun
+from calib.solve.joint.refinement import Progress, Refined, refined_jointly
 from calib.solve.options import Crystals, SolveOptions
-from calib.solve.outcome import Solution
-from calib.solve.panels import PanelSystem
+from calib.solve.panels.solution import Solution
+from calib.solve.panels.system import PanelSystem
+from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.prior import PanelPrior
-from calib.solve.refine import Progress, Refined, refined_jointly
-from calib.solve.solution import solved
-from calib.solve.standing import Standing
-from calib.solve.standing import started as begun
 from support.forward import Scene, Sweep
 
 TETRAGONAL = " P 4nw 2abw"
@@ -125,10 +125,10 @@ def refined(
     datasets: Sequence[Dataset], system: PanelSystem, chosen: SolveOptions, progress: Progress
 ) -> Refined:
     """Datasets that start at the poses in their files, refined jointly."""
-    fleet = LocalFleet(datasets)
+    executor = LocalExecutor(datasets)
     poses = [(dataset.detector.lab_from_root,) for dataset in datasets]
-    fleet.map(begun, system.layout, chosen, each=poses)
-    return refined_jointly(fleet, system, progress, chosen)
+    executor.map(begun, system.layout, chosen, each=poses)
+    return refined_jointly(executor, system, progress, chosen)
 
 
 def fits(found: Refined) -> list[DatasetFit]:
@@ -138,7 +138,7 @@ def fits(found: Refined) -> list[DatasetFit]:
 
 def standings(found: Refined) -> list[Standing]:
     """Where each dataset stands at the solution."""
-    return found.fleet.map(lambda standing: (standing, standing))
+    return found.executor.map(lambda standing: (standing, standing))
 
 
 def options(freedom: Freedom = Freedom.FULL, **changes: object) -> SolveOptions:

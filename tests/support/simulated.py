@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.files.dataset_write import write_dataset
-from calib.files.expt_write import experiments_bytes
-from calib.model.correction import Correction
-from calib.model.dataset import Dataset
-from calib.model.experiment import ExperimentList
-from calib.model.families import known_layout
-from calib.model.pose import facing_pose
+from calib.files.dials.dataset_write import write_dataset
+from calib.files.dials.expt_write import experiments_bytes
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import known_layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import ExperimentList
+from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import drawn_correction
 

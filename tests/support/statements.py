@@ -9,7 +9,7 @@ from unittest import mock
 
 from sqlalchemy import event
 
-from calib.store.driver import SqlStatement
+from calib.store.database.raw_sql import SqlStatement
 from calib.store.store import Store
 
 

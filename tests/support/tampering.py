@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from calib.store.contents import position_column
-from calib.store.tables import METADATA
+from calib.store.log.row_hashes import position_column
+from calib.store.schema.tables import METADATA
 
 TABLES = tuple(METADATA.sorted_tables)
 

@@ -7,13 +7,13 @@ from functools import cache
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.correction import Correction, Freedom
-from calib.model.dataset import Dataset
-from calib.model.experiment import Crystal
-from calib.model.frames import RigidMotion, fit_rigid, rotation_from_vector
-from calib.model.layout import Layout
-from calib.solve.outcome import Solution
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.frames import RigidMotion, fit_rigid, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Crystal
+from calib.solve.panels.solution import Solution
 from support.forward import with_models
 from support.scenes import (
     options,

@@ -18,9 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from calib.model.canonical import instant_from
-from calib.model.log import STORE_CHAIN, Entry, entry_id, rows_id
-from calib.model.record import Deed
+from calib.model.base.canonical import instant_from
+from calib.model.store.log import STORE_CHAIN, Entry, entry_id, rows_id
+from calib.model.store.record import ChangeStamp
 from calib_migrations.kinds import position
 
 revision = "0006"
@@ -127,7 +127,7 @@ def _enter_everything(bind: sa.Connection) -> None:
             ordinal, previous = ends.get(chain, (0, None))
             entry = Entry(
                 position=at,
-                recorded=Deed(
+                recorded=ChangeStamp(
                     _instant(deed.recorded_at), deed.actor, deed.host, "", details.get(at, "")
                 ),
                 chain=chain,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.record import Deed
-from calib.model.report import BeforeAfter
+from calib.model.base.arrays import Floats
+from calib.model.result.report import BeforeAfter
+from calib.model.store.record import ChangeStamp
 from support.asymmetric import calibrations, certified, detector, drifts, recorded
 from support.asymmetric.cases import CASES
 
@@ -49,9 +49,9 @@ def check_before_after(shown: Any, both: BeforeAfter | None) -> None:
         assert shown[stage] == {"x": spread.rms_x_px, "y": spread.rms_y_px}
 
 
-def check_deed(shown: Mapping[str, Any], deed: Deed) -> None:
-    assert shown["at"] == deed.at.isoformat().replace("+00:00", "Z")
-    assert (shown["by"], shown["host"]) == (deed.actor, deed.host)
+def check_deed(shown: Mapping[str, Any], stamp: ChangeStamp) -> None:
+    assert shown["at"] == stamp.at.isoformat().replace("+00:00", "Z")
+    assert (shown["by"], shown["host"]) == (stamp.actor, stamp.host)
 
 
 @pytest.mark.parametrize("name", ["derived", "derived-draft"])

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from calib.model.drift import Drift
-from calib.model.layout import Layout, PanelFrames
+from calib.model.detector.layout import Layout, PanelFrames
+from calib.model.result.drift import Drift
 from calib.report.blocks import Table
 from calib.report.panel_map import drift_map
 from support.asymmetric import detector, drifts

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from calib.model.arrays import Floats
-from calib.model.record import CalibrationRecord
+from calib.model.base.arrays import Floats
+from calib.model.store.record import CalibrationRecord
 from calib.report.blocks import Block, Table
 from support.asymmetric import calibrations, detector, drifts
 from support.asymmetric.cases import CASES

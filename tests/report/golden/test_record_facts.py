@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from calib.model.record import Certification, Deed
-from calib.model.validity import Validity
+from calib.model.store.record import Certification, ChangeStamp
+from calib.model.store.validity import Validity
 from calib.report.blocks import Block, Table
 from support.asymmetric import calibrations, certified, recorded
 from support.asymmetric.cases import CASES
@@ -30,9 +30,11 @@ def check_span(text: str, validity: Validity) -> None:
         assert text.endswith(written(validity.end))
 
 
-def check_deed(table: Table, row: Sequence[str], deed: Deed, heading: str = "recorded") -> None:
-    assert cell(table, row, heading) == written(deed.at)
-    assert cell(table, row, "by") == deed.actor
+def check_deed(
+    table: Table, row: Sequence[str], stamp: ChangeStamp, heading: str = "recorded"
+) -> None:
+    assert cell(table, row, heading) == written(stamp.at)
+    assert cell(table, row, "by") == stamp.actor
 
 
 def name_of(one: Certification | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from calib.model.report import BeforeAfter
+from calib.model.result.report import BeforeAfter
 from calib.report.blocks import Block, Table
 from support.asymmetric import calibrations, drifts, recorded
 from support.asymmetric.cases import CASES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from calib.model.log import Moment
+from calib.model.store.log import Moment
 from calib.report.bundle_view import origin_table, origin_view
 from calib.report.calibration_blocks import derived_blocks, list_table, shown_blocks
 from calib.report.calibration_view import derived_view, line_view, record_view, stored_view

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from calib.model.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
-from calib.model.record import CalibrationRecord, Deed, State, StoredCalibration
-from calib.model.report import (
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.result.report import (
     Acceptance,
     BeforeAfter,
     Convergence,
@@ -27,6 +26,7 @@ from calib.model.report import (
     Spread,
     WeakMode,
 )
+from calib.model.store.record import CalibrationRecord, ChangeStamp, State, StoredCalibration
 from support.asymmetric import detector
 from support.asymmetric.numbers import Numbers
 
@@ -41,8 +41,8 @@ DATA_TAKEN = (
     datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC),
     datetime(2026, 2, 14, 15, 16, 17, 180_000, tzinfo=UTC),
 )
-STORED = Deed(datetime(2026, 3, 7, 11, 13, 19, tzinfo=UTC), "ada", "beamline-3")
-LATER = Deed(STORED.at + timedelta(days=23, hours=5), "bob", "cluster-8")
+STORED = ChangeStamp(datetime(2026, 3, 7, 11, 13, 19, tzinfo=UTC), "ada", "beamline-3")
+LATER = ChangeStamp(STORED.at + timedelta(days=23, hours=5), "bob", "cluster-8")
 
 
 def spread(numbers: Numbers, pixels: float) -> Spread:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from calib.model.backup import StoreRevision
+from calib.model.store.backup import StoreRevision
 from support.asymmetric import calibration_cases, recorded, store_cases
 from support.asymmetric.case import Case
 

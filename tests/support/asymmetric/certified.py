@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from calib.model.assertion import Change, Region
-from calib.model.placement import BeamlinePlacement
-from calib.model.record import (
+from calib.model.store.certification_rules import Change, Region
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.record import (
     Application,
     CalibrationLine,
     Certification,
-    Deed,
+    ChangeStamp,
     State,
     StoredCalibration,
 )
-from calib.model.resolution import (
+from calib.model.store.resolution import (
     Candidate,
     DistancePolicy,
     Query,
@@ -23,7 +23,7 @@ from calib.model.resolution import (
     ResolvedCalibration,
     TimePolicy,
 )
-from calib.model.validity import DistanceRange, Validity
+from calib.model.store.validity import DistanceRange, Validity
 from support.asymmetric import calibrations
 from support.asymmetric.numbers import Numbers
 
@@ -48,7 +48,7 @@ def certifications() -> tuple[Certification, Certification, Certification]:
         distances=DistanceRange(143.5, 421.25),
         reason="after the module swap",
         override="",
-        recorded=Deed(instant(3, 8, 9, 10, 11), "carol", "console-1"),
+        recorded=ChangeStamp(instant(3, 8, 9, 10, 11), "carol", "console-1"),
         withdrawn=None,
         withdrawn_reason="",
         gap_mm=12.5,
@@ -62,8 +62,8 @@ def certifications() -> tuple[Certification, Certification, Certification]:
         distances=DistanceRange(211.75, 333.125),
         reason="first commissioning",
         override="",
-        recorded=Deed(instant(1, 6, 17, 18, 19), "dave", "console-2"),
-        withdrawn=Deed(instant(2, 9, 20, 21, 22), "erin", "console-4"),
+        recorded=ChangeStamp(instant(1, 6, 17, 18, 19), "dave", "console-2"),
+        withdrawn=ChangeStamp(instant(2, 9, 20, 21, 22), "erin", "console-4"),
         withdrawn_reason="panel 6 had slipped",
         gap_mm=3.25,
     )
@@ -76,7 +76,7 @@ def certifications() -> tuple[Certification, Certification, Certification]:
         distances=DistanceRange(171.5, 195.0),
         reason="nothing better",
         override="urgent beam time",
-        recorded=Deed(instant(4, 11, 1, 2, 3), "frank", "console-5"),
+        recorded=ChangeStamp(instant(4, 11, 1, 2, 3), "frank", "console-5"),
         withdrawn=None,
         withdrawn_reason="",
     )
@@ -98,11 +98,11 @@ def placements() -> tuple[BeamlinePlacement, ...]:
     return (
         BeamlinePlacement(
             3, "W-14", "P11", instant(2, 1, 12), "moved for the upgrade",
-            Deed(instant(2, 2, 13, 14, 15), "grace", "rack-6"),
+            ChangeStamp(instant(2, 2, 13, 14, 15), "grace", "rack-6"),
         ),
         BeamlinePlacement(
             0, "W-14", "I04", instant(5, 3, 16), "",
-            Deed(instant(5, 4, 17, 18, 19), "heidi", "rack-9"),
+            ChangeStamp(instant(5, 4, 17, 18, 19), "heidi", "rack-9"),
         ),
     )  # fmt: skip
 
@@ -116,12 +116,12 @@ def applications() -> tuple[Application, ...]:
             wide.record.serial, wide.id, wide.version, (numbers.name(), numbers.name()),
             (numbers.name(), numbers.name()), ("lyso.expt", "lyso.refl"),
             instant(3, 15, 16, 17, 18), 262.87, "certified for this time and distance",
-            Deed(instant(3, 16, 19, 20, 21), "ivan", "node-11"),
+            ChangeStamp(instant(3, 16, 19, 20, 21), "ivan", "node-11"),
         ),
         Application(
             wide.record.serial, wide.id, 3, (numbers.name(),), (numbers.name(),), ("insulin.expt",),
             None, 401.43, "named on the command line",
-            Deed(instant(3, 19, 22, 23, 24), "judy", "node-12"),
+            ChangeStamp(instant(3, 19, 22, 23, 24), "judy", "node-12"),
         ),
     )  # fmt: skip
 

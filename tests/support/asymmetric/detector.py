@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.arrays import Floats
-from calib.model.layout import Layout, PanelFrames, PanelGroup, PanelShape
-from calib.model.record import DetectorRecord
+from calib.model.base.arrays import Floats
+from calib.model.detector.layout import Layout, PanelFrames, PanelGroup, PanelShape
+from calib.model.store.record import DetectorRecord
 
 STEP_MM = 90.0
 WIDE_PLACES = (

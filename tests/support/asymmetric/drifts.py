@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.drift import Drift, Verdict
+from calib.model.result.drift import Drift, Verdict
 from support.asymmetric.detector import WIDE_QUARTERS, quarter_turn
 from support.asymmetric.numbers import Numbers
 

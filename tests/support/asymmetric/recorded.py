@@ -6,21 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.model.backup import Backup, StoreRevision, Upgraded
-from calib.model.bundle import Bundle, BundleEntry, BundleRows
-from calib.model.check import Check
-from calib.model.checkpoint import Checkpoint
-from calib.model.correction import Correction
-from calib.model.fit_table import FitTable, ShellTable
-from calib.model.history import Belief, Event, Knowledge, Told
-from calib.model.log import Audit, Entry, Finding, Head, Moment
-from calib.model.origin import Loaded, OriginEntry
-from calib.model.provenance import Environment, Provenance
-from calib.model.record import Deed
-from calib.model.report import Shell
-from calib.model.rule import Rule
-from calib.model.setting import Setting
-from calib.model.summary import Equations, Statement, Summary
+from calib.model.detector.correction import Correction
+from calib.model.result.fit_table import FitTable, ShellTable
+from calib.model.result.report import Shell
+from calib.model.result.summary import Equations, Statement, Summary
+from calib.model.store.backup import Backup, Check, Setting, StoreRevision, Upgraded
+from calib.model.store.bundle import Bundle, BundleEntry, BundleRows, Loaded, OriginEntry
+from calib.model.store.history import Belief, Event, Knowledge, Told
+from calib.model.store.log import Audit, ChainHead, Checkpoint, Entry, Finding, Moment
+from calib.model.store.provenance import Environment, Provenance
+from calib.model.store.record import ChangeStamp
+from calib.model.store.rule import Rule
 from support.asymmetric import calibrations, drifts
 from support.asymmetric.certified import certifications, instant, lines, placements
 from support.asymmetric.numbers import Numbers
@@ -29,7 +25,7 @@ KNOWN_THEN = Moment(31, instant(3, 30, 6, 7, 8))
 KNOWN_NOW = Moment(47, instant(4, 29, 9, 10, 11))
 
 
-def entry(position: int, ordinal: int, kind: str, by: Deed, chain: str = "W-14") -> Entry:
+def entry(position: int, ordinal: int, kind: str, by: ChangeStamp, chain: str = "W-14") -> Entry:
     """An entry of the log."""
     numbers = Numbers(6000 + 10 * position)
     contents = {kind: numbers.name(), "artifact": numbers.name()}
@@ -42,14 +38,14 @@ def entry(position: int, ordinal: int, kind: str, by: Deed, chain: str = "W-14")
 def entries() -> tuple[Entry, ...]:
     """The birth of a detector, a calibration, a certification."""
     return (
-        entry(11, 2, "detector", Deed(instant(1, 2, 3, 4, 5), "kate", "vm-1"), ""),
+        entry(11, 2, "detector", ChangeStamp(instant(1, 2, 3, 4, 5), "kate", "vm-1"), ""),
         entry(
             23, 1, "calibration",
-            Deed(instant(2, 3, 4, 5, 6), "liam", "vm-2", "calib derive night4.expt", ""),
+            ChangeStamp(instant(2, 3, 4, 5, 6), "liam", "vm-2", "calib derive night4.expt", ""),
         ),
         entry(
             29, 3, "certification",
-            Deed(instant(3, 4, 5, 6, 7), "mona", "vm-3", "calib certify W-14:4", "after the swap"),
+            ChangeStamp(instant(3, 4, 5, 6, 7), "mona", "vm-3", "calib certify W-14:4", "after the swap"),
         ),
     )  # fmt: skip
 
@@ -74,8 +70,8 @@ def origins() -> tuple[OriginEntry, ...]:
     """What another store's log says: a certification signed, a calibration whose author is
     withheld."""
     _, derived, certified = entries()
-    loaded = Deed(instant(5, 6, 7, 8, 9), "nina", "vm-4")
-    withheld = entry(19, 2, "calibration", Deed(derived.recorded.at, "", "", "", "routine"))
+    loaded = ChangeStamp(instant(5, 6, 7, 8, 9), "nina", "vm-4")
+    withheld = entry(19, 2, "calibration", ChangeStamp(derived.recorded.at, "", "", "", "routine"))
     said = {
         "reason": "certified elsewhere",
         "valid_from": instant(2, 11, 12),
@@ -116,7 +112,7 @@ def audit() -> Audit:
 
 def checkpoint() -> Checkpoint:
     """The ends of two chains."""
-    heads = (Head("", 3, 37, "c1" * 32), Head("W-14", 17, 41, "c2" * 32))
+    heads = (ChainHead("", 3, 37, "c1" * 32), ChainHead("W-14", 17, 41, "c2" * 32))
     return Checkpoint(instant(4, 18, 19, 20, 21), heads)
 
 
@@ -200,8 +196,8 @@ def checks() -> tuple[Check, ...]:
 def rules() -> tuple[Rule, ...]:
     """A rule that was set and taken back."""
     return (
-        Rule(5, "demand-actor", "no", Deed(instant(3, 3, 4, 5, 6), "oscar", "desk-7")),
-        Rule(2, "demand-actor", "yes", Deed(instant(1, 7, 8, 9, 10), "peggy", "desk-8")),
+        Rule(5, "demand-actor", "no", ChangeStamp(instant(3, 3, 4, 5, 6), "oscar", "desk-7")),
+        Rule(2, "demand-actor", "yes", ChangeStamp(instant(1, 7, 8, 9, 10), "peggy", "desk-8")),
     )
 
 

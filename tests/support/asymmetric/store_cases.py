@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from calib.model.backup import StoreRevision
-from calib.model.log import Audit
+from calib.model.store.backup import StoreRevision
+from calib.model.store.log import Audit
 from calib.report.affected_view import affected_blocks, affected_view
 from calib.report.application_blocks import application_table, applied_table
 from calib.report.application_view import application_view, applied_view

@@ -1,0 +1,1 @@
+"""Settings and the location of the store: read before anything else, without a database."""

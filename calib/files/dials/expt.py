@@ -1,0 +1,290 @@
+"""DIALS experiment lists ``.expt``: read, and written back with other panel frames.
+
+The bytes of the file are kept, and only the numbers of moved panels are replaced in them: every
+other model, unknown keys, white space and the format of numbers survive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from calib.errors import FileFormatError, LayoutError
+from calib.files.atomic import read_bytes
+from calib.files.dials.expt_detector import local_frames, panel_edits, read_detector
+from calib.files.dials.expt_models import read_beam, read_crystal, read_goniometer, read_scan
+from calib.files.dials.json_text import JsonText
+from calib.files.dials.json_value import Node
+from calib.files.dials.refl_header import looks_like_pickle, looks_like_table
+from calib.model.detector.layout import PanelFrames
+from calib.model.experiment.experiment import Detector, Experiment, ExperimentList
+
+T = TypeVar("T")
+
+_PICKLE_REMEDY = (
+    "convert it with DIALS, on a computer where you trust the file: python -c 'from "
+    "dxtbx.model.experiment_list import ExperimentListFactory as F; "
+    'F.from_pickle_file("{name}").as_file("{stem}.expt")\''
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExperimentFile:
+    """One experiment list: its bytes and what they mean."""
+
+    name: str
+    """File name without folder."""
+    data: bytes
+    experiments: ExperimentList
+    position: Mapping[str, int]
+    """Where in the list the experiment of each identifier stands."""
+    offset_maps: tuple[str, ...]
+    """Paths of the dx and dy maps which imagesets name; usually none."""
+    sha256: str
+    """The hash of the bytes, in hexadecimal."""
+    _detectors_at: int
+    """Where the text of the list of detectors begins."""
+    _detector_places: tuple[int, ...]
+    """Of each detector, its index in that list."""
+
+    @staticmethod
+    def read(path: Path) -> ExperimentFile:
+        """The experiment list in a file.
+
+        Raises ``MissingFileError`` and ``FileFormatError``.
+        """
+        return ExperimentFile.parse(read_bytes(path), path.name, place=str(path))
+
+    @staticmethod
+    def parse(data: bytes, name: str, *, place: str = "") -> ExperimentFile:
+        """The experiment list in these bytes; ``place`` (or ``name``) stands in error texts."""
+        _refuse_others(data[:64], place or name)
+        document = JsonText.decode(data, place or name)
+        values, detectors_at = _top_level(document)
+        top = Node(values, document.file, "")
+        read = {
+            key: _Models(top, key, reader)
+            for key, reader in (
+                ("beam", read_beam),
+                ("detector", _detector),
+                ("goniometer", read_goniometer),
+                ("scan", read_scan),
+                ("crystal", read_crystal),
+            )
+        }
+        experiments = ExperimentList(
+            tuple(_experiment(node, read) for node in top.at("experiment").elements()),
+            tuple(read["beam"].models),
+            tuple(read["detector"].models),
+            tuple(read["goniometer"].models),
+            tuple(read["scan"].models),
+            tuple(read["crystal"].models),
+        )
+        places = tuple(read["detector"].place_of)
+        entries = enumerate(experiments.experiments)
+        return ExperimentFile(
+            name=name,
+            data=data,
+            experiments=experiments,
+            position={entry.identifier: index for index, entry in entries if entry.identifier},
+            offset_maps=_offset_maps(top),
+            sha256=hashlib.sha256(data).hexdigest(),
+            _detectors_at=detectors_at,
+            _detector_places=places,
+        )
+
+    @property
+    def stem(self) -> str:
+        """The file name without its ending."""
+        return Path(self.name).stem
+
+    def root_frames(self, detector: int) -> PanelFrames:
+        """The panels of a detector relative to the file's own root frame.
+
+        That is ``lab_from_root`` where the detector has one, else the laboratory; these are the
+        frames which ``with_frames`` replaces, as exact as the file gives them.
+        """
+        place = self._detector_places[detector]
+        node = self._detectors_in(JsonText.decode(self.data, self.name))[place][0]
+        return read_detector(node)[1].from_local(local_frames(node))
+
+    def with_frames(self, frames: Mapping[int, PanelFrames]) -> ExperimentFile:
+        """The same file with the panels of some detectors standing elsewhere.
+
+        ``frames`` gives, by index of the detector, its panels' frames relative to the file's own
+        root frame: inside ``lab_from_root`` where the detector has one, else in the laboratory.
+        Raises ``LayoutError`` where their number differs from the detector's panels.
+        """
+        if not frames:
+            return self
+        document = JsonText.decode(self.data, self.name)
+        texts = self._detectors_in(document)
+        edits: list[tuple[int, int, str]] = []
+        for index, new in frames.items():
+            node, start = texts[self._detector_places[index]]
+            detector, tree = read_detector(node)
+            if len(new) != len(detector.panels):
+                raise LayoutError(
+                    "panel-count",
+                    f"{len(new)} panel frames, expected {len(detector.panels)}.",
+                    place=f"{self.name}, {node.path}",
+                )
+            edits += panel_edits(document, start, local_frames(node), tree.to_local(new))
+        text = _edited(document.text, edits)
+        texts = self._detectors_in(JsonText(text, self.name))
+        detectors = list(self.experiments.detectors)
+        for index in frames:
+            detectors[index] = _detector(texts[self._detector_places[index]][0])
+        experiments = replace(self.experiments, detectors=tuple(detectors))
+        data = text.encode("utf-8")
+        digest = hashlib.sha256(data).hexdigest()
+        return replace(self, data=data, experiments=experiments, sha256=digest)
+
+    def _detectors_in(self, document: JsonText) -> list[tuple[Node, int]]:
+        """The values of the list of detectors, and where the text of each begins."""
+        return [
+            (Node(member.value, self.name, f"detector[{member.key}]"), member.start)
+            for member in document.members(self._detectors_at)
+        ]
+
+
+class _Models:
+    """The models of one list, without the nulls, and where in the list each stood."""
+
+    def __init__(self, top: Node, key: str, reader: Callable[[Node], Any]) -> None:
+        found = top.find(key)
+        nodes = found.elements() if found else []
+        self.key = key
+        self.place_of = [index for index, node in enumerate(nodes) if node.value is not None]
+        self.models = [reader(nodes[index]) for index in self.place_of]
+        self.n_places = len(nodes)
+        self.index_at = {place: index for index, place in enumerate(self.place_of)}
+
+    def index(self, experiment: Node) -> int | None:
+        """The index among the models which an experiment names; None for none or null."""
+        named = experiment.find(self.key)
+        if named is None:
+            return None
+        if isinstance(named.value, str):
+            raise named.bad(expected="an index (calib reads no models from further files)")
+        place = named.integer()
+        if not 0 <= place < self.n_places:
+            raise named.bad(
+                expected=f"an index below {self.n_places}, the number of {self.key} models"
+            )
+        return self.index_at.get(place)
+
+    def required_index(self, experiment: Node) -> int:
+        """The same for a model that every experiment must have."""
+        index = self.index(experiment)
+        if index is None:
+            raise FileFormatError(
+                "no-model",
+                f"the experiment has no {self.key}, expected one.",
+                place=f"{experiment.file}, {experiment.path}",
+                remedy="write the file again with DIALS.",
+            )
+        return index
+
+
+def _experiment(node: Node, read: Mapping[str, _Models]) -> Experiment:
+    """An experiment; one whose scan does not rotate is a still and gets no goniometer."""
+    identifier, imageset = node.find("identifier"), node.find("imageset")
+    scan = read["scan"].index(node)
+    rotates = scan is not None and read["scan"].models[scan].width_rad != 0.0
+    return Experiment(
+        identifier=identifier.text() if identifier else "",
+        beam=read["beam"].required_index(node),
+        detector=read["detector"].required_index(node),
+        goniometer=read["goniometer"].index(node) if rotates else None,
+        scan=scan,
+        crystal=read["crystal"].index(node),
+        imageset=imageset.value if imageset and isinstance(imageset.value, int) else None,
+    )
+
+
+def _detector(node: Node) -> Detector:
+    return read_detector(node)[0]
+
+
+def _offset_maps(top: Node) -> tuple[str, ...]:
+    imagesets = top.find("imageset")
+    found = [
+        str(path.value)
+        for imageset in (imagesets.elements() if imagesets else [])
+        if isinstance(imageset.value, dict)
+        for key in ("dx", "dy")
+        if (path := imageset.find(key)) and path.value
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _top_level(document: JsonText) -> tuple[dict[str, Any], int]:
+    """The values of the whole file, and where the list of detectors begins."""
+    start = document.skip_space(0)
+    if document.text[start : start + 1] != "{":
+        value, _ = document.value(start)
+        raise _no_experiment_list(document.file, value)
+    values: dict[str, Any] = {}
+    detectors_at, end = 0, start
+    for member in document.members(start):
+        values[str(member.key)] = member.value
+        end = member.end
+        if member.key == "detector":
+            detectors_at = member.start
+    rest = document.skip_space(document.end_of(start, end))
+    if rest < len(document.text):
+        raise document.bad(rest, "the end of the file")
+    if values.get("__id__") != "ExperimentList":
+        raise _no_experiment_list(document.file, values)
+    return values, detectors_at
+
+
+def _no_experiment_list(name: str, value: Any) -> FileFormatError:
+    blocks = value if isinstance(value, list) else []
+    if any(isinstance(block, dict) and block.get("__id__") == "DataBlock" for block in blocks):
+        found = "this is a datablock of DIALS 1"
+        remedy = "import its images again with dials.import."
+    elif isinstance(value, dict):
+        found = f"this JSON has the __id__ {repr(value.get('__id__'))[:60]}"
+        remedy = "give a .expt file written by DIALS."
+    else:
+        found = f"this JSON is a {type(value).__name__}"
+        remedy = "give a .expt file written by DIALS."
+    return FileFormatError(
+        "not-an-experiment-list", f"{found}, expected 'ExperimentList'.", place=name, remedy=remedy
+    )
+
+
+def _refuse_others(head: bytes, name: str) -> None:
+    if looks_like_pickle(head):
+        raise FileFormatError(
+            "pickle",
+            "this is a pickle, which runs code when it is loaded; calib never loads one.",
+            place=name,
+            remedy=_PICKLE_REMEDY.format(name=Path(name).name, stem=Path(name).stem),
+        )
+    if looks_like_table(head):
+        raise FileFormatError(
+            "not-an-experiment-list",
+            "this is a reflection table, expected an experiment list.",
+            place=name,
+            remedy="give the .expt file in its place.",
+        )
+    if not head.strip():
+        raise FileFormatError(
+            "not-json", "the file is empty.", place=name, remedy="write it again with DIALS."
+        )
+
+
+def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    parts: list[str] = []
+    done = 0
+    for start, end, new in sorted(edits):
+        parts += (text[done:start], new)
+        done = end
+    parts.append(text[done:])
+    return "".join(parts)

@@ -1,0 +1,155 @@
+"""Metrology datasets from experiment lists and reflection tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.files.dials.pairs import TOGETHER, Pair, pair_files
+from calib.files.dials.plausibility import misfit, outside_panel
+from calib.files.dials.refl import file_sha256
+from calib.files.dials.select import read_reflections
+from calib.model.experiment.dataset import Apart, Dataset, Source
+from calib.model.experiment.experiment import Detector
+from calib.model.experiment.reflections import Reflections
+
+_FEW = 0.01
+
+
+def load_datasets(
+    paths: Sequence[Path],
+    progress: Callable[[str, int, int], None] | None = None,
+    *,
+    need_reflections: bool = True,
+) -> list[Dataset]:
+    """The datasets in ``.expt`` and ``.refl`` files, given in any order.
+
+    Files are matched as ``pair_files`` says. Experiments that share a detector form one dataset;
+    it keeps its indexed reflections with a variance, flagged ones included. ``progress`` is told
+    the name of each pair before it is read, its number from 0 and their count. Raises
+    ``InputError`` in words for what cannot be used.
+    """
+    pairs = pair_files(paths, need_reflections=need_reflections)
+    datasets: list[Dataset] = []
+    for number, pair in enumerate(pairs):
+        if progress is not None:
+            progress(pair.file.stem, number, len(pairs))
+        own = datasets_of(pair)
+        for data in own:
+            if data.apart is not None:
+                raise disagreement(data.apart, pair.experiment_path, pair.reflection_path)
+        datasets += own
+    return datasets
+
+
+def disagreement(apart: Apart, expt: object, refl: object) -> InputError:
+    """The error for reflections ``refl`` that lie nowhere near their experiments ``expt``."""
+    return InputError(
+        "files-disagree",
+        f"the reflections in {refl} do not fit the experiments in {expt}: half of them lie more "
+        f"than {apart.share:.0%} of their scattering vector from where their Miller index places "
+        "them.",
+        remedy=TOGETHER,
+    )
+
+
+def refuse_one_panel(detector: Detector, place: str) -> None:
+    """Raise ``InputError`` for a detector that has one panel only, which cannot be calibrated."""
+    if len(detector.panels) > 1:
+        return
+    fast, slow = detector.panels[0].size_px
+    raise InputError(
+        "one-panel",
+        f"the detector is described as one panel of {fast} x {slow} pixels; it must be split into "
+        "its modules first, which calib cannot do yet.",
+        place=place,
+        remedy="dials.import multi_panel=True on the images (mini-CBF from PILATUS), then index "
+        "and refine again.",
+    )
+
+
+def datasets_of(pair: Pair) -> list[Dataset]:
+    """The datasets in one pair of files, as ``load_datasets`` says, but one whose reflections lie
+    nowhere near their experiments is said to be ``apart``."""
+    models = pair.file.experiments
+    for index in sorted({entry.detector for entry in models.experiments}):
+        refuse_one_panel(models.detectors[index], str(pair.experiment_path))
+    reflections, px, notices = read_reflections(pair)
+    if pair.file.offset_maps:
+        notices.append(
+            f"{pair.file.name} names maps of pixel offsets ({', '.join(pair.file.offset_maps)}); "
+            "a map and moved panels must not correct the same distortion twice."
+        )
+    source = _source(pair)
+    detector_of = np.array([entry.detector for entry in models.experiments])
+    detectors = sorted(set(detector_of.tolist()))
+    if len(reflections):
+        empty = set(detectors) - set(detector_of[reflections.experiment].tolist())
+        detectors = [index for index in detectors if index not in empty]
+        notices += [
+            f"detector {index} of {pair.file.name} has no indexed reflection and is left out."
+            for index in sorted(empty)
+        ]
+    out = []
+    for index in detectors:
+        own, detector = reflections, models.detectors[index]
+        if len(detectors) > 1 or (detector_of != index).any():
+            own = reflections.where(detector_of[reflections.experiment] == index)
+        apart = _apart(pair, own, detector)
+        said = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
+        name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
+        epoch = _earliest_epoch(pair, index)
+        out.append(Dataset(name, source, models, detector, own, epoch, said, apart))
+    return out
+
+
+def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | None:
+    """How far off reflections lie where they cannot be of these experiments; those that cannot be
+    on these panels are refused."""
+    if not len(reflections):
+        return None
+    n_panels, panel = len(detector.panels), reflections.panel
+    unknown = panel[(panel < 0) | (panel >= n_panels)]
+    if len(unknown):
+        raise InputError(
+            "panel-out-of-range",
+            f"a reflection names panel {int(unknown[0])}, but the detector in "
+            f"{pair.experiment_path} has {n_panels} panels.",
+            place=f"{pair.reflection_path}, column panel",
+            remedy=TOGETHER,
+        )
+    outside = outside_panel(reflections, detector)
+    if outside.mean() > _FEW:
+        raise InputError(
+            "outside-panels",
+            f"{int(outside.sum())} of {len(outside)} reflections in {pair.reflection_path} lie "
+            f"outside their panels in {pair.experiment_path}.",
+            remedy=TOGETHER,
+        )
+    found = misfit(pair.file.experiments, detector, reflections)
+    if not found.is_far:
+        return None
+    return Apart(float(np.median(found.relative)), len(reflections))
+
+
+def _earliest_epoch(pair: Pair, detector: int) -> float | None:
+    models = pair.file.experiments
+    scans = {e.scan for e in models.experiments if e.detector == detector and e.scan is not None}
+    epochs = (models.scans[index].epoch for index in scans)
+    return min((epoch for epoch in epochs if epoch is not None), default=None)
+
+
+def _source(pair: Pair) -> Source:
+    if pair.reflection_path is None:
+        return Source((pair.file.name,), (pair.file.sha256,))
+    return Source(
+        (pair.file.name, pair.reflection_path.name),
+        (pair.file.sha256, file_sha256(pair.reflection_path)),
+    )
+
+
+def _name(pair: Pair) -> str:
+    return "" if pair.reflection_path is None else pair.reflection_path.name

@@ -1,0 +1,1 @@
+"""The file formats of calib itself: summaries, bundles, checkpoints, keys."""

@@ -1,0 +1,113 @@
+"""The key pair that signs checkpoints: Ed25519, as PEM files outside the store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_config_path
+
+from calib.errors import FileFormatError, InputError
+from calib.files.atomic import check_writable_target, read_bytes, write_safely
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+
+def default_key() -> Path:
+    """Where the private key lies unless somebody says otherwise: in the user's own settings."""
+    return user_config_path("calib", appauthor=False) / "audit.pem"
+
+
+def public_path(private: Path) -> Path:
+    """Where the public key of a private one lies: ``KEY.pub`` beside it."""
+    return private.with_name(private.name + ".pub")
+
+
+def make_keys(private: Path) -> tuple[Path, Path]:
+    """Make a key pair: the private one readable by its owner alone, the public one beside it.
+
+    Raises ``InputError`` where either is there already: a key that has signed must not be lost.
+    """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    with contextlib.suppress(OSError):  # what is wrong then is told below
+        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    public = public_path(private)
+    for path in (private, public):
+        check_writable_target(path)
+    key = Ed25519PrivateKey.generate()
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    known = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    mask = os.umask(0o077)
+    try:
+        write_safely(private, secret)
+    finally:
+        os.umask(mask)
+    write_safely(public, known)
+    return private, public
+
+
+def read_private(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file; ``InputError`` (``no-key``) where there is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    if not path.exists():
+        raise InputError(
+            "no-key",
+            "there is no key to sign with.",
+            place=str(path),
+            remedy="calib audit key makes one; or name yours with --key.",
+        )
+    try:
+        key = load_pem_private_key(read_bytes(path), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _no_key(path, "private")
+    return key
+
+
+def read_public(path: Path) -> Ed25519PublicKey:
+    """The public key in a file; ``InputError`` (``no-key``) where there is none."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    if not path.exists():
+        raise InputError(
+            "no-key",
+            "there is no public key to check the checkpoint with.",
+            place=str(path),
+            remedy="--public-key FILE: the one that calib audit key made beside the private key.",
+        )
+    try:
+        key = load_pem_public_key(read_bytes(path))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise _no_key(path, "public")
+    return key
+
+
+def _no_key(path: Path, kind: str) -> FileFormatError:
+    return FileFormatError(
+        "not-a-key",
+        f"this is no {kind} Ed25519 key in PEM form without a password.",
+        place=str(path),
+        remedy="calib audit key makes one.",
+    )

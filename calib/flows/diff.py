@@ -1,0 +1,115 @@
+"""diff: whether a detector has changed between two of its calibrations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from calib.errors import InputError
+from calib.model.detector.layout import Layout
+from calib.model.result.drift import Drift
+from calib.model.store.record import CalibrationRecord, StoredCalibration
+from calib.solve.dataset.outliers import covariance_inflation
+from calib.solve.drift.difference import Measured
+from calib.solve.drift.significance import drift
+from calib.solve.prior import PanelPrior
+from calib.store.store import Store
+
+_LARGEST_REPEAT_UM = 1000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference:
+    """Two calibrations of one detector, and how they differ."""
+
+    first: StoredCalibration
+    second: StoredCalibration
+    layout: Layout
+    drift: Drift
+
+
+def diff(
+    store: Store, first: str, second: str, *, serial: str | None, repeat_um: float
+) -> Difference:
+    """Compare the second calibration with the first one.
+
+    ``repeat_um`` says by how much calibrations scatter beyond their sigmas. Raises ``InputError``
+    where they are of different detectors.
+    """
+    repeat_mm = checked_repeat_mm(repeat_um)
+    one, other = store.calibration(first, serial), store.calibration(second, serial)
+    if one.record.serial != other.record.serial:
+        raise InputError(
+            "several-detectors",
+            f"{one.name} and {other.name} are of different detectors.",
+            remedy="compare calibrations of one detector.",
+        )
+    layout = store.detector(one.record.serial).layout
+    return Difference(one, other, layout, between(layout, one.record, other.record, repeat_mm))
+
+
+def between(
+    layout: Layout, one: CalibrationRecord, other: CalibrationRecord, repeat_mm: float
+) -> Drift:
+    """The drift from one calibration to the other."""
+    return drift(layout, _measured(one), _measured(other), shared_data(one, other), repeat_mm)
+
+
+def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float, float]:
+    """The share of each one's reflections that comes from datasets of both.
+
+    A dataset is the same where its files are.
+    """
+    counts = [
+        {use.sha256: use.n_reflections for use in record.report.datasets} for record in (one, other)
+    ]
+    common = counts[0].keys() & counts[1].keys()
+    first, second = (
+        1.0
+        if common == mine.keys()
+        else sum(mine[name] for name in common) / max(sum(mine.values()), 1)
+        for mine in counts
+    )
+    return first, second
+
+
+def checked_repeat_mm(repeat_um: float) -> float:
+    """How badly calibrations repeat, in mm; ``InputError`` for what cannot be."""
+    if not 0.0 <= repeat_um <= _LARGEST_REPEAT_UM:
+        raise InputError(
+            "bad-repeatability",
+            f"calibrations cannot repeat to {repeat_um:g} um.",
+            remedy=f"--repeat-um 0 to {_LARGEST_REPEAT_UM:g}.",
+        )
+    return repeat_um / 1e3
+
+
+def _measured(record: CalibrationRecord) -> Measured:
+    convergence = record.report.convergence
+    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    datasets = record.report.datasets
+    n_all = max(sum(use.n_reflections for use in datasets), 1)
+    seen_from = tuple(
+        (use.sample_root_mm, use.n_reflections / n_all)
+        for use in datasets
+        if use.sample_root_mm is not None
+    )
+    return Measured(
+        record.estimate,
+        prior_of(record.parameters),
+        achieved * covariance_inflation(),
+        seen_from if len(seen_from) == len(datasets) else (),
+    )
+
+
+def prior_of(parameters: Mapping[str, Any]) -> PanelPrior:
+    """The tolerance that the solver ran with."""
+    usual = PanelPrior()
+    return PanelPrior(
+        shift_mm=parameters.get("prior_shift_um", usual.shift_mm * 1e3) / 1e3,
+        normal_mm=parameters.get("prior_normal_um", usual.normal_mm * 1e3) / 1e3,
+        tilt_rad=parameters.get("prior_tilt_mrad", usual.tilt_rad * 1e3) / 1e3,
+        ratio=parameters.get("prior_level_ratio", usual.ratio),
+        levels=parameters.get("levels"),
+    )

@@ -1,0 +1,121 @@
+"""Receipts: what was applied to a file, written beside it, and delivered to the store later."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calib.errors import FileFormatError
+from calib.files.atomic import read_bytes
+from calib.model.base.content import from_content, to_content
+from calib.model.store.record import Application, ChangeStamp
+from calib.store.store import Store
+
+_FORMAT = "calib/receipt/1"
+_MOST = 2**31
+"""Of a version: databases count no further."""
+ENDING = ".calib.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What came of delivering receipts."""
+
+    recorded: int
+    """Applications that the store did not have yet."""
+    already: int
+    """Applications that it had."""
+    files: tuple[Path, ...]
+
+
+def receipt_path(output: Path) -> Path:
+    """Where the receipt of an output lies: ``OUT.calib.json`` beside it."""
+    return output.with_name(output.name + ENDING)
+
+
+def receipt_bytes(applications: Sequence[Application]) -> bytes:
+    """The text of a receipt; times in ISO 8601."""
+    content = {
+        "format": _FORMAT,
+        "applications": [{"id": one.id, **to_content(one)} for one in applications],
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=lambda t: t.isoformat())
+    return (text + "\n").encode()
+
+
+def read_receipt(path: Path) -> list[Application]:
+    """The applications in a receipt.
+
+    Raises ``FileFormatError`` where it is none, or was changed after it was written.
+    """
+    data = read_bytes(path)
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise _no_receipt(path, "it is no JSON") from error
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise _no_receipt(path, f"its format is not {_FORMAT}")
+    try:
+        return [_verified(entry, path) for entry in content["applications"]]
+    except FileFormatError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _no_receipt(path, f"something is missing or misshapen ({str(error)[:80]})") from error
+
+
+def push(
+    paths: Sequence[Path], store: Store, stamp: ChangeStamp, *, dry_run: bool = False
+) -> Pushed:
+    """Deliver receipts to the store, each application once.
+
+    A folder stands for all receipts below it.
+    """
+    files = [file for path in paths for file in _receipts_at(path)]
+    recorded = already = 0
+    found = [application for file in files for application in read_receipt(file)]
+    known = {one.id for one in store.applications()} if dry_run else set()
+    for application in found:
+        new = (
+            application.id not in known if dry_run else store.record_application(application, stamp)
+        )
+        recorded, already = recorded + new, already + (not new)
+    return Pushed(recorded, already, tuple(files))
+
+
+def _receipts_at(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    # os.walk passes over folders that cannot be read, or vanish meanwhile.
+    found = ((folder, name) for folder, _, names in os.walk(path) for name in names)
+    return sorted(Path(folder) / name for folder, name in found if name.endswith(ENDING))
+
+
+def _verified(entry: dict[str, Any], path: Path) -> Application:
+    application = from_content(Application, {k: v for k, v in entry.items() if k != "id"})
+    if application.id != entry["id"]:
+        raise FileFormatError(
+            "receipt-changed",
+            "the receipt was changed after it was written.",
+            place=str(path),
+            remedy="apply the calibration again.",
+        )
+    applied = application.applied
+    texts = (application.serial, application.why, applied.actor, applied.host)
+    if any("\0" in text for text in (*texts, *application.output_names)):
+        raise ValueError("text with a NUL in it")
+    if not 0 < application.version < _MOST:
+        raise ValueError("a version that is none")
+    return application
+
+
+def _no_receipt(path: Path, why: str) -> FileFormatError:
+    return FileFormatError(
+        "no-receipt",
+        f"this is no receipt of calib: {why}.",
+        place=str(path),
+        remedy=f"give the file that calib apply wrote beside its output, ending in {ENDING}.",
+    )

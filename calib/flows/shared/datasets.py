@@ -1,0 +1,109 @@
+"""Where the datasets of a derivation live, and how they come there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.files.dials.pairing import datasets_of
+from calib.files.dials.pairs import Pair
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Detector
+from calib.model.experiment.pose import DetectorPose
+from calib.solve.parallel.executor import Executor, LocalExecutor
+from calib.solve.parallel.threads import n_cores
+
+_MOST_WORKERS = 256
+_WORTH_WORKERS = 2_000_000
+"""Reflections from which the time that processes take to start does not matter."""
+
+
+def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[Pair]) -> Executor:
+    """An empty fleet: so many worker processes, 0 for none, None for what suits the files; or the
+    Dask cluster of a ``scheduler``.
+
+    What suits is one process per core where there are several large pairs. Raises ``InputError``
+    for what makes no sense, or where there is no such cluster.
+    """
+    if scheduler is not None:
+        return _on_cluster(scheduler, workers)
+    if workers is None:
+        n_rows = sum(pair.index.nrows for pair in pairs if pair.index is not None)
+        workers = min(n_cores(), len(pairs)) if n_rows >= _WORTH_WORKERS else 0
+        workers = workers if workers > 1 else 0
+    if not 0 <= workers <= _MOST_WORKERS:
+        raise InputError(
+            "bad-workers",
+            f"{workers} worker processes make no sense.",
+            remedy=f"a number from 0 (none: all in this process) to {_MOST_WORKERS}.",
+        )
+    if not workers:
+        return LocalExecutor()
+    from calib.solve.parallel.processes import ProcessExecutor
+
+    return ProcessExecutor(min(workers, len(pairs)))
+
+
+def _on_cluster(scheduler: str, workers: int | None) -> Executor:
+    if workers is not None:
+        raise InputError(
+            "workers-and-scheduler",
+            "--workers starts processes here, and --scheduler names a cluster that has its own.",
+            remedy="one of them.",
+        )
+    try:
+        from calib.solve.parallel.dask import DaskExecutor
+    except ImportError as error:
+        raise InputError(
+            "no-dask",
+            f"a cluster needs Dask, which is not installed ({error.name}).",
+            remedy='pip install "calib-metrology[dask]"',
+        ) from error
+    return DaskExecutor(scheduler)
+
+
+def boarded(
+    executor: Executor, pairs: Sequence[Pair], told: Callable[[int], None]
+) -> list[Dataset]:
+    """Let the fleet read the datasets of all pairs of files.
+
+    Their headers, in the order in which the fleet has them from now on: by the hashes of their
+    files, so that it does not depend on how they were given.
+    """
+    executor.board([partial(datasets_of, pair.light()) for pair in pairs], told)
+    headers: list[Dataset] = executor.map(_header)
+    names = [(header.source.sha256, header.name) for header in headers]
+    order = sorted(range(len(headers)), key=names.__getitem__)
+    executor.arrange(order)
+    return [headers[place] for place in order]
+
+
+def reordered(data: Dataset, place: DetectorPose) -> tuple[Dataset, None]:
+    """The dataset with its panels numbered as the layout numbers them; an operation."""
+    if place.order == tuple(range(len(place.order))):
+        return data, None
+    number = np.argsort(np.array(place.order))
+    old = data.detector
+    order = list(place.order)
+    sensors = replace(
+        old.sensors,
+        parallax=old.sensors.parallax[order],
+        mu_per_mm=old.sensors.mu_per_mm[order],
+        thickness_mm=old.sensors.thickness_mm[order],
+    )
+    detector: Detector = replace(
+        old,
+        panels=tuple(old.panels[k] for k in order),
+        frames=old.frames.taken(order),
+        sensors=sensors,
+    )
+    reflections = replace(data.reflections, panel=number[data.reflections.panel])
+    return replace(data, detector=detector, reflections=reflections), None
+
+
+def _header(data: Dataset) -> tuple[Dataset, Dataset]:
+    return data, data.header()

@@ -1,0 +1,52 @@
+"""What the distances of a calibration's datasets decide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.base.text import joined
+from calib.model.detector.correction import Freedom
+from calib.model.result.report import SAME_DISTANCE
+
+FULL_FROM_RATIO = 1.5
+"""Distances that differ by this factor determine all six parameters of a panel."""
+
+
+def merged_distances(distances_mm: Sequence[float]) -> tuple[float, ...]:
+    """Distances in ascending order, those within 1 % of one another as their mean."""
+    groups: list[list[float]] = []
+    for distance in sorted(distances_mm):
+        if groups and distance <= groups[-1][0] * (1.0 + SAME_DISTANCE):
+            groups[-1].append(distance)
+        else:
+            groups.append([distance])
+    return tuple(float(np.mean(group)) for group in groups)
+
+
+def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[Freedom, str]:
+    """Which parameters are refined, and why, in words; ``distances_mm`` are merged ones."""
+    if asked is not None:
+        return asked, "asked for with --freedom"
+    ratio = distances_mm[-1] / distances_mm[0]
+    shown = f"{joined([f'{distance:.0f}' for distance in distances_mm])} mm"
+    if ratio >= FULL_FROM_RATIO:
+        return Freedom.FULL, f"distances of {shown} differ by a factor of {ratio:.2g}"
+    if len(distances_mm) == 1:
+        return Freedom.IN_PLANE, f"one distance only ({shown}): out-of-plane values do not repeat"
+    return Freedom.IN_PLANE, (
+        f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
+    )
+
+
+def refuse_no_distance(distance_mm: float) -> None:
+    """Raise ``InputError`` (``bad-distance``) for what somebody typed that is no distance."""
+    if not 0.0 < distance_mm < math.inf:
+        raise InputError(
+            "bad-distance",
+            f"{distance_mm:g} mm is no distance.",
+            remedy="--distance-mm with a number above 0.",
+        )

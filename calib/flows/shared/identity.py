@@ -1,0 +1,99 @@
+"""Which detector a file is of: its serial, and the layout that goes with it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from calib.errors import InputError, LayoutError, NotFoundError
+from calib.files.dials.serial import serial_from
+from calib.model.detector.correction import Correction
+from calib.model.detector.families import family_of, known_layout
+from calib.model.detector.layout import Layout
+from calib.model.experiment.experiment import Detector
+from calib.model.experiment.pose import layout_of
+from calib.model.store.record import DetectorRecord
+from calib.store.store import Store
+
+_ON_GRID_MM = 1e-3
+_SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
+
+
+def serial_of(detector: Detector, said: str | None, *, force: bool, place: str) -> str:
+    """The detector's serial: the file's own, or the one that was ``said``.
+
+    Raises ``InputError`` where there is neither, or they contradict each other and ``force`` is
+    not given.
+    """
+    own = serial_from(detector.identifier)
+    if said is None and own is None:
+        raise InputError(
+            "no-serial",
+            "the file does not name the detector's serial number.",
+            place=place,
+            remedy="--serial, such as --serial 24-0107.",
+        )
+    if said is not None and own is not None and said != own and not force:
+        raise InputError(
+            "serial-contradicts",
+            f"the file says that the detector is {own}, not {said}.",
+            place=place,
+            remedy=f"leave --serial out, or --force-serial if {own} is wrong.",
+        )
+    return checked_serial(said or own or "")
+
+
+def checked_serial(serial: str) -> str:
+    """The serial itself; raises ``InputError`` where it could not stand in ``SERIAL:VERSION``."""
+    if not _SERIAL.fullmatch(serial) or not serial.isprintable():
+        raise InputError(
+            "bad-serial",
+            f"{serial!r} cannot be a serial number: it begins with a dash, or has white space, a "
+            "colon, or more than 80 characters.",
+            remedy="the number on the detector, such as 24-0107.",
+        )
+    return serial
+
+
+def known_detector(store: Store, serial: str) -> DetectorRecord | None:
+    """The detector as the store knows it, if it does."""
+    try:
+        return store.detector(serial)
+    except NotFoundError:
+        return None
+
+
+def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str) -> DetectorRecord:
+    """A detector not seen before, its panels taken as drawn.
+
+    Raises ``LayoutError`` where they are those of a known detector family but off its grid: then
+    they carry a correction that cannot be taken off.
+    """
+    layout, _ = layout_of(detector)
+    family = family_of(layout)
+    if family is not None:
+        drawn = known_layout(family)
+        off = _off_grid_mm(layout, drawn)
+        if off > _ON_GRID_MM:
+            raise LayoutError(
+                "already-corrected",
+                f"the panels stand up to {1e3 * off:.0f} um from the grid of a {family}: they "
+                "already carry a correction, and the detector is not known to the store.",
+                place=place,
+                remedy="derive from data imported without a reference geometry, or register the "
+                f'detector first with calib detector add {serial} --layout "{family}".',
+            )
+    return DetectorRecord(serial, layout, time_zone, detector.identifier)
+
+
+def _off_grid_mm(layout: Layout, drawn: Layout) -> float:
+    """How far the centres of panels stand from a drawing, both seen from their first panel."""
+    first = layout.frames
+    seen = (first.origin_mm - first.origin_mm[0]) @ first.rotation[0]
+    between = Correction.between(
+        drawn, type(first)(first.rotation[0].T @ first.rotation, seen)
+    ).values
+    reach = 0.5 * np.linalg.norm(layout.size_mm, axis=1).max()
+    shift = np.linalg.norm(between[:, :3], axis=1)
+    return float((shift + reach * np.linalg.norm(between[:, 3:], axis=1)).max())

@@ -1,0 +1,79 @@
+"""Where a derivation's inputs lie, beside the machine that derives.
+
+The machine that derives: what is kept beside a calibration.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from calib.files.dials.refl import file_sha256
+from calib.model.experiment.dataset import Dataset
+from calib.model.store.provenance import Environment, Provenance
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def this_environment() -> Environment:
+    """What results may depend on here."""
+    return Environment(
+        python=platform.python_version(),
+        numpy=np.__version__,
+        scipy="",
+        blas=_blas(),
+        processor=_processor(),
+        threads=_threads(),
+        platform=platform.platform(),
+    )
+
+
+def _blas() -> str:
+    try:
+        found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        return f"{found['name']} {found['version']}"
+    except (TypeError, KeyError):  # numpy before 1.25 prints it only
+        return "unknown"
+
+
+def _processor() -> str:
+    try:
+        for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines():
+            label, _, value = line.partition(":")
+            if label.strip() in ("model name", "Model"):
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _threads() -> int:
+    for name in _THREADS:
+        said = os.environ.get(name, "")
+        if said.isdigit() and int(said) > 0:
+            return int(said)
+    return os.cpu_count() or 1
+
+
+def provenance_of(
+    paths: Sequence[Path], datasets: Sequence[Dataset], parent: str | None = None
+) -> Provenance:
+    """This machine, and the files of the datasets among ``paths``."""
+    by_name: dict[str, list[Path]] = {}
+    for path in paths:
+        by_name.setdefault(path.name, []).append(path)
+    found = {}
+    for data in datasets:
+        for name, sha256 in zip(data.source.names, data.source.sha256, strict=True):
+            places = by_name.get(name, [])
+            # A name that stands in several folders tells nothing: then the hashes must.
+            for path in places:
+                if len(places) == 1 or file_sha256(path) == sha256:
+                    # Folders may have names that are no text.
+                    found[sha256] = os.fsencode(path.absolute()).decode("utf-8", "replace")
+    return Provenance(this_environment(), dict(sorted(found.items())), parent)

@@ -1,0 +1,114 @@
+"""Times as people and files give them: read in the detector's zone, kept in UTC."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from calib.errors import InputError
+from calib.model.store.validity import Validity, duration
+
+_PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_LONGEST_POSITION = 18
+"""Digits; a year alone is a position, since the record begins with such."""
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of an IANA name, such as ``Europe/London``."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(
+            "bad-time-zone",
+            f"{name!r} is no time zone.",
+            remedy="an IANA name such as Europe/London, or UTC.",
+        ) from error
+
+
+def read_instant(text: str, zone: str, now: datetime) -> datetime:
+    """A date or time as typed: ``now``, or ISO 8601; without an offset, in ``zone``."""
+    if text.strip().lower() == "now":
+        return now.astimezone(UTC)
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise InputError(
+            "bad-time",
+            f"{text!r} is no date or time.",
+            remedy="2026-03-01, 2026-03-01T09:30, 2026-03-01T09:30+00:00, or now.",
+        ) from error
+    if read.tzinfo is None:
+        read = read.replace(tzinfo=zone_named(zone))
+        if len(text.strip()) > len("2026-03-01"):  # a day alone begins when it first does
+            _refuse_change_of_clocks(read, text.strip(), zone)
+    try:
+        return read.astimezone(UTC)
+    except OverflowError as error:
+        raise InputError(
+            "bad-time",
+            f"{text!r} lies beyond the years that can be told.",
+            remedy="a year from 1 to 9999 in UTC.",
+        ) from error
+
+
+def _refuse_change_of_clocks(read: datetime, text: str, zone: str) -> None:
+    """Raise ``InputError`` for a wall clock's time that comes twice or never."""
+    first, second = (read.replace(fold=fold).utcoffset() for fold in (0, 1))
+    if first is None or second is None or first == second:
+        return
+    offsets = [read.replace(fold=fold).isoformat()[-6:] for fold in (0, 1)]
+    twice = first > second
+    raise InputError(
+        "ambiguous-time" if twice else "skipped-time",
+        f"{text} {'comes twice' if twice else 'never comes'} in {zone}, where the clocks go "
+        f"{'back' if twice else 'forward'} that day.",
+        remedy=f"an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
+    )
+
+
+def read_period(text: str, zone: str, now: datetime) -> Validity:
+    """A year, month or day as typed (``2026``, ``2026-03``, ``2026-03-01``) from its first instant
+    to the next one's, or an instant as ``read_instant`` reads it, which is a period of a
+    microsecond; without an offset, in ``zone``."""
+    named = _PERIOD.fullmatch(text.strip())
+    if named is None:
+        instant = read_instant(text, zone, now)
+        return Validity(instant, instant + timedelta(microseconds=1))
+    year, month, day = (None if part is None else int(part) for part in named.groups())
+    start = read_instant(f"{year:04}-{month or 1:02}-{day or 1:02}", zone, now)
+    if day is not None:
+        following = (date(year or 1, month or 1, day) + timedelta(days=1)).isoformat()
+    elif month is not None:
+        following = f"{(year or 0) + month // 12:04}-{month % 12 + 1:02}-01"
+    else:
+        following = f"{(year or 0) + 1:04}-01-01"
+    return Validity(start, read_instant(following, zone, now))
+
+
+def future_warnings(taken: datetime, now: datetime) -> tuple[str, ...]:
+    """What to say of data that are not taken yet; a day is left to clocks and time zones."""
+    ahead = taken - now
+    if ahead <= timedelta(days=1):
+        return ()
+    return (f"the data are taken in the future, {duration(ahead)} from now.",)
+
+
+def read_moment(text: str, zone: str, now: datetime) -> datetime | int:
+    """A point of the record as typed: a position, or an instant as ``read_instant`` reads it."""
+    plain = text.strip()
+    if plain.isdecimal() and len(plain) <= _LONGEST_POSITION:
+        return int(plain)
+    try:
+        return read_instant(text, zone, now)
+    except InputError as error:
+        remedy = f"a position of the log (calib audit log), or {error.remedy}"
+        raise InputError(error.code, error.problem, remedy=remedy) from error
+
+
+def instant_of_epoch(epoch: float | None, zone: str) -> datetime | None:
+    """The instant of a scan's epoch, which is the site's wall clock posing as UTC; 0 is unknown."""
+    if not epoch:
+        return None
+    wall_clock = datetime.fromtimestamp(epoch, UTC).replace(tzinfo=zone_named(zone))
+    return wall_clock.astimezone(UTC)

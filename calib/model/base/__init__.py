@@ -1,0 +1,1 @@
+"""What every model value rests on: checked arrays, canonical content and its hash, checked text."""

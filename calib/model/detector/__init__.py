@@ -1,0 +1,1 @@
+"""Detectors: nominal layout, frames, panel corrections, detector families."""

@@ -1,0 +1,1 @@
+"""Experiments: beam, goniometer, scan, crystals, reflections, detector pose, parallax."""

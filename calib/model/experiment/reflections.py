@@ -1,0 +1,71 @@
+"""Observed reflections: what of a reflection table the metrology needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats, Ints, frozen
+
+EXCLUDING_BITS = (10, 17, 25, 27)
+"""Flag bits that keep a reflection out: overloaded, centroid outlier, excluded for refinement,
+not suitable for refinement."""
+RECONSIDERED_BITS = (17, 25)
+"""The excluding bits that are somebody's judgement, which ``--ignore-flags`` sets aside."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reflections:
+    """n indexed reflections; arrays are read-only and of equal length."""
+
+    experiment: Ints
+    """(n,) index of the experiment; -1 where the reflection is not indexed."""
+    panel: Ints
+    """(n,) index of the panel."""
+    miller_index: Ints
+    """(n, 3)"""
+    centroid_mm: Floats
+    """(n, 3) ``xyzobs.mm.value``: x (fast, mm) and y (slow, mm) on the panel, phi (rad)."""
+    variance_mm: Floats
+    """(n, 3) their variances in mm^2, mm^2, rad^2."""
+    flags: Ints
+    """(n,) DIALS status bits."""
+
+    def __post_init__(self) -> None:
+        n = len(self.experiment)
+        for name, dtype, shape in (
+            ("experiment", np.int32, (n,)),
+            ("panel", np.int32, (n,)),
+            ("miller_index", np.int32, (n, 3)),
+            ("centroid_mm", np.float64, (n, 3)),
+            ("variance_mm", np.float64, (n, 3)),
+            ("flags", np.int32, (n,)),
+        ):
+            object.__setattr__(self, name, frozen(getattr(self, name), dtype, shape, name))
+
+    @staticmethod
+    def none() -> Reflections:
+        """An empty list."""
+        numbers, vectors = np.zeros(0, dtype=np.int32), np.zeros((0, 3))
+        return Reflections(numbers, numbers, vectors.astype(np.int32), vectors, vectors, numbers)
+
+    def __len__(self) -> int:
+        return len(self.experiment)
+
+    def where(self, chosen: Bools | Ints) -> Reflections:
+        """The reflections that a mask or an index picks."""
+        taken = [getattr(self, field.name)[chosen] for field in fields(self)]
+        for array in taken:
+            array.flags.writeable = False
+        return Reflections(*taken)
+
+    def flagged(self, bits: tuple[int, ...]) -> Bools:
+        """(n,) whether any of these flag bits is set."""
+        mask = sum(1 << bit for bit in bits)
+        return np.asarray((self.flags & mask) != 0)
+
+    @property
+    def indexed(self) -> Bools:
+        """(n,) whether the reflection has an experiment and a Miller index other than 0, 0, 0."""
+        return np.asarray((self.experiment >= 0) & (self.miller_index != 0).any(axis=1))

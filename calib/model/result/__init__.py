@@ -1,0 +1,1 @@
+"""Results of a derivation: report, summary, residual statistics, drift."""

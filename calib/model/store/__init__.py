@@ -1,0 +1,1 @@
+"""What a store records and answers: records, certifications, resolution, log, bundles."""

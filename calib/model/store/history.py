@@ -1,0 +1,66 @@
+"""A detector's history: what was said of it, when, by whom; and what held at some time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calib.model.result.drift import Drift
+from calib.model.store.log import Entry, Moment
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.record import CalibrationLine, Certification, ChangeStamp, StoredCalibration
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that was recorded about a detector: exactly one of the four is given."""
+
+    recorded: ChangeStamp
+    derived: CalibrationLine | None = None
+    certified: Certification | None = None
+    withdrawn: Certification | None = None
+    placed: BeamlinePlacement | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """An event with what was looked up for it."""
+
+    event: Event
+    entry: Entry | None
+    """Its entry in the log, where there is one."""
+    against: str
+    """The calibration that a new one is compared with; empty where there is none before it."""
+    drift: Drift | None
+    """How a new calibration differs from that one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Belief:
+    """By one certification, a calibration held somewhere in a period, as known at some moment."""
+
+    certification: Certification
+    calibration: StoredCalibration
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Knowledge:
+    """What held in a period, as known at some moment."""
+
+    known_at: Moment
+    beliefs: tuple[Belief, ...]
+
+
+def events_of(
+    lines: Sequence[CalibrationLine],
+    certifications: Sequence[Certification],
+    placements: Sequence[BeamlinePlacement],
+) -> list[Event]:
+    """All that was recorded, the latest first."""
+    events = [Event(line.stored, derived=line) for line in lines]
+    for one in certifications:
+        events.append(Event(one.recorded, certified=one))
+        if one.withdrawn is not None:
+            events.append(Event(one.withdrawn, withdrawn=one))
+    events += [Event(one.recorded, placed=one) for one in placements]
+    return sorted(events, key=lambda event: event.recorded.at, reverse=True)

@@ -1,0 +1,1 @@
+"""Linear algebra, rigid motions, splines and statistics used by the solver."""

@@ -1,0 +1,1 @@
+"""The refinement of a single dataset: prediction, outliers, normal equations, elimination."""

@@ -1,0 +1,235 @@
+"""Crowds: very many crystals of few reflections each, eliminated as they come by.
+
+Blocks of 17 x 17 for each (experiment, panel, fold) would be larger than the reflections that they
+sum. Here some thousand reflections at a time are predicted, the crystals that they belong to are
+eliminated all at once, and nothing is kept of a crystal but the way back to its own parameters
+(``crowd_sums``). The step of a crystal needs U^T P dx for the step dx of the panels, U and P being
+the derivatives by the crystal and the panels, which is found by a second pass over the reflections.
+
+What a crowd says of the panels, with the way back to its crystals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.solve.algebra.rigid_motion import adjoints
+from calib.solve.dataset.crowd_sums import Batch, Growing, Sums
+from calib.solve.dataset.observations import FOLDS, Observations
+from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
+from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Stage
+from calib.solve.dataset.schur import PoseFree
+from calib.solve.dataset.symmetry import turned_strains
+from calib.solve.dataset.whitening import POSE_COLUMNS
+from calib.solve.parallel.threads import in_order
+
+_BATCH = 8192
+"""Reflections at a time."""
+_OF_PIECE = 16
+"""Batches that one thread sums."""
+_FEW_IN_GROUP = 8
+"""Groups of (experiment, panel, fold) that are on average smaller make a crowd."""
+_CRYSTAL = slice(PANEL_COLUMNS, BEAM_COLUMN)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crowd:
+    """Reflections of a crowd at one point, linearised wherever they are needed."""
+
+    stage: Stage
+    seen: Observations
+    weights: Floats
+    """(3, n) inverse variances; 0 for reflections that are left out."""
+    about_mm: Floats
+    """(3,) the point that the pose turns about."""
+    folds: tuple[int, ...] = (0, 1, 2, 3)
+    kept: dict[tuple[int, ...], Sums] = field(default_factory=dict)
+    """What has been summed before, panels and all."""
+
+    def of_folds(self, folds: tuple[int, ...]) -> Crowd:
+        """The reflections of some folds only."""
+        return replace(self, folds=folds)
+
+    @property
+    def chi_square(self) -> float:
+        """The weighted sum of squared residuals."""
+        return self.summed(panels=True).chi_square
+
+    def summed(self, *, panels: bool) -> Sums:
+        """All crystals eliminated; without ``panels`` these are left out of ``total``, which then
+        tells of pose, beam and residual alone."""
+        if panels and self.folds in self.kept:
+            return self.kept[self.folds]
+        moves = self._moves()
+        widest = max((strains.shape[1] for strains in self.stage.instrument.strains), default=0)
+
+        def of(piece: list[slice]) -> Growing:
+            growing = Growing.of(moves, 3 + widest, panels=panels)
+            for batch in self._batches(piece):
+                growing.add(batch, self._weighted(batch), self._basis(batch.crystals, widest))
+            return growing
+
+        sums = reduce(Growing.plus, in_order(of, self._pieces())).finished()
+        if panels:
+            self.kept[self.folds] = sums
+        return sums
+
+    def pulled(self, panel_step: Floats) -> Floats:
+        """(c, 9) U^T P dx of each crystal for a step dx of the panels (6 n,)."""
+        steps = np.ascontiguousarray(panel_step.reshape(-1, PANEL_COLUMNS).T)
+
+        def of(piece: list[slice]) -> list[Floats]:
+            found = []
+            for batch in self._batches(piece):
+                jacobian = self._weighted(batch)
+                own = np.take(steps, batch.panel, axis=1)
+                moved = (jacobian[:2, :PANEL_COLUMNS] * own).sum(axis=1)
+                pull = (jacobian[:2, _CRYSTAL] * moved[:, None]).sum(axis=0)
+                found.append(np.add.reduceat(pull, batch.start, axis=1).T)
+            return found
+
+        nothing = np.zeros((0, CRYSTAL_COLUMNS))
+        found = [one for piece in in_order(of, self._pieces()) for one in piece]
+        return np.concatenate([nothing, *found])
+
+    def _weighted(self, batch: Batch) -> Floats:
+        """(3, 17, n) the derivatives, times the roots of the weights."""
+        jacobian = self.stage.predict(self.seen, batch.part, derivatives=True).jacobian
+        assert jacobian is not None  # noqa: S101 - asked for above
+        lost = ~np.isfinite(jacobian[:, RESIDUAL_COLUMN]).all(axis=0)
+        if lost.any():
+            jacobian[:, :, lost] = 0.0
+        jacobian *= np.sqrt(self.weights[:, batch.part])[:, None]
+        return jacobian
+
+    def _moves(self) -> Floats:
+        """(n, 6, 6) the adjoints of the panels in the one pose."""
+        return adjoints(
+            self.stage.panel_rotation[:, :, 0].transpose(2, 0, 1),
+            self.stage.panel_centre_mm[:, 0].T,
+            self.about_mm,
+        )
+
+    def _basis(self, crystals: Ints, widest: int) -> Floats:
+        """(k, 9, 3 + s) rotations and allowed strains; columns that a crystal has not are 0."""
+        held = self.stage.instrument
+        strains = np.zeros((len(crystals), 6, widest))
+        for row, crystal in enumerate(crystals.tolist()):
+            allowed = held.strains[crystal]
+            strains[row, :, : allowed.shape[1]] = allowed
+        out = np.zeros((len(crystals), CRYSTAL_COLUMNS, 3 + widest))
+        out[:, :3, :3] = np.eye(3)
+        out[:, 3:, 3:] = turned_strains(strains, self.stage.state.turned[crystals])
+        return out
+
+    def _pieces(self) -> list[list[slice]]:
+        """Runs of whole crystals, some of them for each thread to take."""
+        experiment = self.seen.experiment
+        bound = np.append(np.flatnonzero(np.diff(experiment, prepend=-1)), len(experiment))
+        parts, first = [], 0
+        while first < len(bound) - 1:
+            last = int(np.searchsorted(bound, bound[first] + _BATCH, side="right")) - 1
+            last = max(last, first + 1)
+            parts.append(slice(int(bound[first]), int(bound[last])))
+            first = last
+        return [parts[k : k + _OF_PIECE] for k in range(0, len(parts), _OF_PIECE)]
+
+    def _batches(self, piece: list[slice]) -> Iterator[Batch]:
+        """The reflections of the folds in each run of a piece, where there are any."""
+        wanted = np.isin(np.arange(FOLDS), self.folds)
+        for run in piece:
+            chosen = wanted[self.seen.fold[run]]
+            if chosen.any():
+                part = run if chosen.all() else run.start + np.flatnonzero(chosen)
+                yield Batch.of(part, self.seen, self.stage.instrument.crystal)
+
+
+def is_crowd(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -> bool:
+    """Whether reflections are few in each group of (experiment, panel, fold), of crystals that
+    stand still and were each measured in one experiment only; ``crystal`` (e,)."""
+    if seen.basis is not None or len(seen) >= _FEW_IN_GROUP * (len(seen.group_start) - 1):
+        return False
+    used: Bools = np.bincount(seen.experiment, minlength=len(crystal)) > 0
+    alone = np.bincount(crystal[used]).max(initial=0) == 1
+    return bool(alone) and max(coefficients) == 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrowdReduced(Share):
+    """Normal equations over the panels' tangent motions, crystals and pose eliminated.
+
+    A crystal's coupling to the panels is not kept: ``crowd`` is passed through again for a step.
+    """
+
+    null_directions: tuple[str, ...]
+    """Undetermined directions of pose and beam, in words."""
+    n_determined: int
+    """How many nuisance parameters the data determined."""
+    crowd: Crowd
+    crystals: Sums
+    pose: PoseFree
+    _last: dict[bytes, tuple[Floats, Floats]] = field(default_factory=dict)
+    """The last step asked for: pose and beam (7,), crystals (c, r) in their sigma."""
+
+    @staticmethod
+    def of(crowd: Crowd, *, free_beam: bool, panels: bool) -> CrowdReduced:
+        """Everything eliminated; without ``panels`` only steps with these standing still can be
+        asked for, and come cheaper."""
+        sums = crowd.summed(panels=panels)
+        pose = PoseFree.of(sums.total, sums.alone, free_beam=free_beam)
+        n_known = int((sums.back != 0.0).any(axis=1).sum())
+        return CrowdReduced(
+            information=pose.information,
+            vector=pose.vector,
+            panel_information=sums.panel_information,
+            null_directions=pose.null_directions,
+            n_determined=pose.back.shape[1] + n_known,
+            crowd=crowd,
+            crystals=sums,
+            pose=pose,
+        )
+
+    def share(self) -> Share:
+        """The same without the way back."""
+        return Share(self.information, self.vector, self.panel_information)
+
+    def largest_shift(self, panel_step: Floats) -> float:
+        """The longest part of ``nuisance_step`` along any determined direction, in its sigma."""
+        rigid = self._rigid(panel_step)
+        _, crystals = self._step(panel_step)
+        return float(max(np.abs(rigid).max(initial=0.0), np.abs(crystals).max(initial=0.0)))
+
+    def nuisance_step(self, panel_step: Floats) -> Step:
+        """The step of pose, crystals and beam that belongs to a step of the panels (6 n,)."""
+        rigid, crystals = self._step(panel_step)
+        held = self.crowd.stage.instrument
+        own = np.zeros((len(held.strains), 1, CRYSTAL_COLUMNS))
+        own[self.crystals.crystals, 0] = np.einsum("cij,cj->ci", self.crystals.back, crystals)
+        deviation = np.zeros((1, POSE_COLUMNS))
+        return Step(rigid[:POSE_COLUMNS], deviation, tuple(own), float(rigid[POSE_COLUMNS]))
+
+    def _rigid(self, panel_step: Floats) -> Floats:
+        """(r,) the step of pose and beam in its sigma."""
+        reach = self.pose.reach
+        if not panel_step.any():
+            return np.asarray(reach[:, -1])
+        return np.asarray(reach[:, -1] - reach[:, :-1] @ panel_step)
+
+    def _step(self, panel_step: Floats) -> tuple[Floats, Floats]:
+        key = panel_step.tobytes()
+        if key not in self._last:
+            rigid = self.pose.back @ self._rigid(panel_step)
+            tail = self.crystals.tail
+            crystals = tail[:, :, -1] - tail[:, :, :-1] @ rigid
+            if panel_step.any():
+                pulled = self.crowd.pulled(panel_step)
+                crystals -= np.einsum("cij,ci->cj", self.crystals.back, pulled)
+            self._last.clear()
+            self._last[key] = (rigid, crystals)
+        return self._last[key]

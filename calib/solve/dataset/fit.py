@@ -1,0 +1,319 @@
+"""One dataset while it is being refined: its observations, its state, its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset
+from calib.solve.algebra.bspline import ORDER, Penalty, basis, located
+from calib.solve.dataset.batched import Crowd, CrowdReduced, is_crowd
+from calib.solve.dataset.normal_equations import Blocks, accumulated, residuals_at
+from calib.solve.dataset.observations import Observations, usable_observations
+from calib.solve.dataset.outliers import huber_weights
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, State, Step, starting_point
+from calib.solve.dataset.prediction import Stage
+from calib.solve.dataset.schur import Reduced, eliminated
+from calib.solve.dataset.whitening import PosePrior, Widened, unit_of
+from calib.solve.options import SolveOptions
+
+_FEWEST_INTERVALS = 3
+_FEWEST_IN_INTERVAL = 40
+_CONVERGED_SIGMA = 0.02
+"""A step is the last one when no whitened nuisance direction moves farther than this."""
+_ENOUGH_TO_APPROACH = 6_000
+"""Reflections from which pose and crystals are brought near their places."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Where a crystal slipped, and how far."""
+
+    experiment: int
+    phi_rad: float
+    turn_rad: tuple[float, float, float]
+    """Rotation vector from the crystal before to the crystal behind, in the crystal's frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatasetFit:
+    """One dataset at one point of its refinement."""
+
+    dataset: Dataset
+    layout: Layout
+    seen: Observations
+    instrument: Instrument
+    state: State
+    keep: Bools
+    """(n,) reflections that are not rejected."""
+    trust: Floats
+    """(n,) 0 to 1, what their weights are multiplied by; below 1 for wild ones that were too many
+    to reject."""
+    scale: Floats
+    """(3,) achieved over claimed standard deviation of x, y and phi."""
+    free_beam: bool
+    pose_prior: PosePrior | None
+    penalty: Penalty = field(default_factory=Penalty)
+    slips: tuple[Slip, ...] = ()
+    """Where scans were parted, since their crystals had slipped."""
+
+    @staticmethod
+    def start(
+        dataset: Dataset, layout: Layout, lab_from_root: RigidMotion, options: SolveOptions
+    ) -> DatasetFit:
+        """The dataset as its files have it, with every usable reflection."""
+        instrument, state = starting_point(
+            dataset,
+            lab_from_root,
+            hall_symbol=options.hall_symbol,
+            pose_per_experiment=options.pose_per_experiment,
+        )
+        seen = usable_observations(dataset, ignore_flags=options.ignore_flags)
+        return DatasetFit(
+            dataset=dataset,
+            layout=layout,
+            seen=replace(seen, first=instrument.crystal[seen.experiment].astype(np.int32)),
+            instrument=instrument,
+            state=state,
+            keep=np.ones(len(seen), dtype=np.bool_),
+            trust=np.ones(len(seen)),
+            scale=np.ones(3),
+            free_beam=options.free_beam,
+            pose_prior=PosePrior() if options.pose_per_experiment else None,
+        )
+
+    def thinned(self, most: int) -> DatasetFit:
+        """The same dataset with about so many of its reflections; of a crowd some crystals with
+        all that they have."""
+        seen, chosen = self.seen.thinned(most, whole_crystals=self.is_crowd)
+        return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
+
+    def where(self, chosen: Bools) -> DatasetFit:
+        """The same point with the reflections that a mask (n,) picks."""
+        return replace(
+            self, seen=self.seen.where(chosen), keep=self.keep[chosen], trust=self.trust[chosen]
+        )
+
+    def of_experiment(self, experiment: int) -> DatasetFit:
+        """The same point with the reflections of one experiment."""
+        of = self.seen.experiment
+        low, high = np.searchsorted(of, np.array((experiment, experiment + 1), of.dtype)).tolist()
+        seen, keep, trust = self.seen.run(low, high), self.keep[low:high], self.trust[low:high]
+        return replace(self, seen=seen, keep=keep, trust=trust)
+
+    def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
+        """The same point with crystals that may change smoothly during scans of ``from_rad`` or
+        more, by splines of intervals of about ``interval_rad``.
+
+        A crystal varies where it was measured in one scan only, of three intervals or more; the
+        intervals are as much longer as it takes for 40 reflections in each.
+        """
+        models, held = self.dataset.experiments, self.instrument
+        coefficients, intervals = [1] * len(held.coefficients), {}
+        times_measured = np.bincount(held.crystal[self._used], minlength=len(coefficients))
+        for experiment in np.flatnonzero(self._used & ~held.still).tolist():
+            crystal = int(held.crystal[experiment])
+            if times_measured[crystal] != 1:
+                continue
+            scan = models.scans[models.experiments[experiment].scan or 0]
+            span = abs(scan.end_rad - scan.start_rad)
+            n_kept = int((self.keep & (self.seen.experiment == experiment)).sum())
+            count = min(round(span / interval_rad), n_kept // _FEWEST_IN_INTERVAL)
+            if count >= _FEWEST_INTERVALS and span >= from_rad:
+                intervals[experiment] = (scan, count)
+                coefficients[crystal] = count + ORDER - 1
+        if not intervals:
+            return self
+        offset = np.concatenate([[0], np.cumsum(coefficients)])
+        first = offset[held.crystal[self.seen.experiment]]
+        weights = np.zeros((ORDER, len(self.seen)))
+        weights[0] = 1.0
+        for experiment, (scan, count) in intervals.items():
+            mine = self.seen.experiment == experiment
+            low, high = sorted((scan.start_rad, scan.end_rad))
+            place, share = located(self.seen.observed[2, mine], low, high, count)
+            first[mine] += place
+            weights[:, mine] = basis(share)
+        seen, order = self.seen.varying(first, weights)
+        return replace(
+            self,
+            seen=seen,
+            keep=self.keep[order],
+            trust=self.trust[order],
+            instrument=replace(held, coefficients=tuple(coefficients)),
+            state=replace(self.state, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
+        )
+
+    def blocks_of_crystals(self, correction: Correction) -> Blocks:
+        """Normal equations in blocks, of ``across_panels``."""
+        return accumulated(self.stage(correction), self.seen, self.weights)[0]
+
+    def across_panels(self) -> DatasetFit:
+        """The same point with reflections grouped across panels; its blocks tell of crystals
+        alone."""
+        seen, order = self.seen.varying(self.seen.first, self.seen.basis, by_panel=False)
+        return replace(self, seen=seen, keep=self.keep[order], trust=self.trust[order])
+
+    def crystals_step(self, blocks: Blocks) -> Step:
+        """The step of the crystals with panels, pose and beam standing still; ``blocks`` are those
+        of ``across_panels``."""
+        held, nothing = self.instrument, np.zeros((len(blocks.matrices), 6, 6))
+        wide, n = Widened.of(blocks, nothing), len(self.layout)
+        crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
+        for which in range(len(crystal)):
+            unit = unit_of(wide, which, held, self.state, n, prior=None, penalty=self.penalty)
+            own = unit.basis @ (unit.back @ unit.reach[:, -1])
+            crystal[which] = own.reshape(-1, CRYSTAL_COLUMNS)
+        still = np.zeros_like(self.state.deviation)
+        return Step(np.zeros(6), still, tuple(crystal), 0.0)
+
+    @property
+    def _used(self) -> Bools:
+        """(e,) which experiments have usable reflections."""
+        counts = np.bincount(self.seen.experiment, minlength=len(self.instrument.crystal))
+        return np.asarray(counts > 0)
+
+    @property
+    def weights(self) -> Floats:
+        """(3, n) inverse variances of the reflections that are kept."""
+        out: Floats = self.seen.sigma * self.scale[:, None]
+        np.square(out, out=out)
+        return np.divide(self.keep * self.trust, out, out=out)
+
+    @property
+    def n_trusted(self) -> float:
+        """How many reflections those that are kept are worth."""
+        return float(self.trust[self.keep].sum())
+
+    @property
+    def pixel_mm(self) -> Floats:
+        """(2, n) the pixel size under each reflection."""
+        sizes = np.array([panel.pixel_mm for panel in self.layout.panels])
+        return np.ascontiguousarray(sizes[self.seen.panel].T)
+
+    @property
+    def interval_deg(self) -> float | None:
+        """The shortest interval of any crystal's spline; None where all stand still."""
+        models, held, found = self.dataset.experiments, self.instrument, []
+        for index, entry in enumerate(models.experiments):
+            count = held.coefficients[int(held.crystal[index])]
+            if count > 1 and entry.scan is not None:
+                scan = models.scans[entry.scan]
+                found.append(abs(scan.end_rad - scan.start_rad) / (count - ORDER + 1))
+        return float(np.degrees(min(found))) if found else None
+
+    @property
+    def n_crystals(self) -> int:
+        """How many crystals have a usable reflection."""
+        return len(np.unique(self.instrument.crystal[self._used]))
+
+    @property
+    def n_parameters(self) -> int:
+        """How many nuisance parameters the dataset has; those of other datasets of the same file,
+        and of crystals without a usable reflection, do not count."""
+        experiments, held = np.unique(self.seen.experiment), self.instrument
+        poses = 1 if self.pose_prior is None else len(experiments)
+        crystals = np.unique(held.crystal[experiments]).tolist()
+        cells: int = sum((3 + held.strains[c].shape[1]) * held.coefficients[c] for c in crystals)
+        return 6 * poses + int(self.free_beam) + cells
+
+    def stage(self, correction: Correction) -> Stage:
+        """The panels at ``correction``, seen through the poses of the moment."""
+        frames = correction.frames(self.layout)
+        return Stage.of(self.instrument, self.state, frames, self.layout.size_mm)
+
+    def residuals(self, correction: Correction) -> Floats:
+        """(3, n) observed minus calculated, in mm, mm and rad."""
+        return residuals_at(self.stage(correction), self.seen)
+
+    def blocks(
+        self, correction: Correction, weights: Floats | None = None
+    ) -> tuple[Blocks | Crowd, Floats]:
+        """Normal equations, in blocks or still to be summed, and the residuals, at
+        ``correction``."""
+        chosen = self.weights if weights is None else weights
+        if not self.is_crowd:
+            return accumulated(self.stage(correction), self.seen, chosen)
+        return self._equations(correction, chosen), self.residuals(correction)
+
+    def _equations(self, correction: Correction, weights: Floats) -> Blocks | Crowd:
+        stage = self.stage(correction)
+        if not self.is_crowd:
+            return accumulated(stage, self.seen, weights)[0]
+        return Crowd(stage, self.seen, weights, self._centre_mm())
+
+    @property
+    def is_crowd(self) -> bool:
+        """Whether there are too many crystals, of too few reflections each, for blocks."""
+        held = self.instrument
+        return self.pose_prior is None and is_crowd(self.seen, held.crystal, held.coefficients)
+
+    def reduced(
+        self, blocks: Blocks | Crowd, correction: Correction, *, panels: bool = True
+    ) -> Reduced | CrowdReduced:
+        """What these blocks say of the panels, crystals and pose eliminated; without ``panels``
+        of crystals and pose, with panels that stand still."""
+        if isinstance(blocks, Crowd):
+            return CrowdReduced.of(blocks, free_beam=self.free_beam, panels=panels)
+        return eliminated(
+            blocks,
+            self.stage(correction),
+            about_mm=self._centre_mm(),
+            free_beam=self.free_beam,
+            pose_prior=self.pose_prior,
+            penalty=self.penalty,
+        )
+
+    def moved(self, step: Step) -> DatasetFit:
+        """The dataset after a step of its nuisance parameters."""
+        spindle = self.instrument.setting[:, 2]
+        state = self.state.moved(step, centre_lab_mm=self._centre_mm(), spindle=spindle)
+        return replace(self, state=state)
+
+    def refined_at(
+        self, correction: Correction, *, robust: bool, iterations: int
+    ) -> tuple[DatasetFit, Blocks | Crowd]:
+        """Pose and crystals refined with the panels standing still at ``correction``.
+
+        The blocks are those of the last linearisation. With ``robust`` outliers pull no harder
+        than two standard deviations. Large datasets begin with a part of their reflections.
+        """
+        fit = self
+        if len(self.seen) > 2 * _ENOUGH_TO_APPROACH and not self.is_crowd:
+            thin, _ = self.thinned(_ENOUGH_TO_APPROACH)._iterated(correction, robust, iterations)
+            fit = replace(self, state=thin.state)
+        return fit._iterated(correction, robust, iterations)
+
+    def _iterated(
+        self, correction: Correction, robust: bool, iterations: int
+    ) -> tuple[DatasetFit, Blocks | Crowd]:
+        fit = self
+        for left in range(iterations, 0, -1):
+            blocks, step = fit._step_at(correction, robust)
+            if step is None:
+                break
+            fit = fit.moved(step)
+            if left > 1:
+                del blocks  # with their weights, before there are new ones
+        return fit, blocks
+
+    def _step_at(self, correction: Correction, robust: bool) -> tuple[Blocks | Crowd, Step | None]:
+        """The equations at ``correction``, and the step of pose and crystals with panels that
+        stand still; None where it is too short to matter."""
+        still = np.zeros(6 * len(self.layout))
+        residuals = self.residuals(correction) if robust else None
+        weights = self.weights if residuals is None else huber_weights(self.seen, residuals)
+        del residuals
+        blocks = self._equations(correction, weights)
+        reduced = self.reduced(blocks, correction, panels=False)
+        near = reduced.largest_shift(still) < _CONVERGED_SIGMA
+        return blocks, None if near else reduced.nuisance_step(still)
+
+    def _centre_mm(self) -> Floats:
+        """(3,) the middle of the detector in the laboratory, which poses turn about."""
+        return self.state.pose().points(self.layout.centre_root_mm.mean(axis=0))

@@ -1,0 +1,165 @@
+"""The reflections of one dataset that a solution can use, in the order in which it uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calib.errors import SolveError
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.reflections import EXCLUDING_BITS, RECONSIDERED_BITS
+from calib.solve.dataset.selection import fit_for_use, folds_of
+
+FOLDS = 4
+"""Every reflection is in one of two halves and held out or not: fold = 2 * half + held out."""
+_FEW_IN_GROUP = 5
+_STILL_SIGMA_RAD = 1e-3
+"""What is taken for the scatter of delta-psi until it is measured."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observations:
+    """n reflections sorted by (experiment, panel, fold); component arrays are (3, n)."""
+
+    experiment: Ints
+    """(n,)"""
+    panel: Ints
+    """(n,)"""
+    fold: Ints
+    """(n,) 2 * half + held out."""
+    hkl: NDArray[np.float32]
+    """(3, n), exact in 32 bits"""
+    observed: Floats
+    """(3, n) x, y in mm and phi in rad; delta-psi, which is observed as 0, in place of a still's
+    phi."""
+    sigma: Floats
+    """(3, n) claimed standard deviations of ``observed``."""
+    flagged_on_panel: Ints
+    """(n_panels,) indexed reflections kept out by flags that came with the data."""
+    n_unfit: int
+    """Others left out: outside the scan, too near the spindle, without a variance."""
+    group_start: Ints
+    """(g + 1,) where each run of equal (experiment, panel, fold, first) begins, and n."""
+    first: Ints
+    """(n,) the first spline coefficient of the crystal that a reflection depends on."""
+    basis: Floats | None
+    """(4, n) how much it depends on this and the next three; None where no crystal varies."""
+
+    def __len__(self) -> int:
+        return len(self.experiment)
+
+    def varying(
+        self, first: Ints, basis: Floats | None, *, by_panel: bool = True
+    ) -> tuple[Observations, Ints]:
+        """The same reflections, grouped by their spline coefficients too, and the order (n,) in
+        which they come; ``first`` (n,) and ``basis`` (4, n) as in the fields of these names.
+
+        Without ``by_panel`` groups run across panels: few and large, for crystals alone.
+        """
+        panel = self.panel if by_panel else np.zeros_like(self.panel)
+        order = np.lexsort((first, self.fold, panel, self.experiment))
+        keys = np.stack([k[order] for k in (self.experiment, panel, self.fold, first)])
+        change = (np.diff(keys, axis=1) != 0).any(axis=0)
+        start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(order)]])
+        chosen = self._taken(order, start)
+        weights = None if basis is None else np.ascontiguousarray(basis[:, order])
+        return replace(chosen, first=first[order], basis=weights), order
+
+    def where(self, chosen: Bools) -> Observations:
+        """The reflections that a mask (n,) picks."""
+        places = np.flatnonzero(chosen)
+        return self._taken(places, np.unique(np.searchsorted(places, self.group_start)))
+
+    def run(self, low: int, high: int) -> Observations:
+        """The reflections from ``low`` to before ``high``, where groups begin."""
+        first, last = np.searchsorted(self.group_start, (low, high)).tolist()
+        return self._taken(slice(low, high), self.group_start[first : last + 1] - low)
+
+    def thinned(self, most: int, *, whole_crystals: bool = False) -> tuple[Observations, Ints]:
+        """At most about so many of the reflections, evenly from every group of five or more, or
+        all of some experiments with ``whole_crystals``, and which they are."""
+        step = -(-len(self) // most)
+        if step == 1:
+            return self, np.arange(len(self))
+        if whole_crystals:
+            number = np.cumsum(np.diff(self.experiment, prepend=-1) != 0) - 1
+            chosen = np.flatnonzero(number % step == 0)
+            left = np.unique(np.searchsorted(chosen, self.group_start))
+            return self._taken(chosen, left), chosen
+        first = np.repeat(self.group_start[:-1], np.diff(self.group_start))
+        few = np.repeat(np.diff(self.group_start) < _FEW_IN_GROUP, np.diff(self.group_start))
+        chosen = np.flatnonzero(few | ((np.arange(len(self)) - first) % step == 0))
+        return self._taken(chosen, np.searchsorted(chosen, self.group_start)), chosen
+
+    def _taken(self, chosen: Ints | slice, group_start: Ints) -> Observations:
+        return replace(
+            self,
+            experiment=self.experiment[chosen],
+            panel=self.panel[chosen],
+            fold=self.fold[chosen],
+            hkl=np.ascontiguousarray(self.hkl[:, chosen]),
+            observed=np.ascontiguousarray(self.observed[:, chosen]),
+            sigma=np.ascontiguousarray(self.sigma[:, chosen]),
+            group_start=group_start,
+            first=self.first[chosen],
+            basis=None if self.basis is None else np.ascontiguousarray(self.basis[:, chosen]),
+        )
+
+    @property
+    def held_out(self) -> Bools:
+        """(n,) whether a reflection is kept from the solution that is tested with it."""
+        return np.asarray(self.fold % 2 == 1)
+
+
+def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Observations:
+    """The usable reflections of a dataset, with their folds.
+
+    Excluded are reflections with an excluding flag (``ignore_flags`` sets those aside that are
+    somebody's judgement), outside their scan, too near the spindle, or without a variance.
+    Raises ``SolveError`` where nothing is left.
+    """
+    table = dataset.reflections
+    bits = tuple(b for b in EXCLUDING_BITS if not (ignore_flags and b in RECONSIDERED_BITS))
+    indexed = table.indexed
+    flagged = indexed & table.flagged(bits)
+    fit = fit_for_use(dataset)
+    keep = np.flatnonzero(indexed & ~flagged & fit)
+    if not len(keep):
+        raise SolveError(
+            "no-usable-reflections",
+            f"none of the {len(table)} reflections can be used "
+            f"({int(flagged.sum())} are flagged as outliers or excluded).",
+            place=dataset.name,
+            remedy="--ignore-flags, or index the data again with dials.index.",
+        )
+    fold = folds_of(dataset, keep)
+    order = np.lexsort((fold, table.panel[keep], table.experiment[keep]))
+    chosen, fold = keep[order], fold[order]
+    experiment, panel = table.experiment[chosen], table.panel[chosen]
+    change = (np.diff(experiment) != 0) | (np.diff(panel) != 0) | (np.diff(fold) != 0)
+    start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(chosen)]])
+    still = dataset.experiments.stills[experiment]
+    # Row by row, for there may be many millions.
+    observed, sigma = np.empty((3, len(chosen))), np.empty((3, len(chosen)))
+    hkl = np.empty((3, len(chosen)), dtype=np.float32)
+    for row in range(3):
+        observed[row] = table.centroid_mm[chosen, row]
+        np.sqrt(table.variance_mm[chosen, row], out=sigma[row])
+        hkl[row] = table.miller_index[chosen, row]
+    observed[2, still], sigma[2, still] = 0.0, _STILL_SIGMA_RAD
+    return Observations(
+        experiment=experiment,
+        panel=panel,
+        fold=fold,
+        hkl=hkl,
+        observed=observed,
+        sigma=sigma,
+        flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),
+        n_unfit=int((indexed & ~flagged & ~fit).sum()),
+        group_start=start,
+        first=np.zeros(len(chosen), dtype=np.int32),
+        basis=None,
+    )

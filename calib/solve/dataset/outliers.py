@@ -1,0 +1,165 @@
+"""Which reflections are outliers, and how far claimed and achieved scatter differ.
+
+A reflection is judged against its own panel's median, so that a shifted panel is no outlier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import erf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats, Ints
+
+if TYPE_CHECKING:
+    from calib.solve.dataset.observations import Observations
+
+SIGMA_PER_MAD = 1.4826
+"""Standard deviation over median absolute deviation of a normal distribution."""
+_HUBER = 2.0
+_REJECT_BEYOND = 3.2
+"""In robust standard deviations of any coordinate."""
+SMALLEST_SCALE = 0.01
+"""Of the claimed standard deviations: a few reflections that pose and crystal can follow exactly
+seem to scatter not at all."""
+_DISTRUST = 4.0
+"""A wild reflection that the limits do not let be rejected pulls with the inverse cube of its
+deviation (its weight times its residual)."""
+MOST_REJECTED = 0.06
+"""Of a dataset's usable reflections."""
+MOST_REJECTED_ON_PANEL = 0.15
+"""Of the usable reflections of a panel that has at least ``_POPULATED``."""
+_POPULATED = 50
+_OWN_SCATTER_FROM = 20
+"""While panels are still out of place, those with as many reflections are judged by their own
+scatter where it is the larger one: a tilt spreads residuals."""
+
+
+def covariance_inflation() -> float:
+    """What cutting a normal distribution at the limit of rejection costs, as a factor on the
+    covariance: the scatter of what is kept is too small by one such factor, and the estimate
+    loses the information of the tails by another (Huber 1981, section 4.8)."""
+    return float((1.0 - rejected_pull()) ** -2.0)
+
+
+def rejected_pull() -> float:
+    """The share of a small offset that reflections lose to a rejection that was decided before
+    they were off, 2 c phi(c) over the share that is kept."""
+    density = np.exp(-0.5 * _REJECT_BEYOND**2) / np.sqrt(2.0 * np.pi)
+    return float(2.0 * _REJECT_BEYOND * density / erf(_REJECT_BEYOND / np.sqrt(2.0)))
+
+
+def robust_scale(seen: Observations, residuals: Floats) -> Floats:
+    """(3,) achieved over claimed standard deviation of x, y and phi, from the median; 1 where no
+    reflection can be predicted."""
+    if not np.isfinite(residuals).any():
+        return np.ones(3)
+    rows = zip(residuals, seen.sigma, strict=True)
+    size = np.array([np.nanmedian(np.abs(row) / sigma) for row, sigma in rows])
+    return np.asarray(np.maximum(SIGMA_PER_MAD * size, SMALLEST_SCALE))
+
+
+def huber_weights(seen: Observations, residuals: Floats) -> Floats:
+    """(3, n) inverse variances, falling as 1/|residual| beyond two robust standard deviations."""
+    scale = robust_scale(seen, residuals)
+    weights = np.empty_like(residuals)
+    lost = np.zeros(len(seen), dtype=np.bool_)
+    for row in range(3):
+        sigma = seen.sigma[row] * scale[row]
+        far = np.abs(residuals[row])
+        lost |= ~np.isfinite(far)
+        far /= sigma
+        np.minimum(1.0, _HUBER / np.maximum(far, 1e-12), out=weights[row])
+        weights[row] /= np.square(sigma, out=sigma)
+    weights[:, lost] = 0.0
+    return weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """Which reflections count, and how much."""
+
+    keep: Bools
+    """(n,) those that are not rejected."""
+    trust: Floats
+    """(n,) what the weight of each is multiplied by, 0 to 1."""
+
+
+def judged(seen: Observations, residuals: Floats, *, in_place: bool) -> Judgement:
+    """Which reflections are outliers.
+
+    Beyond 3.2 robust standard deviations in x, y or phi a reflection is rejected, the worst
+    first, but at most 6 % of all and 15 % on any panel with 50 or more; those beyond that were
+    too many to reject have a trust of (3.2 / deviation)^4, all others of 1. ``in_place`` says that
+    the panels have been refined, so that all should scatter alike.
+    """
+    badness = _badness(seen, residuals, in_place=in_place)
+    lost = ~np.isfinite(badness)
+    wild = np.flatnonzero(lost | (badness > _REJECT_BEYOND))
+    worst_first = wild[np.argsort(-np.where(lost[wild], np.inf, badness[wild]), kind="stable")]
+    counts = np.bincount(seen.panel)
+    allowed = np.where(counts >= _POPULATED, np.floor(MOST_REJECTED_ON_PANEL * counts), counts)
+    panel = seen.panel[worst_first]
+    rejected = worst_first[_rank_on_panel(panel) < allowed[panel]]
+    keep = ~lost
+    keep[rejected[: int(MOST_REJECTED * len(seen))]] = False
+    trust = keep.astype(np.float64)
+    trusted = wild[keep[wild]]
+    trust[trusted] = (badness[trusted] / _REJECT_BEYOND) ** -_DISTRUST
+    return Judgement(keep, trust)
+
+
+def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats:
+    """(n,) the largest deviation from the panel's median in robust standard deviations."""
+    order, bounds = _by_panel(seen.panel)
+    centred = residuals / seen.sigma
+    if order is not None:
+        for row in centred:
+            row[:] = row[order]
+    members = [slice(a, b) for a, b in pairwise(bounds.tolist()) if b > a]
+    for mine in members:
+        centred[:2, mine] -= _median(centred[:2, mine])
+    finite = np.isfinite(centred[0])
+    size = np.abs(centred, out=centred)
+    overall = SIGMA_PER_MAD * np.concatenate([_median(row[None]) for row in size])
+    for mine in members:
+        scatter = overall
+        if not in_place and finite[mine].sum() >= _OWN_SCATTER_FROM:
+            scatter = np.maximum(overall, SIGMA_PER_MAD * _median(size[:, mine]))
+        size[:, mine] /= np.maximum(scatter, 1e-12)
+    badness: Floats = size.max(axis=0)
+    if order is None:
+        return badness
+    out = np.empty_like(badness)
+    out[order] = badness
+    return out
+
+
+def _by_panel(panel: Ints) -> tuple[Ints | None, Ints]:
+    """The order (n,) that sorts reflections by panel, None where they are, and where in it each
+    panel begins."""
+    order = None
+    if (np.diff(panel) < 0).any():
+        order = np.argsort(panel.astype(np.int16), kind="stable")  # by radix
+        panel = panel[order]
+    return order, np.searchsorted(panel, np.arange(int(panel.max(initial=0)) + 2))
+
+
+def _median(values: Floats) -> Floats:
+    """(k, 1) medians of the finite values in each row of (k, n); 0 for rows without any."""
+    if np.isfinite(values).all():
+        return np.asarray(np.median(values, axis=1, keepdims=True))
+    finite = [row[np.isfinite(row)] for row in values]
+    return np.array([[float(np.median(row)) if len(row) else 0.0] for row in finite])
+
+
+def _rank_on_panel(panel: Ints) -> Ints:
+    """(n,) how many reflections of the same panel stand before each."""
+    by_panel = np.argsort(panel, kind="stable")
+    starts = np.searchsorted(panel[by_panel], panel[by_panel], side="left")
+    rank = np.empty(len(panel), dtype=np.int64)
+    rank[by_panel] = np.arange(len(panel)) - starts
+    return rank

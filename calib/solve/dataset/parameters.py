@@ -1,0 +1,196 @@
+"""The nuisance parameters of one dataset: where its detector and crystals stand at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.experiment import Crystal
+from calib.solve.dataset.symmetry import allowed_strains, strain_matrix, symmetric_settings
+
+CRYSTAL_COLUMNS = 9
+"""Rotation (3) and strain (6, over ``symmetry.VOIGT``) of a crystal."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instrument:
+    """What is held in one dataset of e experiments and c crystals; matrices are (3, 3, e)."""
+
+    setting: Floats
+    """(3, 3, e) from axes whose third is the rotation axis to the laboratory: r is
+    S Q^T R(z, phi) Q F A h with Q e = z, and this is S Q^T."""
+    fixed: Floats
+    """(3, 3, e) from the crystal at datum to these axes: Q F."""
+    still: Bools
+    """(e,) which experiments are stills; F, S and axis of these count for nothing."""
+    crystal: Ints
+    """(e,) which crystal each experiment has."""
+    pose: Ints
+    """(e,) which pose each experiment has."""
+    strains: tuple[Floats, ...]
+    """(6, k) per crystal: the strains that its symmetry allows, as it stood at the start."""
+    coefficients: tuple[int, ...]
+    """Per crystal, how many spline coefficients it has: 1 where it stands still."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A step of one dataset's nuisance parameters."""
+
+    pose: Floats
+    """(6,) of the pose that all share."""
+    deviation: Floats
+    """(p, 6) of single experiments from it; zero where they share it."""
+    crystal: tuple[Floats, ...]
+    """(k, 9) per crystal, of its k spline coefficients."""
+    beam_rad: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """The nuisance parameters of one dataset: p poses, c crystals, the beam."""
+
+    rotation: Floats
+    """(p, 3, 3) lab_from_root."""
+    translation_mm: Floats
+    """(p, 3) the root's origin in the laboratory."""
+    a_matrix: Floats
+    """(c, 3, 3) 1/Angstrom, the setting matrices."""
+    turned: Floats
+    """(c, 3, 3) how far each crystal has turned since the start; its symmetry turned with it."""
+    s0: Floats
+    """(3, e) 1/Angstrom, the incident wave vectors."""
+    deviation: Floats
+    """(p, 6) how far each pose has gone from the one that the group shares, in mm and rad."""
+    drift: Floats
+    """(9, k) spline coefficients of all crystals, one after the other: rotation in rad and strain
+    (over ``symmetry.VOIGT``) relative to ``a_matrix``; zero for crystals that stand still."""
+
+    def pose(self, index: int = 0) -> RigidMotion:
+        """One pose as a rigid motion."""
+        return RigidMotion(self.rotation[index], self.translation_mm[index])
+
+    def moved(self, step: Step, *, centre_lab_mm: Floats, spindle: Floats) -> State:
+        """The state after a step; poses turn about ``centre_lab_mm`` (3,), the beam tilts about
+        ``spindle`` x s0 with ``spindle`` (3, e)."""
+        pose_step = step.pose + step.deviation
+        turn = rotation_from_vector(pose_step[:, 3:])
+        arm = self.translation_mm - centre_lab_mm
+        translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
+        drift, a_matrix, turned = self.drift.copy(), self.a_matrix.copy(), self.turned.copy()
+        count = np.array([len(own) for own in step.crystal], dtype=np.int64)
+        first = np.cumsum(count) - count
+        still = np.flatnonzero(count == 1)
+        if len(still):
+            own = np.concatenate([step.crystal[index] for index in still.tolist()])
+            by = rotation_from_vector(own[:, :3])
+            a_matrix[still] = by @ (np.eye(3) + strain_matrix(own[:, 3:])) @ a_matrix[still]
+            turned[still] = by @ turned[still]
+        for index in np.flatnonzero(count > 1).tolist():
+            drift[:, first[index] : first[index] + count[index]] += step.crystal[index].T
+        s0 = self.s0
+        if step.beam_rad:
+            about = tilt_axes(s0, spindle)
+            s0 = np.einsum("eij,je->ie", rotation_from_vector(step.beam_rad * about.T), s0)
+        return State(
+            rotation=turn @ self.rotation,
+            translation_mm=translation,
+            a_matrix=a_matrix,
+            turned=turned,
+            s0=s0,
+            deviation=self.deviation + step.deviation,
+            drift=drift,
+        )
+
+
+def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
+    """(3, e) unit axes that tilt the beam towards or from the spindle: spindle x s0."""
+    about = np.cross(spindle, s0, axis=0)
+    return np.asarray(about / np.linalg.norm(about, axis=0))
+
+
+def _onto_z(axis: Floats) -> Floats:
+    """(3, 3) a rotation that turns the unit vector ``axis`` onto z."""
+    across = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
+    across /= np.linalg.norm(across)
+    return np.stack([across, np.cross(axis, across), axis])
+
+
+def starting_point(
+    dataset: Dataset,
+    lab_from_root: RigidMotion,
+    *,
+    hall_symbol: str | None,
+    pose_per_experiment: bool,
+) -> tuple[Instrument, State]:
+    """What is held and what starts where, from the models in the files.
+
+    Raises ``InputError`` where a scan has no goniometer, or a cell not its symmetry.
+    """
+    models = dataset.experiments
+    used = set(dataset.reflections.experiment.tolist())
+    still = models.stills
+    gonios, crystals = [], []
+    for index, entry in enumerate(models.experiments):
+        mine = index in used and entry.crystal is not None
+        if mine and not still[index] and entry.goniometer is None:
+            raise InputError(
+                "no-goniometer",
+                f"experiment {index} is a rotation scan without a goniometer.",
+                place=dataset.name,
+                remedy="import the images again with dials.import.",
+            )
+        turns = not still[index] and entry.goniometer is not None
+        gonios.append(models.goniometers[entry.goniometer or 0] if turns else None)
+        crystals.append(entry.crystal if mine else -1)
+    chosen = sorted({c for c in crystals if c is not None and c >= 0})
+    renumbered = {c: i for i, c in enumerate(chosen)}
+    try:
+        a_matrix, strains = _symmetric([models.crystals[c] for c in chosen], hall_symbol)
+    except InputError as error:
+        place = dataset.name
+        raise InputError(error.code, error.problem, place=place, remedy=error.remedy) from error
+    n = len(models.experiments)
+    eye = np.eye(3)
+    instrument = Instrument(
+        setting=np.stack([g.setting @ _onto_z(g.axis).T if g else eye for g in gonios], axis=-1),
+        fixed=np.stack([_onto_z(g.axis) @ g.fixed if g else eye for g in gonios], axis=-1),
+        still=still,
+        crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
+        pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
+        strains=strains,
+        coefficients=(1,) * len(strains),
+    )
+    n_poses = n if pose_per_experiment else 1
+    state = State(
+        rotation=np.repeat(lab_from_root.rotation[None], n_poses, axis=0),
+        translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
+        a_matrix=a_matrix,
+        turned=np.repeat(np.eye(3)[None], len(chosen), axis=0),
+        s0=np.array([beam.s0 for beam in models.beams]).T[:, [e.beam for e in models.experiments]],
+        deviation=np.zeros((n_poses, 6)),
+        drift=np.zeros((CRYSTAL_COLUMNS, len(strains))),
+    )
+    return instrument, state
+
+
+def _symmetric(
+    crystals: Sequence[Crystal], hall_symbol: str | None
+) -> tuple[Floats, tuple[Floats, ...]]:
+    """(c, 3, 3) setting matrices that have their symmetry, and each crystal's allowed strains."""
+    given = np.array([crystal.mean_a_matrix for crystal in crystals]).reshape(-1, 3, 3)
+    symbols = np.array([hall_symbol or crystal.hall_symbol for crystal in crystals])
+    a_matrix = np.empty_like(given)
+    strains: list[Floats] = [np.zeros((CRYSTAL_COLUMNS - 3, 0))] * len(crystals)
+    for symbol in dict.fromkeys(symbols.tolist()):
+        mine = np.flatnonzero(symbols == symbol)
+        a_matrix[mine] = symmetric_settings(given[mine], symbol)
+        for index, own in zip(mine.tolist(), allowed_strains(a_matrix[mine], symbol), strict=True):
+            strains[index] = own
+    return a_matrix, tuple(strains)

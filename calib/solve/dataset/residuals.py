@@ -1,0 +1,94 @@
+"""Residuals of one dataset, with the panels as drawn and corrected, used and held out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.result.report import BeforeAfter, Spread
+from calib.solve.algebra.residual_histogram import Tally
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.outliers import SIGMA_PER_MAD
+
+_BEYOND = 5.0
+"""Held-out reflections farther than this many robust sigma in either model are left out."""
+_CHUNK = 1 << 16
+
+
+class Residuals:
+    """Residuals of n reflections with two models: panels as drawn, and corrected.
+
+    Made of those of all reflections (3, m) and which of them count (m,); they are used up, for
+    there may be many millions.
+    """
+
+    def __init__(self, fit: DatasetFit, before: Floats, after: Floats, chosen: Bools) -> None:
+        self.panel = fit.seen.panel[chosen]
+        pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
+        self.before = _shown(before, chosen, self.panel, pixel_mm)
+        self.after = _shown(after, chosen, self.panel, pixel_mm)
+        self._seen, self._chosen = fit.seen, np.flatnonzero(chosen)
+        self._crystal, self._a_matrix = fit.instrument.crystal, fit.state.a_matrix
+
+    @property
+    def d_angstrom(self) -> Floats:
+        """(n,) the resolution of each."""
+        out = np.empty(len(self._chosen))
+        for low in range(0, len(out), _CHUNK):
+            part = slice(low, low + _CHUNK)
+            mine = self._chosen[part]
+            a_matrix = self._a_matrix[self._crystal[self._seen.experiment[mine]]]
+            r = np.einsum("nij,jn->ni", a_matrix, self._seen.hkl[:, mine])
+            out[part] = 1.0 / np.maximum(np.linalg.norm(r, axis=1), 1e-9)
+        return out
+
+    def tally(self, group: Ints, n_groups: int) -> Tally:
+        """Counted by group (n,), to be put together with those of other datasets."""
+        return Tally.of(self.before, self.after, group, n_groups)
+
+    def compared(self) -> BeforeAfter | None:
+        """The two models side by side; None where there is no reflection."""
+        if not self.before.shape[1]:
+            return None
+        return BeforeAfter(_spread(self.before), _spread(self.after))
+
+
+def held_out_residuals(held: DatasetFit, before: Floats, after: Floats) -> tuple[Residuals, int]:
+    """Residuals on held-out reflections, which are all that ``held`` has, and how many of these
+    were left out as wild.
+
+    Every usable one counts, also those that the solution rejected, less those beyond five robust
+    sigma of either model.
+    """
+    wild = np.zeros(len(held.seen), dtype=np.bool_)
+    if len(wild):
+        for row in (*before, *after):
+            size = np.abs(row)
+            wild |= ~(size <= _BEYOND * SIGMA_PER_MAD * np.nanmedian(size))
+    return Residuals(held, before, after, ~wild), int(wild.sum())
+
+
+def _shown(residuals: Floats, chosen: Bools, panel: Ints, pixel_mm: Floats) -> Floats:
+    """(3, n) in px, px and mrad, in place of the first ``residuals``; ``pixel_mm``
+    (n_panels, 2)."""
+    for row in residuals:
+        row[: len(panel)] = row[chosen]
+    residuals = residuals[:, : len(panel)]
+    for axis in range(2):
+        residuals[axis] /= pixel_mm[panel, axis]
+    residuals[2] *= 1e3
+    return residuals
+
+
+def _spread(shown: Floats) -> Spread:
+    rms = [np.sqrt(np.mean(row**2)) for row in shown]
+    middle = [np.median(np.abs(row)) for row in shown]
+    return Spread(
+        n=shown.shape[1],
+        rms_x_px=float(rms[0]),
+        rms_y_px=float(rms[1]),
+        median_abs_x_px=float(middle[0]),
+        median_abs_y_px=float(middle[1]),
+        rms_phi_mrad=float(rms[2]),
+        median_abs_phi_mrad=float(middle[2]),
+    )

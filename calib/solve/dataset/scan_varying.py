@@ -1,0 +1,139 @@
+"""Whether a crystal changes along its scan, decided by reflections that the fit never saw.
+
+Crystals whose files say how they changed along their scans: a start near the truth.
+
+With A_i the setting matrices at angles phi_i and A the one that the refinement starts from,
+A_i A^-1 = exp([w_i]x) (1 + e_i) by polar decomposition; the spline's coefficients are those that
+fit w_i and e_i best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import vector_from_rotation
+from calib.model.experiment.experiment import Scan
+from calib.solve.algebra.bspline import ORDER, basis, located
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS
+from calib.solve.dataset.symmetry import VOIGT
+from calib.solve.options import Crystals, SolveOptions
+
+AUTOMATIC_FROM_RAD = np.radians(90.0)
+INTERVALS_RAD = (np.radians(30.0), np.radians(15.0))
+"""Lengths of intervals that are tried; shorter ones fall apart on real sweeps."""
+_WORTH = 0.98
+"""A finer model must lower the held-out sum of squares at least to this share."""
+_ENOUGH_TO_TELL = 10_000
+"""Reflections from which it is told."""
+_LARGEST_CROWD = 20_000
+"""Reflections: the blocks of splines are far larger than those of a crowd that they sum."""
+_ITERATIONS = 2
+"""From the static solution, which is near."""
+_WITHOUT_HELD_OUT = (0, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How crystals may change along the scans of a dataset."""
+
+    interval_rad: float
+    """Length of a spline's intervals."""
+    from_rad: float
+    """Scans shorter than this have crystals that stand still."""
+
+    def of(self, fit: DatasetFit) -> DatasetFit:
+        """The dataset with such crystals; itself where no scan is long enough."""
+        return fit.varying(self.interval_rad, from_rad=self.from_rad)
+
+
+def variation_of(
+    fit: DatasetFit, correction: Correction, options: SolveOptions
+) -> Variation | None:
+    """How the crystals of a dataset are to change, where that is asked for or worth it.
+
+    ``Crystals.AUTO`` compares, panels held at ``correction``, the pose as it is, and on a part of
+    the reflections, the weighted sum of squares of held-out blocks with static crystals and with
+    each interval.
+    """
+    asked = options.crystal_interval_rad
+    if options.crystals is Crystals.STATIC or (fit.is_crowd and len(fit.seen) > _LARGEST_CROWD):
+        return None
+    if options.crystals is Crystals.VARYING:
+        return Variation(asked or INTERVALS_RAD[-1], 0.0)
+    thin = fit.thinned(_ENOUGH_TO_TELL)
+    chosen, lowest = None, np.inf
+    for interval in (asked,) if asked else INTERVALS_RAD:
+        tried = Variation(interval, AUTOMATIC_FROM_RAD)
+        varied = tried.of(thin)
+        if varied is thin:
+            continue
+        if chosen is None and lowest == np.inf:
+            lowest = _held_out_chi_square(thin, correction)
+        found = _held_out_chi_square(varied, correction)
+        if found < _WORTH * lowest:
+            lowest, chosen = found, tried
+    return chosen
+
+
+def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
+    """Of the held-out reflections that are kept, predicted by crystals refined without them; pose
+    and panels stand still."""
+    fit = fit.across_panels()
+    for _ in range(_ITERATIONS):
+        blocks = fit.blocks_of_crystals(correction)
+        fit = fit.moved(fit.crystals_step(blocks.of_folds(_WITHOUT_HELD_OUT)))
+    tested = fit.keep & fit.seen.held_out
+    residuals = fit.residuals(correction)[:, tested]
+    return float(np.nansum(residuals**2 * fit.weights[:, tested]))
+
+
+def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
+    """The dataset as its files have it, with crystals that change along their scans as these say;
+    itself where they say nothing, or where ``options`` holds crystals still."""
+    models = fit.dataset.experiments
+    said = any(crystal.a_at_scan_points is not None for crystal in models.crystals)
+    if options.crystals is Crystals.STATIC or not said:
+        return fit
+    automatic = options.crystals is Crystals.AUTO
+    varied = fit.varying(
+        options.crystal_interval_rad or INTERVALS_RAD[-1],
+        from_rad=AUTOMATIC_FROM_RAD if automatic else 0.0,
+    )
+    held, drift = varied.instrument, varied.state.drift.copy()
+    offset = np.concatenate([[0], np.cumsum(held.coefficients)])
+    for index, entry in enumerate(models.experiments):
+        own = int(held.crystal[index])
+        count = held.coefficients[own]
+        if count == 1 or entry.scan is None or entry.crystal is None:
+            continue
+        points = models.crystals[entry.crystal].a_at_scan_points
+        if points is None:
+            continue
+        found = _fitted(points, varied.state.a_matrix[own], models.scans[entry.scan], count)
+        drift[:, offset[own] : offset[own + 1]] = found
+    return replace(varied, state=replace(varied.state, drift=drift))
+
+
+def _fitted(points: Floats, a_matrix: Floats, scan: Scan, n_coefficients: int) -> Floats:
+    """(9, k) the spline that fits the setting matrices (m, 3, 3), evenly spaced along the scan."""
+    changed = points @ np.linalg.inv(a_matrix)
+    left, stretch, right = np.linalg.svd(changed)
+    turn = left @ right
+    strain = right.transpose(0, 2, 1) @ (stretch[:, :, None] * right) - np.eye(3)
+    wanted = np.empty((len(points), CRYSTAL_COLUMNS))
+    wanted[:, :3] = vector_from_rotation(turn)
+    wanted[:, 3:] = np.stack([strain[:, i, j] for i, j in VOIGT], axis=1)
+    low, high = sorted((scan.start_rad, scan.end_rad))
+    phi = np.linspace(scan.start_rad, scan.end_rad, len(points))
+    place, share = located(phi, low, high, n_coefficients - ORDER + 1)
+    design = np.zeros((len(points), n_coefficients))
+    weights = basis(share)
+    for k in range(ORDER):
+        design[np.arange(len(points)), place + k] = weights[k]
+    coefficients, *_ = np.linalg.lstsq(design, wanted, rcond=None)
+    return np.asarray(coefficients.T)

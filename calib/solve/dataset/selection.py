@@ -1,0 +1,128 @@
+"""Which reflections a solution can use, and which of them it is tested with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.experiment.dataset import Dataset
+
+_HELD_OUT_EVERY = 5
+_SHORT_BLOCK_RAD = np.radians(2.0)
+_FEWEST_BLOCKS = 15
+_SPINDLE_CUTOFF = 0.02
+"""Reflections nearer to the spindle, as |(s1 x s0) . axis| of unit vectors, are left out."""
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entries:
+    """The e experiments of a dataset, as arrays."""
+
+    still: Bools
+    """(e,)"""
+    usable: Bools
+    """(e,) whether there is a crystal, and a scan with a goniometer or none that turns."""
+    start_rad: Floats
+    end_rad: Floats
+    width_rad: Floats
+    """(e,) of the scan, 0 for stills."""
+    beam: Floats
+    """(e, 3) unit vectors along the beam."""
+    spindle: Floats
+    """(e, 3) unit vectors along the rotation axis, 0 for stills."""
+
+    @staticmethod
+    def of(dataset: Dataset) -> _Entries:
+        models = dataset.experiments
+        beams = np.array([b.s0 / np.linalg.norm(b.s0) for b in models.beams])
+        spans = np.zeros((max(len(models.scans), 1), 3))
+        for place, scan in enumerate(models.scans):
+            spans[place] = scan.start_rad, scan.end_rad, scan.width_rad
+        axes = np.zeros((max(len(models.goniometers), 1), 3))
+        for place, goniometer in enumerate(models.goniometers):
+            axes[place] = goniometer.setting @ goniometer.axis
+        entries, still = models.experiments, models.stills
+        turning = np.array([e.goniometer is not None and e.scan is not None for e in entries])
+        crystal = np.array([e.crystal is not None for e in entries])
+        which = np.array([e.scan or 0 for e in entries])
+        axis = np.array([e.goniometer or 0 for e in entries])
+        turns = turning & ~still
+        start, end, width = np.where(turns, spans[which].T, 0.0)
+        return _Entries(
+            still=still,
+            usable=crystal & (still | turning),
+            start_rad=np.minimum(start, end),
+            end_rad=np.maximum(start, end),
+            width_rad=np.abs(width),
+            beam=beams[[e.beam for e in entries]],
+            spindle=np.where(turns[:, None], axes[axis], 0.0),
+        )
+
+
+def fit_for_use(dataset: Dataset) -> Bools:
+    """(n,) reflections with a position, a variance and a crystal; of scans those with an angle in
+    the scan and not too near the spindle."""
+    table, entries = dataset.reflections, _Entries.of(dataset)
+    good: Bools = np.zeros(len(table), dtype=np.bool_)
+    for low in range(0, len(table), _CHUNK):
+        part = slice(low, low + _CHUNK)
+        experiment = np.maximum(table.experiment[part], 0)
+        xyz, variance = table.centroid_mm[part], table.variance_mm[part]
+        still = entries.still[experiment]
+        fine = entries.usable[experiment] & (table.experiment[part] >= 0)
+        fine &= np.isfinite(xyz[:, :2]).all(axis=1) & (variance[:, :2] > 0.0).all(axis=1)
+        scan = np.flatnonzero(fine & ~still)
+        mine, phi = experiment[scan], xyz[scan, 2]
+        direction = _towards_spot(dataset, table.panel[part][scan], xyz[scan, :2])
+        sine = np.abs((np.cross(direction, entries.beam[mine]) * entries.spindle[mine]).sum(axis=1))
+        slack = entries.width_rad[mine]
+        fine[scan] = (
+            (variance[scan, 2] > 0.0)
+            & (phi >= entries.start_rad[mine] - slack)
+            & (phi <= entries.end_rad[mine] + slack)
+            & (sine > _SPINDLE_CUTOFF)
+        )
+        good[part] = fine
+    return good
+
+
+def folds_of(dataset: Dataset, keep: Ints) -> Ints:
+    """(len(keep),) 2 * half + held out, of these reflections.
+
+    Scans are cut in runs of phi that are short against the crystal's variation: odd runs make one
+    half, even runs the other; every fifth is held out, never the first or the last of a scan. Of
+    stills, which have no neighbours, every other one makes a half, and every fifth reflection of
+    each is held out.
+    """
+    table, entries = dataset.reflections, _Entries.of(dataset)
+    experiment = table.experiment[keep]
+    fold = np.zeros(len(keep), dtype=np.int8)
+    scan = np.flatnonzero(~entries.still[experiment])
+    if len(scan):
+        mine, phi = experiment[scan], table.centroid_mm[keep[scan], 2]
+        span = (entries.end_rad - entries.start_rad)[mine]
+        n_blocks = np.maximum(_FEWEST_BLOCKS, np.ceil(span / _SHORT_BLOCK_RAD)).astype(np.int64)
+        block = ((phi - entries.start_rad[mine]) / span * n_blocks).astype(np.int64)
+        block = np.clip(block, 0, n_blocks - 1)
+        held = (block % _HELD_OUT_EVERY == _HELD_OUT_EVERY // 2) & (block < n_blocks - 1)
+        fold[scan] = 2 * (block % 2) + held
+    still = np.flatnonzero(entries.still[experiment])
+    if len(still):
+        still = still[np.argsort(experiment[still], kind="stable")]
+        mine = experiment[still]
+        new = np.concatenate([[True], np.diff(mine) != 0])
+        first = np.maximum.accumulate(np.where(new, np.arange(len(mine)), 0))
+        held = (np.arange(len(mine)) - first) % _HELD_OUT_EVERY == _HELD_OUT_EVERY // 2
+        fold[still] = 2 * ((np.cumsum(new) - 1) % 2) + held
+    return fold
+
+
+def _towards_spot(dataset: Dataset, panel: Ints, xy_mm: Floats) -> Floats:
+    """(n, 3) unit vectors from the sample to observed spots, on the panels as given."""
+    frames = dataset.detector.frames
+    lab = np.einsum("nij,nj->ni", frames.rotation[panel][:, :, :2], xy_mm)
+    lab += frames.origin_mm[panel]
+    return np.asarray(lab / np.linalg.norm(lab, axis=1, keepdims=True))

@@ -1,0 +1,239 @@
+"""Crystals that slip: a turn at one moment of a scan, after which it is another crystal.
+
+For every angle phi_s of a scan consider the turn d (3,) of all reflections behind it. With N and v
+the normal equations of the crystal's orientation over all reflections of the scan, N_s and v_s
+those behind phi_s, the sum of squares falls by
+
+    g(phi_s) = u^T M^-1 u,  M = N_s - N_s N^-1 N_s,  u = v_s - N_s N^-1 v,
+
+which cumulative sums give for all angles at once. Smooth change looks like a slip from afar:
+reflections that the fit never saw decide between both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import rotation_from_vector
+from calib.model.experiment.experiment import ExperimentList, Scan
+from calib.solve.dataset.fit import DatasetFit, Slip
+from calib.solve.dataset.outliers import judged, robust_scale
+from calib.solve.dataset.prediction import PANEL_COLUMNS
+from calib.solve.dataset.scan_varying import INTERVALS_RAD
+from calib.solve.options import Crystals, SolveOptions
+
+_FEWEST_BESIDE = 60
+"""Reflections that each side of a slip has at least."""
+_STRIKING = 0.05
+"""Share of the scan's sum of squares that a slip must explain to be looked at."""
+_UNLIKELY = 60.0
+"""What it must explain at least: chance alone reaches 30 once in ten thousand scans."""
+_ROBUST = 4.0
+"""Residuals pull no harder than this many standard deviations."""
+_WORTH = 0.95
+"""A slip must lower the held-out sum of squares at least to this share of that of a crystal that
+stands still, and of one that changes smoothly."""
+_UNLIKELY_HELD_OUT = 30.0
+"""By how much it must lower that of a crystal that stands still at least: twenty held-out
+reflections of a wedge prefer many things."""
+_ENOUGH_TO_TELL = 10_000
+"""Reflections from which it is told."""
+_ITERATIONS = 4
+_WITHOUT_HELD_OUT = (0, 2)
+_MOST_SLIPS = 3
+"""Of one scan."""
+_TRUSTED = 0.8
+"""A scan of whose reflections a smaller share is trusted is looked at by itself."""
+_SMOOTH_INTERVALS = 3
+
+
+def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> tuple[Slip, ...]:
+    """Where the crystals of a dataset slipped, one after the other as ``split`` takes them.
+
+    Panels are held at ``correction``; a part of the reflections tells, of each scan by itself. With
+    ``Crystals.STATIC`` no crystal does.
+    """
+    found: list[Slip] = []
+    if options.crystals is Crystals.STATIC:
+        return ()
+    n = np.bincount(fit.seen.experiment, minlength=len(fit.instrument.still))
+    for experiment in np.flatnonzero((n >= 2 * _FEWEST_BESIDE) & ~fit.instrument.still).tolist():
+        own, parts, alone = 0, [experiment], fit.of_experiment(experiment)
+        while own < _MOST_SLIPS:
+            alone = _by_itself(alone, correction)
+            slip = most_striking(alone, correction)
+            if slip is None or not _is_worth(alone, slip, correction):
+                break
+            parts.append(len(fit.dataset.experiments.experiments))
+            found.append(slip)
+            fit, own = split(fit, slip), own + 1
+            alone = fit.where(np.isin(fit.seen.experiment, parts))
+    return tuple(found)
+
+
+def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
+    """One scan of a dataset, not judged by the others: where a crystal slipped far, most of its
+    reflections are distrusted beside those of sound ones."""
+    fit = fit.thinned(_ENOUGH_TO_TELL)
+    if fit.n_trusted > _TRUSTED * len(fit.seen):
+        return fit
+    everything = np.asarray(np.isfinite(fit.residuals(correction)).all(axis=0))
+    fit = replace(fit, keep=everything, trust=np.ones(len(fit.seen)))
+    fit, _ = fit.refined_at(correction, robust=False, iterations=_ITERATIONS)
+    residuals = fit.residuals(correction)
+    found = judged(fit.seen, residuals, in_place=True)
+    scale = robust_scale(fit.seen, residuals)
+    return replace(fit, keep=found.keep, trust=found.trust, scale=scale)
+
+
+def _is_worth(fit: DatasetFit, slip: Slip, correction: Correction) -> bool:
+    """Whether held-out reflections are the better for it."""
+    parted, still = (_tested(one, correction) for one in (split(fit, slip), fit))
+    smooth = _tested(_smooth(fit, slip.experiment), correction)
+    return parted <= min(_WORTH * min(still, smooth), still - _UNLIKELY_HELD_OUT)
+
+
+def _tested(fit: DatasetFit, correction: Correction) -> float:
+    """The weighted sum of squares of held-out reflections, from pose and crystals refined without
+    them; what a slip does to a crystal held as one lies in its pose, too."""
+    still = np.zeros(6 * len(fit.layout))
+    for _ in range(_ITERATIONS):
+        blocks, _residuals = fit.blocks(correction)
+        working = fit.reduced(blocks.of_folds(_WITHOUT_HELD_OUT), correction)
+        fit = fit.moved(working.nuisance_step(still))
+    tested = fit.keep & fit.seen.held_out
+    residuals = fit.residuals(correction)[:, tested]
+    return float(np.nansum(residuals**2 * fit.weights[:, tested]))
+
+
+def _smooth(fit: DatasetFit, experiment: int) -> DatasetFit:
+    """Crystals that change smoothly, in three intervals of the scan of ``experiment`` or more."""
+    models = fit.dataset.experiments
+    scan = models.scans[models.experiments[experiment].scan or 0]
+    span = abs(scan.end_rad - scan.start_rad)
+    return fit.varying(min(INTERVALS_RAD[-1], span / _SMOOTH_INTERVALS))
+
+
+def most_striking(fit: DatasetFit, correction: Correction) -> Slip | None:
+    """The turn at one moment that explains most of the residuals of any scan; None where none
+    explains a noticeable part of them."""
+    stage, weights = fit.stage(correction), fit.weights
+    found: tuple[float, Slip] | None = None
+    for experiment in np.unique(fit.seen.experiment).tolist():
+        (start, stop) = np.searchsorted(fit.seen.experiment, (experiment, experiment + 1))
+        part = slice(int(start), int(stop))
+        if part.stop - part.start < 2 * _FEWEST_BESIDE or fit.instrument.still[experiment]:
+            continue
+        jacobian = stage.predict(fit.seen, part, derivatives=True).jacobian
+        assert jacobian is not None  # noqa: S101 - asked for
+        tried = _steepest(experiment, fit.seen.observed[2, part], jacobian, weights[:, part])
+        if tried and (found is None or tried[0] > found[0]):
+            found = tried
+    return found[1] if found else None
+
+
+def _steepest(
+    experiment: int, phi: Floats, jacobian: Floats, weights: Floats
+) -> tuple[float, Slip] | None:
+    """By how much a slip lowers the weighted sum of squares, and the slip."""
+    order = np.argsort(phi, kind="stable")
+    by_turn = jacobian[:, PANEL_COLUMNS : PANEL_COLUMNS + 3][:, :, order]
+    residual, weight = jacobian[:, -1, order], weights[:, order]
+    good = np.isfinite(residual).all(axis=0)
+    weight = np.where(good, weight, 0.0)
+    residual, by_turn = np.where(good, residual, 0.0), np.where(good, by_turn, 0.0)
+    size = np.abs(residual) * np.sqrt(weight)
+    weight = weight * np.minimum(1.0, _ROBUST / np.maximum(size, 1e-12))
+    square = np.cumsum(np.einsum("kin,kjn,kn->nij", by_turn, by_turn, weight), axis=0)
+    vector = np.cumsum(np.einsum("kin,kn,kn->ni", by_turn, residual, weight), axis=0)
+    places = slice(_FEWEST_BESIDE, len(phi) - _FEWEST_BESIDE)
+    whole, total = square[-1], vector[-1]
+    behind, pull = whole - square[places], total - vector[places]
+    try:
+        share = behind @ np.linalg.inv(whole)
+        u = pull - share @ total
+        turn = np.linalg.solve(behind - share @ behind, u[:, :, None])[:, :, 0]
+    except np.linalg.LinAlgError:
+        return None
+    gain = (u * turn).sum(axis=1)
+    best = int(gain.argmax())
+    if gain[best] < max(_UNLIKELY, _STRIKING * float((residual**2 * weight).sum())):
+        return None
+    at = _FEWEST_BESIDE + best
+    angle = 0.5 * (phi[order[at]] + phi[order[at + 1]])
+    x, y, z = turn[best].tolist()
+    return float(gain[best]), Slip(experiment, float(angle), (x, y, z))
+
+
+def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
+    """The dataset with the reflections behind a slip as an experiment of their own, of a crystal of
+    its own that starts with the turn found; crystals stand still."""
+    held, state, models = fit.instrument, fit.state, fit.dataset.experiments
+    old, new = slip.experiment, len(models.experiments)
+    behind = (fit.seen.experiment == old) & (fit.seen.observed[2] > slip.phi_rad)
+    experiment = np.where(behind, new, fit.seen.experiment).astype(fit.seen.experiment.dtype)
+    crystal, n_crystals = int(held.crystal[old]), len(held.strains)
+    again: Ints = np.array([*range(new), old])
+    instrument = replace(
+        held,
+        setting=held.setting[:, :, again],
+        fixed=held.fixed[:, :, again],
+        still=held.still[again],
+        crystal=np.array([*held.crystal.tolist(), n_crystals]),
+        pose=held.pose[again],
+        strains=(*held.strains, held.strains[crystal]),
+        coefficients=(*held.coefficients, 1),
+    )
+    turn = rotation_from_vector(np.array(slip.turn_rad))
+    state = replace(
+        state,
+        a_matrix=np.concatenate([state.a_matrix, (turn @ state.a_matrix[crystal])[None]]),
+        turned=np.concatenate([state.turned, (turn @ state.turned[crystal])[None]]),
+        s0=state.s0[:, again],
+        drift=np.zeros((len(state.drift), n_crystals + 1)),
+    )
+    if fit.pose_prior is not None:
+        instrument = replace(instrument, pose=np.arange(new + 1))
+        state = replace(
+            state,
+            rotation=state.rotation[again],
+            translation_mm=state.translation_mm[again],
+            deviation=state.deviation[again],
+        )
+    parted = replace(fit.seen, experiment=experiment)
+    first = instrument.crystal[experiment].astype(fit.seen.first.dtype)
+    seen, order = parted.varying(first, None)
+    return replace(
+        fit,
+        dataset=replace(fit.dataset, experiments=_parted(models, slip)),
+        seen=seen,
+        keep=fit.keep[order],
+        trust=fit.trust[order],
+        instrument=instrument,
+        state=state,
+        slips=(*fit.slips, slip),
+    )
+
+
+def _parted(models: ExperimentList, slip: Slip) -> ExperimentList:
+    """The models with the scan cut at the image where the crystal slipped."""
+    entry = models.experiments[slip.experiment]
+    assert entry.scan is not None  # noqa: S101 - one with reflections is a scan
+    scan = models.scans[entry.scan]
+    first, last = scan.image_range
+    done = round((slip.phi_rad - scan.start_rad) / scan.width_rad)
+    cut = first + min(max(done, 1), scan.n_images - 1)
+    early = replace(scan, image_range=(first, cut - 1))
+    late = Scan(
+        (cut, last), scan.start_rad + (cut - first) * scan.width_rad, scan.width_rad, scan.epoch
+    )
+    low, high = (early, late) if scan.width_rad > 0.0 else (late, early)
+    n = len(models.scans)
+    kept, other = replace(entry, scan=n), replace(entry, scan=n + 1)
+    experiments = list(models.experiments)
+    experiments[slip.experiment] = kept
+    return replace(models, experiments=(*experiments, other), scans=(*models.scans, low, high))

@@ -1,0 +1,1 @@
+"""Whether two calibrations of one detector differ significantly."""

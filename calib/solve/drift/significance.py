@@ -1,0 +1,179 @@
+"""Whether a detector has changed between two calibrations of it.
+
+Per panel, chi-square is taken over its own block of the difference's covariance
+(``calib.solve.drift.difference``). Panels are named by the step-down procedure of Holm (1979); a named
+panel no longer takes part in the alignment, so that one panel's motion does not make the others
+look moved.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calib.errors import LayoutError
+from calib.model.base.arrays import Bools, Floats
+from calib.model.detector.layout import Layout
+from calib.model.result.drift import Drift, Verdict
+from calib.solve.algebra.statistics import chance_above
+from calib.solve.drift.difference import Measured, Pair
+
+SIGNIFICANCE = 0.01
+"""How often two calibrations of an unchanged detector may be called different: half of it is for
+the panels together, half for single ones."""
+_REPLACED_SHARE = 0.1
+"""A replaced panel stands at least this share of the assembly tolerance from its old place ..."""
+_REPLACED_RATIO = 5.0
+"""... and by this many times the others' median, in sigmas, unless those stand still by chance."""
+_FEW = 0.1
+"""Share of the panels that may be replaced at once; more are a drift."""
+
+
+def drift(
+    layout: Layout,
+    one: Measured,
+    other: Measured,
+    shared: tuple[float, float],
+    repeat_mm: float = 0.0,
+) -> Drift:
+    """``other`` minus ``one``, aligned, with its significance.
+
+    ``shared`` is the share of each one's reflections that comes from datasets of both;
+    ``repeat_mm`` by how much calibrations scatter beyond their sigmas. Raises
+    ``LayoutError`` where the calibrations are of different numbers of panels.
+    """
+    n = len(layout)
+    for measured in (one, other):
+        if len(measured.estimate.status) != n:
+            raise LayoutError(
+                "other-layout",
+                f"a calibration of {len(measured.estimate.status)} panels cannot be compared on "
+                f"a layout of {n}.",
+                remedy="compare calibrations of the same detector.",
+            )
+    pair = Pair(layout, one, other, shared, repeat_mm)
+    moved, on = _named(pair)
+    return _concluded(pair, moved, on, shared)
+
+
+def _named(pair: Pair) -> tuple[tuple[int, ...], Bools]:
+    """The panels that moved: one after the other, the surest first, each then left out of the
+    alignment; where there would be too many for that, all that stand out in the common one. With
+    them, the panels to align on."""
+    on = pair.known.copy()
+    moved: list[int] = []
+    most = max(1, int(on.sum()) // 3)
+    while True:
+        p_value, value, degrees = pair.panels(on)
+        open_ = np.flatnonzero(on & (degrees > 0))
+        # Certain ones all have p = 0 in double precision: then the larger chi-square counts.
+        surest = min(open_, key=lambda k: (p_value[k], -value[k]), default=None)
+        if surest is None or p_value[surest] * on.sum() > SIGNIFICANCE / 2.0:
+            return tuple(sorted(moved)), on
+        if len(moved) == most:
+            break
+        moved.append(int(surest))
+        on[surest] = False
+    p_value, _, _ = pair.panels(pair.known)
+    adjusted = _holm(p_value, pair.known)
+    return tuple(np.flatnonzero(adjusted <= SIGNIFICANCE / 2.0).tolist()), pair.known
+
+
+def _concluded(pair: Pair, moved: tuple[int, ...], on: Bools, shared: tuple[float, float]) -> Drift:
+    rest = pair.known.copy()
+    rest[list(moved)] = False
+    few = len(moved) <= max(1, int(_FEW * pair.known.sum()))
+    difference, covariance = pair.aligned(on)
+    chi_square, degrees = pair.chi_square(difference, covariance, pair.known)
+    p_overall = chance_above(chi_square, degrees)
+    p_value, value, panel_degrees = pair.panels(on)
+    shift, sigma = (np.full((len(pair.layout), 6), np.nan) for _ in range(2))
+    compared = panel_degrees > 0 if not pair.same_data else pair.known
+    where = np.ix_(np.flatnonzero(compared), np.array(pair.free))
+    shift[where] = difference[compared]
+    spread = np.sqrt(np.maximum(np.diag(covariance), 0.0)).reshape(difference.shape)
+    sigma[where] = spread[compared]
+    verdict = Verdict.SAME
+    if moved or p_overall <= SIGNIFICANCE / 2.0:
+        replaced = few and bool(moved) and _stand_out(pair, shift, moved, rest)
+        verdict = Verdict.REPLACED if replaced else Verdict.DRIFTED
+    return Drift(
+        verdict=verdict,
+        moved=moved,
+        parameters=pair.free,
+        shift=shift,
+        sigma=sigma,
+        motion_mm=corner_motion_mm(pair.layout, shift),
+        panel_chi_square=value,
+        panel_degrees=panel_degrees,
+        panel_p_value=p_value,
+        panel_p_holm=_holm(p_value, pair.known),
+        chi_square=chi_square,
+        degrees_of_freedom=degrees,
+        p_value=p_overall,
+        shared=shared,
+        notes=tuple(_notes(pair, shared)),
+    )
+
+
+def _stand_out(pair: Pair, shift: Floats, moved: tuple[int, ...], rest: Bools) -> bool:
+    """Whether the moved panels moved as far as replaced ones would, and the others did not."""
+    distance = corner_motion_mm(pair.layout, shift)[list(moved)]
+    if (distance < _REPLACED_SHARE * pair.tolerance_mm).any():
+        return False
+    value, degrees = pair.chi_square(*pair.aligned(rest), rest)
+    if chance_above(value, degrees) > SIGNIFICANCE / 2.0:
+        return True
+    _, values, free = pair.panels(rest)
+    in_sigma = np.sqrt(values / np.maximum(free, 1))
+    return bool((in_sigma[list(moved)] >= _REPLACED_RATIO * np.median(in_sigma[rest])).all())
+
+
+def corner_motion_mm(layout: Layout, shift: Floats) -> Floats:
+    """(n,) root mean square motion of each panel's corners, in mm; NaN where nothing is known.
+
+    To first order in the shift (n, 6): t + w x u at the corners u.
+    """
+    half = 0.5 * layout.size_mm
+    t, w = np.nan_to_num(shift[:, :3]), np.nan_to_num(shift[:, 3:])
+    out = np.sum(t**2, axis=1)
+    out += (w[:, 2] ** 2) * (half**2).sum(axis=1)
+    out += (w[:, 0] * half[:, 1]) ** 2 + (w[:, 1] * half[:, 0]) ** 2
+    return np.where(np.isfinite(shift).any(axis=1), np.sqrt(out), np.nan)
+
+
+def _notes(pair: Pair, shared: tuple[float, float]) -> list[str]:
+    said = []
+    if pair.same_data:
+        said.append(
+            "Both rest on the same data, which cannot tell of a drift: what differs is the method."
+        )
+    elif max(shared) >= 1.0:
+        whole, in_other = ("first", "second") if shared[0] >= 1.0 else ("second", "first")
+        said.append(
+            f"The {in_other} one rests on all data of the {whole} one as well "
+            f"({min(shared):.0%} of its reflections), which is allowed for."
+        )
+    elif max(shared) > 0.0:
+        said.append(
+            f"{shared[0]:.0%} of the first one's reflections and {shared[1]:.0%} of the second "
+            "one's come from common datasets: a small drift may be missed."
+        )
+    if pair.heights_unknown:
+        said.append(
+            "The panels' heights were held, and it is not known whence the panels were seen: "
+            "what differs may be heights seen from other places."
+        )
+    left = int((~pair.known).sum())
+    if left:
+        said.append(f"{left} of {len(pair.known)} panels are not measured in both: not compared.")
+    return said
+
+
+def _holm(p_value: Floats, on: Bools) -> Floats:
+    """Step-down adjusted p-values over the panels ``on``; 1 for the others."""
+    out = np.ones(len(p_value))
+    chosen = np.flatnonzero(on)
+    order = chosen[np.argsort(p_value[chosen], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    out[order] = np.minimum(np.maximum.accumulate(p_value[order] * factors), 1.0)
+    return out

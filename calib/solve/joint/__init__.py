@@ -1,0 +1,1 @@
+"""The joint refinement of all datasets, and its validation."""

@@ -1,0 +1,172 @@
+"""What each dataset measures of a solution, as operations of a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.result.report import BeforeAfter, DatasetUse
+from calib.model.result.summary import Part
+from calib.solve.algebra.residual_histogram import Tally
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.residuals import Residuals, held_out_residuals
+from calib.solve.joint.dataset_state import Standing
+from calib.solve.panels.system import PanelStep, PanelSystem
+
+PART_FOLDS: Mapping[Part, tuple[int, ...]] = {
+    Part.WHOLE: (0, 1, 2, 3),
+    Part.WORKING: (0, 2),
+    Part.HALF_A: (0, 1),
+    Part.HALF_B: (2, 3),
+}
+_ITERATIONS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Account:
+    """One dataset's account of itself at the solution."""
+
+    use: DatasetUse
+    """Without what the other datasets say of it."""
+    n_trusted: float
+    n_parameters: int
+    chi_square: float
+    null_directions: tuple[str, ...]
+    used_on_panel: Ints
+    """(n,)"""
+    rejected_on_panel: Ints
+    """(n,)"""
+    flagged_on_panel: Ints
+    """(n,)"""
+    used_in_halves: Ints
+    """(2, n)"""
+    n_wild: int
+    """Held-out reflections left out as wild, of ..."""
+    n_held: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """One dataset's residuals, as far as they are put together with those of others."""
+
+    used: Tally
+    """Of the reflections used, by panel."""
+    held: Tally
+    """Of held-out ones, by panel."""
+    d_held_angstrom: Floats
+    """Resolution of each of these."""
+
+
+def share_of(
+    standing: Standing, correction: Correction, folds: tuple[int, ...]
+) -> tuple[Standing, Share]:
+    """What some folds of the dataset say of the panels at the solution."""
+    assert standing.blocks is not None  # noqa: S101 - linearised at the solution
+    reduced = standing.fit.reduced(standing.blocks.of_folds(folds), correction)
+    return standing, reduced.share()
+
+
+def examined(
+    standing: Standing, correction: Correction, working: PanelStep
+) -> tuple[Standing, tuple[Account, Tested]]:
+    """Everything that the dataset finds out by itself.
+
+    ``working`` is the step from the solution to the one without held-out reflections, which tests
+    that: one further step from the converged point for pose and crystals, too.
+    """
+    fit, blocks = standing.fit, standing.blocks
+    assert blocks is not None  # noqa: S101 - linearised at the solution
+    n = len(fit.layout)
+    none, still = Correction.none(n), np.zeros(6 * n)
+    rigid, rigid_blocks = standing.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
+    folds = PART_FOLDS[Part.WORKING]
+    blind = rigid.reduced(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)
+    del rigid_blocks
+    used = _used(fit, rigid.residuals(none), fit.residuals(correction))
+    use, used_tally = _use(fit, used), used.tally(used.panel, n)
+    del used
+    seen = fit.reduced(blocks.of_folds(folds), correction)
+    tried = fit.moved(seen.nuisance_step(working.tangent))
+    # Both have the same reflections; those that are not held out are not needed any more.
+    rigid_held, held_fit = (one.where(one.seen.held_out) for one in (rigid.moved(blind), tried))
+    held, n_wild = held_out_residuals(
+        held_fit, rigid_held.residuals(none), held_fit.residuals(working.correction)
+    )
+    halves = np.zeros((2, n), dtype=np.int64)
+    np.add.at(halves, (fit.seen.fold[fit.keep] // 2, fit.seen.panel[fit.keep]), 1)
+    account = Account(
+        use=use,
+        n_trusted=fit.n_trusted,
+        n_parameters=fit.n_parameters,
+        chi_square=blocks.chi_square,
+        null_directions=fit.reduced(blocks, correction).null_directions,
+        used_on_panel=halves.sum(axis=0),
+        rejected_on_panel=np.bincount(fit.seen.panel[~fit.keep], minlength=n),
+        flagged_on_panel=fit.seen.flagged_on_panel,
+        used_in_halves=halves,
+        n_wild=n_wild,
+        n_held=len(held_fit.seen),
+    )
+    tested = Tested(used_tally, held.tally(held.panel, n), held.d_angstrom)
+    return replace(standing, rigid=rigid, held=held), (account, tested)
+
+
+def in_shells(standing: Standing, edges: Floats) -> tuple[Standing, Tally]:
+    """Held-out residuals by resolution: shell k has edges[k] >= d > edges[k + 1], the last one its
+    lower edge too."""
+    held = standing.held
+    assert held is not None  # noqa: S101 - examined before
+    shell = np.searchsorted(-edges, -held.d_angstrom, side="right") - 1
+    shell = np.clip(shell, 0, len(edges) - 2)
+    return replace(standing, held=None), held.tally(shell, len(edges) - 1)
+
+
+def left_out(
+    standing: Standing, correction: Correction, system: PanelSystem, everything: Share
+) -> tuple[Standing, BeforeAfter | None]:
+    """The dataset's reflections with corrections from all others alone, ``everything`` being what
+    all of them say together."""
+    fit = standing.fit
+    none = Correction.none(len(fit.layout))
+    _, own = share_of(standing, correction, PART_FOLDS[Part.WHOLE])
+    others = system.step_of(correction, [everything.minus(own)])
+    alone, _ = fit.refined_at(others.correction, robust=False, iterations=_ITERATIONS)
+    before, after = standing.rigid.residuals(none), alone.residuals(others.correction)
+    return standing, _used(fit, before, after).compared()
+
+
+def _used(fit: DatasetFit, before: Floats, after: Floats) -> Residuals:
+    finite = np.isfinite(before).all(axis=0) & np.isfinite(after).all(axis=0)
+    return Residuals(fit, before, after, np.asarray(fit.keep & finite))
+
+
+def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
+    rmsd = used.compared()
+    assert rmsd is not None  # noqa: S101 - a dataset without reflections is refused
+    beam = fit.dataset.experiments.beams[fit.dataset.experiments.experiments[0].beam]
+    return DatasetUse(
+        name=fit.dataset.name,
+        sha256=tuple(sorted(fit.dataset.source.sha256)),
+        n_reflections=int(fit.keep.sum()),
+        n_rejected=int((~fit.keep).sum()),
+        n_flagged=int(fit.seen.flagged_on_panel.sum()),
+        n_crystals=fit.n_crystals,
+        distance_mm=fit.layout.distance_mm(fit.state.pose()),
+        wavelength_angstrom=beam.wavelength_angstrom,
+        rmsd=rmsd,
+        left_out=None,
+        crystal_interval_deg=fit.interval_deg,
+        slips_deg=tuple(float(np.degrees(slip.phi_rad)) for slip in fit.slips),
+        sample_root_mm=_place(fit.state.pose().inverse().translation_mm),
+        weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
+    )
+
+
+def _place(point_mm: Floats) -> tuple[float, float, float]:
+    x, y, z = point_mm.tolist()
+    return x, y, z

@@ -1,0 +1,290 @@
+"""Experiments that do not belong to their dataset: crystals that were indexed wrongly among others.
+
+Once the panels are nearly in place, a crystal that was indexed rightly scatters like its
+neighbours. One that was not scatters by pixels or, where the error lies along the beam, in angle,
+whatever its orientation and cell do. Each experiment is judged by its own medians against those of
+the best quarter of the others of its dataset; where these are few, against those of all datasets;
+and against what is usual in the other datasets, where that is less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.experiment.experiment import ExperimentList
+from calib.model.result.report import Misfit, Reason
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.scan_varying import variation_of
+from calib.solve.dataset.slip import slips_of, split
+from calib.solve.joint.dataset_state import Standing
+from calib.solve.joint.indexing_residual import (
+    LEAST_PX,
+    MOST_LOST,
+    TIMES_OTHERS,
+    median_of_others,
+    of_others,
+)
+from calib.solve.options import SolveOptions
+
+FEWEST_TO_JUDGE = 10
+"""An experiment with fewer reflections follows them all, and says nothing of the panels either."""
+_LEAST_RAD = 5e-3
+_ENOUGH_OTHERS = 3
+"""Of the same dataset, to be judged against them."""
+_SOUND_SHARE = 0.25
+"""Of the experiments of such a dataset, which tell how well all of them should fit: what fits is no
+chance, and most of a file may be indexed wrongly."""
+_AT_ONCE = 1 << 20
+_ITERATIONS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scatter:
+    """How the k experiments of a dataset that have enough reflections fit, each by itself."""
+
+    name: str
+    sha256: tuple[str, ...]
+    experiment: Ints
+    """(k,) their numbers in the file."""
+    still: Bools
+    """(k,)"""
+    px: Floats
+    """(k,) the median residual, of x and y in squares; infinite where hardly any is predicted."""
+    angle_rad: Floats
+    """(k,) the median residual of phi or delta-psi; infinite likewise."""
+    least_rad: Floats
+    """(k,) smaller residuals of phi or delta-psi mean nothing: half an image of a scan."""
+    n_lost: Ints
+    """(k,) reflections that cannot be predicted, of ..."""
+    n: Ints
+    """(k,)"""
+    n_all: int
+    """Of the dataset, those of experiments that have not enough included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An experiment that does not fit the others."""
+
+    experiment: int
+    reason: Reason
+    scatter: float | None
+    """In px, or in rad where the reason is the angle; None where hardly any is predicted."""
+    usual: float
+    """The same of the others."""
+    n_lost: int
+    n: int
+
+    def misfit(self, scatter: Scatter, identifier: str) -> Misfit:
+        """The same for the report."""
+        in_angle = self.reason is Reason.ANGLE
+        return Misfit(
+            name=scatter.name,
+            sha256=scatter.sha256,
+            scatter_px=None if in_angle else self.scatter,
+            usual_px=None if in_angle else self.usual,
+            n_lost=self.n_lost,
+            n_reflections=self.n,
+            experiment=self.experiment,
+            identifier=identifier,
+            reason=self.reason,
+            scatter_mrad=1e3 * self.scatter if in_angle and self.scatter is not None else None,
+            usual_mrad=1e3 * self.usual if in_angle else None,
+        )
+
+
+def is_all(scatter: Scatter, found: Sequence[tuple[Stray, str]]) -> bool:
+    """Whether strays are all that could be judged of a dataset, and most of it."""
+    n = sum(stray.n for stray, _ in found)
+    return len(found) == len(scatter.experiment) and 2 * n > scatter.n_all
+
+
+def scattered(standing: Standing, correction: Correction) -> tuple[Standing, Scatter]:
+    """How each experiment of the dataset fits with the panels at ``correction``."""
+    return standing, _scatter(standing.fit, correction)
+
+
+def strays(scatters: Sequence[Scatter], known_px: Sequence[float]) -> list[tuple[Stray, ...]]:
+    """The experiments of each dataset that do not fit; ``known_px`` is the scatter of datasets that
+    are not here."""
+    px = median_of_others(np.concatenate([*(one.px for one in scatters), known_px]))
+    everything = np.concatenate([one.angle_rad for one in scatters])
+    still = np.concatenate([one.still for one in scatters])
+    angle = _of_kind(everything, still, median_of_others, fewest=1)
+    others_px = _of_other_datasets([one.px for one in scatters], known_px)
+    others_rad = [
+        _of_other_datasets([one.angle_rad[one.still == kind] for one in scatters], ())
+        for kind in (False, True)
+    ]
+    out, first = [], 0
+    for place, one in enumerate(scatters):
+        mine = slice(first, first + len(one.px))
+        first = mine.stop
+        own_px, own_rad = px[mine], angle[mine]
+        if len(one.px) > _ENOUGH_OTHERS:
+            own_px = _quarter_of_others(one.px)
+            own_rad = _of_kind(one.angle_rad, one.still, _quarter_of_others, fewest=_ENOUGH_OTHERS)
+        theirs_rad = np.where(one.still, others_rad[True][place], others_rad[False][place])
+        out.append(
+            _beyond(one, np.minimum(own_px, others_px[place]), np.minimum(own_rad, theirs_rad))
+        )
+    return out
+
+
+def _quarter_of_others(values: Floats) -> Floats:
+    return of_others(values, _SOUND_SHARE)
+
+
+def _of_other_datasets(values: Sequence[Floats], known: Sequence[float]) -> Floats:
+    """(d,) for each dataset the median of the others' medians, and of ``known``; infinite where
+    there is no other."""
+    told = [place for place, own in enumerate(values) if len(own)]
+    medians = np.array([*(float(np.median(values[place])) for place in told), *known])
+    out = np.full(len(values), medians.min(initial=np.inf))
+    if len(medians):
+        out[told] = median_of_others(medians)[: len(told)]
+    return out
+
+
+def _of_kind(
+    angle_rad: Floats, still: Bools, usual: Callable[[Floats], Floats], *, fewest: int
+) -> Floats:
+    """(k,) what is ``usual`` of the others, of stills and of scans each by themselves; infinite
+    where others are fewer."""
+    out = np.full(len(angle_rad), np.inf)
+    for kind in (still, ~still):
+        if kind.sum() > fewest:
+            out[kind] = usual(angle_rad[kind])
+    return out
+
+
+def _beyond(one: Scatter, usual_px: Floats, usual_rad: Floats) -> tuple[Stray, ...]:
+    lost = (one.n_lost > MOST_LOST * one.n) & np.isfinite(usual_px)
+    wide = one.px > np.maximum(TIMES_OTHERS * usual_px, LEAST_PX)
+    turned = one.angle_rad > np.maximum(TIMES_OTHERS * usual_rad, one.least_rad)
+    found = []
+    for k in np.flatnonzero(lost | wide | turned).tolist():
+        reason = Reason.SCATTER if wide[k] else Reason.ANGLE
+        value, usual = (one.px, usual_px) if wide[k] else (one.angle_rad, usual_rad)
+        if lost[k]:
+            reason, value, usual = Reason.LOST, one.px, usual_px
+        found.append(
+            Stray(
+                experiment=int(one.experiment[k]),
+                reason=reason,
+                scatter=float(value[k]) if np.isfinite(value[k]) else None,
+                usual=float(usual[k]),
+                n_lost=int(one.n_lost[k]),
+                n=int(one.n[k]),
+            )
+        )
+    return tuple(found)
+
+
+def confirmed(
+    standing: Standing, correction: Correction, options: SolveOptions, found: tuple[Stray, ...]
+) -> tuple[Standing, tuple[tuple[Stray, str], ...]]:
+    """Those of the strays ``found`` that no slip and no change of the crystal explains, with their
+    identifiers."""
+    entries = standing.fit.dataset.experiments.experiments
+    return standing, tuple(
+        (one, entries[one.experiment].identifier)
+        for one in found
+        if not _explained(standing.fit, correction, options, one)
+    )
+
+
+def without(standing: Standing, experiments: tuple[int, ...]) -> tuple[Standing, None]:
+    """The dataset without the reflections of some experiments."""
+    if not experiments:
+        return standing, None
+    fit, rigid = (
+        one.where(~np.isin(one.seen.experiment, experiments))
+        for one in (standing.fit, standing.rigid)
+    )
+    return replace(standing, fit=fit, rigid=rigid, blocks=None, reduced=None), None
+
+
+def _explained(
+    fit: DatasetFit, correction: Correction, options: SolveOptions, stray: Stray
+) -> bool:
+    """Whether a crystal that slipped, or changes along its scan, explains what seems a stray."""
+    if fit.instrument.still[stray.experiment]:
+        return False
+    in_angle = stray.reason is Reason.ANGLE
+    alone = fit.of_experiment(stray.experiment)
+    slips = slips_of(alone, correction, options)
+    for slip in slips:
+        alone = split(alone, slip)
+    if slips:
+        alone, _ = alone.refined_at(correction, robust=True, iterations=_ITERATIONS)
+    how = variation_of(alone, correction, options)
+    if how is not None:
+        alone = how.of(alone).across_panels()
+        for _ in range(_ITERATIONS):
+            alone = alone.moved(alone.crystals_step(alone.blocks_of_crystals(correction)))
+    elif not slips:
+        return False
+    found = _scatter(alone, correction)
+    limit = max(TIMES_OTHERS * stray.usual, _LEAST_RAD if in_angle else LEAST_PX)
+    return bool(((found.angle_rad if in_angle else found.px) <= limit).all())
+
+
+def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
+    residuals, seen = fit.residuals(correction), fit.seen
+    pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
+    for axis in range(2):  # one after the other: there may be ten million
+        residuals[axis] /= pixel_mm[seen.panel, axis]
+    np.abs(residuals, out=residuals)
+    # Reflections are sorted by experiment.
+    start = np.flatnonzero(np.diff(seen.experiment, prepend=-1))
+    bounds = np.append(start, len(seen))
+    enough = np.diff(bounds) >= FEWEST_TO_JUDGE
+    experiment = seen.experiment[start[enough]]
+    lost = np.asarray(~np.isfinite(residuals).all(axis=0))
+    n_lost = np.add.reduceat(lost, start, dtype=np.int64)[enough] if len(start) else start
+    residuals[:, lost] = np.inf
+    medians = np.stack([medians_of_runs(row, bounds)[enough] for row in residuals])
+    return Scatter(
+        name=fit.dataset.name,
+        sha256=tuple(sorted(fit.dataset.source.sha256)),
+        experiment=experiment,
+        still=fit.instrument.still[experiment],
+        px=np.hypot(medians[0], medians[1]),
+        angle_rad=medians[2],
+        least_rad=np.array([_least_rad(fit.dataset.experiments, k) for k in experiment.tolist()]),
+        n_lost=n_lost,
+        n=np.diff(bounds)[enough],
+        n_all=len(seen),
+    )
+
+
+def _least_rad(models: ExperimentList, experiment: int) -> float:
+    scan = models.experiments[experiment].scan
+    image_rad = 0.0 if scan is None else abs(models.scans[scan].width_rad)
+    return max(_LEAST_RAD, 0.5 * image_rad)
+
+
+def medians_of_runs(values: Floats, bounds: Ints) -> Floats:
+    """(k,) the (lower) median of each run ``bounds[i]`` to ``bounds[i + 1]`` of ``values``."""
+    count = np.diff(bounds)
+    out = np.empty(len(count))
+    by_size = np.argsort(count, kind="stable")
+    # Runs of like lengths at once, as rows that are filled up.
+    steps = np.cumsum(count[by_size]) // _AT_ONCE
+    edges = np.flatnonzero(np.diff(steps, prepend=-1, append=steps[-1:] + 1))
+    for low, high in pairwise(edges.tolist()):
+        mine = by_size[low:high]
+        places = np.arange(int(count[mine].max()))
+        rows = np.full((len(mine), len(places)), np.inf)
+        inside = places < count[mine][:, None]
+        rows[inside] = values[(bounds[mine][:, None] + places)[inside]]
+        rows.sort(axis=1)
+        out[mine] = rows[np.arange(len(mine)), (count[mine] - 1) // 2]
+    return out

@@ -1,0 +1,97 @@
+"""What a refined dataset leaves behind: its statement."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from calib.model.detector.correction import Correction
+from calib.model.result.fit_table import FitTable, ShellTable
+from calib.model.result.report import Fit, Shell
+from calib.model.result.summary import Equations, Part, Statement
+from calib.solve.algebra.residual_histogram import Tally
+from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.residuals import Residuals
+from calib.solve.joint.dataset_state import Standing
+from calib.solve.joint.dataset_validation import PART_FOLDS, Account
+from calib.solve.joint.pooled_residuals import SHELL_PER_SQUARE_ANGSTROM
+from calib.solve.panels.stored_equations import equations_of
+
+_MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+"""Odd numbers without a pattern (Steele et al., OOPSLA 2014)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Told:
+    """What a dataset says of itself for its statement, besides its account."""
+
+    equations: Mapping[Part, Equations]
+    kept: str
+    shells: tuple[Shell, ...]
+
+
+def summarised(standing: Standing, correction: Correction) -> tuple[Standing, Told]:
+    """The dataset's equations part by part, once the solution has been tested."""
+    fit, blocks, held = standing.fit, standing.blocks, standing.held
+    assert blocks is not None  # noqa: S101 - linearised at the solution
+    assert held is not None  # noqa: S101 - examined before
+    equations = {
+        part: equations_of(fit.reduced(blocks.of_folds(folds), correction), correction, part)
+        for part, folds in PART_FOLDS.items()
+    }
+    return standing, Told(equations, _kept(fit), _shells(held))
+
+
+def statement_of(
+    correction: Correction, account: Account, fit: Fit, panels: tuple[Fit, ...], told: Told
+) -> Statement:
+    """The statement of one dataset that was linearised at ``correction``."""
+    return Statement(
+        use=account.use,
+        point=correction,
+        **{part.value: equations for part, equations in told.equations.items()},
+        chi_square=account.chi_square,
+        n_data=3.0 * account.n_trusted,
+        n_nuisance=account.n_parameters,
+        kept=told.kept,
+        used_on_panel=account.used_in_halves,
+        rejected_on_panel=account.rejected_on_panel,
+        flagged_on_panel=account.flagged_on_panel,
+        fits=FitTable.of([fit, *panels]),
+        shells=ShellTable.of(told.shells),
+        n_held_out=(account.n_wild, account.n_held),
+        null_directions=account.null_directions,
+    )
+
+
+def fits_of(used: Tally, held: Tally) -> tuple[Fit, tuple[Fit, ...]]:
+    """Residuals on used and held-out reflections, of all panels and of each."""
+    panels = tuple(Fit(used.group(p), held.group(p)) for p in range(len(used.count)))
+    return Fit(used.whole(), held.whole()), panels
+
+
+def _shells(held: Residuals) -> tuple[Shell, ...]:
+    d = held.d_angstrom
+    numbers, place = np.unique(
+        (d**-2.0 / SHELL_PER_SQUARE_ANGSTROM).astype(np.int64), return_inverse=True
+    )
+    tally = held.tally(place, len(numbers))
+    found = []
+    for number in range(len(numbers)):
+        inside, both = d[place == number], tally.group(number)
+        if both is not None:
+            found.append(Shell(float(inside.max()), float(inside.min()), both))
+    return tuple(found)
+
+
+def _kept(fit: DatasetFit) -> str:
+    """SHA-256 over the positions of the reflections that are used, in whatever order they come."""
+    mixed = np.zeros(int(fit.keep.sum()), dtype=np.uint64)
+    for row, odd in zip(fit.seen.observed, _MIX, strict=True):
+        mixed ^= np.ascontiguousarray(row[fit.keep]).view(np.uint64)
+        mixed *= np.uint64(odd)
+        mixed ^= mixed >> np.uint64(31)
+    return hashlib.sha256(np.sort(mixed).astype("<u8").tobytes()).hexdigest()

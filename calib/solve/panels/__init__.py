@@ -1,0 +1,1 @@
+"""Panel corrections: the joint equations, their solution, diagnostics and acceptance."""

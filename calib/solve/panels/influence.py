@@ -1,0 +1,121 @@
+"""What each dataset moves: the solution without it, from the equations that are there anyway.
+
+With A x = v the equations of all and N_i x = v_i those of a dataset, the solution without it is
+x + d_i with (A - N_i) d_i = N_i x - v_i. Where a dataset is one of many, a few turns of
+
+    d_i <- A^-1 (N_i x - v_i + N_i d_i)
+
+find it for all of them at once. Where it is nearly alone in some direction these hardly come to
+rest, and its equations are solved as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction
+from calib.model.detector.layout import Layout
+from calib.model.result.report import Influence
+from calib.solve.algebra.linalg import add_blocks, carried_rows, inverse
+from calib.solve.algebra.twists import parameters_from_twists
+from calib.solve.panels.stored_equations import Spoken
+from calib.solve.panels.system import Normal
+
+_TURNS = 12
+_AT_REST_SIGMA = 1e-7
+_AT_ONCE = 1 << 22
+"""Numbers in the couplings of the datasets that are looked at together."""
+
+
+def influences(
+    layout: Layout,
+    normal: Normal,
+    correction: Correction,
+    spoken: Spoken,
+    sigma: Floats,
+) -> tuple[Influence | None, ...]:
+    """How far the solution moves when each dataset is left out; None where it is the only one.
+
+    ``normal`` are the equations of all that is ``spoken`` at ``correction``; ``sigma`` (n, f) are
+    the standard uncertainties of the free parameters. Prior and gauge are those of all datasets.
+    """
+    m, (n, f) = len(spoken.coupling), sigma.shape
+    if m < 2:
+        return (None,) * m
+    back = np.asarray(np.linalg.inv(parameters_from_twists(layout, correction.values)))
+    by = back[:, :, normal.free]
+    # In units in which the equations have a unit diagonal.
+    scale = 1.0 / np.sqrt(np.diag(normal.matrix))
+    by = by * scale.reshape(n, 1, f)
+    everything = normal.matrix * np.outer(scale, scale)
+    known = inverse(everything)
+    whole = known @ (normal.vector * scale)
+    vectors = spoken.at(layout, correction)[0].reshape(m, n, 6, 1)
+    said = (by.transpose(0, 2, 1) @ vectors).reshape(m, n * f)
+    units = scale / sigma.ravel()
+    rank = max(1, *(len(coupling) for coupling in spoken.coupling))
+    step = max(1, _AT_ONCE // (rank * n * f))
+    found: list[Influence | None] = []
+    for start in range(0, m, step):
+        mine = slice(start, start + step)
+        group = _Group.of(spoken.own[mine], spoken.coupling[mine], by)
+        pull = group.times(np.broadcast_to(whole, said[mine].shape)) - said[mine]
+        moved = np.abs(group.left_out(everything, known, pull, units) * units)
+        found += [_influence(one, f) for one in moved]
+    return tuple(found)
+
+
+def _influence(moved_sigma: Floats, f: int) -> Influence:
+    """That of a dataset without which the parameters (n f,) move so far."""
+    return Influence(
+        rms_sigma=float(np.sqrt(np.mean(moved_sigma**2))),
+        largest_sigma=float(moved_sigma.max()),
+        panel=int(moved_sigma.argmax()) // f,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """The equations N_i = D_i - F_i^T F_i of m datasets."""
+
+    own: Floats
+    """(m, n, f, f) the blocks of D."""
+    rows: Floats
+    """(m, r, n f) F, filled up with zeros."""
+
+    @staticmethod
+    def of(own: Floats, coupling: Sequence[Floats], by: Floats) -> _Group:
+        """Those of twists, carried to other parameters ``by`` (n, 6, f)."""
+        n, _, f = by.shape
+        rows = np.zeros((len(own), max(map(len, coupling)), n * f))
+        for place, one in enumerate(coupling):
+            rows[place, : len(one)] = carried_rows(one, by)
+        return _Group(by.transpose(0, 2, 1) @ own @ by, rows)
+
+    def times(self, x: Floats) -> Floats:
+        """(m, n f) N_i x_i."""
+        m, n, f, _ = self.own.shape
+        along = self.rows @ x[:, :, None]
+        taken = self.rows.transpose(0, 2, 1) @ along
+        return np.asarray((self.own @ x.reshape(m, n, f, 1)).reshape(m, -1) - taken[:, :, 0])
+
+    def left_out(self, everything: Floats, known: Floats, pull: Floats, units: Floats) -> Floats:
+        """(m, n f) the d_i with (A - N_i) d_i = ``pull`` (m, n f); ``known`` (n f, n f) is A^-1,
+        and ``units`` (n f,) turn changes into sigmas."""
+        moved = pull @ known
+        moving = np.ones(len(pull), dtype=np.bool_)
+        for _ in range(_TURNS):
+            before, moved = moved, (pull + self.times(moved)) @ known
+            moving = (np.abs(moved - before) * units).max(axis=1) > _AT_REST_SIGMA
+            if not moving.any():
+                break
+        for place in np.flatnonzero(moving):
+            matrix = self.rows[place].T @ self.rows[place]
+            matrix += everything
+            add_blocks(matrix, -self.own[place])
+            moved[place] = np.linalg.solve(matrix, pull[place])
+        return moved

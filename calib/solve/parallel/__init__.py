@@ -1,0 +1,1 @@
+"""Executors that hold datasets: in this process, in worker processes, or on a Dask cluster."""

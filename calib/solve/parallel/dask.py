@@ -1,0 +1,115 @@
+"""Datasets on a Dask cluster that is there already.
+
+Each dataset is a chain of tasks, one for each operation, whose result is the pair of state and
+answer; only answers are fetched. The scheduler knows how every result was made, so that what a
+lost worker held is computed again by another one, from the reading of the files on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from distributed import Client, Future
+from distributed.scheduler import KilledWorker
+
+from calib.errors import InputError, StoreError
+from calib.solve.parallel.executor import Executor, Loader, Operation
+
+_CONNECT_S = 10
+_ADDRESS = re.compile(r"(?:[a-z]+://)?[^\s/]+:[0-9]{1,5}/?")
+_REMEDY = "--scheduler tcp://HOST:PORT, as dask scheduler printed it."
+
+
+class DaskExecutor(Executor):
+    """Datasets on the workers of one cluster; the files must be readable there."""
+
+    def __init__(self, scheduler: str) -> None:
+        if _ADDRESS.fullmatch(scheduler) is None:  # a client would wait, and die noisily
+            raise InputError(
+                "no-scheduler", f"{scheduler!r} is no address of a Dask scheduler.", remedy=_REMEDY
+            )
+        try:
+            self._client = Client(  # type: ignore[no-untyped-call]
+                scheduler, timeout=_CONNECT_S, set_as_default=False
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "no-scheduler",
+                f"no Dask scheduler answers at {scheduler} ({type(error).__name__}).",
+                remedy=_REMEDY,
+            ) from error
+        self._places: list[Future[Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
+        loaded = [self._client.submit(_loaded, load, pure=False) for load in loaders]
+        counts = [self._client.submit(len, states, pure=False) for states in loaded]
+        for number, (states, count) in enumerate(zip(loaded, counts, strict=True), start=1):
+            self._places += [
+                self._client.submit(_begun, states, place, pure=False)
+                for place in range(self._answer(count))
+            ]
+            if told is not None:
+                told(number)
+
+    def arrange(self, order: Sequence[int]) -> None:
+        self._places = [self._places[place] for place in order]
+
+    def stream(
+        self,
+        operation: Operation,
+        *shared: Any,
+        each: Sequence[tuple[Any, ...]] | None = None,
+    ) -> Iterator[Any]:
+        # A task too, and no scattered value, which would be lost with the worker that has it.
+        given = self._client.submit(_given, shared, pure=False)
+        self._places = [
+            self._client.submit(
+                _gone_on, held, operation, given, each[place] if each else (), pure=False
+            )
+            for place, held in enumerate(self._places)
+        ]
+        answers = [self._client.submit(_answer_of, held, pure=False) for held in self._places]
+        while answers:
+            yield self._answer(answers.pop(0))
+
+    def close(self) -> None:
+        self._places = []
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def _answer(future: Future[Any]) -> Any:
+        try:
+            return future.result()
+        except KilledWorker as error:
+            raise StoreError(
+                "worker-lost",
+                f"workers of the cluster were lost again and again ({error}).",
+                remedy="workers with more memory, or fewer threads each.",
+            ) from error
+
+
+def _given(shared: tuple[Any, ...]) -> tuple[Any, ...]:
+    return shared
+
+
+def _loaded(load: Loader) -> Sequence[Any]:
+    return load()
+
+
+def _begun(states: Sequence[Any], place: int) -> tuple[Any, None]:
+    return states[place], None
+
+
+def _gone_on(
+    held: tuple[Any, Any], operation: Operation, shared: tuple[Any, ...], own: tuple[Any, ...]
+) -> tuple[Any, Any]:
+    return operation(held[0], *shared, *own)
+
+
+def _answer_of(held: tuple[Any, Any]) -> Any:
+    return held[1]

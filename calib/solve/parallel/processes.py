@@ -1,0 +1,217 @@
+"""Datasets in processes of their own, on this machine.
+
+Each worker reads its datasets' files itself and keeps what operations leave of them; what comes
+back is added up here, so that the memory of this process does not grow with the datasets. What was
+done is kept as a log: a worker that is lost, as when the machine runs out of memory, is started
+again and does once more what its datasets had done.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from calib.errors import StoreError
+from calib.solve.parallel.executor import Executor, Loader, Operation
+
+Berth = tuple[int, int]
+"""A loader's number, and the place among the datasets that it gave."""
+
+_MOST_LOSSES = 2
+"""So often a worker may be lost with the same thing to do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """What a worker is asked."""
+
+    worker: _Worker
+    words: tuple[Any, ...]
+    done: Callable[[], None]
+    """To be called when it has answered."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """An operation, with the arguments that each dataset which has done it was given."""
+
+    operation: Operation
+    arguments: dict[Berth, tuple[Any, ...]]
+
+
+class _Worker:
+    """One process, and what it holds."""
+
+    def __init__(self) -> None:
+        self.loaders: dict[int, Loader] = {}
+        self.losses = 0
+        self.start()
+
+    def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            # The processes fill the cores already; and sums come out the same as in one.
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+        with theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - this interpreter, a module of ours
+                [sys.executable, "-P", "-m", "calib.solve.parallel.worker", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,  # Ctrl-C in a terminal is not for it
+            )
+        self.connection = Connection(ours.detach())
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+
+    def answer(self) -> Any:
+        good, answer = self.connection.recv()
+        if not good:
+            raise answer
+        return answer
+
+
+class ProcessExecutor(Executor):
+    """Datasets in ``n_workers`` processes, dealt out one by one."""
+
+    def __init__(self, n_workers: int) -> None:
+        self._berths: list[Berth] = []
+        self._log: list[_Entry] = []
+        self._n_loaders = 0
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(n_workers):
+                self._workers.append(_Worker())
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        return len(self._berths)
+
+    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
+        jobs, first = [], self._n_loaders
+        for number, load in enumerate(loaders, start=first):
+            worker = self._worker_of(number)
+            done = partial(worker.loaders.__setitem__, number, load)
+            jobs.append(_Job(worker, ("board", number, load), done))
+        self._n_loaders += len(loaders)
+        for number, count in enumerate(self._answers(jobs), start=first):
+            self._berths += [(number, place) for place in range(count)]
+            if told is not None:
+                told(number - first + 1)
+
+    def arrange(self, order: Sequence[int]) -> None:
+        kept = [self._berths[place] for place in order]
+        dropped = sorted(set(self._berths) - set(kept))
+        self._berths = kept
+        jobs = [_Job(self._worker_of(b[0]), ("drop", b), lambda: None) for b in dropped]
+        for _ in self._answers(jobs):
+            pass
+
+    def stream(
+        self,
+        operation: Operation,
+        *shared: Any,
+        each: Sequence[tuple[Any, ...]] | None = None,
+    ) -> Iterator[Any]:
+        entry = _Entry(operation, {})
+        self._log.append(entry)
+        jobs = []
+        for place, berth in enumerate(self._berths):
+            arguments = (*shared, *(each[place] if each is not None else ()))
+            words = ("do", berth, operation, arguments)
+            done = partial(entry.arguments.__setitem__, berth, arguments)
+            jobs.append(_Job(self._worker_of(berth[0]), words, done))
+        yield from self._answers(jobs)
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.end()
+        self._workers = []
+
+    def _worker_of(self, loader: int) -> _Worker:
+        return self._workers[loader % len(self._workers)]
+
+    def _answers(self, jobs: Sequence[_Job]) -> Iterator[Any]:
+        """In the order of the jobs; each worker does its own in that order."""
+        waiting: dict[_Worker, deque[int]] = {}
+        for place, job in enumerate(jobs):
+            waiting.setdefault(job.worker, deque()).append(place)
+        for worker, places in waiting.items():
+            self._ask(jobs[places[0]], worker)
+        ready: dict[int, tuple[bool, Any]] = {}
+        for place in range(len(jobs)):
+            while place not in ready:
+                busy = [worker for worker, places in waiting.items() if places]
+                told = wait([worker.connection for worker in busy])
+                for worker in [worker for worker in busy if worker.connection in told]:
+                    job = jobs[waiting[worker][0]]
+                    try:
+                        good, answer = worker.connection.recv()
+                    except (EOFError, ConnectionError):
+                        self._restore(worker, job)
+                        continue
+                    worker.losses = 0
+                    if good:
+                        job.done()
+                    ready[waiting[worker].popleft()] = good, answer
+                    if waiting[worker]:
+                        self._ask(jobs[waiting[worker][0]], worker)
+            good, answer = ready.pop(place)
+            if not good:  # in its turn: the same error whoever was faster
+                raise answer
+            yield answer
+
+    def _ask(self, job: _Job, worker: _Worker) -> None:
+        try:
+            worker.connection.send(job.words)
+        except ConnectionError:
+            self._restore(worker, job)
+
+    def _restore(self, worker: _Worker, job: _Job) -> None:
+        """Start a lost worker again, let it do what it had done, and ask it again."""
+        while True:
+            worker.end()
+            worker.losses += 1
+            if worker.losses > _MOST_LOSSES:
+                raise StoreError(
+                    "worker-lost",
+                    f"a worker process was lost {worker.losses} times at the same place "
+                    f"(exit {worker.process.returncode}).",
+                    remedy="fewer --workers, if the memory of this machine ran out.",
+                )
+            worker.start()
+            try:
+                self._repeat(worker)
+                worker.connection.send(job.words)
+            except (EOFError, ConnectionError):
+                continue
+            return
+
+    def _repeat(self, worker: _Worker) -> None:
+        for number, load in worker.loaders.items():
+            worker.connection.send(("board", number, load))
+            worker.answer()
+        living = set(self._berths)
+        for entry in self._log:
+            for berth, arguments in entry.arguments.items():
+                if berth[0] in worker.loaders and berth in living:
+                    worker.connection.send(("do", berth, entry.operation, arguments))
+                    worker.answer()

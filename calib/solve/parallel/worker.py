@@ -1,0 +1,65 @@
+"""A process that holds datasets for a ``ProcessExecutor``: it does what it is told and answers.
+
+Started as ``python -m calib.solve.parallel.worker DESCRIPTOR``, the descriptor of a socket to the process
+that started it. It ends when that socket closes or that process is gone, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+_LOOK_EVERY_S = 0.5
+
+
+def main() -> None:
+    """Answer requests until there is nobody to ask."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the matter of who started this
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    connection = Connection(int(sys.argv[1]))
+    states: dict[tuple[int, int], Any] = {}
+    while True:
+        try:
+            action, *words = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = _done(states, action, words)
+            good = True
+        except Exception as error:
+            error.add_note(f"In a worker process:\n{traceback.format_exc()}")
+            answer, good = error, False
+        try:
+            connection.send((good, answer))
+        except OSError:
+            return
+
+
+def _done(states: dict[tuple[int, int], Any], action: str, words: list[Any]) -> Any:
+    if action == "board":
+        number, load = words
+        found = load()
+        states.update({(number, k): state for k, state in enumerate(found)})
+        return len(found)
+    if action == "drop":
+        states.pop(words[0], None)
+        return None
+    berth, operation, arguments = words
+    states[berth], answer = operation(states[berth], *arguments)
+    return answer
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_S)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

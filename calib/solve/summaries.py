@@ -1,0 +1,193 @@
+"""From the statements of datasets to a correction with its uncertainty and its report: one linear
+solve, without a single reflection.
+
+The datasets' own residuals were measured where each was linearised. At the joint solution its
+weighted sum of squares is known exactly (it is a quadratic form), and the residuals after the
+correction are those of then, larger or smaller in the proportion in which its root changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from calib.errors import SolveError
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
+from calib.model.detector.layout import Layout
+from calib.model.result.report import Convergence, DatasetUse, Halves, Report
+from calib.model.result.summary import Part, Statement
+from calib.solve.dataset.outliers import covariance_inflation
+from calib.solve.dataset.panel_equations import Share
+from calib.solve.joint.pooled_residuals import pooled_fits, pooled_shells, stretched_after
+from calib.solve.panels.acceptance import judged
+from calib.solve.panels.distances import disagreements, distance_groups
+from calib.solve.panels.group_motion import group_motions
+from calib.solve.panels.halves import halves_of
+from calib.solve.panels.influence import influences
+from calib.solve.panels.linearisation import errors_of_linearisation
+from calib.solve.panels.solution import Solution, panel_states
+from calib.solve.panels.stored_equations import Known, Spoken
+from calib.solve.panels.system import Normal, PanelStep, PanelSystem
+from calib.solve.panels.weak_modes import determined, weak_modes
+from calib.solve.prior import PanelPrior
+
+_MOST_STEPS = 8
+_SETTLED_SIGMA = 1e-3
+"""What is left is the turning of the panels' frames, of second order."""
+
+
+def combined(
+    statements: Sequence[Statement],
+    layout: Layout,
+    freedom: Freedom,
+    prior: PanelPrior,
+    *,
+    refined: Convergence | None = None,
+) -> Solution:
+    """The panel corrections that follow from all statements and the prior.
+
+    ``refined`` says how the refinement of those that were just read ended. Raises ``SolveError``
+    where the statements and the prior do not determine a solution.
+    """
+    system = PanelSystem(layout, freedom, prior, statements)
+    correction = _within(statements[-1].point, freedom)
+    before = None
+    for _ in range(_MOST_STEPS):
+        step = system.step(correction, [])
+        correction = step.correction
+        # Steps shrink by about the same factor each time.
+        left = step.shift_sigma * (1.0 if before is None else min(step.shift_sigma / before, 1.0))
+        if left < _SETTLED_SIGMA:
+            break
+        before = step.shift_sigma
+    else:
+        raise SolveError(
+            "not-converged",
+            "the summaries do not agree on a solution near to where they were made.",
+            remedy="derive the calibration from the files.",
+        )
+    spoken = system.known_of(Part.WHOLE).spoken
+    now = np.array([one.chi_square for one in statements]) + spoken.at(layout, correction)[1]
+    n_free = sum(one.n_data - one.n_nuisance for one in statements) - step.n_determined
+    convergence = Convergence(
+        converged=refined is None or refined.converged,
+        iterations=0 if refined is None else refined.iterations,
+        last_shift_sigma=left if refined is None else refined.last_shift_sigma,
+        chi_square=float(now.sum()),
+        degrees_of_freedom=round(n_free),
+    )
+    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    covariance = step.covariance * achieved * covariance_inflation()
+    used = np.sum([one.used_on_panel for one in statements], axis=0)
+    estimate = CorrectionEstimate(
+        correction=correction,
+        freedom=freedom,
+        covariance=covariance,
+        status=panel_states(used.sum(axis=0), covariance, system),
+        n_reflections=used.sum(axis=0),
+    )
+    normal = system.normal(correction, system.known_at(correction, Part.WHOLE))
+    uses = _uses(statements, spoken, system, normal, estimate, now)
+    report = _report(statements, system, step, convergence, uses, now)
+    report = replace(
+        report,
+        halves=_halves(system, correction, step, used),
+        weak_modes=weak_modes(layout, estimate, estimate.measured),
+        determined=determined(system, normal, step.covariance, estimate.measured),
+        groups=group_motions(layout, estimate),
+    )
+    return Solution(estimate, report, judged(report, estimate), tuple(statements))
+
+
+def _within(correction: Correction, freedom: Freedom) -> Correction:
+    """The correction without the parameters that are held."""
+    values = np.zeros_like(correction.values)
+    values[:, freedom.free] = correction.values[:, freedom.free]
+    return Correction(values)
+
+
+def _uses(
+    statements: Sequence[Statement],
+    spoken: Spoken,
+    system: PanelSystem,
+    normal: Normal,
+    estimate: CorrectionEstimate,
+    now: Floats,
+) -> tuple[DatasetUse, ...]:
+    """What each dataset gave, with its influence and how far it is from where it was linearised."""
+    at = estimate.correction
+    sigma = estimate.sigma[:, estimate.freedom.free]
+    moved = influences(system.layout, normal, at, spoken, sigma)
+    errors = errors_of_linearisation(system.layout, statements, spoken, estimate)
+    uses = []
+    for one, chi_square, influence, error in zip(statements, now, moved, errors, strict=True):
+        rmsd = stretched_after(one.use.rmsd, _factor(one, chi_square))
+        uses.append(
+            replace(one.use, rmsd=rmsd, influence=influence, linearisation_error_sigma=error)
+        )
+    return tuple(uses)
+
+
+def _factor(statement: Statement, chi_square: float) -> float:
+    """How much larger residuals became."""
+    return float(np.sqrt(max(chi_square, 0.0) / max(statement.chi_square, 1e-300)))
+
+
+def _report(
+    statements: Sequence[Statement],
+    system: PanelSystem,
+    step: PanelStep,
+    convergence: Convergence,
+    uses: tuple[DatasetUse, ...],
+    now: Floats,
+) -> Report:
+    factors = np.array(
+        [_factor(one, chi_square) for one, chi_square in zip(statements, now, strict=True)]
+    )
+    pooled = pooled_fits([one.fits for one in statements], factors)
+    wild, tested = np.sum([one.n_held_out for one in statements], axis=0).tolist()
+    return Report(
+        overall=pooled[0],
+        panels=tuple(pooled[place] for place in range(1, len(pooled))),
+        shells=pooled_shells([one.shells for one in statements], factors),
+        halves=None,
+        convergence=convergence,
+        datasets=uses,
+        held_out_dropped=wild / max(tested, 1),
+        gauge=step.gauge.shape[1],
+        null_directions=tuple(
+            f"{one.use.name}: {word}" for one in statements for word in one.null_directions
+        ),
+        disagreements=disagreements(
+            system, step.correction, _by_distance(statements, system, step)
+        ),
+        rejected_on_panel=_summed([one.rejected_on_panel for one in statements]),
+        flagged_on_panel=_summed([one.flagged_on_panel for one in statements]),
+    )
+
+
+def _by_distance(
+    statements: Sequence[Statement], system: PanelSystem, step: PanelStep
+) -> list[tuple[float, list[Share]]]:
+    """What the datasets of each distance say together."""
+    bounds, group = distance_groups([one.use.distance_mm for one in statements])
+    spoken = system.known_of(Part.WHOLE).spoken
+    found = []
+    for number, distance in enumerate(bounds):
+        mine = spoken[np.flatnonzero(np.equal(group, number)).tolist()]
+        found.append((distance, [Known(system.layout, mine).at(step.correction)]))
+    return found
+
+
+def _halves(
+    system: PanelSystem, correction: Correction, step: PanelStep, used: Ints
+) -> Halves | None:
+    a, b = (system.step(correction, [], part) for part in (Part.HALF_A, Part.HALF_B))
+    return halves_of(a, b, used, step.gauge, system)
+
+
+def _summed(counts: Sequence[Ints]) -> tuple[int, ...]:
+    return tuple(np.sum(counts, axis=0).tolist())

@@ -1,0 +1,1 @@
+"""The public interface of a store: one class per entity."""

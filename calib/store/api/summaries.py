@@ -1,0 +1,24 @@
+"""The store's door: summaries."""
+
+from __future__ import annotations
+
+from calib.errors import NotFoundError
+from calib.model.result.summary import SummaryFile
+from calib.model.store.record import StoredCalibration
+from calib.store.api.entity import Door
+from calib.store.records.references import position_of
+from calib.store.records.summaries import read_summaries
+
+
+class SummaryDoor(Door):
+    """What datasets said of the panels."""
+
+    def summaries(self, stored: StoredCalibration) -> tuple[SummaryFile | None, ...]:
+        """The summaries that a calibration rests on, in the order of its report's datasets; None
+        for those that have none. Raises ``IntegrityError`` where they are not what was stored."""
+        with self._database.reading() as connection:
+            position = position_of(connection, stored.id)
+            if position is None:
+                raise NotFoundError("unknown-calibration", f"{stored.name} is not in this store.")
+            names = [use.summary for use in stored.record.report.datasets]
+            return read_summaries(connection, position, names)

@@ -1,0 +1,143 @@
+"""A detector's or a calibration's rows and log entries, as a bundle carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Column, Connection, LargeBinary, Table, select
+
+from calib import __version__
+from calib.model.store.bundle import USAGE, Bundle, BundleEntry, BundleRows
+from calib.model.store.log import Entry, by_id
+from calib.model.store.record import ChangeStamp
+from calib.store.log.log import read_entries
+from calib.store.log.row_hashes import position_column, said
+from calib.store.records.calibrations import read_calibration
+from calib.store.schema.tables import (
+    ARTIFACT,
+    CALIBRATION_DATASET,
+    CALIBRATION_SUMMARY,
+    CERTIFICATION,
+    DATASET,
+    METADATA,
+    SUMMARY,
+    WITHDRAWAL,
+)
+
+
+def collected(
+    connection: Connection, serial: str, calibration: int | None, *, with_usage: bool
+) -> Bundle:
+    """Everything of a detector, or of the one of its calibrations at a position.
+
+    Raises ``IntegrityError`` for a calibration that is not what was stored.
+    """
+    entries = [
+        _entry(entry, with_usage=with_usage) for entry in read_entries(connection, serial, None)
+    ]
+    about = None if calibration is None else _about(connection, calibration)
+    rows = []
+    for one in entries:
+        place = one.entry.position
+        for name in sorted(one.entry.contents):
+            # The birth of a detector may have come with another calibration than the one wanted.
+            if about is not None and place not in about and name != "detector":
+                continue
+            if name not in METADATA.tables:
+                continue  # a newer store's, which admits this program all the same
+            found = _rows(connection, METADATA.tables[name], place)
+            if with_usage or name not in USAGE or _tells_nobody(found):
+                rows.append(found)
+    rows += _loose(connection, rows)
+    named = None
+    if calibration is not None:
+        named = read_calibration(connection, calibration).id
+    return Bundle(serial, named, with_usage, __version__, tuple(entries), tuple(rows))
+
+
+def _entry(entry: Entry, *, with_usage: bool) -> BundleEntry:
+    by = by_id(entry.recorded, entry.salt)
+    if with_usage:
+        return BundleEntry(entry, by, signed=True)
+    bare = ChangeStamp(entry.recorded.at, "", "", "", entry.recorded.reason)
+    return BundleEntry(replace(entry, recorded=bare, salt=""), by, signed=False)
+
+
+def _tells_nobody(rows: BundleRows) -> bool:
+    """Whether entries from elsewhere came without names, so that they may go on."""
+    return rows.table == "origin" and all(value is None for value in rows.columns["signature"])
+
+
+def _about(connection: Connection, calibration: int) -> set[int]:
+    """The positions that recorded a calibration, its certifications and their withdrawals."""
+    certified = set(
+        connection.execute(
+            select(CERTIFICATION.c.position).where(CERTIFICATION.c.calibration == calibration)
+        ).scalars()
+    )
+    withdrawn = set(
+        connection.execute(
+            select(WITHDRAWAL.c.position).where(WITHDRAWAL.c.certification.in_(certified))
+        ).scalars()
+    )
+    return {calibration} | certified | withdrawn
+
+
+def _rows(connection: Connection, table: Table, position: int) -> BundleRows:
+    place = table.c[position_column(table)]
+    return _told(connection, table, place, [position], position, loose=False)
+
+
+def _loose(connection: Connection, rows: Iterable[BundleRows]) -> list[BundleRows]:
+    """Datasets, summaries and artifacts that other changes had recorded before."""
+    given: dict[str, set[Any]] = {"artifact": set(), "dataset": set(), "summary": set()}
+    wanted: dict[str, set[Any]] = {"artifact": set(), "dataset": set(), "summary": set()}
+    for one in rows:
+        columns = one.columns
+        if one.table in given:
+            given[one.table] |= set(columns["sha256" if one.table == "artifact" else "id"])
+        if one.table == "summary":
+            wanted["artifact"] |= set(columns["artifact"])
+        if one.table == "calibration":
+            wanted["artifact"] |= set(columns["covariance_sha256"])
+        if one.table == CALIBRATION_DATASET.name:
+            wanted["dataset"] |= set(columns["dataset"])
+        if one.table == CALIBRATION_SUMMARY.name:
+            wanted["summary"] |= set(columns["summary"])
+    out = []
+    for table in (DATASET, SUMMARY, ARTIFACT):
+        key = table.c.sha256 if table is ARTIFACT else table.c.id
+        missing = sorted(wanted[table.name] - given[table.name])
+        for name in missing:
+            found = _told(connection, table, key, [name], 0, loose=True)
+            out.append(found)
+            if table is SUMMARY:
+                wanted["artifact"] |= set(found.columns["artifact"])
+    return out
+
+
+def _told(
+    connection: Connection,
+    table: Table,
+    where: Column[Any],
+    values: list[Any],
+    position: int,
+    *,
+    loose: bool,
+) -> BundleRows:
+    keys = [column.name for column in table.primary_key]
+    found = connection.execute(select(table).where(where.in_(values))).mappings().all()
+    ordered = sorted(found, key=lambda row: [(str(type(row[k])), row[k]) for k in keys])
+    columns = {
+        column.name: tuple(_value(column, row[column.name]) for row in ordered)
+        for column in table.columns
+    }
+    return BundleRows(table.name, position, columns, loose)
+
+
+def _value(column: Column[Any], value: Any) -> Any:
+    if isinstance(column.type, LargeBinary):
+        return bytes(value)
+    return said(column.type, value)

@@ -1,0 +1,93 @@
+"""Statements for the driver itself: what is asked for each file must not be compiled each time."""
+
+from __future__ import annotations
+
+import re
+from collections import namedtuple
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from calib.errors import IntegrityError
+from calib.model.base.canonical import instant_from, microseconds
+
+_NAMED = re.compile(r"(?<!:):([a-z_]+)")
+
+
+class SqlStatement:
+    """A statement with values ``:name``, as each driver wants it; answered by the driver's rows."""
+
+    def __init__(self, sql: str) -> None:
+        self._sql = {"sqlite": sql, "postgresql": _NAMED.sub(r"%(\1)s", sql)}
+        self._record: Callable[..., Any] | None = None
+
+    def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows; instants go in as such and come out as the driver has them.
+
+        Raises SQLAlchemy's ``DBAPIError``, as a statement of its own would.
+        """
+        rows, _ = self._fetched(connection, values)
+        return rows
+
+    def records(self, connection: Connection, **values: Any) -> list[Any]:
+        """The same, each with its columns by name."""
+        rows, description = self._fetched(connection, values)
+        if self._record is None:
+            names = [column[0] for column in description]
+            self._record = namedtuple("Record", names)  # type: ignore[misc]  # noqa: PYI024
+        return [self._record(*row) for row in rows]
+
+    def _fetched(
+        self, connection: Connection, values: dict[str, Any]
+    ) -> tuple[list[tuple[Any, ...]], Sequence[Any]]:
+        dialect = connection.dialect
+        if dialect.name == "sqlite":
+            values = {
+                name: microseconds(value) if isinstance(value, datetime) else value
+                for name, value in values.items()
+            }
+        sql = self._sql[dialect.name]
+        driver = connection.connection.dbapi_connection
+        cursor: Any = None
+        try:
+            cursor = driver.cursor()  # type: ignore[union-attr]
+            cursor.execute(sql, values)
+            return cursor.fetchall(), cursor.description
+        except dialect.loaded_dbapi.Error as error:
+            lost = dialect.is_disconnect(error, connection.connection, cursor)
+            if lost:
+                connection.invalidate(error)
+            raise DBAPIError.instance(
+                sql,
+                None,
+                error,
+                dialect.loaded_dbapi.Error,
+                hide_parameters=True,
+                connection_invalidated=lost,
+                dialect=dialect,
+            ) from error
+        finally:
+            if cursor is not None:
+                cursor.close()
+
+
+def instant(value: Any) -> datetime:
+    """An instant as a driver gives it, in UTC; ``IntegrityError`` where it is none."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    try:
+        return instant_from(value)
+    except (TypeError, OverflowError):
+        raise IntegrityError(
+            "changed-row",
+            f"the store holds {value!r} where a time should be.",
+            remedy="calib audit verify finds the row; restore the store from a backup.",
+        ) from None
+
+
+def instant_or_none(value: Any) -> datetime | None:
+    """The same, where there may be none."""
+    return None if value is None else instant(value)

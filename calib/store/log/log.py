@@ -1,0 +1,190 @@
+"""The log's entries: one for each deed, hashed over what it recorded and the entry before.
+
+The record's one order: who wrote, when, at which position.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, func, insert, select
+
+from calib.errors import InputError
+from calib.model.store.log import STORE_CHAIN, ChainHead, Entry, Moment, entry_id
+from calib.model.store.record import ChangeStamp
+from calib.model.store.validity import utc
+from calib.store.log.row_hashes import contents_at
+from calib.store.schema.tables import DEED, DETECTOR, ENTRY
+
+_TICK = timedelta(microseconds=1)
+
+
+def add_stamp(connection: Connection, stamp: ChangeStamp) -> tuple[int, ChangeStamp]:
+    """The next position, and the deed's signature as it is recorded there.
+
+    The time recorded is max(deed.at, last + 1 microsecond), so that a clock which goes backwards
+    does no harm. For ``calib.store.log.log.recording`` alone, in a write that was serialised.
+    """
+    last = connection.execute(
+        select(DEED.c.position, DEED.c.recorded_at).order_by(DEED.c.position.desc()).limit(1)
+    ).first()
+    position, at = 1, utc(stamp.at)
+    if last is not None:
+        position, at = last.position + 1, max(at, last.recorded_at + _TICK)
+    connection.execute(
+        insert(DEED).values(position=position, recorded_at=at, actor=stamp.actor, host=stamp.host)
+    )
+    return position, ChangeStamp(at, stamp.actor, stamp.host)
+
+
+@contextlib.contextmanager
+def recording(
+    connection: Connection,
+    stamp: ChangeStamp,
+    kind: str,
+    chain: str,
+    tables: tuple[Table, ...],
+    reason: str | None = None,
+) -> Iterator[tuple[int, ChangeStamp]]:
+    """One change: gives its position and the deed as recorded; afterwards the rows which bear that
+    position in ``tables`` are entered in the log.
+
+    ``chain`` is the serial of the detector that this is about, or ``STORE_CHAIN`` where a detector
+    is born. ``reason`` is the deed's where None is given.
+    """
+    position, recorded = add_stamp(connection, stamp)
+    yield position, recorded
+    ordinal, previous = _end_of(connection, chain)
+    said = stamp.reason if reason is None else reason
+    entry = Entry(
+        position=position,
+        recorded=replace(recorded, command=stamp.command, reason=said),
+        chain=chain,
+        ordinal=ordinal + 1,
+        kind=kind,
+        contents=contents_at(connection, position, tables),
+        salt=secrets.token_hex(16),
+        previous=previous,
+        hash="",
+    )
+    insert_entry(connection, replace(entry, hash=entry_id(entry)))
+
+
+def insert_entry(connection: Connection, entry: Entry) -> None:
+    """Add an entry as it stands; its deed is there."""
+    connection.execute(
+        insert(ENTRY).values(
+            position=entry.position,
+            chain=entry.chain,
+            ordinal=entry.ordinal,
+            kind=entry.kind,
+            command=entry.recorded.command,
+            reason=entry.recorded.reason,
+            contents=json.dumps(entry.contents, sort_keys=True),
+            salt=entry.salt,
+            previous=entry.previous,
+            hash=entry.hash,
+        )
+    )
+
+
+def read_entries(connection: Connection, serial: str | None, last: int | None) -> list[Entry]:
+    """The log of a detector from its birth on, or of all, in order; the ``last`` ones where a
+    number is given."""
+    wanted = select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host).join(
+        DEED, DEED.c.position == ENTRY.c.position
+    )
+    if serial is not None:
+        birth = select(DETECTOR.c.position).where(DETECTOR.c.serial == serial).scalar_subquery()
+        wanted = wanted.where((ENTRY.c.chain == serial) | (ENTRY.c.position == birth))
+    rows = connection.execute(wanted.order_by(ENTRY.c.position.desc()).limit(last))
+    return [entry_of(row) for row in rows][::-1]
+
+
+def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
+    """The last entry up to an instant, or of all, or the one at a position.
+
+    Raises ``InputError`` (``unknown-position``) for a position that the log has not reached, since
+    what is known at it could still change.
+    """
+    wanted = select(DEED.c.position, DEED.c.recorded_at).limit(1)
+    if isinstance(when, datetime):
+        # Times rise with positions, and the order of their own index is found at once.
+        wanted = wanted.where(DEED.c.recorded_at <= when).order_by(DEED.c.recorded_at.desc())
+    else:
+        wanted = wanted.order_by(DEED.c.position.desc())
+        if when is not None:
+            wanted = wanted.where(DEED.c.position <= when)
+    row = connection.execute(wanted).first()
+    found = Moment(0, None) if row is None else Moment(row.position, row.recorded_at)
+    if isinstance(when, int) and found.position != when:
+        raise InputError(
+            "unknown-position",
+            f"the log has no position {when}; its last one is {found.position}.",
+            remedy="a position that calib audit log shows, or a time.",
+        )
+    return found
+
+
+def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[Entry]:
+    """The entries that were recorded at these instants, in order."""
+    rows = connection.execute(
+        select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
+        .join(DEED, DEED.c.position == ENTRY.c.position)
+        .where(DEED.c.recorded_at.in_(times))
+        .order_by(DEED.c.position)
+    )
+    return [entry_of(row) for row in rows]
+
+
+def entry_of(row: Row[Any]) -> Entry:
+    """The entry in a row of ``entry`` with its deed."""
+    return Entry(
+        position=row.position,
+        recorded=ChangeStamp(row.recorded_at, row.actor, row.host, row.command, row.reason),
+        chain=row.chain,
+        ordinal=row.ordinal,
+        kind=row.kind,
+        contents=json.loads(row.contents),
+        salt=row.salt,
+        previous=row.previous,
+        hash=row.hash,
+    )
+
+
+def read_heads(connection: Connection) -> tuple[ChainHead, ...]:
+    """The end of every chain that has an entry, by name."""
+    ends = select(ENTRY.c.chain, func.max(ENTRY.c.ordinal).label("ordinal")).group_by(ENTRY.c.chain)
+    end = ends.subquery()
+    rows = connection.execute(
+        select(ENTRY.c.chain, ENTRY.c.ordinal, ENTRY.c.position, ENTRY.c.hash).join(
+            end, (end.c.chain == ENTRY.c.chain) & (end.c.ordinal == ENTRY.c.ordinal)
+        )
+    )
+    return tuple(sorted((ChainHead(*row) for row in rows), key=lambda head: head.chain))
+
+
+def _end_of(connection: Connection, chain: str) -> tuple[int, str | None]:
+    """The ordinal and hash of a chain's last entry; a detector's birth comes before its first."""
+    row = connection.execute(
+        select(ENTRY.c.ordinal, ENTRY.c.hash)
+        .where(ENTRY.c.chain == chain)
+        .order_by(ENTRY.c.ordinal.desc())
+        .limit(1)
+    ).first()
+    if row is not None:
+        return row.ordinal, row.hash
+    if chain == STORE_CHAIN:
+        return 0, None
+    birth = connection.execute(
+        select(ENTRY.c.hash)
+        .join(DETECTOR, DETECTOR.c.position == ENTRY.c.position)
+        .where(DETECTOR.c.serial == chain)
+    ).scalar()
+    return 0, birth

@@ -1,0 +1,131 @@
+"""What the log says of rows: a hash for each position of each table, over every column.
+
+Rows are read as the driver gives them, and what is in no fitting kind is told as such: here the
+store may have been tampered with in any way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Double,
+    Integer,
+    LargeBinary,
+    Table,
+    TextClause,
+    text,
+)
+
+from calib.model.base.canonical import instant_from
+from calib.model.store.log import rows_id
+from calib.store.schema.columns import Instant, Text
+from calib.store.schema.tables import DEED, ENTRY, METADATA
+
+FIRST, LAST = -(2**63), 2**63 - 1
+"""Below and above every position."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAt:
+    """The rows of one table that one position added."""
+
+    position: int
+    n_rows: int
+    hash: str
+
+
+def holders() -> tuple[Table, ...]:
+    """Every table whose rows the log speaks of."""
+    return tuple(t for t in METADATA.sorted_tables if t not in (DEED, ENTRY))
+
+
+def position_column(table: Table) -> str:
+    """The column that says which deed added a row."""
+    return "position" if "position" in table.columns else "calibration"
+
+
+def rows_between(connection: Connection, table: Table, first: int, last: int) -> Iterator[RowsAt]:
+    """The rows of positions ``first`` to ``last``, both included, in order."""
+    place = list(table.columns.keys()).index(position_column(table))
+    found = connection.execute(_selected(table), {"first": first, "last": last})
+    for position, group in groupby(found, key=lambda row: row[place]):
+        rows = list(group)
+        yield RowsAt(int(position), len(rows), hash_of(table, rows))
+
+
+def hash_of(table: Table, rows: Sequence[Sequence[Any]]) -> str:
+    """The hash of rows of a table as a driver gives them, whatever their order."""
+    names = [column.name for column in table.columns]
+    keys = [names.index(column.name) for column in table.primary_key]
+    ordered = sorted(rows, key=lambda row: [(str(type(row[k])), row[k]) for k in keys])
+    return rows_id(
+        {
+            column.name: _said_all(column.type, [row[index] for row in ordered])
+            for index, column in enumerate(table.columns)
+        }
+    )
+
+
+def contents_at(connection: Connection, position: int, tables: tuple[Table, ...]) -> dict[str, str]:
+    """What one position added to these tables, by table."""
+    return {
+        table.name: rows.hash
+        for table in tables
+        for rows in rows_between(connection, table, position, position)
+    }
+
+
+@cache
+def _selected(table: Table) -> TextClause:
+    place = position_column(table)
+    columns = ", ".join(column.name for column in table.columns)
+    return text(
+        f"SELECT {columns} FROM {table.name} "  # noqa: S608 - names of our own tables
+        f"WHERE {place} BETWEEN :first AND :last ORDER BY {place}"
+    )
+
+
+def _said_all(kind: Any, values: list[Any]) -> list[Any]:
+    """Every value as ``said`` says it, without asking each where all are of the fitting type."""
+    types = set(map(type, values))
+    if isinstance(kind, Double):
+        fits = types == {float} and all(map(math.isfinite, values))
+    else:
+        fits = isinstance(kind, Integer | Text) and types <= {int, str}
+    return values if fits else [said(kind, value) for value in values]
+
+
+def said(kind: Any, value: Any) -> Any:
+    """The value in the kind of its column; as text that no column holds where it has no such."""
+    if value is None:
+        return None
+    if isinstance(kind, Instant):
+        if isinstance(value, datetime):
+            return value
+        if isinstance(value, int):
+            try:
+                return instant_from(value)
+            except OverflowError:
+                pass
+    elif isinstance(kind, Double):
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+    elif isinstance(kind, Boolean):
+        if value in (0, 1):
+            return bool(value)
+    elif isinstance(kind, LargeBinary):
+        if isinstance(value, bytes | memoryview):
+            return hashlib.sha256(value).hexdigest()
+    elif isinstance(value, int | str):
+        return value
+    return f"\0 {value!r}"

@@ -1,0 +1,1 @@
+"""Backup, copy, upgrade, checks and audit of a whole store."""

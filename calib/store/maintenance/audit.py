@@ -1,0 +1,195 @@
+"""Verifying the log: every entry, every chain, every row, every artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from calib.errors import CalibError
+from calib.model.base.canonical import instant_from
+from calib.model.store.log import STORE_CHAIN, Audit, ChainHead, Entry, Finding, entry_id
+from calib.model.store.record import ChangeStamp
+from calib.store.log.row_hashes import FIRST, LAST, RowsAt, holders, rows_between
+from calib.store.records.calibrations import read_calibration
+
+_PAGE = 500
+_ENTRIES = text(
+    "SELECT p.position, d.position AS deed, d.recorded_at, d.actor, d.host, e.position AS entry, "
+    "e.chain, e.ordinal, e.kind, e.command, e.reason, e.contents, e.salt, e.previous, e.hash "
+    "FROM (SELECT position FROM deed WHERE position > :after "
+    "UNION SELECT position FROM entry WHERE position > :after ORDER BY 1 LIMIT :page) p "
+    "LEFT JOIN deed d ON d.position = p.position LEFT JOIN entry e ON e.position = p.position "
+    "ORDER BY p.position"
+)
+
+
+def audited(connection: Connection, checkpoint: Sequence[ChainHead] = ()) -> Audit:
+    """Compare every row with what the log says of it, and every chain with itself.
+
+    ``checkpoint`` holds ends of chains that were signed once: the log must still contain them.
+    """
+    return _Auditor(connection, checkpoint).audit()
+
+
+class _Auditor:
+    def __init__(self, connection: Connection, checkpoint: Sequence[ChainHead]) -> None:
+        self._connection = connection
+        self._awaited = {(head.chain, head.ordinal): head for head in checkpoint}
+        self._findings: list[Finding] = []
+        self._ends: dict[str, tuple[int, str]] = {}
+        self._births: dict[str, str] = {}
+        detectors = connection.execute(text("SELECT position, serial FROM detector"))
+        self._serials = {row.position: row.serial for row in detectors}
+        self._last: tuple[int, datetime] | None = None
+        self._n_entries = self._n_rows = 0
+
+    def audit(self) -> Audit:
+        first, page = FIRST, self._page(0)
+        while True:
+            following = self._page(page[-1].position) if page else []
+            self._audit_page(page, first, page[-1].position if following else LAST)
+            if not following:
+                break
+            first, page = page[-1].position + 1, following
+        for head in self._awaited.values():
+            self._find(
+                "entry",
+                f"number {head.ordinal} of the chain of {head.chain or 'the store'}",
+                "the checkpoint has it and the log does not: the log was cut off or rewritten",
+            )
+        return Audit(
+            findings=tuple(self._findings),
+            n_entries=self._n_entries,
+            n_rows=self._n_rows,
+            n_chains=len(self._ends),
+            last_position=0 if self._last is None else self._last[0],
+        )
+
+    def _page(self, after: int) -> Sequence[Row[Any]]:
+        return self._connection.execute(_ENTRIES, {"after": after, "page": _PAGE}).all()
+
+    def _audit_page(self, page: Sequence[Row[Any]], first: int, last: int) -> None:
+        contents: dict[int, Mapping[str, str]] = {}
+        for row in page:
+            entry = self._entry(row)
+            if entry is not None:
+                contents[entry.position] = entry.contents
+                self._follow(entry)
+                self._n_entries += 1
+        sound: set[int] = set()
+        spoiled: set[int] = set()
+        for table in holders():
+            found = {
+                rows.position: rows for rows in rows_between(self._connection, table, first, last)
+            }
+            self._n_rows += sum(rows.n_rows for rows in found.values())
+            for position in sorted({*found, *contents}):
+                said = contents.get(position)
+                problem = _difference(said, table.name, found.get(position))
+                if problem:
+                    self._find(table.name, f"position {position}", problem)
+                    spoiled.add(position)
+                elif table.name == "calibration" and position in found:
+                    sound.add(position)
+        for position in sorted(sound - spoiled):
+            self._reread(position)
+
+    def _entry(self, row: Row[Any]) -> Entry | None:
+        """The entry at a position, compared with its own hash; None where there is none."""
+        place = f"position {row.position}"
+        if row.deed is None:
+            self._find("deed", place, "the deed of an entry is gone")
+        if row.entry is None:
+            self._find("entry", place, "the entry of a deed is gone, or the deed was slipped in")
+        if row.deed is None or row.entry is None:
+            return None
+        try:
+            at = row.recorded_at
+            entry = Entry(
+                position=row.position,
+                recorded=ChangeStamp(
+                    at if isinstance(at, datetime) else instant_from(at),
+                    row.actor,
+                    row.host,
+                    row.command,
+                    row.reason,
+                ),
+                chain=row.chain,
+                ordinal=row.ordinal,
+                kind=row.kind,
+                contents=dict(json.loads(row.contents)),
+                salt=row.salt,
+                previous=row.previous,
+                hash=row.hash,
+            )
+            # The hash is of what the contents say, which could be written in other ways.
+            said = json.dumps(entry.contents, sort_keys=True)
+            right = entry_id(entry) == entry.hash and said == row.contents
+        except (CalibError, ValueError, TypeError, OverflowError):
+            self._find("entry", place, "the deed or its entry cannot be read any more")
+            return None
+        if not right:
+            self._find(
+                "entry",
+                place,
+                "the deed or its entry was changed (time, actor, host, command, reason, kind, "
+                "contents, chain or hash)",
+            )
+        return entry
+
+    def _follow(self, entry: Entry) -> None:
+        """Compare an entry with the one before it, in the store and in its chain."""
+        place, at = f"position {entry.position}", entry.recorded.at
+        before = 0 if self._last is None else self._last[0]
+        if entry.position != before + 1:
+            self._find("deed", place, f"it follows position {before}: what lay between is gone")
+        if self._last is not None and at <= self._last[1]:
+            self._find("deed", place, "it was recorded no later than the one before it")
+        self._last = (entry.position, at)
+        named = entry.chain or "the store"
+        ordinal, hash_before = self._ends.get(entry.chain, (0, self._births.get(entry.chain)))
+        if entry.ordinal != ordinal + 1:
+            self._find(
+                "entry",
+                place,
+                f"number {entry.ordinal} of the chain of {named} follows number {ordinal}: entries "
+                "were deleted, inserted or moved",
+            )
+        elif entry.previous != hash_before:
+            self._find(
+                "entry",
+                place,
+                f"it does not follow from the entry before it in the chain of {named}",
+            )
+        self._ends[entry.chain] = (entry.ordinal, entry.hash)
+        if entry.chain == STORE_CHAIN and entry.position in self._serials:
+            self._births[self._serials[entry.position]] = entry.hash
+        head = self._awaited.get((entry.chain, entry.ordinal))
+        if head is not None and (head.hash, head.position) == (entry.hash, entry.position):
+            del self._awaited[entry.chain, entry.ordinal]
+
+    def _reread(self, position: int) -> None:
+        """Verify a calibration by its own id: rows, report and covariance."""
+        try:
+            read_calibration(self._connection, position)
+        except (CalibError, ValueError, TypeError, LookupError) as error:
+            problem = error.problem if isinstance(error, CalibError) else str(error)
+            self._find("calibration", f"position {position}", problem)
+
+    def _find(self, table: str, row: str, problem: str) -> None:
+        self._findings.append(Finding(table, row, problem))
+
+
+def _difference(said: Mapping[str, str] | None, table: str, found: RowsAt | None) -> str:
+    """In words, how rows differ from what the log says; empty where they do not."""
+    if said is None:
+        return "" if found is None else "rows that no entry of the log speaks of"
+    if table not in said:
+        return "" if found is None else "rows that the log does not know were slipped in"
+    if found is None:
+        return "the rows that the log speaks of are gone"
+    return "" if said[table] == found.hash else "the rows are not what the log says: changed"

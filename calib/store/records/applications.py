@@ -1,0 +1,115 @@
+"""Applications: which file got which calibration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from calib.errors import IntegrityError, NotFoundError
+from calib.model.store.record import Application, ChangeStamp
+from calib.store.log.log import recording
+from calib.store.records.certifications import LATEST
+from calib.store.schema.tables import APPLICATION, CALIBRATION, DETECTOR
+
+
+def add_application(connection: Connection, application: Application, stamp: ChangeStamp) -> bool:
+    """Record a receipt; False where it is recorded already.
+
+    Raises ``NotFoundError`` where the store does not hold the calibration.
+    """
+    name = application.id
+    there = connection.execute(
+        select(APPLICATION.c.position).where(APPLICATION.c.id == name)
+    ).first()
+    if there is not None:
+        return False
+    applied = connection.execute(
+        select(CALIBRATION.c.position, DETECTOR.c.serial)
+        .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
+        .where(CALIBRATION.c.id == application.calibration_id)
+    ).first()
+    if applied is None:
+        raise NotFoundError(
+            "unknown-calibration",
+            f"the store holds no calibration {application.calibration_id[:12]} "
+            f"({application.serial}:{application.version} where it was applied).",
+            remedy="push the receipt to the store that the calibration came from.",
+        )
+    with recording(connection, stamp, "application", applied.serial, (APPLICATION,)) as (
+        position,
+        _,
+    ):
+        connection.execute(
+            insert(APPLICATION).values(
+                position=position,
+                id=name,
+                calibration=applied.position,
+                serial=application.serial,
+                version=application.version,
+                input_sha256=json.dumps(application.input_sha256),
+                output_sha256=json.dumps(application.output_sha256),
+                output_names=json.dumps(application.output_names),
+                data_time=application.data_time,
+                distance_mm=application.distance_mm,
+                why=application.why,
+                applied_at=application.applied.at,
+                actor=application.applied.actor,
+                host=application.applied.host,
+            )
+        )
+    return True
+
+
+def read_applications(
+    connection: Connection,
+    serial: str | None,
+    calibration_id: str | None,
+    known_at: int = LATEST,
+) -> list[Application]:
+    """The applications of a detector, of a calibration, or all, in the order of the record,
+    as known at a position of the log.
+
+    Raises ``IntegrityError`` where one does not give the id of its receipt.
+    """
+    wanted = select(APPLICATION, CALIBRATION.c.id.label("calibration_id")).join(
+        CALIBRATION, CALIBRATION.c.position == APPLICATION.c.calibration
+    )
+    if known_at != LATEST:
+        wanted = wanted.where(APPLICATION.c.position <= known_at)
+    if serial is not None:
+        wanted = wanted.where(APPLICATION.c.serial == serial)
+    if calibration_id is not None:
+        wanted = wanted.where(CALIBRATION.c.id == calibration_id)
+    rows = connection.execute(wanted.order_by(APPLICATION.c.position))
+    return [_verified(row) for row in rows]
+
+
+def _verified(row: Row[Any]) -> Application:
+    try:
+        application = _application(row)
+        if application.id == row.id:
+            return application
+    except (TypeError, ValueError):
+        pass  # neither is what cannot be read
+    raise IntegrityError(
+        "changed-application",
+        f"application {row.id[:12]} is not what its receipt said.",
+        remedy="restore the store from a backup, or look at the receipt.",
+    )
+
+
+def _application(row: Row[Any]) -> Application:
+    return Application(
+        serial=row.serial,
+        calibration_id=row.calibration_id,
+        version=row.version,
+        input_sha256=tuple(json.loads(row.input_sha256)),
+        output_sha256=tuple(json.loads(row.output_sha256)),
+        output_names=tuple(json.loads(row.output_names)),
+        data_time=row.data_time,
+        distance_mm=row.distance_mm,
+        why=row.why,
+        applied=ChangeStamp(row.applied_at, row.actor, row.host),
+    )

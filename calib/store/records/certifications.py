@@ -1,0 +1,272 @@
+"""Certifications and withdrawals: somebody's word, and the word taken back. Only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, true
+from sqlalchemy import Row as SqlRow
+
+from calib.errors import InputError, NotFoundError
+from calib.model.store.certification_rules import Change, changes_by_certifying, is_succession
+from calib.model.store.record import Certification, ChangeStamp
+from calib.model.store.validity import DistanceRange, Validity, shown_instant
+from calib.store.log.log import recording
+from calib.store.schema.tables import CALIBRATION, CERTIFICATION, DEED, DETECTOR, WITHDRAWAL
+
+_PAGE = 8
+_TAKEN_BACK = DEED.alias("taken_back")
+LATEST = 2**63 - 1
+"""The position at which everything that is recorded is known."""
+MOST_SHOWN = 5
+"""So many regions are named where a certification is refused."""
+
+
+def add_certification(
+    connection: Connection, certification: Certification, *, supersede: bool = False
+) -> Certification:
+    """Record a certification; as it was recorded, with its number and time.
+
+    Raises ``NotFoundError`` where the store does not hold the calibration, and ``InputError``
+    where the certification contradicts it, gives no reason, stands for a calibration that failed
+    acceptance without an override, or would replace others (``overlap``) without ``supersede``.
+    """
+    head = _certifiable(connection, certification)
+    if not supersede:
+        refuse_overlap(certification, changes_with(connection, head.detector, certification))
+    with recording(
+        connection,
+        certification.recorded,
+        "certification",
+        head.serial,
+        (CERTIFICATION,),
+        certification.reason,
+    ) as (position, recorded):
+        connection.execute(
+            insert(CERTIFICATION).values(
+                position=position,
+                calibration=head.position,
+                detector=head.detector,
+                valid_from=certification.validity.start,
+                valid_to=certification.validity.end,
+                distance_min_mm=certification.distances.minimum_mm,
+                distance_max_mm=certification.distances.maximum_mm,
+                gap_mm=certification.gap_mm,
+                reason=certification.reason,
+                override_reason=certification.override,
+            )
+        )
+    return replace(certification, number=position, recorded=recorded)
+
+
+def changes_with(
+    connection: Connection, detector: int, certification: Certification
+) -> list[Change]:
+    """Where a certification that is not recorded would change the answer."""
+    near = reaching(certification.validity, certification.distances)
+    there = _newest_first(connection, of_detector(detector) & live() & near)
+    return changes_by_certifying(certification, there)
+
+
+def refuse_overlap(certification: Certification, changes: Sequence[Change]) -> None:
+    """Raise ``InputError``, naming the points, where a certification would replace others that it
+    does not just succeed."""
+    replaced = [change for change in changes if not is_succession(change)]
+    if not replaced:
+        return
+    shown = "; ".join(_replaced(change) for change in replaced[:MOST_SHOWN])
+    more = len(replaced) - MOST_SHOWN
+    raise InputError(
+        "overlap",
+        f"{certification.serial}:{certification.version} would replace what holds already: {shown}"
+        + (f"; and {more} more." if more > 0 else "."),
+        remedy="--supersede, if it shall; --dry-run shows all; else another --from, --to or "
+        "distances.",
+    )
+
+
+def add_withdrawals(
+    connection: Connection, which: str | int, reason: str, stamp: ChangeStamp
+) -> list[Certification]:
+    """Take back one certification (by number) or all of one calibration's (by its id).
+
+    Returns them as they are now, newest first. Raises ``NotFoundError`` where none is live.
+    """
+    if not reason.strip():
+        raise InputError("no-reason", "a withdrawal needs a reason.", remedy="--reason TEXT.")
+    standing = to_withdraw(connection, which)
+    with recording(connection, stamp, "withdrawal", standing[0].serial, (WITHDRAWAL,), reason) as (
+        position,
+        recorded,
+    ):
+        connection.execute(
+            insert(WITHDRAWAL),
+            [
+                {"certification": one.number, "position": position, "reason": reason}
+                for one in standing
+            ],
+        )
+    return [replace(one, withdrawn=recorded, withdrawn_reason=reason) for one in standing]
+
+
+def to_withdraw(connection: Connection, which: str | int) -> list[Certification]:
+    """The live certifications of that number or calibration id, newest first; ``NotFoundError``
+    (``not-certified``) where there is none."""
+    if isinstance(which, int):
+        chosen, called = CERTIFICATION.c.position == which, f"certification {which}"
+    else:
+        chosen, called = CALIBRATION.c.id == which, f"calibration {which[:12]}"
+    found = read_certifications(connection, chosen)
+    standing = [certification for certification in found if certification.withdrawn is None]
+    if not standing:
+        missing = "is not there" if isinstance(which, int) else "is not certified"
+        problem = "is withdrawn already" if found else missing
+        raise NotFoundError(
+            "not-certified", f"{called} {problem}.", remedy="calib show lists the certifications."
+        )
+    return standing
+
+
+def read_certifications(
+    connection: Connection, which: ColumnElement[bool], known_at: int = LATEST
+) -> list[Certification]:
+    """The certifications that fit, withdrawn ones as well, newest first, as known at a position of
+    the log."""
+    rows = connection.execute(_CERTIFICATIONS.where(which), {"known_at": known_at}).all()
+    return [_certification(row) for row in rows]
+
+
+def _newest_first(connection: Connection, which: ColumnElement[bool]) -> Iterator[Certification]:
+    """The same one by one: the answer is mostly found among the newest."""
+    before = LATEST
+    while True:
+        older = _CERTIFICATIONS.where(which, CERTIFICATION.c.position < before).limit(_PAGE)
+        page = connection.execute(older, {"known_at": LATEST}).all()
+        yield from (_certification(row) for row in page)
+        if len(page) < _PAGE:
+            return
+        before = page[-1].position
+
+
+def of_detector(detector: int) -> ColumnElement[bool]:
+    """The certifications of the detector at that position."""
+    return CERTIFICATION.c.detector == detector
+
+
+def live() -> ColumnElement[bool]:
+    """The certifications that are not withdrawn."""
+    return WITHDRAWAL.c.certification.is_(None)
+
+
+def reaching(validity: Validity, distances: DistanceRange) -> ColumnElement[bool]:
+    """The certifications that cover some of these points."""
+    row = CERTIFICATION.c
+    before = row.valid_from < validity.end if validity.end is not None else true()
+    return (
+        before
+        & or_(row.valid_to.is_(None), row.valid_to > validity.start)
+        & (row.distance_min_mm < distances.maximum_mm)
+        & (row.distance_max_mm > distances.minimum_mm)
+    )
+
+
+_CERTIFICATIONS = (
+    select(
+        CERTIFICATION,
+        CALIBRATION.c.id.label("calibration_id"),
+        CALIBRATION.c.version,
+        DETECTOR.c.serial,
+        DEED.c.recorded_at,
+        DEED.c.actor,
+        DEED.c.host,
+        WITHDRAWAL.c.reason.label("withdrawn_reason"),
+        _TAKEN_BACK.c.recorded_at.label("withdrawn_at"),
+        _TAKEN_BACK.c.actor.label("withdrawn_by"),
+        _TAKEN_BACK.c.host.label("withdrawn_host"),
+    )
+    .join(CALIBRATION, CALIBRATION.c.position == CERTIFICATION.c.calibration)
+    .join(DETECTOR, DETECTOR.c.position == CERTIFICATION.c.detector)
+    .join(DEED, DEED.c.position == CERTIFICATION.c.position)
+    .outerjoin(
+        WITHDRAWAL,
+        (WITHDRAWAL.c.certification == CERTIFICATION.c.position)
+        & (WITHDRAWAL.c.position <= bindparam("known_at")),
+    )
+    .outerjoin(_TAKEN_BACK, _TAKEN_BACK.c.position == WITHDRAWAL.c.position)
+    .where(CERTIFICATION.c.position <= bindparam("known_at"))
+    .order_by(CERTIFICATION.c.position.desc())
+)
+
+
+def _certifiable(connection: Connection, certification: Certification) -> Any:
+    """The row of a calibration that this certification may be recorded of."""
+    head = connection.execute(
+        select(
+            CALIBRATION.c.position,
+            CALIBRATION.c.id,
+            CALIBRATION.c.detector,
+            CALIBRATION.c.version,
+            CALIBRATION.c.accepted,
+            DETECTOR.c.serial,
+        )
+        .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
+        .where(CALIBRATION.c.id == certification.calibration_id)
+    ).first()
+    if head is None:
+        raise NotFoundError(
+            "unknown-calibration",
+            f"the store holds no calibration {certification.calibration_id[:12]}.",
+            remedy="calib list.",
+        )
+    name = f"{head.serial}:{head.version}"
+    if (certification.serial, certification.version) != (head.serial, head.version):
+        raise InputError(
+            "serial-contradicts",
+            f"calibration {head.id[:12]} is {name} here, "
+            f"not {certification.serial}:{certification.version}.",
+        )
+    if certification.number != 0 or certification.withdrawn is not None:
+        raise InputError("already-recorded", f"certification {certification.number} is recorded.")
+    if not certification.reason.strip():
+        raise InputError("no-reason", "a certification needs a reason.", remedy="--reason TEXT.")
+    if not head.accepted and not certification.override.strip():
+        raise InputError(
+            "not-accepted",
+            f"{name} failed acceptance and is a draft.",
+            remedy='derive again from better data, or --override "REASON" to stand for it all the '
+            "same.",
+        )
+    return head
+
+
+def _replaced(change: Change) -> str:
+    assert change.before is not None  # noqa: S101 - where none answered nothing is replaced
+    before, region = change.before, change.region
+    end = "on" if region.validity.end is None else f"to {shown_instant(region.validity.end)}"
+    return (
+        f"{before.serial}:{before.version} (certification {before.number}) from "
+        f"{shown_instant(region.validity.start)} {end}, {region.distances.minimum_mm:.6g} to "
+        f"{region.distances.maximum_mm:.6g} mm"
+    )
+
+
+def _certification(row: SqlRow[Any]) -> Certification:
+    withdrawn = None
+    if row.withdrawn_at is not None:
+        withdrawn = ChangeStamp(row.withdrawn_at, row.withdrawn_by, row.withdrawn_host)
+    return Certification(
+        number=row.position,
+        calibration_id=row.calibration_id,
+        serial=row.serial,
+        version=row.version,
+        validity=Validity(row.valid_from, row.valid_to),
+        distances=DistanceRange(row.distance_min_mm, row.distance_max_mm),
+        reason=row.reason,
+        override=row.override_reason,
+        recorded=ChangeStamp(row.recorded_at, row.actor, row.host),
+        withdrawn=withdrawn,
+        withdrawn_reason=row.withdrawn_reason or "",
+        gap_mm=row.gap_mm or 0.0,
+    )

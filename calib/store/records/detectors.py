@@ -1,0 +1,113 @@
+"""Detectors: rows to model and back."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from sqlalchemy import Connection, Row, insert, select
+
+from calib.errors import IntegrityError, LayoutError, NotFoundError
+from calib.model.detector.layout import Layout
+from calib.model.store.record import DetectorRecord
+from calib.store.schema.tables import DETECTOR
+
+SAME_FRAME_MM = 1e-6
+"""Panels whose corners stand closer than this to the registered ones stand where those do."""
+
+
+def insert_detector(connection: Connection, position: int, record: DetectorRecord) -> None:
+    """Add a detector that the store does not hold yet."""
+    connection.execute(
+        insert(DETECTOR).values(
+            position=position,
+            serial=record.serial,
+            layout=json.dumps(record.layout.content()),
+            layout_id=record.layout_id,
+            time_zone=record.time_zone,
+            description=record.description,
+        )
+    )
+
+
+def find_detector(connection: Connection, serial: str) -> tuple[int, DetectorRecord] | None:
+    """The detector with its position; None where the store does not know it."""
+    row = connection.execute(select(DETECTOR).where(DETECTOR.c.serial == serial)).first()
+    return None if row is None else (row.position, _record(row))
+
+
+def read_detector(connection: Connection, serial: str) -> tuple[int, DetectorRecord]:
+    """The detector with its position; ``NotFoundError`` lists those that the store knows."""
+    found = find_detector(connection, serial)
+    if found is None:
+        raise unknown_detector(connection, serial)
+    return found
+
+
+def detector_position(connection: Connection, serial: str) -> int:
+    """The detector's position, without its layout; ``NotFoundError`` as ``read_detector``."""
+    found = connection.execute(
+        select(DETECTOR.c.position).where(DETECTOR.c.serial == serial)
+    ).scalar()
+    if found is None:
+        raise unknown_detector(connection, serial)
+    return int(found)
+
+
+def read_detectors(connection: Connection) -> list[DetectorRecord]:
+    """All detectors, by serial."""
+    rows = connection.execute(select(DETECTOR))
+    return sorted((_record(row) for row in rows), key=lambda record: record.serial)
+
+
+def serials(connection: Connection) -> list[str]:
+    """The serials of all detectors, sorted."""
+    return sorted(connection.execute(select(DETECTOR.c.serial)).scalars())
+
+
+def unknown_detector(connection: Connection, serial: str) -> NotFoundError:
+    """That the store does not know a detector, and which ones it knows."""
+    known = serials(connection)
+    listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+    return NotFoundError(
+        "unknown-detector",
+        f"the store knows no detector {serial}" + (f"; it knows {listed}." if known else " yet."),
+        remedy="calib detector add, or calib derive, which registers it.",
+    )
+
+
+def check_same(known: DetectorRecord, other: DetectorRecord) -> None:
+    """Raise ``LayoutError``, naming what differs, where one serial comes with two layouts."""
+    if known.layout_id == other.layout_id:
+        return
+    differs = known.layout.difference(other.layout.panels)
+    if not differs:
+        apart = np.linalg.norm(_corners(other.layout) - _corners(known.layout), axis=-1).max(axis=1)
+        panel = int(apart.argmax())
+        if apart[panel] <= SAME_FRAME_MM:
+            return
+        differs = (
+            f"panel {panel} stands {apart[panel]:.6g} mm from where it is registered "
+            "relative to the detector's root frame"
+        )
+    raise LayoutError(
+        "other-layout",
+        f"detector {known.serial} is registered with another layout: {differs}.",
+        remedy="check the serial (--serial); a rebuilt detector needs a serial of its own.",
+    )
+
+
+def _corners(layout: Layout) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return layout.frames.points(layout.corners_panel_mm())
+
+
+def _record(row: Row[tuple[object, ...]]) -> DetectorRecord:
+    layout = Layout.from_content(json.loads(row.layout))
+    record = DetectorRecord(row.serial, layout, row.time_zone, row.description)
+    if record.layout_id != row.layout_id:
+        raise IntegrityError(
+            "changed-detector",
+            f"the layout of detector {row.serial} is not the one that was registered.",
+            remedy="restore the store from a backup.",
+        )
+    return record

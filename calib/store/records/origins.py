@@ -1,0 +1,113 @@
+"""Entries of other stores' logs: rows to model and back. Only ever added."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
+
+from calib.model.base.canonical import instant_from, microseconds
+from calib.model.store.bundle import BundleEntry, OriginEntry
+from calib.model.store.log import Entry
+from calib.model.store.record import ChangeStamp
+from calib.store.schema.tables import DEED, ENTRY, ORIGIN
+
+_PAGE = 500
+
+
+def known_hashes(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Which of these entries the store has: as its own, or as told by a bundle."""
+    found: set[str] = set()
+    for first in range(0, len(names), _PAGE):
+        page = names[first : first + _PAGE]
+        for table in (ENTRY, ORIGIN):
+            rows = connection.execute(select(table.c.hash).where(table.c.hash.in_(page)))
+            found |= set(rows.scalars())
+    return found
+
+
+def insert_origins(
+    connection: Connection, position: int, detector: int, told: Sequence[OriginEntry]
+) -> None:
+    """Add entries that the store does not know."""
+    connection.execute(
+        insert(ORIGIN),
+        [
+            {
+                "hash": one.told.entry.hash,
+                "position": position,
+                "detector": detector,
+                "origin_position": one.told.entry.position,
+                "recorded_at": one.told.entry.recorded.at,
+                "chain": one.told.entry.chain,
+                "ordinal": one.told.entry.ordinal,
+                "kind": one.told.entry.kind,
+                "reason": one.told.entry.recorded.reason,
+                "contents": json.dumps(dict(one.told.entry.contents), sort_keys=True),
+                "previous": one.told.entry.previous,
+                "signed_by": one.told.by,
+                "signature": _signature(one.told),
+                "calibration_id": one.calibration_id,
+                "version": one.version,
+                "said": json.dumps(_plain(one.said), sort_keys=True),
+            }
+            for one in told
+        ],
+    )
+
+
+def read_origins(connection: Connection, which: ColumnElement[bool]) -> list[OriginEntry]:
+    """The entries that fit, in the order of their own record."""
+    rows = connection.execute(
+        select(ORIGIN, DEED.c.recorded_at.label("loaded_at"), DEED.c.actor, DEED.c.host)
+        .join(DEED, DEED.c.position == ORIGIN.c.position)
+        .where(which)
+        .order_by(ORIGIN.c.recorded_at, ORIGIN.c.origin_position)
+    )
+    return [_origin(row) for row in rows]
+
+
+def _signature(told: BundleEntry) -> str | None:
+    if not told.signed:
+        return None
+    recorded = told.entry.recorded
+    return json.dumps([recorded.actor, recorded.host, recorded.command, told.entry.salt])
+
+
+def _origin(row: Row[Any]) -> OriginEntry:
+    signature = None if row.signature is None else json.loads(row.signature)
+    actor, host, command, salt = signature or ("", "", "", "")
+    entry = Entry(
+        position=row.origin_position,
+        recorded=ChangeStamp(row.recorded_at, actor, host, command, row.reason),
+        chain=row.chain,
+        ordinal=row.ordinal,
+        kind=row.kind,
+        contents=json.loads(row.contents),
+        salt=salt,
+        previous=row.previous,
+        hash=row.hash,
+    )
+    return OriginEntry(
+        told=BundleEntry(entry, row.signed_by, signature is not None),
+        calibration_id=row.calibration_id,
+        version=row.version,
+        said=_from_plain(json.loads(row.said)),
+        loaded=ChangeStamp(row.loaded_at, row.actor, row.host),
+    )
+
+
+def _plain(said: Any) -> dict[str, Any]:
+    return {
+        name: {"$t": microseconds(value)} if hasattr(value, "tzinfo") else value
+        for name, value in said.items()
+    }
+
+
+def _from_plain(said: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: instant_from(value["$t"]) if isinstance(value, dict) else value
+        for name, value in said.items()
+    }

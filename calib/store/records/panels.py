@@ -1,0 +1,91 @@
+"""Panel rows: six values in mm and rad, six sigmas, and the hash that they must give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from calib.errors import InputError
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import PARAMETERS, Freedom
+from calib.model.store.record import CalibrationRecord, panels_id
+from calib.store.database.raw_sql import SqlStatement
+
+SIGMAS = tuple(f"sigma_{name}" for name in PARAMETERS)
+"""The columns of the six sigmas."""
+COLUMNS = ("panel", "name", "status", "n_reflections", *PARAMETERS, *SIGMAS)
+"""What is read of each panel, in this order."""
+_OF_CALIBRATION = SqlStatement(
+    f"SELECT {', '.join(COLUMNS)} FROM panel "  # noqa: S608 - names of our own columns
+    "WHERE calibration = :calibration ORDER BY panel"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """The panels of one calibration, verified."""
+
+    names: tuple[str, ...]
+    status: tuple[str, ...]
+    n_reflections: tuple[int, ...]
+    values: Floats
+    """(n, 6) in mm and rad."""
+    sigma: Floats
+    """(n, 6); NaN where the value was held."""
+
+
+def panel_rows(record: CalibrationRecord) -> list[dict[str, Any]]:
+    """One mapping per panel as the table has it."""
+    estimate = record.estimate
+    sigma = estimate.sigma
+    rows = []
+    for index, name in enumerate(record.panel_names):
+        row: dict[str, Any] = {
+            "panel": index,
+            "name": name,
+            "status": estimate.status[index].value,
+            "n_reflections": int(estimate.n_reflections[index]),
+        }
+        row.update(zip(PARAMETERS, estimate.correction.values[index].tolist(), strict=True))
+        for column, value in zip(SIGMAS, sigma[index].tolist(), strict=True):
+            row[column] = None if np.isnan(value) else value
+        rows.append(row)
+    return rows
+
+
+def read_panels(
+    connection: Connection, calibration: int, freedom: Freedom, name: str
+) -> Panels | None:
+    """The panels of the calibration at a position; None where they do not give this name."""
+    return verified(_OF_CALIBRATION.rows(connection, calibration=calibration), freedom, name)
+
+
+def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
+    """Rows of ``COLUMNS`` in order; None where they do not give the name ``name``."""
+    n = len(rows)
+    index, names, status, n_reflections, *floats = (
+        zip(*rows, strict=True) if n else ((),) * len(COLUMNS)
+    )
+    try:
+        table = np.array(floats, dtype=np.float64).T
+        values, sigma = np.ascontiguousarray(table[:, :6]), table[:, 6:]
+        values.flags.writeable = False
+        free = sigma if freedom is Freedom.FULL else sigma[:, freedom.free]
+        found = panels_id(names, status, n_reflections, values, free)
+    except (InputError, TypeError, ValueError):  # what is no number, or none that was measured
+        return None
+    if found != name or index != tuple(range(n)):
+        return None
+    if freedom is not Freedom.FULL and not _held_are_empty(floats[6:], freedom):
+        return None
+    return Panels(names, status, n_reflections, values, sigma)
+
+
+def _held_are_empty(sigmas: Sequence[Sequence[Any]], freedom: Freedom) -> bool:
+    """Whether the columns of parameters that were held say nothing."""
+    free = freedom.free
+    return all(i in free or column.count(None) == len(column) for i, column in enumerate(sigmas))

@@ -1,0 +1,61 @@
+"""Placements: rows to model and back. Only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, select
+
+from calib.errors import InputError
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.record import ChangeStamp
+from calib.store.log.log import recording
+from calib.store.records.certifications import LATEST
+from calib.store.records.detectors import detector_position
+from calib.store.schema.tables import DEED, DETECTOR, PLACEMENT
+
+
+def add_placement(
+    connection: Connection, placement: BeamlinePlacement, stamp: ChangeStamp
+) -> BeamlinePlacement:
+    """Record where a detector stands; as it was recorded, with its number and time."""
+    if placement.number != 0:
+        raise InputError("already-recorded", f"placement {placement.number} is recorded.")
+    detector = detector_position(connection, placement.serial)
+    with recording(
+        connection, stamp, "placement", placement.serial, (PLACEMENT,), placement.reason
+    ) as (position, recorded):
+        connection.execute(
+            insert(PLACEMENT).values(
+                position=position,
+                detector=detector,
+                beamline=placement.beamline,
+                placed_from=placement.start,
+                reason=placement.reason,
+            )
+        )
+    return replace(placement, number=position, recorded=recorded)
+
+
+def read_placements(
+    connection: Connection, detector: int, known_at: int = LATEST
+) -> list[BeamlinePlacement]:
+    """A detector's placements, newest first, as known at a position of the log."""
+    rows = connection.execute(
+        select(PLACEMENT, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
+        .join(DETECTOR, DETECTOR.c.position == PLACEMENT.c.detector)
+        .join(DEED, DEED.c.position == PLACEMENT.c.position)
+        .where(PLACEMENT.c.detector == detector, PLACEMENT.c.position <= known_at)
+        .order_by(PLACEMENT.c.position.desc())
+    )
+    return [
+        BeamlinePlacement(
+            number=row.position,
+            serial=row.serial,
+            beamline=row.beamline,
+            start=row.placed_from,
+            reason=row.reason,
+            recorded=ChangeStamp(row.recorded_at, row.actor, row.host),
+        )
+        for row in rows
+    ]

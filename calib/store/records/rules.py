@@ -1,0 +1,40 @@
+"""The store's rules: rows to model and back. Only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, insert, select
+
+from calib.model.store.log import STORE_CHAIN
+from calib.model.store.record import ChangeStamp
+from calib.model.store.rule import Rule, in_force
+from calib.store.log.log import recording
+from calib.store.schema.tables import DEED, STORE_RULE
+
+
+def add_rule(connection: Connection, rule: Rule) -> Rule | None:
+    """Record a rule's value; as recorded, or None where it has this value already."""
+    if in_force(read_rules(connection), rule.name) == rule.value:
+        return None
+    with recording(connection, rule.recorded, "rule", STORE_CHAIN, (STORE_RULE,)) as (
+        position,
+        recorded,
+    ):
+        connection.execute(
+            insert(STORE_RULE).values(position=position, name=rule.name, value=rule.value)
+        )
+    return replace(rule, number=position, recorded=recorded)
+
+
+def read_rules(connection: Connection) -> list[Rule]:
+    """Every rule that was ever set, newest first."""
+    rows = connection.execute(
+        select(STORE_RULE, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
+        .join(DEED, DEED.c.position == STORE_RULE.c.position)
+        .order_by(STORE_RULE.c.position.desc())
+    )
+    return [
+        Rule(row.position, row.name, row.value, ChangeStamp(row.recorded_at, row.actor, row.host))
+        for row in rows
+    ]

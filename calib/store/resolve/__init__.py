@@ -1,0 +1,1 @@
+"""Which calibration answers for a detector, an instant and a distance."""

@@ -1,0 +1,1 @@
+"""Tables, triggers, schema revisions, and compatibility between program versions."""

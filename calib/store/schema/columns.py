@@ -1,0 +1,70 @@
+"""Column types that give back exactly what was put in, on SQLite and on Postgres."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy import Text as SqlText
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from calib.errors import InputError
+from calib.model.base.canonical import instant_from, microseconds
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant in UTC to the microsecond: timestamptz on Postgres, microseconds since
+    1970-01-01 UTC on SQLite (which has no type for time)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        micros = microseconds(value)
+        return instant_from(micros) if dialect.name == "postgresql" else micros
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return instant_from(value)
+
+
+class Text(TypeDecorator[str]):
+    """Text that both databases can hold: no NUL, no lone surrogates."""
+
+    impl = SqlText
+    cache_ok = True
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError("bad-text", f"{value!r} is not Unicode text.") from None
+        if "\0" in value:
+            raise InputError("bad-text", f"{value!r} contains a NUL character.")
+        return value
+
+
+def position_type() -> TypeEngine[int]:
+    """The type of places in the store's record (SQLite keeps rows in order of an INTEGER key)."""
+    return BigInteger().with_variant(Integer(), "sqlite")

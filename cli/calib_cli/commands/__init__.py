@@ -1,0 +1,1 @@
+"""The commands, grouped by the noun that they work on."""

@@ -1,0 +1,1 @@
+"""Commands that derive, certify, apply and show calibrations."""

@@ -1,0 +1,201 @@
+"""calib certify, calib withdraw: stand for a calibration, or take the word back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import is_named, open_store, stamp
+from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
+from calib_cli.output import say, write_blocks, write_json
+
+
+def certify(
+    ctx: typer.Context,
+    reference: Reference,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why it holds.", show_default=False)
+    ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="TIME",
+            help="From when on it holds, this instant included; without offset in the "
+            "detector's time zone. Default: when its earliest dataset was taken.",
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="TIME", help="Until when, this instant excluded. Default: for ever."
+        ),
+    ] = None,
+    min_distance_mm: Annotated[
+        float | None,
+        typer.Option(
+            "--min-distance-mm",
+            "--min-distance",
+            metavar="MM",
+            help="The shortest distance. Default: half the shortest one it was derived from.",
+        ),
+    ] = None,
+    max_distance_mm: Annotated[
+        float | None,
+        typer.Option(
+            "--max-distance-mm",
+            "--max-distance",
+            metavar="MM",
+            help="The longest distance, itself excluded. Default: twice the longest one.",
+        ),
+    ] = None,
+    gap_mm: Annotated[
+        float | None,
+        typer.Option(
+            "--gap-mm",
+            metavar="MM",
+            help="How far beyond these distances it may serve where the nearest one is asked for. "
+            "Default: a tenth of the longest one it was derived from.",
+        ),
+    ] = None,
+    supersede: Annotated[
+        bool,
+        typer.Option("--supersede", help="Replace what holds already where they overlap."),
+    ] = False,
+    override: Annotated[
+        str,
+        typer.Option(
+            "--override",
+            metavar="REASON",
+            help="Why a draft that failed acceptance is certified all the same.",
+        ),
+    ] = "",
+    serial: Serial = None,
+    by: By = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Certify a calibration for a time and distances.
+
+    calib apply uses the latest one certified for the data's time and distance. One that begins
+    later takes over from one without an end; to replace anything else takes --supersede.
+
+    \b
+    Example:
+      calib certify 24-0107:3 --from 2026-03-01 --reason "after module swap"
+    """
+    from calib.flows.certify import certify as certified
+    from calib.flows.set_rule import refuse_anonymous
+    from calib.report.certification_blocks import certification_table, change_blocks
+    from calib.report.certification_view import certification_view, change_view
+
+    with open_store(ctx, store, read_only=dry_run) as opened:
+        refuse_anonymous(opened, named=is_named(by))
+        done = certified(
+            opened,
+            reference,
+            serial=serial,
+            start=start,
+            end=end,
+            min_distance_mm=min_distance_mm,
+            max_distance_mm=max_distance_mm,
+            gap_mm=gap_mm,
+            reason=reason,
+            override=override,
+            supersede=supersede,
+            stamp=stamp(by),
+            dry_run=dry_run,
+        )
+    view = certification_view(done.certification)
+    changes = [change_view(change) for change in done.consequences.changes]
+    for warning in done.warnings:
+        say(f"Warning: {warning}")
+    if as_json:
+        write_json(
+            {
+                "certification": view,
+                "changes": changes,
+                "affected": done.consequences.affected,
+                "stored": not dry_run,
+                "warnings": list(done.warnings),
+            }
+        )
+    else:
+        say("Would certify:" if dry_run else f"Certified {done.calibration.name}.")
+        blocks = change_blocks(changes, done.consequences.affected)
+        write_blocks([certification_table([view]), *blocks])
+
+
+def withdraw(
+    ctx: typer.Context,
+    reference: Reference,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why not any more.", show_default=False)
+    ],
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--number",
+            metavar="N",
+            help="This certification only. Default: all of the calibration.",
+            show_default=False,
+        ),
+    ] = None,
+    serial: Serial = None,
+    by: By = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Withdraw the certifications of a calibration.
+
+    Nothing is deleted: what was applied stays on record. Earlier certifications hold again where
+    the withdrawn ones stood before them; this is said before anything is done.
+
+    \b
+    Example:
+      calib withdraw 24-0107:3 --reason "module 7 was swapped again"
+    """
+    from calib.flows.certify import withdraw as withdrawn
+    from calib.flows.set_rule import refuse_anonymous
+    from calib.model.store.certification_rules import Consequences
+    from calib.report.certification_blocks import (
+        certification_table,
+        change_blocks,
+        change_sentences,
+    )
+    from calib.report.certification_view import certification_view, change_view
+
+    def tell(consequences: Consequences) -> None:
+        for sentence in change_sentences([change_view(one) for one in consequences.changes]):
+            say(sentence)
+
+    with open_store(ctx, store, read_only=dry_run) as opened:
+        refuse_anonymous(opened, named=is_named(by))
+        done = withdrawn(
+            opened,
+            reference,
+            serial=serial,
+            number=number,
+            reason=reason,
+            stamp=stamp(by),
+            before=tell,
+            dry_run=dry_run,
+        )
+    views = [certification_view(one) for one in done.certifications]
+    changes = [change_view(change) for change in done.consequences.changes]
+    affected = done.consequences.affected
+    if as_json:
+        write_json(
+            {
+                "certifications": views,
+                "changes": changes,
+                "affected": affected,
+                "stored": not dry_run,
+            }
+        )
+    else:
+        say("Would withdraw:" if dry_run else "Withdrawn:")
+        write_blocks([certification_table(views), *change_blocks(changes, affected)])

@@ -1,0 +1,55 @@
+"""calib diff: whether a detector has changed between two of its calibrations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import open_store
+from calib_cli.errors import NO
+from calib_cli.options import AllPanels, AsJson, Reference, RepeatUm, Serial, StorePlace
+from calib_cli.output import write_blocks, write_json
+
+
+def diff(
+    ctx: typer.Context,
+    first: Reference,
+    second: Annotated[
+        str,
+        typer.Argument(
+            metavar="CALIBRATION", help="The one to compare with it.", show_default=False
+        ),
+    ],
+    repeat_um: RepeatUm = 0.0,
+    serial: Serial = None,
+    panels: AllPanels = False,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether the detector changed between two calibrations.
+
+    Rigid motions of the whole detector are taken out. Exits with 0 where chance explains the
+    difference, and with 1 where it does not.
+
+    \b
+    Example:
+      calib diff 24-0107:1 24-0107:2
+    """
+    from calib.flows.diff import diff as differing
+    from calib.model.result.drift import Verdict
+    from calib.report.drift_blocks import difference_blocks
+    from calib.report.drift_view import difference_view
+    from calib.report.panel_map import drift_map
+
+    with open_store(ctx, store, read_only=True) as opened:
+        done = differing(opened, first, second, serial=serial, repeat_um=repeat_um)
+    view = difference_view(done.first, done.second, done.drift)
+    if as_json:
+        write_json(view)
+    else:
+        blocks = difference_blocks(view, all_panels=panels)
+        drawn = drift_map(done.layout, done.drift)
+        write_blocks(blocks if drawn is None else [blocks[0], drawn, *blocks[1:]])
+    if done.drift.verdict is not Verdict.SAME:
+        raise typer.Exit(NO)

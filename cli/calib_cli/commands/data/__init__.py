@@ -1,0 +1,1 @@
+"""Commands for summaries, bundles and records of use."""

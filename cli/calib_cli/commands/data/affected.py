@@ -1,0 +1,37 @@
+"""calib affected: which files must be processed again when a calibration no longer holds."""
+
+from __future__ import annotations
+
+import typer
+
+from calib_cli.context import open_store
+from calib_cli.options import AsJson, Reference, Serial, StorePlace
+from calib_cli.output import write_blocks, write_json
+
+
+def affected(
+    ctx: typer.Context,
+    reference: Reference,
+    serial: Serial = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the files that a withdrawal would affect.
+
+    Each with what answers for its time and distance now, and what would if the calibration
+    were withdrawn.
+
+    \b
+    Example:
+      calib affected 24-0107:3
+    """
+    from calib.flows.affected import affected as found_affected
+    from calib.report.affected_view import affected_blocks, affected_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        done = found_affected(opened, reference, serial=serial)
+    view = affected_view(done.known_at, done.calibration, done.files)
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(affected_blocks(view))

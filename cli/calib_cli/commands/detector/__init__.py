@@ -1,0 +1,1 @@
+"""Commands for detectors and their history."""

@@ -1,0 +1,1 @@
+"""Commands that create, check and maintain a store."""

@@ -1,0 +1,36 @@
+"""calib doctor: what is wrong here, and what to do about it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import typer
+
+from calib_cli.context import login_name, named_place
+from calib_cli.errors import NO
+from calib_cli.options import AsJson, StorePlace
+from calib_cli.output import write_blocks, write_json
+
+
+def doctor(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
+    """Look for what is wrong, and say what to do.
+
+    Shows where each setting comes from, and checks the store: permissions, clocks, file,
+    revision, triggers, log. Exit code 1 where something is wrong.
+
+    \b
+    Example:
+      calib doctor
+    """
+    from calib.flows.doctor import examined
+    from calib.report.keeping_blocks import doctor_blocks
+    from calib.report.keeping_view import doctor_view
+
+    found = examined(named_place(ctx, store), login_name(), datetime.now(UTC))
+    view = doctor_view(found.settings, found.checks)
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(doctor_blocks(view))
+    if not view["fine"]:
+        raise typer.Exit(NO)
