@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,13 +96,3 @@ def default_location() -> Location:
     from platformdirs import user_data_path
 
     return Location(user_data_path("calib", appauthor=False) / "calib.sqlite", "")
-
-
-def chosen_location(
-    option: str | Path | None, environment: Mapping[str, str] | None = None
-) -> Location:
-    """What ``--store`` says, else the settings (``CALIB_STORE`` among them), else the default."""
-    from calib.config.settings import read_settings
-
-    named = option if option is not None else read_settings(environment).store
-    return default_location() if named in (None, "") else Location.parse(named or "")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calib.config.location import Location, without_password
+from calib.config.location import Location, default_location, without_password
 from calib.errors import InputError, MissingFileError
 from calib.model.store.backup import Setting
 
@@ -215,3 +215,11 @@ def _briefly(value: Any) -> str:
 
 def _setting(name: str, value: Any, origin: str) -> Setting:
     return Setting(name, value, origin, "" if value is None else without_password(str(value)))
+
+
+def chosen_location(
+    option: str | Path | None, environment: Mapping[str, str] | None = None
+) -> Location:
+    """What ``--store`` says, else the settings (``CALIB_STORE`` among them), else the default."""
+    named = option if option is not None else read_settings(environment).store
+    return default_location() if named in (None, "") else Location.parse(named or "")

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from calib.config.location import Location, chosen_location, default_location
+from calib.config.location import Location, default_location
+from calib.config.settings import chosen_location
 from calib.store.api.applications import ApplicationDoor
 from calib.store.api.bundles import BundleDoor
 from calib.store.api.calibrations import CalibrationDoor

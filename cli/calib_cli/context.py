@@ -25,7 +25,7 @@ _USUAL = gc.get_threshold()
 
 def place_of(ctx: typer.Context, option: str | None) -> Location:
     """The store that a command works on: its own ``--store``, else that of ``calib --store``."""
-    from calib.config.location import chosen_location
+    from calib.config.settings import chosen_location
 
     return named_place(ctx, option) or chosen_location(None)
 

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
+from calib_cli.text import printable
+
 if TYPE_CHECKING:
     from calib.report.blocks import Block
 
@@ -53,7 +55,7 @@ def say(text: str) -> None:
     if stream is None:
         return
     with contextlib.suppress(OSError):
-        stream.write(harmless(text) + "\n")
+        stream.write(printable(text) + "\n")
         stream.flush()
 
 
@@ -71,12 +73,6 @@ def is_coloured(stream: TextIO | None) -> bool:
     """Whether colours and bars are welcome: on a terminal, unless NO_COLOR says otherwise."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return is_terminal(stream) and not plain
-
-
-def harmless(text: str) -> str:
-    """Text from files without the control characters that could steer a terminal."""
-    shown = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return "".join(shown)
 
 
 def _json(value: Any, *, indented: bool) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from calib.report.blocks import Block, Facts, Table
-from calib_cli.output import harmless
+from calib_cli.text import printable
 
 _ENDLESS = 10_000
 """Columns of a pipe: nothing is wrapped or cut for a program that reads lines."""
@@ -88,7 +88,7 @@ def _print_part(console: Console, block: Table, part: Part) -> None:
 def _parts(block: Table, width: int) -> list[Part]:
     """The columns that stand side by side, part by part."""
     columns = [
-        [harmless(heading), *(harmless(row[number]) for row in block.rows)]
+        [printable(heading), *(printable(row[number]) for row in block.rows)]
         for number, heading in enumerate(block.columns)
     ]
     natural = [max(_length(text) for text in column) for column in columns]
@@ -155,4 +155,4 @@ def _height(text: str, width: int) -> int:
 
 
 def _cell(text: str, style: str = "") -> Text:
-    return Text(harmless(text), style=style, overflow="fold")
+    return Text(printable(text), style=style, overflow="fold")

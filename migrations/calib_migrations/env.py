@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the connection that ``calib.store.schema.revision`` hands over.
+"""Run the migrations on the connection that ``calib.store.schema.revision`` hands over.
 
 That connection stands in an open transaction and has foreign keys off (on SQLite a batch change
 would cascade deletes through them); the schema checks them afterwards and commits.

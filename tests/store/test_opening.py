@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from calib.config.location import Location, chosen_location, default_location, without_password
+from calib.config.location import Location, default_location, without_password
+from calib.config.settings import chosen_location
 from calib.errors import InputError, IntegrityError, StoreError, StoreReadOnlyError
 from calib.model.store.backup import Upgraded
 from calib.store.database.database import ADVISORY_LOCK, Database

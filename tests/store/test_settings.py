@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from calib.config.location import Location, chosen_location
-from calib.config.settings import Settings, read_settings
+from calib.config.location import Location
+from calib.config.settings import Settings, chosen_location, read_settings
 from calib.errors import InputError
 from calib.store.database.database import Database
 from calib.store.database.journal import has_wal

@@ -1,9 +1,9 @@
 """Whether a detector has changed between two calibrations of it.
 
-Per panel, chi-square is taken over its own block of the difference's covariance
-(``calib.solve.drift.difference``). Panels are named by the step-down procedure of Holm (1979); a named
-panel no longer takes part in the alignment, so that one panel's motion does not make the others
-look moved.
+Per panel, chi-square is taken over its own block of the covariance of the difference
+(``calib.solve.drift.difference``). Panels are named by the step-down procedure of Holm (1979); a
+named panel no longer takes part in the alignment, so that the motion of one panel does not make
+the others look moved.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A process that holds datasets for a ``ProcessExecutor``: it does what it is told and answers.
 
-Started as ``python -m calib.solve.parallel.worker DESCRIPTOR``, the descriptor of a socket to the process
-that started it. It ends when that socket closes or that process is gone, whatever it is doing.
+Started as ``python -m calib.solve.parallel.worker DESCRIPTOR``, where DESCRIPTOR is that of a
+socket to the process that started it. It ends when that socket closes or that process is gone,
+whatever it is doing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A bundle's content brought into a store: whole or not at all, and nothing twice.
 
-The rows are laid out in a store of their own first (``calib.store.bundle.scratch_store``), so that calibrations
-are read back and verified as from any store; only values of the model go on from there.
+The rows are laid out in a store of their own first (``calib.store.bundle.scratch_store``), so that
+calibrations are read back and verified as from any store; only model values go on from there.
 """
 
 from __future__ import annotations

@@ -45,7 +45,9 @@ def entries() -> tuple[Entry, ...]:
         ),
         entry(
             29, 3, "certification",
-            ChangeStamp(instant(3, 4, 5, 6, 7), "mona", "vm-3", "calib certify W-14:4", "after the swap"),
+            ChangeStamp(
+                instant(3, 4, 5, 6, 7), "mona", "vm-3", "calib certify W-14:4", "after the swap"
+            ),
         ),
     )  # fmt: skip
 
