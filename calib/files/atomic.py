@@ -52,6 +52,12 @@ def open_input(path: Path) -> BufferedReader:
         raise _unreadable(path, error) from error
 
 
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal, read piece by piece."""
+    with open_input(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
     """Refuse an output that must not or cannot be written, before any work is done.
 

@@ -16,10 +16,10 @@ from calib.errors import (
     NotFoundError,
     StoreError,
 )
-from calib.files.atomic import Outputs, check_writable_target, read_bytes
+from calib.files.atomic import Outputs, check_writable_target, file_sha256, read_bytes
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.pairs import TOGETHER, Pair, pair_files
-from calib.files.dials.refl import file_sha256, read_table, rewritten_columns
+from calib.files.dials.refl import read_table, rewritten_columns
 from calib.files.dials.select import check_columns
 from calib.flows.receipts import receipt_bytes, receipt_path
 from calib.flows.shared.choice import Choice, named, resolved

@@ -12,7 +12,7 @@ import numpy as np
 
 from calib import __version__
 from calib.errors import InputError, NotFoundError
-from calib.files.dials.refl import file_sha256
+from calib.files.atomic import file_sha256
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
 from calib.flows.diff import prior_of

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from calib.errors import FileFormatError, InputError, MissingFileError
+from calib.files.atomic import file_sha256
 from calib.files.dials.refl import (
     ELEMENTS,
     Column,
     Table,
-    file_sha256,
     read_blocks,
     read_table,
     read_table_index,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from calib.errors import InputError
+from calib.files.atomic import file_sha256
 from calib.files.dials.pairs import TOGETHER, Pair, pair_files
 from calib.files.dials.plausibility import misfit, outside_panel
-from calib.files.dials.refl import file_sha256
 from calib.files.dials.select import read_reflections
 from calib.model.experiment.dataset import Apart, Dataset, Source
 from calib.model.experiment.experiment import Detector

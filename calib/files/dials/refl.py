@@ -6,7 +6,6 @@ text and types that are not known stay raw bytes and are carried as they are.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -192,12 +191,6 @@ def rewritten_columns(
             shutil.copyfileobj(file, target, _CHUNK)
 
     return write
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal, read piece by piece."""
-    with open_input(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.files.dials.refl import file_sha256
+from calib.files.atomic import file_sha256
 from calib.model.experiment.dataset import Dataset
 from calib.model.store.provenance import Environment, Provenance
 
