@@ -6,6 +6,8 @@ The list (``support.plain_list``) shares no code with what it is held against.
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -27,11 +29,11 @@ from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
 from calib.model.store.validity import DistanceRange, Validity
 from calib.store.store import Store
 from conftest import PROFILE
-from support.plain_list import HOURS, TENS, PlainList, Word
+from support.plain_list import HOURS, TENS, PlainList, Point, Word, corners
 from support.records import HOUR, NOON, calibration, detector, stamp
 
-HISTORIES = 10_000 if PROFILE == "long" else 150
-"""On each database."""
+HISTORIES = (10_000, 10_000) if PROFILE == "long" else (70, 22)
+"""On SQLite, and on a server, which takes several times as long to answer."""
 TICK = timedelta(microseconds=1)
 COUNTER = itertools.count()
 STARTS = st.sampled_from([2, 4, 8])
@@ -39,15 +41,28 @@ LENGTHS = st.none() | st.integers(1, 4)
 NEAREST_MM = st.integers(0, 5)
 WIDTHS = st.integers(1, 6)
 GAPS = st.sampled_from([0, 1, 2])
+FIRST_TWO = st.tuples(
+    STARTS, st.none() | st.integers(3, 6), NEAREST_MM, st.integers(3, 6), st.integers(1, 2), GAPS
+)
+"""Two that overlap: start, length, nearest distance and width of the first, by how much the second
+lies later and farther, and the gap of both."""
+FEWEST_QUESTIONS = 50
+"""At corners, for each history."""
+LEAST_HELD = {"now": 0.4, "earlier": 0.15}
+"""Of the questions at corners, now and as known earlier: the share where something holds ..."""
+LEAST_CONTESTED = {"now": 0.05, "earlier": 0.01}
+"""... and where certifications of two or more versions do."""
 
 
 class Histories(PlainList, RuleBasedStateMachine):
     """One new detector for each history."""
 
     store: Store
+    asked: Counter[str]
+    """How many questions were put at corners, and where how much holds."""
 
-    @initialize(accepted=st.booleans())
-    def born(self, accepted: bool) -> None:
+    @initialize(accepted=st.booleans(), first=FIRST_TWO)
+    def born(self, accepted: bool, first: tuple[int, int | None, int, int, int, int]) -> None:
         self.serial = f"h{next(COUNTER)}"
         log = self.store.log(last=1)
         self.last = log[0].recorded.at if log else NOON - HOUR
@@ -59,6 +74,10 @@ class Histories(PlainList, RuleBasedStateMachine):
         self.recorded(NOON)
         self.derive(True, 0)
         self.derive(accepted, 0)
+        start, length, low, width, by, gap = first
+        self.check(Point(start, False, low), None)
+        self.certify_version(1, start, length, low, width, gap, True, True, 0)
+        self.certify_version(2, start + by, length, low + by, width, gap, True, True, 0)
 
     # what happens
 
@@ -105,6 +124,20 @@ class Histories(PlainList, RuleBasedStateMachine):
         hour: int,
     ) -> None:
         version = data.draw(st.integers(1, len(self.versions)))
+        self.certify_version(version, start, length, low, width, gap, override, supersede, hour)
+
+    def certify_version(
+        self,
+        version: int,
+        start: int,
+        length: int | None,
+        low: int,
+        width: int,
+        gap: int,
+        override: bool,
+        supersede: bool,
+        hour: int,
+    ) -> None:
         at = self.last + hour * HOUR
         calibration_id, accepted, _, _ = self.versions[version - 1]
         end = None if length is None else start + length
@@ -141,6 +174,7 @@ class Histories(PlainList, RuleBasedStateMachine):
         assert self.recorded(at) == number
         self.compare(told, before)
         self.compare(self.store.consequences(number), before)
+        self.ask_at_corners()
 
     @precondition(lambda self: self.words)
     @rule(data=st.data(), hour=st.integers(-2, 2))
@@ -158,35 +192,42 @@ class Histories(PlainList, RuleBasedStateMachine):
         word.withdrawn = self.recorded(at)
         self.compare(told, before)
         self.compare(self.store.consequences(word.withdrawn), before)
+        self.ask_at_corners()
 
     # what is asked
 
-    @rule(data=st.data(), hour=st.sampled_from(HOURS), tens=st.sampled_from(TENS))
-    def ask(self, data: st.DataObject, hour: int, tens: int) -> None:
-        self.check(hour, False, tens, None, explain=True)
-        for corner in self.corners(data):
-            self.check(*corner, None)
+    def ask_at_corners(self) -> None:
+        """At every corner of every certification, now and as known one or two entries ago."""
+        known = itertools.cycle(place for place, _ in self.positions[-3:-1])
+        for point in corners(self.words):
+            self.count("now", point, None)
+            self.check(point, None)
+            earlier = next(known)
+            self.count("earlier", point, earlier)
+            self.check(point, earlier)
+
+    def count(self, when: str, point: Point, known: int | None) -> None:
+        holding = self.holding(*point.place, known)
+        self.asked[f"{when}: asked"] += 1
+        self.asked[f"{when}: held"] += bool(holding)
+        self.asked[f"{when}: contested"] += len({word.version for word in holding}) > 1
+
+    @rule(hour=st.sampled_from(HOURS), tens=st.sampled_from(TENS))
+    def ask(self, hour: int, tens: int) -> None:
+        self.check(Point(hour, False, tens), None, explain=True)
 
     @rule(data=st.data(), hour=st.sampled_from(HOURS), tens=st.sampled_from(TENS))
     def ask_as_known_at(self, data: st.DataObject, hour: int, tens: int) -> None:
         position, at = data.draw(st.sampled_from(self.positions))
-        points = [(hour, False, tens), *self.corners(data)]
+        points = [Point(hour, False, tens), *corners([data.draw(st.sampled_from(self.words))])]
         if data.draw(st.booleans()):
             for point in points:
-                self.check(*point, position)
+                self.check(point, position)
             return
         moment = at + data.draw(st.integers(0, 2)) * TICK
         known = max(place for place, when in self.positions if when <= moment)
         for point in points:
-            self.check(*point, known, asked=moment)
-
-    def corners(self, data: st.DataObject) -> list[tuple[int, bool, int]]:
-        """The instants and distances at which some certification begins and ends."""
-        if not self.words:
-            return []
-        word = data.draw(st.sampled_from(self.words))
-        hour = word.start if word.end is None or data.draw(st.booleans()) else word.end
-        return list(itertools.product([hour], (False, True), (word.low, word.high)))
+            self.check(point, known, asked=moment)
 
     @rule(
         hour=st.sampled_from(HOURS),
@@ -276,19 +317,19 @@ class Histories(PlainList, RuleBasedStateMachine):
 
     def check(
         self,
-        hour: int,
-        just_before: bool,
-        tens: int,
+        point: Point,
         known: int | None,
         asked: datetime | None = None,
         explain: bool = False,
     ) -> None:
-        expected = self.answer(hour - 1e-9 if just_before else hour, tens, known)
-        at = NOON + hour * HOUR - (TICK if just_before else 0 * TICK)
+        expected = self.answer(*point.place, known)
+        hour, just_before, tens, just_nearer = point
+        at = NOON + hour * HOUR - just_before * TICK
+        distance_mm = math.nextafter(10.0 * tens, 0.0) if just_nearer else 10.0 * tens
 
         def ask() -> Resolution:
             return self.store.resolve(
-                self.serial, at, 10.0 * tens, as_known_at=asked or known, explain=explain
+                self.serial, at, distance_mm, as_known_at=asked or known, explain=explain
             )
 
         if expected is None:
@@ -303,19 +344,26 @@ class Histories(PlainList, RuleBasedStateMachine):
         others = {one.number for one in self.words} - {expected.number}
         if explain:
             assert {one.certification.number for one in found.candidates} == others
-        if not just_before and len(self.remembered) < 3:
+        if not (just_before or just_nearer) and len(self.remembered) < 3:
             self.remembered.append((found.position, hour, tens, found))
 
 
-def test_the_store_answers_as_a_plain_list_would(store: Store) -> None:
-    machine = type("Histories", (Histories,), {"store": store})
+def test_the_store_answers_as_a_plain_list_would(store: Store, place: str) -> None:
+    histories = HISTORIES["://" in place]
+    asked: Counter[str] = Counter()
+    machine = type("Histories", (Histories,), {"store": store, "asked": asked})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=HISTORIES,
+            max_examples=histories,
             stateful_step_count=8,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
     assert store.audit().findings == ()
+    for when in ("now", "earlier"):
+        total = asked[f"{when}: asked"]
+        assert total >= FEWEST_QUESTIONS * histories
+        assert asked[f"{when}: held"] >= LEAST_HELD[when] * total
+        assert asked[f"{when}: contested"] >= LEAST_CONTESTED[when] * total

@@ -7,9 +7,9 @@ by going through all of them, point by point.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from calib.model.store.record import State
 
@@ -17,6 +17,20 @@ EVER = 1_000
 """An hour after all others: what holds there holds for ever."""
 HOURS = (*range(13), EVER)
 TENS = range(13)
+
+
+class Point(NamedTuple):
+    """A point of the lattice, or the last instant or the largest distance before it."""
+
+    hour: int
+    just_before: bool
+    tens: int
+    just_nearer: bool = False
+
+    @property
+    def place(self) -> tuple[float, float]:
+        """Hours and tens of mm."""
+        return self.hour - 1e-9 * self.just_before, self.tens - 1e-9 * self.just_nearer
 
 
 @dataclass(eq=False)
@@ -40,6 +54,20 @@ class Word:
         )
 
 
+def corners(words: Iterable[Word]) -> list[Point]:
+    """The corners of these rectangles, each from its four sides; none below a distance of 0."""
+    return sorted(
+        {
+            Point(hour, before, tens, nearer)
+            for word in words
+            for hour in (word.start, EVER if word.end is None else word.end)
+            for tens in (word.low, word.high)
+            for before in (False, True)
+            for nearer in ((False, True) if tens else (False,))
+        }
+    )
+
+
 class PlainList:
     """The calibrations and certifications of a detector."""
 
@@ -47,14 +75,18 @@ class PlainList:
     """Of each calibration its id, whether it was accepted, its position, and its record."""
     words: list[Word]
 
-    def answer(self, hour: float, tens: float, known: int | None = None) -> Word | None:
-        found = None
+    def holding(self, hour: float, tens: float, known: int | None = None) -> list[Word]:
+        """All that hold at a point, the latest recorded last; as known at a position."""
+        found = []
         for word in self.words:
             there = known is None or word.number <= known
             gone = word.withdrawn is not None and (known is None or word.withdrawn <= known)
             if there and not gone and word.covers(hour, tens):
-                found = word
+                found.append(word)
         return found
+
+    def answer(self, hour: float, tens: float, known: int | None = None) -> Word | None:
+        return next(reversed(self.holding(hour, tens, known)), None)
 
     def points(self) -> Iterator[tuple[int, int]]:
         return itertools.product(HOURS, TENS)
