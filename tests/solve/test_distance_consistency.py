@@ -1,0 +1,61 @@
+"""Whether two distances contradict one another, against the covariance of a direct simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.result.report import Disagreement
+from calib.solve.dataset.panel_equations import Share
+from calib.solve.panels.distances import disagreements
+from calib.solve.panels.system import PanelSystem
+from calib.solve.prior import PanelPrior
+from support.linear import Seen, seen
+
+LAYOUT = known_layout("PILATUS 300K")
+PRIOR = PanelPrior()
+FREE = Freedom.FULL
+REPEATS = 200
+THREE_SD = 3.0
+UNLIKELY = 0.1
+FEW, MANY = 1.0, 40.0
+"""Reflections on each panel: the prior decides as much as they do, or nearly nothing."""
+
+
+def said(one: Seen) -> Share:
+    return Share(one.information, one.vector, one.panel_information)
+
+
+def compared(seed: int, count: float, prior: PanelPrior = PRIOR) -> Disagreement:
+    """Two distances of a detector whose panels deviate by its prior."""
+    rng = np.random.default_rng(seed)
+    n = len(LAYOUT)
+    truth = Correction(rng.normal(size=(n, 6)) * prior.sigma())
+    system = PanelSystem(LAYOUT, FREE, prior)
+    counts: Floats = np.full(n, count)
+    groups = [(mm, [said(seen(rng, LAYOUT, truth, counts))]) for mm in (100.0, 200.0)]
+    (found,) = disagreements(system, Correction.none(n), groups)
+    return found
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_chi_square_of_two_distances_that_agree_is_its_degrees_of_freedom(count: float) -> None:
+    """Both solutions lean on one prior: without that in the covariance chi-square is too small,
+    with too much of it too large."""
+    found = [compared(seed, count) for seed in range(REPEATS)]
+    degrees = {one.degrees_of_freedom for one in found}
+    assert degrees == {6 * (len(LAYOUT) - 1)}
+    mean = np.mean([one.chi_square for one in found])
+    (expected,) = degrees
+    assert abs(mean - expected) < THREE_SD * np.sqrt(2.0 * expected / REPEATS)
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_p_values_of_panels_that_agree_are_even(count: float) -> None:
+    found = np.array([compared(seed, count).panel_p_values for seed in range(REPEATS)])
+    spread = np.sqrt(UNLIKELY * (1.0 - UNLIKELY) / found.size)
+    assert abs(np.mean(found < UNLIKELY) - UNLIKELY) < THREE_SD * spread
+    assert abs(np.mean(found) - 0.5) < THREE_SD * np.sqrt(1.0 / 12.0 / found.size)
