@@ -15,7 +15,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("calib", "calib_cli", "calib_migrations")
-HEAVY = ("alembic", "fabio", "gemmi", "h5py", "matplotlib", "numpy", "scipy", "sqlalchemy")
+HEAVY = (
+    "alembic",
+    "fabio",
+    "gemmi",
+    "h5py",
+    "matplotlib",
+    "numpy",
+    "scipy",
+    "sqlalchemy",
+    "sqlmodel",
+)
 
 
 @pytest.fixture(scope="module")

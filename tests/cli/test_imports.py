@@ -21,6 +21,7 @@ HEAVY = {
     "psycopg",
     "scipy",
     "sqlalchemy",
+    "sqlmodel",
 }
 PROGRAM = """
 import sys
