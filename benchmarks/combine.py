@@ -31,7 +31,7 @@ _REFLECTIONS = 20_000
 _DISTANCES_MM = (150.0, 400.0)
 _REPEATS = 8
 _NEW = "new"
-_LOAD = "import calib_cli.main, calib.flows.combine, calib.report.calibration_blocks\n"
+_LOAD = "import calib_cli.main, calib.flows.combine, calib.report.calibration.stored\n"
 """All that the command loads."""
 _READ = """
 from calib.flows.shared.summaries import kept_summaries

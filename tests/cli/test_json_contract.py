@@ -11,7 +11,7 @@ import pytest
 import calib_cli.errors
 from calib.config.location import Location
 from calib.model.result.report import GroupMotion
-from calib.report.group_view import group_view
+from calib.report.calibration.groups import group_view
 from calib.store.database.database import Database
 from calib.store.schema.revision import migrate
 from support import raw

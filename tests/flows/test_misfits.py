@@ -20,8 +20,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.model.result.report import Reason
 from calib.model.store.record import ChangeStamp
 from calib.report.blocks import Table
-from calib.report.calibration_blocks import derived_blocks
-from calib.report.calibration_view import derived_view
+from calib.report.calibration.derived import derived_blocks, derived_view
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.options import Crystals

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from calib.model.detector.correction import Freedom, PanelStatus
 from calib.model.result.report import Halves
 from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
-from calib.report.application_blocks import application_table
-from calib.report.application_view import application_view
+from calib.report.applications import application_table, application_view
 from calib.report.blocks import (
     Block,
     Facts,
@@ -29,11 +28,11 @@ from calib.report.blocks import (
     micrometres,
     span,
 )
-from calib.report.calibration_blocks import derived_blocks, list_table, shown_blocks
-from calib.report.calibration_view import derived_view, stored_view
-from calib.report.certification_view import certification_view
-from calib.report.detector_blocks import detector_facts
-from calib.report.detector_view import detector_view, panel_frames_view
+from calib.report.calibration.derived import derived_blocks, derived_view
+from calib.report.calibration.listing import list_table
+from calib.report.calibration.stored import stored_blocks, stored_view
+from calib.report.certifications import certification_view
+from calib.report.detectors import detector_facts, detector_view, panel_frames_view
 from calib.report.scalar import instant, number
 from support.records import (
     DEEDS,
@@ -101,14 +100,14 @@ def test_whatever_the_model_admits_can_be_shown(
     for whole in (False, True):
         check_derived = derived_blocks(derived(record), all_panels=whole)
         assert any(isinstance(block, Table) for block in check_derived)
-        assert shown_blocks(shown, all_panels=whole)
+        assert stored_blocks(shown, all_panels=whole)
 
 
 def test_what_is_shown_of_a_calibration_is_complete() -> None:
     record = calibration(n_panels=3)
     for blocks in (
         derived_blocks(derived(record), all_panels=False),
-        shown_blocks(stored_view(stored(record), [certification(stored(record))], 2),
+        stored_blocks(stored_view(stored(record), [certification(stored(record))], 2),
                      all_panels=False),
         [detector_facts(detector_view(detector()))],
         [application_table([application_view(application(stored(record)))])],

@@ -12,8 +12,7 @@ from calib.model.detector.families import known_layout
 from calib.model.result.report import Determined
 from calib.model.result.summary import Part
 from calib.report.blocks import Sentences
-from calib.report.determined_blocks import determined_blocks
-from calib.report.determined_view import determined_view
+from calib.report.calibration.weak_modes import determined_blocks, determined_view
 from calib.solve.panels.solution import Solution
 from calib.solve.panels.stored_equations import Known, Spoken
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem

@@ -33,7 +33,7 @@ def demo(
     from time import perf_counter
 
     from calib.flows.demo import demo as demonstrated
-    from calib.report.demo_view import demo_blocks, demo_view
+    from calib.report.demo import demo_blocks, demo_view
 
     begun = perf_counter()
     say(f"Simulating, deriving, certifying, applying in {folder} (under a minute).")

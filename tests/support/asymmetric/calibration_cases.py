@@ -5,24 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from calib.model.store.log import Moment
-from calib.report.bundle_view import origin_table, origin_view
-from calib.report.calibration_blocks import derived_blocks, list_table, shown_blocks
-from calib.report.calibration_view import derived_view, line_view, record_view, stored_view
-from calib.report.demo_view import demo_blocks, demo_view
-from calib.report.drift_blocks import difference_blocks
-from calib.report.drift_view import difference_view
-from calib.report.history_blocks import history_blocks, panel_history_blocks
-from calib.report.history_view import history_view, panel_history_view
-from calib.report.misfit_blocks import misfit_blocks
+from calib.report.bundle import origin_table, origin_view
+from calib.report.calibration.derived import derived_blocks, derived_view
+from calib.report.calibration.findings import record_view
+from calib.report.calibration.listing import line_view, list_table
+from calib.report.calibration.rejected import rejected_blocks
+from calib.report.calibration.stored import stored_blocks, stored_view
+from calib.report.demo import demo_blocks, demo_view
+from calib.report.difference import difference_blocks, difference_view
+from calib.report.history import (
+    history_blocks,
+    history_view,
+    panel_history_blocks,
+    panel_history_view,
+)
 from calib.report.panel_map import drift_map
-from calib.report.provenance_view import (
+from calib.report.provenance import (
     provenance_facts,
     provenance_view,
     rederived_facts,
     rederived_view,
 )
 from calib.report.scalar import moment_view
-from calib.report.summary_view import summary_table, summary_view
+from calib.report.summaries import summary_table, summary_view
 from support.asymmetric import calibrations, certified, detector, drifts, recorded
 from support.asymmetric.case import Case
 
@@ -67,7 +72,7 @@ def shown(*, all_panels: bool) -> Case:
         "provenance": provenance,
         "origins": [origin_view(one) for one in recorded.origins()],
     }
-    blocks = shown_blocks(view, all_panels=all_panels)
+    blocks = stored_blocks(view, all_panels=all_panels)
     origins = origin_table(view["origins"])
     blocks += [provenance_facts(provenance), origins]
     return Case(None if all_panels else view, blocks)
@@ -76,7 +81,7 @@ def shown(*, all_panels: bool) -> Case:
 def shown_uncertified() -> Case:
     """calib show of a draft that nobody certified."""
     view = stored_view(calibrations.stored_narrow(), (), 0)
-    return Case(view, shown_blocks(view, all_panels=False))
+    return Case(view, stored_blocks(view, all_panels=False))
 
 
 def listed() -> Case:
@@ -199,4 +204,4 @@ def demo() -> Case:
 def many_misfits() -> Case:
     """More misfits than a table shows."""
     view = [record_view(calibrations.wide())["misfits"][k % 4] for k in range(23)]
-    return Case(view, misfit_blocks(view))
+    return Case(view, rejected_blocks(view))

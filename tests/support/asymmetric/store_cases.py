@@ -4,36 +4,46 @@ from __future__ import annotations
 
 from calib.model.store.backup import StoreRevision
 from calib.model.store.log import Audit
-from calib.report.affected_view import affected_blocks, affected_view
-from calib.report.application_blocks import application_table, applied_table
-from calib.report.application_view import application_view, applied_view
-from calib.report.blocks import Sentences
-from calib.report.bundle_view import bundle_facts, bundle_view, loaded_blocks, loaded_view
-from calib.report.calibration_view import line_view
-from calib.report.certification_blocks import certification_table, change_blocks, change_sentences
-from calib.report.certification_view import certification_view, change_view
-from calib.report.detector_blocks import detector_blocks, detector_facts, detector_table
-from calib.report.detector_view import detector_view, panel_frames_view
-from calib.report.keeping_blocks import (
-    backup_facts,
-    check_blocks,
-    doctor_blocks,
-    revision_facts,
-    rule_blocks,
+from calib.report.affected import affected_blocks, affected_view
+from calib.report.applications import (
+    application_table,
+    application_view,
+    applied_table,
+    applied_view,
 )
-from calib.report.keeping_view import (
+from calib.report.blocks import Sentences
+from calib.report.bundle import bundle_facts, bundle_view, loaded_blocks, loaded_view
+from calib.report.calibration.listing import line_view
+from calib.report.certifications import (
+    certification_table,
+    certification_view,
+    change_blocks,
+    change_sentences,
+    change_view,
+)
+from calib.report.detectors import (
+    detector_blocks,
+    detector_facts,
+    detector_table,
+    detector_view,
+    panel_frames_view,
+)
+from calib.report.log import audit_blocks, audit_view, checkpoint_view, entry_view, log_table
+from calib.report.maintenance import (
+    backup_facts,
     backup_view,
+    check_blocks,
     checks_view,
+    doctor_blocks,
     doctor_view,
+    revision_facts,
     revision_view,
+    rule_blocks,
     rules_view,
     upgrade_view,
 )
-from calib.report.log_blocks import audit_blocks, log_table
-from calib.report.log_view import audit_view, checkpoint_view, entry_view
-from calib.report.placement_view import placement_view
-from calib.report.resolution_blocks import resolution_blocks
-from calib.report.resolution_view import resolution_view
+from calib.report.placements import placement_view
+from calib.report.resolution import resolution_blocks, resolution_view
 from calib.report.scalar import moment_view
 from support.asymmetric import calibrations, certified, detector, recorded
 from support.asymmetric.case import Case

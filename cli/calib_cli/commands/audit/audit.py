@@ -37,8 +37,7 @@ def log(
     Example:
       calib audit log 24-0107
     """
-    from calib.report.log_blocks import log_table
-    from calib.report.log_view import entry_view
+    from calib.report.log import entry_view, log_table
 
     with open_store(ctx, store, read_only=True) as opened:
         views = [entry_view(entry) for entry in opened.log(serial, last)]
@@ -85,8 +84,7 @@ def verify(
       calib audit verify
     """
     from calib.flows.audit import verify as verified
-    from calib.report.log_blocks import audit_blocks
-    from calib.report.log_view import audit_view
+    from calib.report.log import audit_blocks, audit_view
 
     with open_store(ctx, store, read_only=True) as opened:
         audit, known = verified(opened, checkpoint, public_key)
@@ -126,7 +124,7 @@ def checkpoint(
       calib audit checkpoint today.checkpoint
     """
     from calib.flows.audit import make_checkpoint
-    from calib.report.log_view import checkpoint_view
+    from calib.report.log import checkpoint_view
 
     with open_store(ctx, store, read_only=True) as opened:
         made = make_checkpoint(opened, key, output, datetime.now(UTC), force=force)

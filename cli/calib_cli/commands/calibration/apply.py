@@ -161,7 +161,7 @@ def apply(
     if as_json:
         write_json(views if len(jobs) > 1 else views[0])
     elif any(view["detectors"] for view in done):
-        from calib.report.application_blocks import applied_table
+        from calib.report.applications import applied_table
 
         write_blocks([applied_table(done)])
     if any(codes):
@@ -229,7 +229,7 @@ def _applied(
     request: ApplyRequest, store: Store, by: ChangeStamp, *, dry_run: bool
 ) -> dict[str, Any]:
     from calib.flows.apply import apply as applied
-    from calib.report.application_view import applied_view
+    from calib.report.applications import applied_view
 
     done = applied(request, store, by, dry_run=dry_run)
     for warning in done.warnings:

@@ -88,8 +88,12 @@ def certify(
     """
     from calib.flows.certify import certify as certified
     from calib.flows.set_rule import refuse_anonymous
-    from calib.report.certification_blocks import certification_table, change_blocks
-    from calib.report.certification_view import certification_view, change_view
+    from calib.report.certifications import (
+        certification_table,
+        certification_view,
+        change_blocks,
+        change_view,
+    )
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         refuse_anonymous(opened, named=is_named(by))
@@ -161,12 +165,13 @@ def withdraw(
     from calib.flows.certify import withdraw as withdrawn
     from calib.flows.set_rule import refuse_anonymous
     from calib.model.store.certification_rules import Consequences
-    from calib.report.certification_blocks import (
+    from calib.report.certifications import (
         certification_table,
+        certification_view,
         change_blocks,
         change_sentences,
+        change_view,
     )
-    from calib.report.certification_view import certification_view, change_view
 
     def tell(consequences: Consequences) -> None:
         for sentence in change_sentences([change_view(one) for one in consequences.changes]):

@@ -84,8 +84,7 @@ def prior_of(
 
 def tell_derived(done: Derived, *, dry_run: bool, as_json: bool, all_panels: bool) -> None:
     """Print what was derived; raises ``typer.Exit`` where it was not accepted."""
-    from calib.report.calibration_blocks import derived_blocks
-    from calib.report.calibration_view import derived_view
+    from calib.report.calibration.derived import derived_blocks, derived_view
 
     view = derived_view(
         done.record,

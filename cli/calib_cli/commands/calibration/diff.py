@@ -38,8 +38,7 @@ def diff(
     """
     from calib.flows.diff import diff as differing
     from calib.model.result.drift import Verdict
-    from calib.report.drift_blocks import difference_blocks
-    from calib.report.drift_view import difference_view
+    from calib.report.difference import difference_blocks, difference_view
     from calib.report.panel_map import drift_map
 
     with open_store(ctx, store, read_only=True) as opened:

@@ -40,7 +40,7 @@ def rederive(
       calib rederive 24-0107:3
     """
     from calib.flows.rederive import rederive as again
-    from calib.report.provenance_view import rederived_facts, rederived_view
+    from calib.report.provenance import rederived_facts, rederived_view
 
     with open_store(ctx, store, read_only=True) as opened, derive_progress() as progress:
         done = again(

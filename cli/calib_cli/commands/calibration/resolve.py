@@ -65,8 +65,7 @@ def resolve(
     """
     from calib.flows.resolve import resolve as resolved
     from calib.model.store.resolution import DistancePolicy, TimePolicy
-    from calib.report.resolution_blocks import resolution_blocks
-    from calib.report.resolution_view import resolution_view
+    from calib.report.resolution import resolution_blocks, resolution_view
 
     with open_store(ctx, store, read_only=True) as opened:
         found = resolved(

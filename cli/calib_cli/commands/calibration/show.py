@@ -42,8 +42,7 @@ def list_calibrations(
     """
     from calib.flows.list_calibrations import listed
     from calib.report.blocks import moment_words
-    from calib.report.calibration_blocks import list_table
-    from calib.report.calibration_view import line_view
+    from calib.report.calibration.listing import line_view, list_table
     from calib.report.scalar import moment_view
 
     now = datetime.now(UTC)
@@ -80,10 +79,9 @@ def show(
       calib show 24-0107:3 --as-known-at 3
     """
     from calib.flows.show import show as shown
-    from calib.report.bundle_view import origin_table, origin_view
-    from calib.report.calibration_blocks import shown_blocks
-    from calib.report.calibration_view import stored_view
-    from calib.report.provenance_view import provenance_facts, provenance_view
+    from calib.report.bundle import origin_table, origin_view
+    from calib.report.calibration.stored import stored_blocks, stored_view
+    from calib.report.provenance import provenance_facts, provenance_view
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
@@ -100,7 +98,7 @@ def show(
     if as_json:
         write_json(view)
     else:
-        blocks = shown_blocks(view, all_panels=panels)
+        blocks = stored_blocks(view, all_panels=panels)
         if provenance is not None:
             blocks.append(provenance_facts(provenance))
         if origins:

@@ -26,7 +26,7 @@ def affected(
       calib affected 24-0107:3
     """
     from calib.flows.affected import affected as found_affected
-    from calib.report.affected_view import affected_blocks, affected_view
+    from calib.report.affected import affected_blocks, affected_view
 
     with open_store(ctx, store, read_only=True) as opened:
         done = found_affected(opened, reference, serial=serial)

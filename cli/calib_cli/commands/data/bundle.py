@@ -61,7 +61,7 @@ def create(
       calib bundle create 24-0107 -o detector.calib-bundle
     """
     from calib.flows.bundle import create as created
-    from calib.report.bundle_view import bundle_facts, bundle_view
+    from calib.report.bundle import bundle_facts, bundle_view
 
     with open_store(ctx, store, read_only=True) as opened:
         done = created(opened, what, output, with_usage=with_usage, force=force)
@@ -101,7 +101,7 @@ def load(
     """
     from calib.flows.bundle import load as loaded
     from calib.flows.set_rule import refuse_anonymous
-    from calib.report.bundle_view import loaded_blocks, loaded_view
+    from calib.report.bundle import loaded_blocks, loaded_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         if adopt:
@@ -125,7 +125,7 @@ def show(path: BundleFile, as_json: AsJson = False) -> None:
       calib bundle show detector.calib-bundle
     """
     from calib.files.native.bundle import read_bundle
-    from calib.report.bundle_view import bundle_facts, bundle_view
+    from calib.report.bundle import bundle_facts, bundle_view
 
     view = bundle_view(read_bundle(path))
     if as_json:

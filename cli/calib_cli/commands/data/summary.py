@@ -87,7 +87,7 @@ def show(
     """
     from calib.files.native.summary import SUFFIX
     from calib.flows.summary import shown_summaries
-    from calib.report.summary_view import summary_table, summary_view
+    from calib.report.summaries import summary_table, summary_view
 
     if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
         found = shown_summaries(None, source)

@@ -83,8 +83,7 @@ def list_applications(
     Example:
       calib usage list --serial 24-0107
     """
-    from calib.report.application_blocks import application_table
-    from calib.report.application_view import application_view
+    from calib.report.applications import application_table, application_view
 
     with open_store(ctx, store, read_only=True) as opened:
         named = None if calibration is None else opened.calibration(calibration, serial).id

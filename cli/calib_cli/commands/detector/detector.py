@@ -55,8 +55,7 @@ def add(
       calib detector add 24-0108 --layout "PILATUS 300K" --time-zone Europe/London
     """
     from calib.flows.register import register
-    from calib.report.detector_blocks import detector_facts
-    from calib.report.detector_view import detector_view
+    from calib.report.detectors import detector_facts, detector_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = register(
@@ -117,7 +116,7 @@ def place(
       calib detector place 24-0107 --beamline I04 --from 2026-03-01
     """
     from calib.flows.place import place as placed
-    from calib.report.placement_view import placement_table, placement_view
+    from calib.report.placements import placement_table, placement_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = placed(
@@ -147,8 +146,7 @@ def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson
     Example:
       calib detector list
     """
-    from calib.report.detector_blocks import detector_table
-    from calib.report.detector_view import detector_view
+    from calib.report.detectors import detector_table, detector_view
 
     with open_store(ctx, store, read_only=True) as opened:
         views = [detector_view(record) for record in opened.detectors()]
@@ -174,11 +172,10 @@ def show(
     Example:
       calib detector show 24-0107
     """
-    from calib.report.calibration_view import line_view
-    from calib.report.certification_view import certification_view
-    from calib.report.detector_blocks import detector_blocks
-    from calib.report.detector_view import detector_view, panel_frames_view
-    from calib.report.placement_view import placement_view
+    from calib.report.calibration.listing import line_view
+    from calib.report.certifications import certification_view
+    from calib.report.detectors import detector_blocks, detector_view, panel_frames_view
+    from calib.report.placements import placement_view
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:

@@ -59,8 +59,12 @@ def history(
     """
     from calib.flows.history import history as told
     from calib.flows.history import panel_history
-    from calib.report.history_blocks import history_blocks, panel_history_blocks
-    from calib.report.history_view import history_view, panel_history_view
+    from calib.report.history import (
+        history_blocks,
+        history_view,
+        panel_history_blocks,
+        panel_history_view,
+    )
 
     now = datetime.now(UTC)
     with open_store(ctx, store, read_only=True) as opened:

@@ -29,8 +29,7 @@ def current(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = Fals
     Example:
       calib db current
     """
-    from calib.report.keeping_blocks import revision_facts
-    from calib.report.keeping_view import revision_view
+    from calib.report.maintenance import revision_facts, revision_view
     from calib.store.schema.revision import HEAD
     from calib.store.store import Store
 
@@ -52,8 +51,7 @@ def check(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False)
     Example:
       calib db check
     """
-    from calib.report.keeping_blocks import check_blocks
-    from calib.report.keeping_view import checks_view
+    from calib.report.maintenance import check_blocks, checks_view
     from calib.store.store import Store
 
     place = place_of(ctx, store)
@@ -93,7 +91,7 @@ def upgrade(
     Example:
       calib db upgrade
     """
-    from calib.report.keeping_view import upgrade_view
+    from calib.report.maintenance import upgrade_view
     from calib.store.schema.revision import HEAD
     from calib.store.store import Store
 
@@ -141,8 +139,7 @@ def backup(
     Example:
       calib db backup -o calib.backup.sqlite
     """
-    from calib.report.keeping_blocks import backup_facts
-    from calib.report.keeping_view import backup_view
+    from calib.report.maintenance import backup_facts, backup_view
     from calib.store.store import Store
 
     place = place_of(ctx, store)
@@ -172,8 +169,7 @@ def restore(
     Example:
       calib db restore calib.backup.sqlite --store restored.sqlite
     """
-    from calib.report.keeping_blocks import backup_facts
-    from calib.report.keeping_view import backup_view
+    from calib.report.maintenance import backup_facts, backup_view
     from calib.store.store import Store
 
     place = place_of(ctx, store)
@@ -230,8 +226,7 @@ def rules(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False)
       calib db rules
     """
     from calib.flows.set_rule import rules_in_force
-    from calib.report.keeping_blocks import rule_blocks
-    from calib.report.keeping_view import rules_view
+    from calib.report.maintenance import rule_blocks, rules_view
 
     with open_store(ctx, store, read_only=True) as opened:
         view = rules_view(rules_in_force(opened), opened.rules())

@@ -23,8 +23,7 @@ def doctor(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False
       calib doctor
     """
     from calib.flows.doctor import examined
-    from calib.report.keeping_blocks import doctor_blocks
-    from calib.report.keeping_view import doctor_view
+    from calib.report.maintenance import doctor_blocks, doctor_view
 
     found = examined(named_place(ctx, store), login_name(), datetime.now(UTC))
     view = doctor_view(found.settings, found.checks)

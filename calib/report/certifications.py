@@ -1,10 +1,64 @@
-"""Certifications as people see them."""
+"""Certifications, withdrawals and the changes that they make."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from calib.model.store.certification_rules import Change
+from calib.model.store.record import Certification, ChangeStamp
 from calib.report.blocks import NONE, Block, Sentences, Table, View, at_second, general, span
+from calib.report.scalar import instant, number
+
+
+def stamp_view(stamp: ChangeStamp | None) -> dict[str, Any] | None:
+    """Who, when, where; None where nobody did."""
+    return (
+        None if stamp is None else {"at": instant(stamp.at), "by": stamp.actor, "host": stamp.host}
+    )
+
+
+def change_view(change: Change) -> dict[str, Any]:
+    """A region in which another calibration answers than before."""
+    return {
+        "from": instant(change.region.validity.start),
+        "to": instant(change.region.validity.end),
+        "min_distance_mm": number(change.region.distances.minimum_mm),
+        "max_distance_mm": number(change.region.distances.maximum_mm),
+        "before": _named(change.before),
+        "after": _named(change.after),
+    }
+
+
+def _named(certification: Certification | None) -> dict[str, Any] | None:
+    if certification is None:
+        return None
+    return {
+        "calibration": f"{certification.serial}:{certification.version}",
+        "number": certification.number or None,
+    }
+
+
+def certification_view(certification: Certification) -> dict[str, Any]:
+    """One certification, withdrawn or not; its number is None before it is recorded."""
+    withdrawn = stamp_view(certification.withdrawn)
+    return {
+        "number": certification.number or None,
+        "calibration": f"{certification.serial}:{certification.version}",
+        "calibration_id": certification.calibration_id,
+        "serial": certification.serial,
+        "from": instant(certification.validity.start),
+        "to": instant(certification.validity.end),
+        "min_distance_mm": number(certification.distances.minimum_mm),
+        "max_distance_mm": number(certification.distances.maximum_mm),
+        "gap_mm": number(certification.gap_mm),
+        "reason": certification.reason,
+        "override": certification.override or None,
+        "recorded": stamp_view(certification.recorded),
+        "withdrawn": None
+        if withdrawn is None
+        else {**withdrawn, "reason": certification.withdrawn_reason},
+    }
 
 
 def certification_table(views: Sequence[View]) -> Table:
@@ -54,8 +108,8 @@ def change_blocks(views: Sequence[View], affected: int) -> list[Block]:
             (
                 span(view["from"], view["to"]),
                 f"{general(view['min_distance_mm'], 6)} to {general(view['max_distance_mm'], 6)}",
-                _named(view["before"]),
-                _named(view["after"]),
+                _calibration_words(view["before"]),
+                _calibration_words(view["after"]),
             )
             for view in views
         ),
@@ -70,15 +124,15 @@ def change_sentences(views: Sequence[View]) -> list[str]:
     if not views:
         return ["No answer changes."]
     return [
-        f"{_named(view['after'], 'nothing')} will hold for data of "
+        f"{_calibration_words(view['after'], 'nothing')} will hold for data of "
         f"{span(view['from'], view['to'])} at {general(view['min_distance_mm'], 6)} to "
         f"{general(view['max_distance_mm'], 6)} mm, instead of "
-        f"{_named(view['before'], 'nothing')}."
+        f"{_calibration_words(view['before'], 'nothing')}."
         for view in views
     ]
 
 
-def _named(view: View | None, none: str = NONE) -> str:
+def _calibration_words(view: View | None, none: str = NONE) -> str:
     if view is None:
         return none
     number = "" if view["number"] is None else f" (certification {view['number']})"

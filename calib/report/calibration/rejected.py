@@ -1,15 +1,36 @@
-"""Datasets and experiments that were left out, as people see them."""
+"""Datasets and experiments that were excluded since they do not fit the others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from calib.model.result.report import Misfit
 from calib.report.blocks import NONE, Block, Sentences, Table, View, fixed
+from calib.report.scalar import number
 
-_SHOWN = 20
+_SHOWN_ROWS = 20
 
 
-def misfit_blocks(views: Sequence[View]) -> list[Block]:
+def rejected_view(found: Misfit) -> dict[str, Any]:
+    """One dataset or experiment: its residual scatter, and that of the others."""
+    return {
+        "name": found.name,
+        "sha256": list(found.sha256),
+        "experiment": found.experiment,
+        "identifier": found.identifier,
+        "reason": found.reason.value,
+        "scatter_px": number(found.scatter_px),
+        "usual_px": number(found.usual_px),
+        "scatter_mrad": number(found.scatter_mrad),
+        "usual_mrad": number(found.usual_mrad),
+        "off_share": number(found.off_share),
+        "n_lost": found.n_lost,
+        "n_reflections": found.n_reflections,
+    }
+
+
+def rejected_blocks(views: Sequence[View]) -> list[Block]:
     """What does not fit the others, line by line; nothing where everything does."""
     if not views:
         return []
@@ -17,12 +38,12 @@ def misfit_blocks(views: Sequence[View]) -> list[Block]:
         Table(
             "Left out, since they do not fit",
             ("dataset", "experiment", "reason", "residual", "usual", "unpredictable", "of"),
-            tuple(_row(view) for view in views[:_SHOWN]),
+            tuple(_row(view) for view in views[:_SHOWN_ROWS]),
             n_text=3,
         )
     ]
-    if len(views) > _SHOWN:
-        more = len(views) - _SHOWN
+    if len(views) > _SHOWN_ROWS:
+        more = len(views) - _SHOWN_ROWS
         blocks.append(Sentences("", (f"And {more} more, which --json lists.",)))
     return blocks
 

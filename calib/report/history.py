@@ -1,8 +1,17 @@
-"""A detector's history as people see it."""
+"""The history of a detector, or of one of its panels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from calib.model.base.text import joined
+from calib.model.store.bundle import OriginEntry
+from calib.model.store.history import Belief, Event, Knowledge, Told
+from calib.model.store.log import Moment
+from calib.model.store.placement import BeamlinePlacement
+from calib.model.store.record import CalibrationLine, Certification
+from calib.model.store.validity import Validity
 from calib.report.blocks import (
     NONE,
     Block,
@@ -17,9 +26,127 @@ from calib.report.blocks import (
     moment_words,
     span,
 )
-from calib.report.bundle_view import origin_table
-from calib.report.certification_blocks import certification_table
-from calib.report.drift_blocks import verdict_words
+from calib.report.bundle import origin_table, origin_view
+from calib.report.certifications import certification_table, certification_view, stamp_view
+from calib.report.difference import drift_view, verdict_words
+from calib.report.placements import placement_view
+from calib.report.scalar import instant, moment_view, number
+
+
+def history_view(
+    serial: str,
+    known_at: Moment,
+    period: Validity | None,
+    holding: Sequence[Certification],
+    placement: BeamlinePlacement | None,
+    n_events: int,
+    events: Sequence[Told],
+    origins: Sequence[OriginEntry],
+) -> dict[str, Any]:
+    """The timeline, and what held at some time where that was asked for."""
+    return {
+        "serial": serial,
+        "as_known_at": moment_view(known_at),
+        "at": period_view(period),
+        "holding": [certification_view(one) for one in holding],
+        "placement": None if placement is None else placement_view(placement),
+        "n_events": n_events,
+        "events": [_event_view(told) for told in events],
+        "origins": [origin_view(one) for one in origins],
+    }
+
+
+def panel_history_view(
+    serial: str, panel: int, period: Validity, then: Knowledge, now: Knowledge
+) -> dict[str, Any]:
+    """What was held of one panel, as known then and as known now."""
+    return {
+        "serial": serial,
+        "panel": panel,
+        "at": period_view(period),
+        "then": _knowledge_view(then, panel),
+        "now": _knowledge_view(now, panel),
+    }
+
+
+def period_view(period: Validity | None) -> dict[str, Any] | None:
+    """A half-open interval of time."""
+    if period is None:
+        return None
+    return {"from": instant(period.start), "to": instant(period.end)}
+
+
+def _event_view(told: Told) -> dict[str, Any]:
+    event = told.event
+    word = event.certified if event.certified is not None else event.withdrawn
+    reason = "" if told.entry is None else told.entry.recorded.reason
+    if event.withdrawn is not None:
+        reason = event.withdrawn.withdrawn_reason
+    elif event.certified is not None:
+        reason = event.certified.reason
+    return {
+        "event": _kind(event),
+        "recorded": stamp_view(event.recorded),
+        "position": None if told.entry is None else told.entry.position,
+        "reason": reason or None,
+        "command": (told.entry.recorded.command or None) if told.entry is not None else None,
+        "calibration": None if event.derived is None else _derived_view(event.derived),
+        "certification": None if word is None else certification_view(word),
+        "placement": None if event.placed is None else placement_view(event.placed),
+        "drift": None
+        if told.drift is None
+        else {"against": told.against, **drift_view(told.drift)},
+    }
+
+
+def _derived_view(line: CalibrationLine) -> dict[str, Any]:
+    """What was true of a calibration when it was derived, and is for ever."""
+    return {
+        "calibration": f"{line.serial}:{line.version}",
+        "id": line.id,
+        "version": line.version,
+        "distances_mm": [number(distance) for distance in line.distances_mm],
+        "freedom": line.freedom,
+        "n_reflections": line.n_reflections,
+        "accepted": line.accepted,
+    }
+
+
+def _kind(event: Event) -> str:
+    if event.derived is not None:
+        return "derived"
+    if event.certified is not None:
+        return "certified"
+    return "withdrawn" if event.withdrawn is not None else "placed"
+
+
+def _knowledge_view(knowledge: Knowledge, panel: int) -> dict[str, Any]:
+    return {
+        "as_known_at": moment_view(knowledge.known_at),
+        "held": [_belief_view(belief, panel) for belief in knowledge.beliefs],
+    }
+
+
+def _belief_view(belief: Belief, panel: int) -> dict[str, Any]:
+    record = belief.calibration.record
+    (row,) = record.estimate.panel_rows(record.panel_names)[panel : panel + 1]
+    return {
+        "calibration": belief.calibration.name,
+        "calibration_id": belief.calibration.id,
+        "values": row,
+        "certification": certification_view(belief.certification),
+        "accepted": record.acceptance.accepted,
+        "acceptance_reasons": list(record.acceptance.reasons),
+        "datasets": [
+            {
+                "name": use.name,
+                "sha256": list(use.sha256),
+                "n_reflections": use.n_reflections,
+                "distance_mm": number(use.distance_mm),
+            }
+            for use in record.report.datasets
+        ],
+    }
 
 
 def history_blocks(view: View) -> list[Block]:

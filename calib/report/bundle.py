@@ -7,7 +7,7 @@ from typing import Any
 
 from calib.model.store.bundle import Bundle, Loaded, OriginEntry
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, span
-from calib.report.certification_view import deed_view
+from calib.report.certifications import stamp_view
 from calib.report.scalar import instant, number
 
 
@@ -126,7 +126,7 @@ def origin_view(told: OriginEntry) -> dict[str, Any]:
         "to": instant(said.get("valid_to")),
         "min_distance_mm": number(said.get("distance_min_mm")),
         "max_distance_mm": number(said.get("distance_max_mm")),
-        "loaded": deed_view(told.loaded),
+        "loaded": stamp_view(told.loaded),
     }
 
 

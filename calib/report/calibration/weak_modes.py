@@ -1,11 +1,16 @@
-"""Which directions the data determine, in words."""
+"""Which degrees of freedom the data determine, and which least."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from calib.model.result.report import Determined, Report
 from calib.report.blocks import Block, Sentences, View
+from calib.report.calibration.groups import group_view
+from calib.report.scalar import number
 
+_PARAMETERS = ("dx", "dy", "dz", "rx", "ry", "rz")
 _WORDS: Mapping[str, str] = {
     "dx": "fast",
     "dy": "slow",
@@ -14,6 +19,34 @@ _WORDS: Mapping[str, str] = {
     "ry": "tilt about slow",
     "rz": "turn",
 }
+
+
+def directions_view(report: Report) -> dict[str, Any]:
+    """Directions that the data do not determine, or least well, and groups of panels."""
+    return {
+        "gauge": report.gauge,
+        "null_directions": list(report.null_directions),
+        "weak_modes": [
+            {"words": mode.words, "sigma_um": number(mode.sigma_um)} for mode in report.weak_modes
+        ],
+        "determined": determined_view(report.determined),
+        "groups": [group_view(group) for group in report.groups],
+    }
+
+
+def determined_view(found: Determined | None) -> dict[str, Any] | None:
+    """The data's share in what is known; None where that was not recorded."""
+    if found is None:
+        return None
+    shares = zip(_PARAMETERS, found.parameters, strict=True)
+    return {
+        "n_directions": found.n_directions,
+        "n_determined": found.n_determined,
+        "data_share": {name: number(share) for name, share in shares},
+        "patterns": [
+            {"words": one.words, "data_share": number(one.share)} for one in found.patterns
+        ],
+    }
 
 
 def determined_blocks(view: View | None) -> list[Block]:

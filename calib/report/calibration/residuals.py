@@ -1,11 +1,15 @@
-"""Residuals before and after, as scripts see them."""
+"""Residuals before and after the corrections."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from calib.model.result.report import BeforeAfter, Fit, Spread
+from calib.model.result.report import BeforeAfter, Fit, Shell, Spread
+from calib.report.blocks import Table, View, fixed
 from calib.report.scalar import number
+
+STAGES = ("x before", "x after", "y before", "y after")
+"""Heads of the columns that ``before_after_cells`` fills."""
 
 
 def rmsd_px(fit: Fit) -> dict[str, Any]:
@@ -65,3 +69,43 @@ def _of(both: BeforeAfter, stage: str) -> Spread:
 
 def _xy(spread: Spread, names: tuple[str, str]) -> dict[str, float | None]:
     return {axis: number(getattr(spread, name)) for axis, name in zip("xy", names, strict=True)}
+
+
+def shell_view(shell: Shell) -> dict[str, Any]:
+    """RMSD in px of the reflections that were held out in one shell of resolution."""
+    return {
+        "d_max_angstrom": number(shell.d_max_angstrom),
+        "d_min_angstrom": number(shell.d_min_angstrom),
+        "n_held_out": shell.held_out.after.n,
+        "held_out_rmsd_px": both_px(shell.held_out),
+    }
+
+
+def residual_table(view: View) -> Table:
+    """RMSD and median absolute residuals, of the reflections used and of those held out."""
+    rmsd, median, n = view["rmsd_px"], view["median_abs_px"], view["n_reflections"]
+    rows = []
+    for key, shown in (("used", "used"), ("held_out", "held out")):
+        before, after = rmsd["before"][key], rmsd["after"][key]
+        if after is None:
+            continue
+        middle = median["after"][key]
+        rows.append(
+            (
+                shown,
+                str(n[key]),
+                *before_after_cells({"before": before, "after": after}),
+                fixed(middle["x"], 3),
+                fixed(middle["y"], 3),
+            )
+        )
+    return Table(
+        "RMSD in px, before and after",
+        ("on", "number", *STAGES, "med. |x|", "med. |y|"),
+        tuple(rows),
+    )
+
+
+def before_after_cells(rmsd_px: View) -> list[str]:
+    """``{before: {x, y}, after: {x, y}}`` as four cells, in the order of ``STAGES``."""
+    return [fixed(rmsd_px[stage][axis], 3) for axis in ("x", "y") for stage in ("before", "after")]

@@ -1,4 +1,4 @@
-"""Placements as scripts and people see them."""
+"""Placements of a detector at beamlines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from calib.model.store.placement import BeamlinePlacement
 from calib.report.blocks import NONE, Table, View, at_second
-from calib.report.certification_view import deed_view
+from calib.report.certifications import stamp_view
 from calib.report.scalar import instant
 
 
@@ -19,7 +19,7 @@ def placement_view(placement: BeamlinePlacement) -> dict[str, Any]:
         "beamline": placement.beamline,
         "from": instant(placement.start),
         "reason": placement.reason or None,
-        "recorded": deed_view(placement.recorded),
+        "recorded": stamp_view(placement.recorded),
     }
 
 

@@ -1,9 +1,15 @@
-"""Two calibrations compared, as people see it."""
+"""The difference of two calibrations."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
+
+from calib.model.detector.correction import PARAMETERS, SHOWN, SHOWN_PER_INTERNAL
+from calib.model.result.drift import Drift
+from calib.model.store.record import StoredCalibration
 from calib.report.blocks import (
     NONE,
     Block,
@@ -15,8 +21,72 @@ from calib.report.blocks import (
     general,
     micrometres,
 )
+from calib.report.scalar import number
 
-_SHOWN = 10
+_SHOWN_PANELS = 10
+
+
+def drift_view(found: Drift) -> dict[str, Any]:
+    """A drift without its panels."""
+    compared = list(found.compared)
+    return {
+        "verdict": found.verdict.value,
+        "moved_panels": list(found.moved),
+        "p_value": number(found.p_value),
+        "chi_square": number(found.chi_square),
+        "degrees_of_freedom": found.degrees_of_freedom,
+        "rms_shift_um": {
+            "in_plane": _rms_um(found, compared, (0, 1)),
+            "normal": _rms_um(found, compared, (2,)),
+        },
+        "largest_motion_um": number(1e3 * float(found.motion_mm[compared].max()))
+        if compared
+        else None,
+        "shared_data": {"first": number(found.shared[0]), "second": number(found.shared[1])},
+        "notes": list(found.notes),
+    }
+
+
+def difference_view(
+    first: StoredCalibration, second: StoredCalibration, found: Drift
+) -> dict[str, Any]:
+    """A drift with everything."""
+    shift, sigma = found.shift * SHOWN_PER_INTERNAL, found.sigma * SHOWN_PER_INTERNAL
+    return {
+        "first": first.name,
+        "first_id": first.id,
+        "second": second.name,
+        "second_id": second.id,
+        **drift_view(found),
+        "compared_parameters": [PARAMETERS[k] for k in found.parameters],
+        "n_panels_compared": len(found.compared),
+        "panels": [
+            {
+                "panel": panel,
+                "name": name,
+                "moved": panel in found.moved,
+                **_six(shift[panel]),
+                "sigma": _six(sigma[panel]),
+                "motion_um": number(1e3 * float(found.motion_mm[panel])),
+                "chi_square": number(float(found.panel_chi_square[panel])),
+                "degrees_of_freedom": int(found.panel_degrees[panel]),
+                "p_value": number(float(found.panel_p_value[panel])),
+                "p_value_holm": number(float(found.panel_p_holm[panel])),
+            }
+            for panel, name in enumerate(second.record.panel_names)
+        ],
+    }
+
+
+def _six(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | None]:
+    return {name: number(float(value)) for name, value in zip(SHOWN, values, strict=True)}
+
+
+def _rms_um(found: Drift, panels: list[int], parameters: tuple[int, ...]) -> float | None:
+    if not panels or not set(parameters) <= set(found.parameters):
+        return None
+    shift = found.shift[np.ix_(np.array(panels), np.array(parameters))]
+    return number(1e3 * float(np.sqrt(np.mean(shift**2))))
 
 
 def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
@@ -46,7 +116,7 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
     panels = [panel for panel in view["panels"] if panel["degrees_of_freedom"] or all_panels]
     if not all_panels:
         panels = sorted(panels, key=lambda p: (not p["moved"], p["p_value"]))
-        panels = panels[: max(_SHOWN, len(view["moved_panels"]))]
+        panels = panels[: max(_SHOWN_PANELS, len(view["moved_panels"]))]
     if panels:
         blocks.append(_panel_table(panels, len(view["panels"])))
     if view["notes"]:
@@ -59,8 +129,8 @@ def verdict_words(view: View) -> str:
     moved = view["moved_panels"]
     if not moved:
         return str(view["verdict"])
-    listed = ", ".join(str(panel) for panel in moved[:_SHOWN])
-    more = f" and {len(moved) - _SHOWN} more" if len(moved) > _SHOWN else ""
+    listed = ", ".join(str(panel) for panel in moved[:_SHOWN_PANELS])
+    more = f" and {len(moved) - _SHOWN_PANELS} more" if len(moved) > _SHOWN_PANELS else ""
     return f"{view['verdict']}: panel {listed}{more}"
 
 

@@ -1,4 +1,4 @@
-"""Summaries as scripts and people see them; docs/json.md says what every key means."""
+"""Summaries of datasets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from calib.model.result.summary import Summary
 from calib.report.blocks import Table, View, at_second, fixed
-from calib.report.residuals import both_px
+from calib.report.calibration.residuals import both_px
 from calib.report.scalar import instant, number
 
 

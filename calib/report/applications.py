@@ -1,4 +1,4 @@
-"""Applications as scripts see them."""
+"""Applications: which file got which calibration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from calib.model.store.record import Application, State
-from calib.report.certification_view import deed_view
+from calib.report.blocks import NONE, Table, View, at_second, fixed
+from calib.report.certifications import stamp_view
 from calib.report.scalar import instant, number
 
 
@@ -24,7 +25,7 @@ def application_view(application: Application) -> dict[str, Any]:
         "data_time": instant(application.data_time),
         "distance_mm": number(application.distance_mm),
         "why": application.why,
-        "applied": deed_view(application.applied),
+        "applied": stamp_view(application.applied),
     }
 
 
@@ -89,3 +90,45 @@ def applied_view(
         "recorded": recorded,
         "warnings": list(warnings),
     }
+
+
+def application_table(views: Sequence[View]) -> Table:
+    """Which files got which calibration, a line each."""
+    return Table(
+        "",
+        ("file", "calibration", "data taken", "applied", "by", "distance mm"),
+        tuple(
+            (
+                view["output_names"][0],
+                view["calibration"],
+                at_second(view["data_time"]),
+                at_second(view["applied"]["at"]),
+                view["applied"]["by"],
+                fixed(view["distance_mm"], 2),
+            )
+            for view in views
+        ),
+        n_text=5,
+    )
+
+
+def applied_table(views: Sequence[View]) -> Table:
+    """What each detector of each experiment list got."""
+    return Table(
+        "",
+        ("output", "calibration", "state", "data taken", "replaced", "distance mm", "pose um"),
+        tuple(
+            (
+                view["outputs"][0],
+                one["calibration"],
+                one["state"],
+                at_second(one["data_time"]),
+                one["replaced"] or NONE,
+                fixed(one["distance_mm"], 2),
+                fixed(one["pose_residual_um"], 3),
+            )
+            for view in views
+            for one in view["detectors"]
+        ),
+        n_text=5,
+    )

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.report.blocks import NONE, Block, Facts, Table, View, distances, fixed
-from calib.report.residuals import rmsd_px
+from calib.report.calibration.residuals import rmsd_px
 from calib.report.scalar import number
 
 

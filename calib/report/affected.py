@@ -1,4 +1,4 @@
-"""Which files got a calibration, and what they would get instead, for scripts and for people."""
+"""Files that a calibration was applied to, and what they would get instead."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from calib.model.store.log import Moment
 from calib.model.store.record import Application, Certification, StoredCalibration
-from calib.report.application_view import application_view
+from calib.report.applications import application_view
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed, moment_words
 from calib.report.scalar import moment_view
 

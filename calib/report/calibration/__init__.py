@@ -1,0 +1,1 @@
+"""Calibrations: what was derived, what is stored, and the tables of both."""

@@ -1,0 +1,56 @@
+"""What a derivation answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calib.model.store.record import CalibrationRecord, State, StoredCalibration
+from calib.report.blocks import Block, Facts, View
+from calib.report.calibration.findings import (
+    common_facts,
+    findings_blocks,
+    head_view,
+    record_view,
+    title,
+)
+from calib.report.scalar import number
+
+
+def derived_view(
+    record: CalibrationRecord,
+    stored: StoredCalibration | None,
+    *,
+    new: bool,
+    detector_registered: bool,
+    freedom_reason: str,
+    notices: Sequence[str],
+    seconds: float,
+) -> dict[str, Any]:
+    """What a derivation answers; ``stored`` is None in a dry run."""
+    if stored is None:
+        state = State.ACCEPTED if record.acceptance.accepted else State.DRAFT
+        head = head_view(record, record.id, None, state)
+    else:
+        head = head_view(record, stored.id, stored.version, stored.state)
+    return {
+        "calibration": head,
+        **record_view(record),
+        "freedom_reason": freedom_reason,
+        "stored": stored is not None,
+        "new": new,
+        "detector_registered": detector_registered,
+        "notices": list(notices),
+        "seconds": number(round(seconds, 3)),
+    }
+
+
+def derived_blocks(view: View, *, all_panels: bool) -> list[Block]:
+    """What a derivation found."""
+    head = view["calibration"]
+    facts = [
+        ("Calibration", title(head)),
+        ("Freedom", f"{head['freedom']}: {view['freedom_reason']}"),
+        *common_facts(view),
+    ]
+    return [Facts(tuple(facts)), *findings_blocks(view, all_panels=all_panels)]

@@ -1,0 +1,98 @@
+"""The log and its verification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, Entry
+from calib.report.blocks import NONE, Block, Sentences, Table, View, at_second
+from calib.report.scalar import instant
+
+_HASH_DIGITS = 12
+
+
+def entry_view(entry: Entry) -> dict[str, Any]:
+    """One entry of the log."""
+    return {
+        "position": entry.position,
+        "at": instant(entry.recorded.at),
+        "by": entry.recorded.actor,
+        "host": entry.recorded.host,
+        "kind": entry.kind,
+        "command": entry.recorded.command or None,
+        "reason": entry.recorded.reason or None,
+        "serial": None if entry.chain == STORE_CHAIN else entry.chain,
+        "ordinal": entry.ordinal,
+        "contents": [{"table": table, "hash": name} for table, name in entry.contents.items()],
+        "previous": entry.previous,
+        "hash": entry.hash,
+    }
+
+
+def audit_view(audit: Audit, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """What came of verifying a log."""
+    return {
+        "verified": not audit.findings,
+        "findings": [
+            {"table": found.table, "row": found.row, "problem": found.problem}
+            for found in audit.findings
+        ],
+        "n_entries": audit.n_entries,
+        "n_rows": audit.n_rows,
+        "n_chains": audit.n_chains,
+        "last_position": audit.last_position,
+        "checkpoint": None if checkpoint is None else checkpoint_view(checkpoint),
+    }
+
+
+def checkpoint_view(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Where a log stood."""
+    return {
+        "made_at": instant(checkpoint.made_at),
+        "last_position": checkpoint.last_position,
+        "n_chains": len(checkpoint.heads),
+    }
+
+
+def log_table(views: Sequence[View]) -> Table:
+    """Entries of the log, in order."""
+    return Table(
+        "Log",
+        ("position", "recorded", "by", "host", "chain", "kind", "hash", "command", "reason"),
+        tuple(
+            (
+                str(view["position"]),
+                at_second(view["at"]),
+                view["by"],
+                view["host"],
+                f"{view['serial'] or 'store'} {view['ordinal']}",
+                view["kind"],
+                view["hash"][:_HASH_DIGITS],
+                view["command"] or NONE,
+                view["reason"] or NONE,
+            )
+            for view in views
+        ),
+        n_text=9,
+    )
+
+
+def audit_blocks(view: View) -> list[Block]:
+    """What came of verifying a log."""
+    compared = (
+        f"{view['n_entries']} entries in {view['n_chains']} chains up to position "
+        f"{view['last_position']}, {view['n_rows']} rows."
+    )
+    against = []
+    if view["checkpoint"] is not None:
+        against = [
+            f"The checkpoint of {at_second(view['checkpoint']['made_at'])} at position "
+            f"{view['checkpoint']['last_position']} was compared with it."
+        ]
+    title = "Verified" if view["verified"] else "Not as recorded"
+    blocks: list[Block] = [Sentences(title, (compared, *against))]
+    if not view["verified"]:
+        rows = tuple((f["table"], f["row"], f["problem"]) for f in view["findings"])
+        blocks.append(Table("Findings", ("table", "row", "problem"), rows, n_text=3))
+    return blocks
