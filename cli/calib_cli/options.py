@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -107,4 +108,10 @@ Reference = Annotated[
         help="SERIAL:VERSION, 8 or more characters of an id, or a bare version.",
         show_default=False,
     ),
+]
+SerialName = Annotated[
+    str, typer.Argument(metavar="SERIAL", help="The detector's serial number.", show_default=False)
+]
+BundleFile = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A file of calib bundle create.")
 ]

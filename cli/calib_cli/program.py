@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from typer.core import TyperGroup
-
 from calib_cli.errors import INTERRUPTED, PIPE_CLOSED, failure_of
 from calib_cli.output import OutputClosedError, say, say_json
-from calib_cli.registry import Commands
+from calib_cli.registry import Group
 
 _WORDS: ContextVar[Sequence[str]] = ContextVar("words", default=())
 
@@ -27,16 +25,8 @@ def command_line() -> str:
     return shlex.join(["calib", *(without_password(word) for word in shown)]) if shown else ""
 
 
-class Program(TyperGroup):
+class Program(Group):
     """All commands. Runs one and ends with its exit code; no traceback ever leaves it."""
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self.commands: Any = Commands()
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """The names of all commands, in the order of the help."""
-        return list(self.commands)
 
     def main(
         self,

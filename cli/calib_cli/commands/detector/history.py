@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.commands.detector.detector import SerialName
 from calib_cli.context import open_store
-from calib_cli.options import AsJson, RepeatUm, StorePlace
+from calib_cli.options import AsJson, RepeatUm, SerialName, StorePlace
 from calib_cli.output import write_blocks, write_json
 
 

@@ -1,4 +1,4 @@
-"""calib usage push, list: which files got which calibration."""
+"""calib usage push: record applications from receipts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ import typer
 
 from calib_cli.context import open_store, stamp
 from calib_cli.options import AsJson, By, DryRun, StorePlace
-from calib_cli.output import say, write, write_blocks, write_json
-
-app = typer.Typer(
-    help="Which files got which calibration.\n\n\b\nExample:\n  calib usage list --serial 24-0107"
-)
+from calib_cli.output import write, write_json
 
 
-@app.command("push")
 def push(
     ctx: typer.Context,
     paths: Annotated[
@@ -59,41 +54,3 @@ def push(
         f"{said} {done.recorded} applications from {len(done.files)} receipts; "
         f"{done.already} were recorded already.\n"
     )
-
-
-@app.command("list")
-def list_applications(
-    ctx: typer.Context,
-    serial: Annotated[
-        str | None,
-        typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
-    ] = None,
-    calibration: Annotated[
-        str | None,
-        typer.Option(
-            "--calibration", metavar="CALIBRATION", help="Those of this calibration only."
-        ),
-    ] = None,
-    store: StorePlace = None,
-    as_json: AsJson = False,
-) -> None:
-    """List what was applied, when and by whom.
-
-    \b
-    Example:
-      calib usage list --serial 24-0107
-    """
-    from calib.report.applications import application_table, application_view
-
-    with open_store(ctx, store, read_only=True) as opened:
-        named = None if calibration is None else opened.calibration(calibration, serial).id
-        if serial is not None:
-            opened.detector(serial)
-        found = opened.applications(serial, named)
-    views = [application_view(one) for one in found]
-    if as_json:
-        write_json(views)
-    elif views:
-        write_blocks([application_table(views)])
-    else:
-        say("Nothing was applied yet.")

@@ -1,4 +1,4 @@
-"""calib summary export, show: what single datasets said."""
+"""calib summary export: write the summaries of a calibration to files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ import typer
 
 from calib_cli.context import open_store
 from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
-from calib_cli.output import write, write_blocks, write_json
-
-app = typer.Typer(
-    help="Summaries of datasets: export, show.\n\n\b\nExample:\n  calib summary show 24-0107:3"
-)
+from calib_cli.output import write, write_json
 
 
-@app.command("export")
 def export(
     ctx: typer.Context,
     reference: Reference,
@@ -60,42 +55,3 @@ def export(
         write_json([{"dataset": name, "output": str(path)} for name, path in written])
     else:
         write("".join(f"{path}\n" for _, path in written))
-
-
-@app.command("show")
-def show(
-    ctx: typer.Context,
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A calibration (SERIAL:VERSION, an id, or a version), or a file of a summary.",
-            show_default=False,
-        ),
-    ],
-    serial: Serial = None,
-    store: StorePlace = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the summaries of a calibration.
-
-    Or the one in a file.
-
-    \b
-    Example:
-      calib summary show 24-0107:3
-    """
-    from calib.files.native.summary import SUFFIX
-    from calib.flows.summary import shown_summaries
-    from calib.report.summaries import summary_table, summary_view
-
-    if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
-        found = shown_summaries(None, source)
-    else:
-        with open_store(ctx, store, read_only=True) as opened:
-            found = shown_summaries(opened, source, serial=serial)
-    views = [summary_view(summary, size) for summary, size in found]
-    if as_json:
-        write_json(views)
-    else:
-        write_blocks([summary_table(views)])

@@ -1,0 +1,58 @@
+"""calib audit verify: compare every row with the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import open_store
+from calib_cli.options import AsJson, StorePlace
+from calib_cli.output import write_blocks, write_json
+
+NOT_AS_RECORDED = 1
+
+
+def verify(
+    ctx: typer.Context,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint",
+            metavar="FILE",
+            help="A signed checkpoint: reveals a log that was cut off or rewritten since.",
+        ),
+    ] = None,
+    public_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--public-key",
+            metavar="FILE",
+            help="Of who signed the checkpoint. Default: the one of calib audit key.",
+        ),
+    ] = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every row and artifact with the log.
+
+    Finds anything edited, deleted, inserted or reordered; then the exit code is 1. A tail that was
+    cut off whole is found with a checkpoint.
+
+    \b
+    Example:
+      calib audit verify
+    """
+    from calib.flows.audit import verify as verified
+    from calib.report.log import audit_blocks, audit_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        audit, known = verified(opened, checkpoint, public_key)
+    view = audit_view(audit, known)
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(audit_blocks(view))
+    if audit.findings:
+        raise typer.Exit(NOT_AS_RECORDED)

@@ -1,0 +1,1 @@
+"""Commands that carry detectors and calibrations between stores."""

@@ -1,0 +1,85 @@
+"""calib withdraw: withdraw the certifications of a calibration."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import is_named, open_store, stamp
+from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
+from calib_cli.output import say, write_blocks, write_json
+
+
+def withdraw(
+    ctx: typer.Context,
+    reference: Reference,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why not any more.", show_default=False)
+    ],
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--number",
+            metavar="N",
+            help="This certification only. Default: all of the calibration.",
+            show_default=False,
+        ),
+    ] = None,
+    serial: Serial = None,
+    by: By = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Withdraw the certifications of a calibration.
+
+    Nothing is deleted: what was applied stays on record. Earlier certifications hold again where
+    the withdrawn ones stood before them; this is said before anything is done.
+
+    \b
+    Example:
+      calib withdraw 24-0107:3 --reason "module 7 was swapped again"
+    """
+    from calib.flows.certify import withdraw as withdrawn
+    from calib.flows.set_rule import refuse_anonymous
+    from calib.model.store.certification_rules import Consequences
+    from calib.report.certifications import (
+        certification_table,
+        certification_view,
+        change_blocks,
+        change_sentences,
+        change_view,
+    )
+
+    def tell(consequences: Consequences) -> None:
+        for sentence in change_sentences([change_view(one) for one in consequences.changes]):
+            say(sentence)
+
+    with open_store(ctx, store, read_only=dry_run) as opened:
+        refuse_anonymous(opened, named=is_named(by))
+        done = withdrawn(
+            opened,
+            reference,
+            serial=serial,
+            number=number,
+            reason=reason,
+            stamp=stamp(by),
+            before=tell,
+            dry_run=dry_run,
+        )
+    views = [certification_view(one) for one in done.certifications]
+    changes = [change_view(change) for change in done.consequences.changes]
+    affected = done.consequences.affected
+    if as_json:
+        write_json(
+            {
+                "certifications": views,
+                "changes": changes,
+                "affected": affected,
+                "stored": not dry_run,
+            }
+        )
+    else:
+        say("Would withdraw:" if dry_run else "Withdrawn:")
+        write_blocks([certification_table(views), *change_blocks(changes, affected)])

@@ -1,1 +1,0 @@
-"""Commands for summaries, bundles and records of use."""

@@ -1,0 +1,28 @@
+"""calib detector list: the detectors in the store."""
+
+from __future__ import annotations
+
+import typer
+
+from calib_cli.context import open_store
+from calib_cli.options import AsJson, StorePlace
+from calib_cli.output import say, write_blocks, write_json
+
+
+def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
+    """List the detectors.
+
+    \b
+    Example:
+      calib detector list
+    """
+    from calib.report.detectors import detector_table, detector_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        views = [detector_view(record) for record in opened.detectors()]
+    if as_json:
+        write_json(views)
+    elif views:
+        write_blocks([detector_table(views)])
+    else:
+        say("The store knows no detector yet.")

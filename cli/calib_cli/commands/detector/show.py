@@ -1,0 +1,47 @@
+"""calib detector show: a detector with its calibrations."""
+
+from __future__ import annotations
+
+import typer
+
+from calib_cli.context import open_store
+from calib_cli.options import AllPanels, AsJson, SerialName, StorePlace
+from calib_cli.output import write_blocks, write_json
+
+
+def show(
+    ctx: typer.Context,
+    serial: SerialName,
+    panels: AllPanels = False,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a detector with its calibrations.
+
+    \b
+    Example:
+      calib detector show 24-0107
+    """
+    from calib.report.calibration.listing import line_view
+    from calib.report.certifications import certification_view
+    from calib.report.detectors import detector_blocks, detector_view, panel_frames_view
+    from calib.report.placements import placement_view
+    from calib.report.scalar import moment_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        record, known = opened.detector(serial), opened.moment()
+        lines = opened.calibrations(serial, known.position)
+        words = opened.certifications(serial, known.position)
+        placed = opened.placements(serial, known.position)
+    view = {
+        "as_known_at": moment_view(known),
+        **detector_view(record),
+        "panels": panel_frames_view(record),
+        "calibrations": [line_view(line) for line in lines],
+        "certifications": [certification_view(one) for one in words],
+        "placements": [placement_view(one) for one in placed],
+    }
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(detector_blocks(view, all_panels=panels))

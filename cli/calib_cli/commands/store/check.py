@@ -1,0 +1,32 @@
+"""calib db check: check file, tables, triggers and log."""
+
+from __future__ import annotations
+
+import typer
+
+from calib_cli.context import place_of
+from calib_cli.errors import NO
+from calib_cli.options import AsJson, StorePlace
+from calib_cli.output import write_blocks, write_json
+
+
+def check(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
+    """Check the store: file, tables, triggers, log.
+
+    Every row is compared with what the log says of it. Exit code 1 where something is wrong.
+
+    \b
+    Example:
+      calib db check
+    """
+    from calib.report.maintenance import check_blocks, checks_view
+    from calib.store.store import Store
+
+    place = place_of(ctx, store)
+    view = checks_view(place.shown, Store.check(place))
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(check_blocks(view))
+    if not view["fine"]:
+        raise typer.Exit(NO)

@@ -1,0 +1,41 @@
+"""calib db set: set a rule of the store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import open_store, stamp
+from calib_cli.options import AsJson, By, DryRun, StorePlace
+from calib_cli.output import write, write_json
+
+
+def set_rule(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="RULE", help="demand-actor.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="yes or no.")],
+    by: By = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Set what the store demands of its users.
+
+    With demand-actor, whoever certifies or withdraws says who he is (--by, or CALIB_ACTOR): a
+    login name may be shared by many. Who set a rule when is recorded.
+
+    \b
+    Example:
+      calib db set demand-actor yes
+    """
+    from calib.flows.set_rule import set_rule as set_in
+
+    with open_store(ctx, store, read_only=dry_run) as opened:
+        new = set_in(opened, name, value, stamp(by), dry_run=dry_run)
+    if as_json:
+        write_json({"rule": name, "value": value, "new": new, "stored": not dry_run})
+    elif not new:
+        write(f"{name} is {value} already; nothing was changed.\n")
+    else:
+        write(f"{'Would set' if dry_run else 'Set'} {name} to {value}.\n")

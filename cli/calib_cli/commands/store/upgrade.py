@@ -1,0 +1,62 @@
+"""calib db upgrade: upgrade a store to the newest revision."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import place_of
+from calib_cli.options import AsJson, DryRun, StorePlace
+from calib_cli.output import write, write_json
+
+
+def upgrade(
+    ctx: typer.Context,
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            "--backup",
+            metavar="FILE",
+            help="Where the backup goes. Default: beside the store's file; for a server, here.",
+        ),
+    ] = None,
+    no_backup: Annotated[
+        bool, typer.Option("--no-backup", help="Make no backup before, since there is one.")
+    ] = False,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Carry an older store to today's revision.
+
+    It is backed up first, then changed as a whole or not at all. Older programs may not be able
+    to use it any more.
+
+    \b
+    Example:
+      calib db upgrade
+    """
+    from calib.report.maintenance import upgrade_view
+    from calib.store.schema.revision import HEAD
+    from calib.store.store import Store
+
+    if backup is not None and no_backup:
+        raise typer.BadParameter("--backup and --no-backup contradict each other")  # noqa: EM101
+    place = place_of(ctx, store)
+    path = None
+    if not no_backup:
+        path = backup or Store.backup_name(place, datetime.now(UTC))
+    done = Store.upgrade(place, path, dry_run=dry_run)
+    view = upgrade_view(place.shown, done, stored=not dry_run)
+    if as_json:
+        write_json(view)
+    elif done.before == done.after:
+        write(f"The store is at revision {HEAD} already: {place.shown}\n")
+    else:
+        if done.backup is not None:
+            write(f"Backed up: {done.backup.path}\n")
+        verb = "Would upgrade" if dry_run else "Upgraded"
+        write(f"{verb} from revision {done.before} to {done.after}: {place.shown}\n")

@@ -1,0 +1,1 @@
+"""Commands for the summaries of datasets."""

@@ -1,0 +1,48 @@
+"""calib usage list: which files got which calibration."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.context import open_store
+from calib_cli.options import AsJson, StorePlace
+from calib_cli.output import say, write_blocks, write_json
+
+
+def list_applications(
+    ctx: typer.Context,
+    serial: Annotated[
+        str | None,
+        typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
+    ] = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--calibration", metavar="CALIBRATION", help="Those of this calibration only."
+        ),
+    ] = None,
+    store: StorePlace = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what was applied, when and by whom.
+
+    \b
+    Example:
+      calib usage list --serial 24-0107
+    """
+    from calib.report.applications import application_table, application_view
+
+    with open_store(ctx, store, read_only=True) as opened:
+        named = None if calibration is None else opened.calibration(calibration, serial).id
+        if serial is not None:
+            opened.detector(serial)
+        found = opened.applications(serial, named)
+    views = [application_view(one) for one in found]
+    if as_json:
+        write_json(views)
+    elif views:
+        write_blocks([application_table(views)])
+    else:
+        say("Nothing was applied yet.")
