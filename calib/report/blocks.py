@@ -1,4 +1,4 @@
-"""What people are shown, before anybody decides how: facts, tables and sentences."""
+"""Blocks of a report, independent of how they are rendered: facts, tables, sentences, figures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,20 @@ class Sentences:
     lines: tuple[str, ...]
 
 
-Block = Facts | Table | Sentences
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure to be drawn from a view; a reader without graphics gets its caption instead."""
+
+    name: str
+    """Which figure: the name of the function that draws it, such as ``panel_shifts``."""
+    title: str
+    caption: str
+    """What the figure shows, in words; also its alternative text."""
+    view: View
+    """The mapping whose numbers it shows; nothing else is read for drawing."""
+
+
+Block = Facts | Table | Sentences | Figure
 
 
 def fixed(value: float | None, digits: int) -> str:

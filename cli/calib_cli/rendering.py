@@ -2,7 +2,7 @@
 
 A table that is wider than the terminal wraps its text at words where two lines a row do; else its
 columns are shown some at a time, one part below the other, each with the first column. Numbers are
-never broken.
+never broken. A figure is not drawn: its caption is printed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from calib.report.blocks import Block, Facts, Table
+from calib.report.blocks import Block, Facts, Figure, Table
 from calib_cli.text import printable
 
 _ENDLESS = 10_000
@@ -67,7 +67,7 @@ def _print(console: Console, block: Block) -> None:
                 console.print()
             _print_part(console, block, part)
         return
-    for line in block.lines:
+    for line in (block.caption,) if isinstance(block, Figure) else block.lines:
         console.print(_cell(line))
 
 

@@ -20,6 +20,7 @@ from calib.report.applications import application_table, application_view
 from calib.report.blocks import (
     Block,
     Facts,
+    Figure,
     Sentences,
     Table,
     at_second,
@@ -80,6 +81,9 @@ def check_blocks(blocks: list[Block]) -> None:
             assert all(isinstance(text, str) for row in block.rows for text in row)
         elif isinstance(block, Facts):
             assert all(label and said for label, said in block.rows)
+        elif isinstance(block, Figure):
+            assert block.title
+            assert block.caption
         else:
             assert all(block.lines)
 

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from calib.report.blocks import Block, Facts, Table
+from calib.report.blocks import Block, Facts, Sentences, Table
 
 LENGTHS_PER_MM = {"nm": 1e6, "um": 1e3, "µm": 1e3, "mm": 1.0}
 ANGLES_PER_RAD = {"urad": 1e6, "µrad": 1e6, "mrad": 1e3, "rad": 1.0, "deg": math.degrees(1.0)}
@@ -97,7 +97,7 @@ def lines_with(blocks: Sequence[Block], *parts: str) -> list[str]:
     for block in blocks:
         if isinstance(block, Facts):
             lines += [said for _, said in block.rows]
-        elif not isinstance(block, Table):
+        elif isinstance(block, Sentences):
             lines += block.lines
     return [line for line in lines if all(part in line for part in parts)]
 
