@@ -1,0 +1,129 @@
+"""Which certification answers where none covers the point, and which of equals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from calib.errors import NotFoundError
+from calib.model.store.record import StoredCalibration
+from calib.model.store.resolution import DistancePolicy, TimePolicy
+from calib.store.store import Store
+from support.records import DAY, HOUR, NOON, SERIAL, calibration, certification, stamp
+
+NEAREST, CLOSEST = DistancePolicy.NEAREST, TimePolicy.CLOSEST
+TICK = timedelta(microseconds=1)
+Region = tuple[tuple[timedelta, timedelta | None], tuple[float, float]]
+"""From and to, after noon; distances in mm."""
+
+BEFORE: Region = ((timedelta(0), 1 * DAY), (100.0, 200.0))
+AFTER: Region = ((3 * DAY, 4 * DAY), (100.0, 200.0))
+LATE_AFTER: Region = ((3 * DAY + HOUR, 4 * DAY), (100.0, 200.0))
+
+
+def certify(store: Store, regions: tuple[Region, ...]) -> dict[Region, int]:
+    """Each of these regions by a calibration of its own, in this order; their numbers."""
+    numbers = {}
+    for seed, region in enumerate(regions, start=1):
+        one, _ = store.add_calibration(calibration(seed=seed), (None, None), stamp())
+        (start, end), distances_mm = region
+        given = certification(
+            one, NOON + start, None if end is None else NOON + end, distances_mm=distances_mm
+        )
+        numbers[region] = store.certify(replace(given, gap_mm=100.0), supersede=True).number
+    return numbers
+
+
+@pytest.mark.parametrize("regions", list(permutations((BEFORE, AFTER, LATE_AFTER))))
+def test_of_certifications_equally_close_in_time_the_latest_recorded_answers(
+    store: Store, stored: StoredCalibration, regions: tuple[Region, ...]
+) -> None:
+    """Whether it lies before or after the data; one further away never does."""
+    numbers = certify(store, regions)
+    latest = max(numbers[BEFORE], numbers[AFTER])
+    answer = store.resolve(SERIAL, NOON + 2 * DAY, 150.0, time_policy=CLOSEST, explain=True)
+    assert answer.certification.number == latest
+    assert answer.time_gap == DAY
+    lost = {one.certification.number: one.lost for one in answer.candidates}
+    assert lost[numbers[LATE_AFTER]] == "begins 25 hours later"
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_excluded_end_is_one_microsecond_away_like_the_instant_before_a_start(
+    store: Store, stored: StoredCalibration, swapped: bool
+) -> None:
+    ending: Region = ((timedelta(0), DAY), (100.0, 200.0))
+    beginning: Region = ((DAY + TICK, 2 * DAY), (100.0, 200.0))
+    numbers = certify(store, (beginning, ending) if swapped else (ending, beginning))
+    with pytest.raises(NotFoundError):
+        store.resolve(SERIAL, NOON + DAY, 150.0)
+    answer = store.resolve(SERIAL, NOON + DAY, 150.0, time_policy=CLOSEST)
+    assert answer.certification.number == max(numbers.values())
+    assert answer.time_gap == TICK
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_certifications_equally_near_in_distance_the_latest_recorded_answers(
+    store: Store, stored: StoredCalibration, swapped: bool
+) -> None:
+    nearer: Region = ((timedelta(0), None), (100.0, 200.0))
+    farther: Region = ((timedelta(0), None), (300.0, 400.0))
+    numbers = certify(store, (farther, nearer) if swapped else (nearer, farther))
+
+    def number(distance_mm: float) -> int:
+        found = store.resolve(SERIAL, NOON + DAY, distance_mm, distance_policy=NEAREST)
+        return found.certification.number
+
+    assert number(250.0) == max(numbers.values())
+    assert (number(249.9), number(250.1)) == (numbers[nearer], numbers[farther])
+    assert (number(200.0), number(299.9)) == (numbers[nearer], numbers[farther])
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_closeness_in_time_comes_before_nearness_in_distance(
+    store: Store, stored: StoredCalibration, swapped: bool
+) -> None:
+    close: Region = ((timedelta(0), 2 * DAY), (200.0, 300.0))
+    near: Region = ((timedelta(0), DAY), (100.0, 155.0))
+    numbers = certify(store, (near, close) if swapped else (close, near))
+    answer = store.resolve(
+        SERIAL, NOON + 3 * DAY, 160.0, time_policy=CLOSEST, distance_policy=NEAREST, explain=True
+    )
+    assert answer.certification.number == numbers[close]
+    assert (answer.time_gap, answer.distance_gap_mm) == (DAY, 40.0)
+    (other,) = answer.candidates
+    assert other.lost == "ended 2 days earlier and the distance lies 5 mm beyond"
+
+
+def test_what_was_withdrawn_or_not_yet_recorded_is_never_the_closest(
+    store: Store, stored: StoredCalibration
+) -> None:
+    numbers = certify(store, (BEFORE, AFTER))
+    at = NOON + 2 * DAY
+
+    def number(known: int | None) -> int:
+        found = store.resolve(SERIAL, at, 150.0, time_policy=CLOSEST, as_known_at=known)
+        return found.certification.number
+
+    assert [number(known) for known in (numbers[BEFORE], None)] == list(numbers.values())
+    store.withdraw(numbers[AFTER], "no", stamp())
+    assert number(None) == numbers[BEFORE]
+    assert number(numbers[AFTER]) == numbers[AFTER]
+
+
+def test_each_policy_opens_its_own_bounds_only(store: Store, stored: StoredCalibration) -> None:
+    """Nearness in distance is no leave to miss the time, nor the other way round; the greatest
+    distance and the end of a certification lie outside it."""
+    certify(store, (BEFORE,))
+    early, late = NOON + DAY - TICK, NOON + DAY
+    assert store.resolve(SERIAL, early, 200.0, distance_policy=NEAREST).distance_gap_mm > 0.0
+    assert store.resolve(SERIAL, late, 199.0, time_policy=CLOSEST).time_gap == TICK
+    for at, distance_mm in ((late, 150.0), (late, 200.0), (NOON - TICK, 150.0)):
+        with pytest.raises(NotFoundError):
+            store.resolve(SERIAL, at, distance_mm, distance_policy=NEAREST)
+    for at, distance_mm in ((early, 200.0), (late, 200.0), (early, 99.0)):
+        with pytest.raises(NotFoundError):
+            store.resolve(SERIAL, at, distance_mm, time_policy=CLOSEST)
