@@ -1,7 +1,116 @@
 """Calibration database for multi-panel X-ray detectors: derive, store and apply corrections.
 
-Importing this package loads nothing heavy; numpy and the database come with the modules
-that need them.
+The names in ``__all__`` are loaded when they are first used, so that ``import calib`` loads
+neither numpy nor the database.
 """
 
-__version__ = "0.1.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from calib.version import __version__
+
+if TYPE_CHECKING:
+    from calib.api.application import apply, resolve
+    from calib.api.certification import certify, withdraw
+    from calib.api.derivation import combine, derive
+    from calib.config.settings import Settings, read_settings
+    from calib.errors import (
+        CalibError,
+        FileFormatError,
+        InputError,
+        IntegrityError,
+        LayoutError,
+        MissingFileError,
+        NotFoundError,
+        SolveError,
+        StoreError,
+        StoreReadOnlyError,
+    )
+    from calib.flows.apply import Applied
+    from calib.flows.certify import Certified, Withdrawn
+    from calib.flows.shared.results import Derived
+    from calib.model.detector.correction import Correction
+    from calib.model.store.record import Certification
+    from calib.model.store.record import StoredCalibration as Calibration
+    from calib.model.store.resolution import Resolution
+    from calib.solve.prior import PanelPrior
+    from calib.store.store import Store
+
+_MODULES = {
+    "Applied": "calib.flows.apply",
+    "CalibError": "calib.errors",
+    "Calibration": "calib.model.store.record:StoredCalibration",
+    "Certification": "calib.model.store.record",
+    "Certified": "calib.flows.certify",
+    "Correction": "calib.model.detector.correction",
+    "Derived": "calib.flows.shared.results",
+    "FileFormatError": "calib.errors",
+    "InputError": "calib.errors",
+    "IntegrityError": "calib.errors",
+    "LayoutError": "calib.errors",
+    "MissingFileError": "calib.errors",
+    "NotFoundError": "calib.errors",
+    "PanelPrior": "calib.solve.prior",
+    "Resolution": "calib.model.store.resolution",
+    "Settings": "calib.config.settings",
+    "SolveError": "calib.errors",
+    "Store": "calib.store.store",
+    "StoreError": "calib.errors",
+    "StoreReadOnlyError": "calib.errors",
+    "Withdrawn": "calib.flows.certify",
+    "apply": "calib.api.application",
+    "certify": "calib.api.certification",
+    "combine": "calib.api.derivation",
+    "derive": "calib.api.derivation",
+    "read_settings": "calib.config.settings",
+    "resolve": "calib.api.application",
+    "withdraw": "calib.api.certification",
+}
+"""Where each public name is defined; after the colon its name there, where that differs."""
+
+__all__ = [
+    "Applied",
+    "CalibError",
+    "Calibration",
+    "Certification",
+    "Certified",
+    "Correction",
+    "Derived",
+    "FileFormatError",
+    "InputError",
+    "IntegrityError",
+    "LayoutError",
+    "MissingFileError",
+    "NotFoundError",
+    "PanelPrior",
+    "Resolution",
+    "Settings",
+    "SolveError",
+    "Store",
+    "StoreError",
+    "StoreReadOnlyError",
+    "Withdrawn",
+    "__version__",
+    "apply",
+    "certify",
+    "combine",
+    "derive",
+    "read_settings",
+    "resolve",
+    "withdraw",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # noqa: EM102
+    module, _, there = _MODULES[name].partition(":")
+    value = getattr(import_module(module), there or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, those not loaded yet as well."""
+    return sorted({*globals(), *__all__})

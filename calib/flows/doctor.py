@@ -8,12 +8,12 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from calib import __version__
 from calib.config.location import Location, default_location
 from calib.config.settings import chosen_location, read_settings
 from calib.errors import CalibError
 from calib.model.store.backup import Check, Setting
 from calib.store.store import Store
+from calib.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

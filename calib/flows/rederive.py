@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from calib import __version__
 from calib.errors import InputError, NotFoundError
 from calib.files.atomic import file_sha256
 from calib.flows.combine import CombineRequest, combine
@@ -24,6 +23,7 @@ from calib.model.store.record import CalibrationRecord, ChangeStamp, StoredCalib
 from calib.solve.dataset.symmetry import name_from_hall
 from calib.solve.options import Crystals
 from calib.store.store import Store
+from calib.version import __version__
 
 SAME_SIGMA = 0.1
 """Elsewhere than where it was derived, a result within this many sigma is the same."""

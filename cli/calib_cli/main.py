@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from calib import __version__
+from calib.version import __version__
 from calib_cli.context import WHILE_LOADING
 from calib_cli.errors import TERMINATED
 from calib_cli.options import StorePlace

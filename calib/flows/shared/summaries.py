@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from calib import __version__
 from calib.errors import InputError, IntegrityError, NotFoundError
 from calib.files.native.summary import summary_bytes, summary_from_bytes
 from calib.flows.shared.distances import merged_distances
@@ -16,6 +15,7 @@ from calib.model.store.record import CalibrationRecord, DetectorRecord, State, S
 from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
 from calib.solve.panels.solution import Solution
 from calib.store.store import Store
+from calib.version import __version__
 
 _SHORTEST_PREFIX = 8
 Key = tuple[str, ...]

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, LargeBinary, Table, select
 
-from calib import __version__
 from calib.model.store.bundle import USAGE, Bundle, BundleEntry, BundleRows
 from calib.model.store.log import Entry, by_id
 from calib.model.store.record import ChangeStamp
@@ -25,6 +24,7 @@ from calib.store.schema.tables import (
     SUMMARY,
     WITHDRAWAL,
 )
+from calib.version import __version__
 
 
 def collected(

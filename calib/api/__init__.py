@@ -1,0 +1,1 @@
+"""The functions that ``import calib`` offers, over the flows: plain arguments, frozen results."""

@@ -1,0 +1,202 @@
+"""resolve and apply: the calibration for some data, and experiments with it applied."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calib.api.arguments import (
+    AnyPath,
+    AnyStore,
+    By,
+    Time,
+    choice_of,
+    moment_text,
+    opened,
+    optional_time,
+    stamp_of,
+    time_text,
+)
+from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
+
+if TYPE_CHECKING:
+    from calib.flows.apply import Applied
+
+
+def resolve(
+    serial: str,
+    *,
+    at: Time,
+    distance_mm: float,
+    store: AnyStore = None,
+    as_known_at: Time | int | None = None,
+    distance_policy: str = "exact",
+    time_policy: str = "prior",
+) -> Resolution:
+    """Find the calibration that is used for data of a time and a distance.
+
+    The answer names the last position of the log that was read: with ``as_known_at`` that position,
+    it stays the same for ever.
+
+    Parameters
+    ----------
+    serial
+        The detector's serial number.
+    at
+        When the data were taken.
+    distance_mm
+        The detector's distance, in mm.
+    store
+        A path, an address or an open store. Default: the store of the settings.
+    as_known_at
+        A position of the log, or a time: what was recorded later does not count.
+    distance_policy
+        ``"exact"``: certified for this distance. ``"nearest"``: or beyond, within the extrapolation
+        limit of the certification.
+    time_policy
+        ``"prior"``: certified for this time. ``"closest"``: or the closest in time, also a later
+        one.
+
+    Returns
+    -------
+    Resolution
+        The calibration, verified against its id, with its certification, and why other
+        certifications of the detector did not apply.
+
+    Raises
+    ------
+    InputError
+        A time or a distance cannot be read.
+    NotFoundError
+        The detector is unknown, or nothing is certified for this time and distance.
+    StoreError
+        The store cannot be read.
+
+    Examples
+    --------
+    >>> import calib
+    >>> found = calib.resolve("3-0999", at="2026-03-05", distance_mm=150.0, store="calib.db")
+    >>> found.calibration.name, found.certification.reason
+    ('3-0999:1', 'first metrology')
+    """
+    from calib.flows.resolve import resolve as resolve_typed
+
+    with opened(store, read_only=True) as found:
+        return resolve_typed(
+            found,
+            serial,
+            at=time_text(at, "at"),
+            distance_mm=distance_mm,
+            as_known_at=moment_text(as_known_at),
+            distance_policy=choice_of(DistancePolicy, distance_policy, "distance_policy"),
+            time_policy=choice_of(TimePolicy, time_policy, "time_policy"),
+            now=datetime.now(UTC),
+        )
+
+
+def apply(
+    experiments: AnyPath,
+    output: AnyPath,
+    *,
+    reflections: AnyPath | None = None,
+    reflections_output: AnyPath | None = None,
+    store: AnyStore = None,
+    by: By = None,
+    serial: str | None = None,
+    force_serial: bool = False,
+    at: Time | None = None,
+    distance_mm: float | None = None,
+    calibration: str | None = None,
+    as_known_at: Time | int | None = None,
+    distance_policy: str = "exact",
+    time_policy: str = "prior",
+    copy_if_missing: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Applied:
+    """Write experiments with the calibration for their time and distance applied.
+
+    Only the panels' axes and origins change, and with reflections their positions in mm. Pose,
+    beam, goniometer, crystals and scan stay as they are; an earlier correction is replaced.
+
+    Parameters
+    ----------
+    experiments
+        An experiment list (``.expt``).
+    output
+        Where to write it. A receipt (``.calib.json``) is written beside it.
+    reflections
+        Its reflections (``.refl``).
+    reflections_output
+        Where to write them. Default: beside ``output``, as ``.refl``.
+    store
+        A path, an address or an open store. Default: the store of the settings.
+    by
+        Who applies it. Default: the name in the settings, else the login name.
+    serial
+        The detector's serial number. Default: as the file names it.
+    force_serial
+        Use ``serial`` even where the file names another detector.
+    at
+        When the data were taken. Default: as the file says.
+    distance_mm
+        The detector's distance, in mm. Default: as the file says.
+    calibration
+        Use this calibration. Default: the one certified for the data's time and distance.
+    as_known_at
+        A position of the log, or a time: what was recorded later does not count.
+    distance_policy, time_policy
+        As for ``resolve``.
+    copy_if_missing
+        Copy the files unchanged where no calibration is certified.
+    force
+        Overwrite existing outputs.
+    dry_run
+        Do everything except writing.
+
+    Returns
+    -------
+    Applied
+        The detectors with the calibrations that they got, the files written, the receipt, and
+        whether the store has recorded it.
+
+    Raises
+    ------
+    InputError
+        The files cannot be used, or outputs exist. Nothing is written.
+    NotFoundError
+        Nothing is certified for the data's time and distance.
+    StoreError
+        The store cannot be read.
+
+    Examples
+    --------
+    >>> import calib
+    >>> done = calib.apply("fixtures/small_far.expt", "calibrated.expt", store="calib.db", by="ana")
+    >>> [detector.calibration for detector in done.detectors], done.recorded
+    (['3-0999:1'], True)
+    >>> [path.name for path in done.outputs], done.receipt.name
+    (['calibrated.expt'], 'calibrated.expt.calib.json')
+    """
+    from calib.flows.apply import ApplyRequest
+    from calib.flows.apply import apply as apply_request
+
+    request = ApplyRequest(
+        experiments=Path(experiments),
+        output=Path(output),
+        reflections=None if reflections is None else Path(reflections),
+        reflections_output=None if reflections_output is None else Path(reflections_output),
+        serial=serial,
+        force_serial=force_serial,
+        at=optional_time(at, "at"),
+        distance_mm=distance_mm,
+        calibration=calibration,
+        as_known_at=moment_text(as_known_at),
+        distance_policy=choice_of(DistancePolicy, distance_policy, "distance_policy"),
+        time_policy=choice_of(TimePolicy, time_policy, "time_policy"),
+        copy_if_missing=copy_if_missing,
+        force=force,
+    )
+    with opened(store, read_only=dry_run) as found:
+        return apply_request(request, found, stamp_of(by), dry_run=dry_run)

@@ -1,0 +1,225 @@
+"""derive and combine: calibrations from datasets, or from their stored summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from calib.api.arguments import AnyPath, AnyStore, By, choice_of, opened, stamp_of
+
+if TYPE_CHECKING:
+    from calib.flows.derive import DeriveProgress
+    from calib.flows.shared.results import Derived
+    from calib.solve.prior import PanelPrior
+
+
+def derive(
+    files: AnyPath | Iterable[AnyPath],
+    *,
+    store: AnyStore = None,
+    by: By = None,
+    serial: str | None = None,
+    force_serial: bool = False,
+    add: bool = False,
+    base: str | None = None,
+    relinearise: bool = False,
+    freedom: str | None = None,
+    prior: PanelPrior | None = None,
+    ignore_flags: bool = False,
+    pose_per_experiment: bool = False,
+    space_group: str | None = None,
+    free_beam: bool = False,
+    crystals: str = "auto",
+    crystal_interval_deg: float | None = None,
+    keep_all: bool = False,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    dry_run: bool = False,
+    progress: DeriveProgress | None = None,
+) -> Derived:
+    """Derive the panel corrections that all datasets share, and store them.
+
+    The sum of squared residuals in x, y and phi (delta-psi for stills), plus the prior, is
+    minimised over the panels' corrections, the pose of each dataset and its crystals. A derivation
+    that fails acceptance is stored as a draft.
+
+    Parameters
+    ----------
+    files
+        Experiment lists (``.expt``) and reflection tables (``.refl``), in any order.
+    store
+        A path, an address or an open store. Default: the store of the settings.
+    by
+        Who makes the change. Default: the name in the settings, else the login name.
+    serial
+        The detector's serial number. Default: as the files name it.
+    force_serial
+        Use ``serial`` even where the files name another detector.
+    add
+        Add the datasets to those of the detector's latest accepted calibration, which are taken
+        from their stored summaries.
+    base
+        Add to this calibration instead.
+    relinearise
+        Add; datasets that the calibration already has are read again in place of their summaries.
+    freedom
+        ``"in-plane"`` (dx, dy, rz of each panel) or ``"full"`` (all six parameters). Default: full
+        where the distances differ by a factor of 1.5 or more.
+    prior
+        The assembly tolerance of the panels, in mm and rad.
+    ignore_flags
+        Reconsider reflections that the files flag as outliers or excluded.
+    pose_per_experiment
+        Refine one pose for each experiment, rather than one for each file.
+    space_group
+        Symmetry of all crystals, such as ``"P43212"``. Default: as the files say.
+    free_beam
+        Refine the beam's tilt towards the spindle as well.
+    crystals
+        Whether orientation and cell may change along a scan: ``"auto"``, ``"static"`` or
+        ``"varying"``.
+    crystal_interval_deg
+        Length of the intervals of that change, in degrees. Default: chosen from the data.
+    keep_all
+        Keep datasets and experiments that do not fit the others.
+    workers
+        Number of processes that hold the datasets; 0 for this process alone. Default: chosen from
+        the number and size of the files.
+    scheduler
+        Address of the scheduler of a Dask cluster that holds them instead.
+    dry_run
+        Do everything except writing.
+    progress
+        Called with stage, iteration, RMSD in px, and how many of how many datasets are done.
+
+    Returns
+    -------
+    Derived
+        The record, with the estimate for the n panels (``record.estimate.correction.values``,
+        shape (n, 6) in mm and rad) and the report, and the calibration as it was stored.
+
+    Raises
+    ------
+    InputError
+        The files cannot be used, or do not determine what was asked for. Nothing is stored.
+    StoreError
+        The store cannot be read or written.
+
+    Examples
+    --------
+    >>> import calib
+    >>> calib.Store.create("calib.db")
+    True
+    >>> files = ["fixtures/small_near.expt", "fixtures/small_near.refl",
+    ...          "fixtures/small_far.expt", "fixtures/small_far.refl"]
+    >>> done = calib.derive(files, store="calib.db", by="ana")
+    >>> done.stored.name, done.record.acceptance.accepted
+    ('3-0999:1', True)
+    >>> done.record.estimate.correction.values.shape
+    (3, 6)
+    """
+    from calib.flows.derive import DeriveRequest
+    from calib.flows.derive import derive as derive_request
+    from calib.model.detector.correction import Freedom
+    from calib.solve.options import Crystals
+    from calib.solve.prior import PanelPrior
+
+    paths = [files] if isinstance(files, str | PathLike) else files
+    request = DeriveRequest(
+        paths=tuple(Path(path) for path in paths),
+        serial=serial,
+        force_serial=force_serial,
+        freedom=None if freedom is None else choice_of(Freedom, freedom, "freedom"),
+        prior=prior or PanelPrior(),
+        ignore_flags=ignore_flags,
+        pose_per_experiment=pose_per_experiment,
+        space_group=space_group,
+        free_beam=free_beam,
+        crystals=choice_of(Crystals, crystals, "crystals"),
+        crystal_interval_deg=crystal_interval_deg,
+        keep_all=keep_all,
+        add=add,
+        onto=base,
+        relinearise=relinearise,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    with opened(store, read_only=dry_run) as found:
+        return derive_request(request, found, stamp_of(by), dry_run=dry_run, progress=progress)
+
+
+def combine(
+    sources: str | Iterable[str],
+    *,
+    store: AnyStore = None,
+    by: By = None,
+    without: Iterable[str] = (),
+    serial: str | None = None,
+    freedom: str | None = None,
+    prior: PanelPrior | None = None,
+    dry_run: bool = False,
+) -> Derived:
+    """Derive a calibration from the stored summaries of datasets, without their files.
+
+    The normal equations of all summaries are added to the prior and solved. Where two sources have
+    the same dataset, the summary from the later source counts.
+
+    Parameters
+    ----------
+    sources
+        Calibrations of one detector (``"SERIAL:VERSION"``, 8 or more characters of an id, or a
+        bare version with ``serial``), and files of summaries (``.calib.h5``).
+    store
+        A path, an address or an open store. Default: the store of the settings.
+    by
+        Who makes the change. Default: the name in the settings, else the login name.
+    without
+        Datasets to leave out: their names, or the beginning of a summary's id.
+    serial
+        The detector's serial number, where a source is a bare version.
+    freedom
+        ``"in-plane"`` or ``"full"``. Default: chosen from the distances.
+    prior
+        The assembly tolerance of the panels, in mm and rad.
+    dry_run
+        Do everything except writing.
+
+    Returns
+    -------
+    Derived
+        As for ``derive``.
+
+    Raises
+    ------
+    InputError
+        The sources cannot be used together. Nothing is stored.
+    NotFoundError
+        There is no such calibration or dataset.
+    StoreError
+        The store cannot be read or written.
+
+    Examples
+    --------
+    >>> import calib
+    >>> done = calib.combine("3-0999:1", without=["small_far"], store="calib.db", dry_run=True)
+    >>> [dataset.name for dataset in done.record.report.datasets]
+    ['small_near']
+    >>> done.record.estimate.freedom.value
+    'in-plane'
+    """
+    from calib.flows.combine import CombineRequest
+    from calib.flows.combine import combine as combine_request
+    from calib.model.detector.correction import Freedom
+    from calib.solve.prior import PanelPrior
+
+    request = CombineRequest(
+        sources=(sources,) if isinstance(sources, str) else tuple(sources),
+        without=tuple(without),
+        serial=serial,
+        freedom=None if freedom is None else choice_of(Freedom, freedom, "freedom"),
+        prior=prior or PanelPrior(),
+    )
+    with opened(store, read_only=dry_run) as found:
+        return combine_request(request, found, stamp_of(by), dry_run=dry_run)
