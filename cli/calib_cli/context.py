@@ -1,11 +1,8 @@
-"""Where and by whom a command is run: the store, and the deed that is recorded with a change."""
+"""Where and by whom a command is run: the store, and the stamp recorded with a change."""
 
 from __future__ import annotations
 
 import gc
-import getpass
-import os
-import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,7 @@ import typer
 from calib_cli.program import command_line
 
 if TYPE_CHECKING:
+    from calib.config.actor import Actor
     from calib.config.location import Location
     from calib.model.store.record import ChangeStamp
     from calib.store.store import Store
@@ -49,30 +47,13 @@ def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = Fals
     return Store.open(place_of(ctx, option), read_only=read_only)
 
 
+def actor(by: str | None) -> Actor:
+    """Who runs this command (``--by``, the settings, or the login name), with its command line."""
+    from calib.config.actor import chosen_actor
+
+    return chosen_actor(by, command_line())
+
+
 def stamp(by: str | None) -> ChangeStamp:
-    """Who does this (``--by``, the settings, or the login name), now, on this host, with the
-    command line that is being run."""
-    from calib.config.settings import read_settings
-    from calib.model.base.text import checked_words
-    from calib.model.store.record import ChangeStamp
-
-    actor = (by or "").strip() or read_settings().actor or login_name()
-    checked_words(actor, "the name of whoever does this")
-    return ChangeStamp(datetime.now(UTC), actor, socket.gethostname(), command_line())
-
-
-def is_named(by: str | None) -> bool:
-    """Whether whoever does this said who he is, which a login name or the settings of everybody
-    on this machine do not."""
-    from calib.config.settings import SYSTEM, read_settings
-
-    actor = read_settings().all["actor"]
-    return bool((by or "").strip()) or actor.origin not in ("default", str(SYSTEM))
-
-
-def login_name() -> str:
-    """Who is logged in here."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without an entry, as in some containers
-        return f"user {os.getuid()}"
+    """Who runs this command, now, on this host."""
+    return actor(by).stamp(datetime.now(UTC))

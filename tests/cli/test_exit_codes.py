@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-import calib.flows.certify
+import calib.api.certification
 from calib import __version__
 from calib.errors import StoreError
 from calib.store.store import Store
@@ -116,7 +116,7 @@ def test_a_bug_is_70_and_asks_for_a_report(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError(f"{URL} is away")
 
-    monkeypatch.setattr(calib.flows.certify, "certify", fail)
+    monkeypatch.setattr(calib.api.certification, "certify", fail)
     answer = command("certify", "24-0107:3", "--by", URL, "--reason", "new", "--json")
     assert (answer.code, answer.stdout) == (70, "")
     (report,) = logs.rglob("bug-*.log")
@@ -138,7 +138,7 @@ def test_a_bug_is_told_where_no_log_can_be_written(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(calib.flows.certify, "certify", fail)
+    monkeypatch.setattr(calib.api.certification, "certify", fail)
     logs.write_text("a file where the folder should be")
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(logs / "neither"))
     answer = command("certify", "24-0107:3", "--reason", "new")

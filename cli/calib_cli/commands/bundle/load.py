@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import is_named, open_store, stamp
+from calib_cli.context import actor, open_store, stamp
 from calib_cli.options import AsJson, BundleFile, By, DryRun, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 
@@ -42,7 +42,7 @@ def load(
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         if adopt:
-            refuse_anonymous(opened, named=is_named(by))
+            refuse_anonymous(opened, named=actor(by).personal)
         done = loaded(opened, path, stamp(by), adopt=adopt, supersede=supersede, dry_run=dry_run)
     view = {**loaded_view(done), "stored": not dry_run}
     if dry_run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calib.errors import CalibError, InputError
-from calib_cli.context import open_store, stamp
+from calib_cli.context import actor, open_store
 from calib_cli.errors import SOME_FAILED, failure_of
 from calib_cli.options import (
     AsJson,
@@ -29,9 +30,9 @@ from calib_cli.options import (
 from calib_cli.output import say, write_blocks, write_json
 
 if TYPE_CHECKING:
-    from calib.flows.apply import ApplyRequest
-    from calib.model.store.record import ChangeStamp
-    from calib.store.store import Store
+    from calib.flows.apply import Applied
+
+Apply = Callable[["Job"], "Applied"]
 
 
 class IfMissing(StrEnum):
@@ -129,34 +130,37 @@ def apply(
       calib apply imported.expt -o calibrated.expt
       calib apply indexed.expt indexed.refl
     """
-    from calib.flows.apply import ApplyRequest
-    from calib.model.store.resolution import DistancePolicy, TimePolicy
+    from calib.api.application import apply as apply_calibration
 
     jobs = jobs_of(paths, output, reflections, reflections_output)
-    requests = [
-        ApplyRequest(
-            experiments=job.experiments,
-            output=job.output,
-            reflections=job.reflections,
-            reflections_output=job.reflections_output,
-            serial=serial,
-            force_serial=force_serial,
-            at=at,
-            distance_mm=distance_mm,
-            calibration=calibration,
-            as_known_at=as_known_at,
-            distance_policy=DistancePolicy(distance_policy),
-            time_policy=TimePolicy(time_policy),
-            copy_if_missing=if_missing is IfMissing.COPY,
-            force=force,
-        )
-        for job in jobs
-    ]
     with open_store(ctx, store, read_only=dry_run) as opened:
-        if len(requests) == 1:
-            views, codes = [_applied(requests[0], opened, stamp(by), dry_run=dry_run)], [0]
+        who = actor(by)
+
+        def applied(job: Job) -> Applied:
+            return apply_calibration(
+                job.experiments,
+                job.output,
+                reflections=job.reflections,
+                reflections_output=job.reflections_output,
+                store=opened,
+                by=who,
+                serial=serial,
+                force_serial=force_serial,
+                at=at,
+                distance_mm=distance_mm,
+                calibration=calibration,
+                as_known_at=as_known_at,
+                distance_policy=distance_policy,
+                time_policy=time_policy,
+                copy_if_missing=if_missing is IfMissing.COPY,
+                force=force,
+                dry_run=dry_run,
+            )
+
+        if len(jobs) == 1:
+            views, codes = [_applied(jobs[0], applied, dry_run=dry_run)], [0]
         else:
-            views, codes = _applied_to_each(requests, opened, stamp(by), dry_run=dry_run)
+            views, codes = _applied_to_each(jobs, applied, dry_run=dry_run)
     done = [view for view in views if "error" not in view]
     if as_json:
         write_json(views if len(jobs) > 1 else views[0])
@@ -225,18 +229,15 @@ def _output(path: Path) -> Path:
     return Path(f"{path.stem}_calibrated.expt")
 
 
-def _applied(
-    request: ApplyRequest, store: Store, by: ChangeStamp, *, dry_run: bool
-) -> dict[str, Any]:
-    from calib.flows.apply import apply as applied
+def _applied(job: Job, applied: Apply, *, dry_run: bool) -> dict[str, Any]:
     from calib.report.applications import applied_view
 
-    done = applied(request, store, by, dry_run=dry_run)
+    done = applied(job)
     for warning in done.warnings:
-        say(f"Warning: {request.experiments}: {warning}")
+        say(f"Warning: {job.experiments}: {warning}")
     if not dry_run:
         say(f"Wrote {' and '.join(str(path) for path in done.outputs)}.")
-    inputs = [path for path in (request.experiments, request.reflections) if path is not None]
+    inputs = [path for path in (job.experiments, job.reflections) if path is not None]
     return applied_view(
         [str(path) for path in inputs],
         [str(path) for path in done.outputs],
@@ -250,20 +251,20 @@ def _applied(
 
 
 def _applied_to_each(
-    requests: list[ApplyRequest], store: Store, by: ChangeStamp, *, dry_run: bool
+    jobs: list[Job], applied: Apply, *, dry_run: bool
 ) -> tuple[list[dict[str, Any]], list[int]]:
     """One answer and one exit code for each; one that fails does not stop the others."""
     views: list[dict[str, Any]] = []
     codes = []
-    for request in requests:
+    for job in jobs:
         try:
-            views.append(_applied(request, store, by, dry_run=dry_run))
+            views.append(_applied(job, applied, dry_run=dry_run))
             codes.append(0)
         except CalibError as error:
             failure = failure_of(error, [])
             if not failure.place:
-                failure = replace(failure, place=str(request.experiments))
+                failure = replace(failure, place=str(job.experiments))
             say(failure.text)
-            views.append({"inputs": [str(request.experiments)], **failure.content})
+            views.append({"inputs": [str(job.experiments)], **failure.content})
             codes.append(failure.exit_code)
     return views, codes

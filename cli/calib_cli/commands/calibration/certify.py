@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import is_named, open_store, stamp
+from calib_cli.context import actor, open_store
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 
@@ -86,8 +86,7 @@ def certify(
     Example:
       calib certify 24-0107:3 --from 2026-03-01 --reason "after module swap"
     """
-    from calib.flows.certify import certify as certified
-    from calib.flows.set_rule import refuse_anonymous
+    from calib.api.certification import certify as certified
     from calib.report.certifications import (
         certification_table,
         certification_view,
@@ -96,10 +95,10 @@ def certify(
     )
 
     with open_store(ctx, store, read_only=dry_run) as opened:
-        refuse_anonymous(opened, named=is_named(by))
         done = certified(
-            opened,
             reference,
+            store=opened,
+            by=actor(by),
             serial=serial,
             start=start,
             end=end,
@@ -109,7 +108,6 @@ def certify(
             reason=reason,
             override=override,
             supersede=supersede,
-            stamp=stamp(by),
             dry_run=dry_run,
         )
     view = certification_view(done.certification)

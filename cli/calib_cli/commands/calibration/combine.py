@@ -16,7 +16,7 @@ from calib_cli.commands.calibration.derivation import (
     prior_of,
     tell_derived,
 )
-from calib_cli.context import open_store, stamp
+from calib_cli.context import actor, open_store
 from calib_cli.options import AllPanels, AsJson, By, DryRun, Serial, StorePlace
 
 
@@ -61,17 +61,18 @@ def combine(
     Example:
       calib combine 24-0107:3 --without night1 --dry-run
     """
-    from calib.flows.combine import CombineRequest
-    from calib.flows.combine import combine as combined
-    from calib.model.detector.correction import Freedom
+    from calib.api.derivation import combine as combined
 
-    request = CombineRequest(
-        sources=tuple(sources),
-        without=tuple(without or ()),
-        serial=serial,
-        freedom=None if freedom is None else Freedom(freedom.value),
-        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio),
-    )
+    prior = prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio)
     with open_store(ctx, store, read_only=dry_run) as opened:
-        done = combined(request, opened, stamp(by), dry_run=dry_run)
+        done = combined(
+            sources,
+            store=opened,
+            by=actor(by),
+            without=without or (),
+            serial=serial,
+            freedom=freedom,
+            prior=prior,
+            dry_run=dry_run,
+        )
     tell_derived(done, dry_run=dry_run, as_json=as_json, all_panels=panels)

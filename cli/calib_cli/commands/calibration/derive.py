@@ -18,7 +18,7 @@ from calib_cli.commands.calibration.derivation import (
     prior_of,
     tell_derived,
 )
-from calib_cli.context import open_store, stamp
+from calib_cli.context import actor, open_store
 from calib_cli.options import (
     AllPanels,
     AsJson,
@@ -164,30 +164,31 @@ def derive(
       calib derive night1.expt night1.refl night2.expt night2.refl --serial 24-0107
       calib derive --add indexed.expt indexed.refl
     """
-    from calib.flows.derive import DeriveRequest
-    from calib.flows.derive import derive as derived
-    from calib.model.detector.correction import Freedom
-    from calib.solve.options import Crystals
+    from calib.api.derivation import derive as derived
 
-    request = DeriveRequest(
-        paths=tuple(paths),
-        serial=serial,
-        force_serial=force_serial,
-        freedom=None if freedom is None else Freedom(freedom.value),
-        prior=prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio),
-        ignore_flags=ignore_flags,
-        pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
-        space_group=space_group,
-        free_beam=free_beam,
-        crystals=Crystals(crystals.value),
-        crystal_interval_deg=crystal_interval,
-        keep_all=keep_all,
-        workers=workers,
-        scheduler=scheduler,
-        add=add,
-        onto=onto,
-        relinearise=relinearise,
-    )
+    prior = prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio)
     with open_store(ctx, store, read_only=dry_run) as opened, derive_progress() as progress:
-        done = derived(request, opened, stamp(by), dry_run=dry_run, progress=progress)
+        done = derived(
+            paths,
+            store=opened,
+            by=actor(by),
+            serial=serial,
+            force_serial=force_serial,
+            add=add,
+            base=onto,
+            relinearise=relinearise,
+            freedom=freedom,
+            prior=prior,
+            ignore_flags=ignore_flags,
+            pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
+            space_group=space_group,
+            free_beam=free_beam,
+            crystals=crystals,
+            crystal_interval_deg=crystal_interval,
+            keep_all=keep_all,
+            workers=workers,
+            scheduler=scheduler,
+            dry_run=dry_run,
+            progress=progress,
+        )
     tell_derived(done, dry_run=dry_run, as_json=as_json, all_panels=panels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -63,20 +62,18 @@ def resolve(
     Example:
       calib resolve 24-0107 --at 2026-03-05 --distance 200 --explain
     """
-    from calib.flows.resolve import resolve as resolved
-    from calib.model.store.resolution import DistancePolicy, TimePolicy
+    from calib.api.application import resolve as resolved
     from calib.report.resolution import resolution_blocks, resolution_view
 
     with open_store(ctx, store, read_only=True) as opened:
         found = resolved(
-            opened,
             serial,
             at=at,
             distance_mm=distance_mm,
+            store=opened,
             as_known_at=as_known_at,
-            distance_policy=DistancePolicy(distance_policy),
-            time_policy=TimePolicy(time_policy),
-            now=datetime.now(UTC),
+            distance_policy=distance_policy,
+            time_policy=time_policy,
         )
     view = resolution_view(found)
     for warning in view["warnings"]:

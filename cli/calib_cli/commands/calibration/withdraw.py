@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import is_named, open_store, stamp
+from calib_cli.context import actor, open_store
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
 from calib_cli.output import say, write_blocks, write_json
 
@@ -41,8 +41,7 @@ def withdraw(
     Example:
       calib withdraw 24-0107:3 --reason "module 7 was swapped again"
     """
-    from calib.flows.certify import withdraw as withdrawn
-    from calib.flows.set_rule import refuse_anonymous
+    from calib.api.certification import withdraw as withdrawn
     from calib.model.store.certification_rules import Consequences
     from calib.report.certifications import (
         certification_table,
@@ -57,14 +56,13 @@ def withdraw(
             say(sentence)
 
     with open_store(ctx, store, read_only=dry_run) as opened:
-        refuse_anonymous(opened, named=is_named(by))
         done = withdrawn(
-            opened,
             reference,
+            store=opened,
+            by=actor(by),
             serial=serial,
             number=number,
             reason=reason,
-            stamp=stamp(by),
             before=tell,
             dry_run=dry_run,
         )

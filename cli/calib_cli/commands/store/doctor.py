@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import typer
 
-from calib_cli.context import login_name, named_place
+from calib_cli.context import named_place
 from calib_cli.errors import NO
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
@@ -22,6 +22,7 @@ def doctor(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False
     Example:
       calib doctor
     """
+    from calib.config.actor import login_name
     from calib.flows.doctor import examined
     from calib.report.maintenance import doctor_blocks, doctor_view
 
