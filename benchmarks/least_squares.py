@@ -34,7 +34,7 @@ def main() -> None:
     assert pose is not None
     start = DatasetFit.start(dataset, layout, pose, SolveOptions(Freedom.FULL, prior))
     start, _ = start.refined_at(Correction.none(len(layout)), robust=True, iterations=12)
-    strains = turned_strains(start.instrument.strains[0], start.state.turned[0])
+    strains = turned_strains(start.instrument.strains[0], start.nuisance.turned[0])
     n, n_strains = 6 * len(layout), strains.shape[1]
 
     def panels(x: Floats) -> Correction:

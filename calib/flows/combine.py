@@ -25,7 +25,7 @@ from calib.model.detector.correction import Freedom
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import ChangeStamp, DetectorRecord, StoredCalibration
 from calib.solve.prior import PanelPrior
-from calib.solve.summaries import combined
+from calib.solve.summaries import solve_summaries
 from calib.store.store import Store
 
 
@@ -63,7 +63,7 @@ def combine(
     said = [kept.summary.statement for kept in chosen]
     distances = merged_distances([one.use.distance_mm for one in said])
     freedom, reason = freedom_for(request.freedom, distances)
-    solution = combined(said, detector.layout, freedom, request.prior)
+    solution = solve_summaries(said, detector.layout, freedom, request.prior)
     parameters: dict[str, Any] = {
         "freedom": freedom.value,
         **request.prior.content(detector.layout),

@@ -33,7 +33,7 @@ from calib.model.experiment.pose import DRAWN, DetectorPose, locate_detector
 from calib.model.result.report import Report
 from calib.model.store.record import ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import hall_from_name
-from calib.solve.datasets import solved_by, solved_onto
+from calib.solve.datasets import solve_datasets, solve_incremental
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
 from calib.store.store import Store
@@ -122,10 +122,10 @@ def derive(
         poses = [place.lab_from_root for place in placements]
         if old:
             before = [kept.summary.statement for kept in old]
-            solution = solved_onto(before, executor, poses, detector.layout, options, relay)
+            solution = solve_incremental(before, executor, poses, detector.layout, options, relay)
         else:
-            solution = solved_by(executor, poses, detector.layout, options, relay)
-    solution = solution.without(far)
+            solution = solve_datasets(executor, poses, detector.layout, options, relay)
+    solution = solution.with_excluded(far)
     used = [datasets[place] for place in solution.kept]
     starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
     summaries = [*old, *summarised(solution.statements[len(old) :], detector, starts)]

@@ -11,7 +11,7 @@ from calib.model.detector.layout import Layout
 from calib.model.result.drift import Drift
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.solve.dataset.outliers import covariance_inflation
-from calib.solve.drift.difference import Measured
+from calib.solve.drift.difference import ComparedCalibration
 from calib.solve.drift.significance import drift
 from calib.solve.prior import PanelPrior
 from calib.store.store import Store
@@ -53,7 +53,7 @@ def between(
     layout: Layout, one: CalibrationRecord, other: CalibrationRecord, repeat_mm: float
 ) -> Drift:
     """The drift from one calibration to the other."""
-    return drift(layout, _measured(one), _measured(other), shared_data(one, other), repeat_mm)
+    return drift(layout, _compared(one), _compared(other), shared_data(one, other), repeat_mm)
 
 
 def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float, float]:
@@ -85,7 +85,7 @@ def checked_repeat_mm(repeat_um: float) -> float:
     return repeat_um / 1e3
 
 
-def _measured(record: CalibrationRecord) -> Measured:
+def _compared(record: CalibrationRecord) -> ComparedCalibration:
     convergence = record.report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     datasets = record.report.datasets
@@ -95,7 +95,7 @@ def _measured(record: CalibrationRecord) -> Measured:
         for use in datasets
         if use.sample_root_mm is not None
     )
-    return Measured(
+    return ComparedCalibration(
         record.estimate,
         prior_of(record.parameters),
         achieved * covariance_inflation(),

@@ -17,22 +17,22 @@ from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.model.result.summary import Part, Statement
 from calib.solve.dataset.outliers import covariance_inflation
-from calib.solve.joint.dataset_state import started
-from calib.solve.joint.refinement import Progress, Refined, refined_jointly
-from calib.solve.joint.validation import assessed, convergence_of, measured
+from calib.solve.joint.dataset_state import initialise
+from calib.solve.joint.refinement import Progress, Refinement, refine_jointly
+from calib.solve.joint.validation import convergence_of, validate, validation_report
 from calib.solve.options import SolveOptions
-from calib.solve.panels.acceptance import judged
+from calib.solve.panels.acceptance import check_acceptance
 from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.influence import influences
 from calib.solve.panels.solution import MEASURED_FROM, Solution, panel_states
-from calib.solve.panels.stored_equations import Known, Spoken
+from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.panels.system import PanelSystem
 from calib.solve.panels.weak_modes import determined, weak_modes
 from calib.solve.parallel.executor import Executor, LocalExecutor
-from calib.solve.summaries import combined
+from calib.solve.summaries import solve_summaries
 
 
-def solved(
+def solve_in_process(
     datasets: Sequence[tuple[Dataset, RigidMotion]],
     layout: Layout,
     options: SolveOptions,
@@ -40,13 +40,14 @@ def solved(
 ) -> Solution:
     """The panel corrections that all datasets share, solved in this process.
 
-    ``datasets`` come with their starting poses (lab_from_root). Raises what ``solved_by`` raises.
+    ``datasets`` come with their starting poses (lab_from_root). Raises what ``solve_datasets``
+    raises.
     """
     executor = LocalExecutor([data for data, _ in datasets])
-    return solved_by(executor, [pose for _, pose in datasets], layout, options, progress)
+    return solve_datasets(executor, [pose for _, pose in datasets], layout, options, progress)
 
 
-def solved_by(
+def solve_datasets(
     executor: Executor,
     poses: Sequence[RigidMotion],
     layout: Layout,
@@ -54,10 +55,10 @@ def solved_by(
     progress: Progress,
 ) -> Solution:
     """The panel corrections that all datasets of a fleet share; arguments and errors as of
-    ``refined_by``."""
-    system, refined = refined_by(executor, poses, layout, options, progress)
-    found = measured(refined, system, progress)
-    report, statements = assessed(refined, system, found), found.statements
+    ``refine_datasets``."""
+    system, refined = refine_datasets(executor, poses, layout, options, progress)
+    found = validate(refined, system, progress)
+    report, statements = validation_report(refined, system, found), found.statements
     convergence = report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     covariance = refined.last.covariance * achieved * covariance_inflation()
@@ -69,10 +70,12 @@ def solved_by(
         status=panel_states(used, covariance, system),
         n_reflections=used,
     )
-    spoken = Spoken.of(layout, statements, Part.WHOLE)
-    normal = system.normal(refined.correction, [Known(layout, spoken).at(refined.correction)])
+    twist_equations = TwistEquations.of(layout, statements, Part.WHOLE)
+    normal = system.normal(
+        refined.correction, [StoredEquations(layout, twist_equations).at(refined.correction)]
+    )
     sigma = estimate.sigma[:, options.freedom.free]
-    moved = influences(layout, normal, refined.correction, spoken, sigma)
+    moved = influences(layout, normal, refined.correction, twist_equations, sigma)
     report = replace(
         report,
         weak_modes=weak_modes(layout, estimate, estimate.measured),
@@ -83,41 +86,41 @@ def solved_by(
             for use, influence in zip(report.datasets, moved, strict=True)
         ),
     )
-    return Solution(estimate, report, judged(report, estimate), statements, refined.kept)
+    return Solution(estimate, report, check_acceptance(report, estimate), statements, refined.kept)
 
 
-def refined_by(
+def refine_datasets(
     executor: Executor,
     poses: Sequence[RigidMotion],
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
-    known: Sequence[Statement] = (),
-) -> tuple[PanelSystem, Refined]:
+    stored: Sequence[Statement] = (),
+) -> tuple[PanelSystem, Refinement]:
     """The datasets of a fleet refined jointly, and the equations of their panels.
 
-    Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root); ``known`` is
+    Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root); ``stored`` is
     what others have said before, which takes part. Raises ``SolveError`` where nothing can be used
     or, with nothing known, no panel has 50 reflections.
     """
-    found = executor.map(started, layout, options, each=[(pose,) for pose in poses])
+    found = executor.map(initialise, layout, options, each=[(pose,) for pose in poses])
     counts = np.sum(found, axis=0)
     fullest = max(
         [*counts.tolist(), *(int(counts[list(group.panels)].sum()) for group in layout.groups)]
     )
-    if not known and fullest < MEASURED_FROM:
+    if not stored and fullest < MEASURED_FROM:
         raise SolveError(
             "all-panels-sparse",
             f"all {len(layout)} panels are sparse: the fullest has {fullest} "
             f"usable reflections, and at least one needs {MEASURED_FROM}.",
             remedy="add datasets, or index to higher resolution.",
         )
-    system = PanelSystem(layout, options.freedom, options.prior, known)
-    return system, refined_jointly(executor, system, progress, options)
+    system = PanelSystem(layout, options.freedom, options.prior, stored)
+    return system, refine_jointly(executor, system, progress, options)
 
 
-def solved_onto(
-    known: Sequence[Statement],
+def solve_incremental(
+    stored: Sequence[Statement],
     executor: Executor,
     poses: Sequence[RigidMotion],
     layout: Layout,
@@ -126,19 +129,21 @@ def solved_onto(
 ) -> Solution:
     """New datasets refined with what others have said before, and all of them combined.
 
-    Arguments and errors as of ``solution.refined_by``; the report is that of all.
+    Arguments and errors as of ``solution.refine_datasets``; the report is that of all.
     """
-    system, refined = refined_by(executor, poses, layout, options, progress, known)
-    new = measured(refined, system, progress)
-    both = combined(
-        [*known, *new.statements],
+    system, refined = refine_datasets(executor, poses, layout, options, progress, stored)
+    new = validate(refined, system, progress)
+    both = solve_summaries(
+        [*stored, *new.statements],
         layout,
         options.freedom,
         options.prior,
-        refined=convergence_of(refined, new.accounts),
+        refined=convergence_of(refined, new.diagnostics),
     )
     uses = list(both.report.datasets)
-    for place, use in enumerate(new.uses, start=len(known)):
+    for place, use in enumerate(new.uses, start=len(stored)):
         uses[place] = replace(uses[place], left_out=use.left_out, linearisation_error_sigma=None)
     report = replace(both.report, datasets=tuple(uses), misfits=refined.misfits)
-    return replace(both, report=report, acceptance=judged(report, both.estimate), kept=refined.kept)
+    return replace(
+        both, report=report, acceptance=check_acceptance(report, both.estimate), kept=refined.kept
+    )

@@ -52,14 +52,14 @@ class PanelPrior:
 
     def content(self, layout: Layout) -> dict[str, Any]:
         """The same as plain values, for a calibration's record; levels where there are any."""
-        said: dict[str, Any] = {
+        content: dict[str, Any] = {
             "prior_shift_um": self.shift_mm * 1e3,
             "prior_normal_um": self.normal_mm * 1e3,
             "prior_tilt_mrad": self.tilt_rad * 1e3,
         }
         if layout.groups:
-            said |= {"prior_level_ratio": self.ratio, "levels": self.levels}
-        return said
+            content |= {"prior_level_ratio": self.ratio, "levels": self.levels}
+        return content
 
     def covariance(self, layout: Layout, free: tuple[int, ...]) -> Floats:
         """(n f, n f) of the free parameters of all panels, in mm and rad."""

@@ -20,16 +20,16 @@ from calib.model.detector.layout import Layout
 from calib.model.result.report import Convergence, DatasetUse, Halves, Report
 from calib.model.result.summary import Part, Statement
 from calib.solve.dataset.outliers import covariance_inflation
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.pooled_residuals import pooled_fits, pooled_shells, stretched_after
-from calib.solve.panels.acceptance import judged
+from calib.solve.panels.acceptance import check_acceptance
 from calib.solve.panels.distances import disagreements, distance_groups
 from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.halves import halves_of
 from calib.solve.panels.influence import influences
-from calib.solve.panels.linearisation import errors_of_linearisation
+from calib.solve.panels.linearisation import linearisation_errors
 from calib.solve.panels.solution import Solution, panel_states
-from calib.solve.panels.stored_equations import Known, Spoken
+from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem
 from calib.solve.panels.weak_modes import determined, weak_modes
 from calib.solve.prior import PanelPrior
@@ -39,7 +39,7 @@ _SETTLED_SIGMA = 1e-3
 """What is left is the turning of the panels' frames, of second order."""
 
 
-def combined(
+def solve_summaries(
     statements: Sequence[Statement],
     layout: Layout,
     freedom: Freedom,
@@ -69,8 +69,10 @@ def combined(
             "the summaries do not agree on a solution near to where they were made.",
             remedy="derive the calibration from the files.",
         )
-    spoken = system.known_of(Part.WHOLE).spoken
-    now = np.array([one.chi_square for one in statements]) + spoken.at(layout, correction)[1]
+    twist_equations = system.stored_part(Part.WHOLE).twist_equations
+    now = (
+        np.array([one.chi_square for one in statements]) + twist_equations.at(layout, correction)[1]
+    )
     n_free = sum(one.n_data - one.n_nuisance for one in statements) - step.n_determined
     convergence = Convergence(
         converged=refined is None or refined.converged,
@@ -89,8 +91,8 @@ def combined(
         status=panel_states(used.sum(axis=0), covariance, system),
         n_reflections=used.sum(axis=0),
     )
-    normal = system.normal(correction, system.known_at(correction, Part.WHOLE))
-    uses = _uses(statements, spoken, system, normal, estimate, now)
+    normal = system.normal(correction, system.stored_at(correction, Part.WHOLE))
+    uses = _uses(statements, twist_equations, system, normal, estimate, now)
     report = _report(statements, system, step, convergence, uses, now)
     report = replace(
         report,
@@ -99,7 +101,7 @@ def combined(
         determined=determined(system, normal, step.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
     )
-    return Solution(estimate, report, judged(report, estimate), tuple(statements))
+    return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))
 
 
 def _within(correction: Correction, freedom: Freedom) -> Correction:
@@ -111,7 +113,7 @@ def _within(correction: Correction, freedom: Freedom) -> Correction:
 
 def _uses(
     statements: Sequence[Statement],
-    spoken: Spoken,
+    twist_equations: TwistEquations,
     system: PanelSystem,
     normal: Normal,
     estimate: CorrectionEstimate,
@@ -120,8 +122,8 @@ def _uses(
     """What each dataset gave, with its influence and how far it is from where it was linearised."""
     at = estimate.correction
     sigma = estimate.sigma[:, estimate.freedom.free]
-    moved = influences(system.layout, normal, at, spoken, sigma)
-    errors = errors_of_linearisation(system.layout, statements, spoken, estimate)
+    moved = influences(system.layout, normal, at, twist_equations, sigma)
+    errors = linearisation_errors(system.layout, statements, twist_equations, estimate)
     uses = []
     for one, chi_square, influence, error in zip(statements, now, moved, errors, strict=True):
         rmsd = stretched_after(one.use.rmsd, _factor(one, chi_square))
@@ -171,14 +173,14 @@ def _report(
 
 def _by_distance(
     statements: Sequence[Statement], system: PanelSystem, step: PanelStep
-) -> list[tuple[float, list[Share]]]:
+) -> list[tuple[float, list[PanelEquations]]]:
     """What the datasets of each distance say together."""
     bounds, group = distance_groups([one.use.distance_mm for one in statements])
-    spoken = system.known_of(Part.WHOLE).spoken
+    twist_equations = system.stored_part(Part.WHOLE).twist_equations
     found = []
     for number, distance in enumerate(bounds):
-        mine = spoken[np.flatnonzero(np.equal(group, number)).tolist()]
-        found.append((distance, [Known(system.layout, mine).at(step.correction)]))
+        mine = twist_equations[np.flatnonzero(np.equal(group, number)).tolist()]
+        found.append((distance, [StoredEquations(system.layout, mine).at(step.correction)]))
     return found
 
 

@@ -110,7 +110,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def stays(*_):
     print("deriving", file=sys.stderr, flush=True)
     time.sleep(60)
-refine.together = stays
+refine.sum_equations = stays
 main()
 """
 """A program that stays in the middle of a derivation."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from calib.files.dials.pairing import load_datasets
-from calib.files.dials.plausibility import misfit
+from calib.files.dials.plausibility import indexing_residual
 from calib.files.dials.refl_write import dataset_table
 from calib.model.experiment.dataset import Dataset
 from support.pair_folder import Folder
@@ -119,7 +119,7 @@ def test_real_pairs_agree_and_keep_their_reflections(real_data: Path) -> None:
             continue
         (dataset,) = load_datasets([expt.with_suffix(".refl"), expt])
         counts[f"{expt.parent.name}/{dataset.name}"] = len(dataset.reflections)
-        found = misfit(dataset.experiments, dataset.detector, dataset.reflections)
+        found = indexing_residual(dataset.experiments, dataset.detector, dataset.reflections)
         assert not found.is_far
         assert float(np.median(found.off_grid)) < 0.3
     assert counts == {

@@ -15,7 +15,7 @@ from calib.model.detector.layout import Layout
 from calib.model.experiment.pose import layout_of, locate_detector
 from calib.model.result.report import BeforeAfter, Report
 from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
-from calib.solve.datasets import solved
+from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -41,7 +41,7 @@ def derived(folder: Path, names: tuple[str, ...], crystals: Crystals) -> tuple[L
     layout, _ = layout_of(datasets[0].detector)
     starts = [(data, locate_detector(layout, data.detector, []).lab_from_root) for data in datasets]
     options = SolveOptions(Freedom.IN_PLANE, PanelPrior(), crystals=crystals)
-    return layout, solved(starts, layout, options, lambda *_: None)
+    return layout, solve_in_process(starts, layout, options, lambda *_: None)
 
 
 def used(report: Report) -> BeforeAfter:

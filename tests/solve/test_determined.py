@@ -14,7 +14,7 @@ from calib.model.result.summary import Part
 from calib.report.blocks import Sentences
 from calib.report.calibration.weak_modes import determined_blocks, determined_view
 from calib.solve.panels.solution import Solution
-from calib.solve.panels.stored_equations import Known, Spoken
+from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
 from support.scenes import options, simulation, solution
@@ -38,7 +38,7 @@ def found(
     return solution(scans, LAYOUT, options(freedom))
 
 
-def told(solved: Solution) -> Determined:
+def determined_by(solved: Solution) -> Determined:
     assert solved.report.determined is not None
     return solved.report.determined
 
@@ -46,7 +46,9 @@ def told(solved: Solution) -> Determined:
 def equations(solved: Solution) -> tuple[Normal, PanelStep]:
     """Those of the solution, and its step."""
     system, at = PanelSystem(LAYOUT, solved.estimate.freedom, PanelPrior()), solved.estimate
-    share = Known(LAYOUT, Spoken.of(LAYOUT, solved.statements, Part.WHOLE)).at(at.correction)
+    share = StoredEquations(LAYOUT, TwistEquations.of(LAYOUT, solved.statements, Part.WHOLE)).at(
+        at.correction
+    )
     return system.normal(at.correction, [share]), system.step(at.correction, [share])
 
 
@@ -56,9 +58,9 @@ def test_shares_add_up_to_what_the_data_determine(freedom: Freedom) -> None:
     assert normal.data_shares.sum() == pytest.approx(step.n_determined, rel=ROUNDING)
     n_gauge = normal.gauge.shape[1]
     assert np.all(normal.data_shares[:n_gauge] < ROUNDING)
-    said = told(found(freedom=freedom))
-    assert said.n_directions == len(LAYOUT) * len(freedom.free) - n_gauge
-    assert said.n_determined == (normal.data_shares > 0.5).sum()
+    words = determined_by(found(freedom=freedom))
+    assert words.n_directions == len(LAYOUT) * len(freedom.free) - n_gauge
+    assert words.n_determined == (normal.data_shares > 0.5).sum()
 
 
 def test_data_never_make_less_known() -> None:
@@ -74,7 +76,7 @@ def test_data_never_make_less_known() -> None:
 
 
 def test_a_second_distance_gives_the_data_the_larger_share_along_the_normal() -> None:
-    one, two = told(found()).parameters, told(found((FAR_MM, NEAR_MM))).parameters
+    one, two = determined_by(found()).parameters, determined_by(found((FAR_MM, NEAR_MM))).parameters
     for k in (NORMAL, 3, 4):
         before, after = one[k], two[k]
         assert before is not None
@@ -83,7 +85,7 @@ def test_a_second_distance_gives_the_data_the_larger_share_along_the_normal() ->
 
 
 def test_noise_leaves_more_to_the_tolerances() -> None:
-    clear, noisy = told(found()), told(found(noise_px=2.0))
+    clear, noisy = determined_by(found()), determined_by(found(noise_px=2.0))
     assert clear.n_determined == clear.n_directions
     assert noisy.n_determined < noisy.n_directions
     for less, more in zip(noisy.parameters, clear.parameters, strict=True):
@@ -91,16 +93,18 @@ def test_noise_leaves_more_to_the_tolerances() -> None:
         assert more is not None
         assert less < more
     for one, other in zip(
-        told(found()).patterns, told(found((FAR_MM, NEAR_MM))).patterns, strict=True
+        determined_by(found()).patterns,
+        determined_by(found((FAR_MM, NEAR_MM))).patterns,
+        strict=True,
     ):
         assert one.words == other.words
         assert 0.0 < one.share < other.share < 1.0
 
 
-def test_what_is_held_is_said_to_be_held() -> None:
-    said = told(found(freedom=Freedom.IN_PLANE))
-    assert [k for k, share in enumerate(said.parameters) if share is None] == [2, 3, 4]
-    (block,) = determined_blocks(determined_view(said))
+def test_fixed_parameters_are_named_as_fixed() -> None:
+    words = determined_by(found(freedom=Freedom.IN_PLANE))
+    assert [k for k, share in enumerate(words.parameters) if share is None] == [2, 3, 4]
+    (block,) = determined_blocks(determined_view(words))
     assert isinstance(block, Sentences)
     lines = " ".join(block.lines)
     assert "Held: normal, tilt about fast, tilt about slow." in lines

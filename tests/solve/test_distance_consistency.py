@@ -9,7 +9,7 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
 from calib.model.result.report import Disagreement
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.distances import disagreements
 from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
@@ -25,8 +25,8 @@ FEW, MANY = 1.0, 40.0
 """Reflections on each panel: the prior decides as much as they do, or nearly nothing."""
 
 
-def said(one: Seen) -> Share:
-    return Share(one.information, one.vector, one.panel_information)
+def said(one: Seen) -> PanelEquations:
+    return PanelEquations(one.information, one.vector, one.panel_information)
 
 
 def compared(seed: int, count: float, prior: PanelPrior = PRIOR) -> Disagreement:

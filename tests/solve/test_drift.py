@@ -17,7 +17,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.model.result.drift import Drift, Verdict
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import Tolerance, drawn_correction
-from calib.solve.drift.difference import Measured
+from calib.solve.drift.difference import ComparedCalibration
 from calib.solve.drift.significance import SIGNIFICANCE, drift
 from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen
@@ -45,7 +45,7 @@ def counts(rng: np.random.Generator) -> Floats:
 def compared(
     one: CorrectionEstimate, other: CorrectionEstimate, shared: tuple[float, float] = INDEPENDENT
 ) -> Drift:
-    return drift(LAYOUT, Measured(one, PRIOR), Measured(other, PRIOR), shared)
+    return drift(LAYOUT, ComparedCalibration(one, PRIOR), ComparedCalibration(other, PRIOR), shared)
 
 
 def unchanged(seed: int, kind: str, freedom: Freedom) -> Drift:
@@ -172,7 +172,7 @@ def test_the_way_back_is_the_way_there_with_another_sign() -> None:
     assert there.chi_square == pytest.approx(back.chi_square, rel=1e-6)
 
 
-def test_a_panel_without_reflections_is_no_evidence() -> None:
+def test_a_panel_without_reflections_is_not_compared() -> None:
     rng = np.random.default_rng(4)
     before, n = truth(rng, Freedom.FULL), counts(rng)
     n[7] = 0.0
@@ -201,15 +201,15 @@ def test_other_freedoms_are_compared_where_both_are_free() -> None:
     assert "heights seen from other places" in " ".join(found.notes)
 
 
-def test_the_same_data_cannot_tell_of_a_drift() -> None:
+def test_two_calibrations_of_the_same_data_show_no_drift() -> None:
     rng = np.random.default_rng(6)
     still, n = truth(rng, Freedom.FULL), counts(rng)
     one = seen(rng, LAYOUT, still, n)
     loose = PanelPrior(shift_mm=1.0, normal_mm=0.5, tilt_rad=1.5e-2)
     found = drift(
         LAYOUT,
-        Measured(estimate(LAYOUT, [one]), PRIOR),
-        Measured(estimate(LAYOUT, [one], prior=loose), loose),
+        ComparedCalibration(estimate(LAYOUT, [one]), PRIOR),
+        ComparedCalibration(estimate(LAYOUT, [one], prior=loose), loose),
         (1.0, 1.0),
     )
     assert (found.verdict, found.p_value, found.degrees_of_freedom) == (Verdict.SAME, 1.0, 0)
@@ -247,7 +247,9 @@ def test_a_barrel_in_its_planes_keeps_all_but_the_motion_along_its_axis() -> Non
         )
         for _ in range(2)
     )
-    found = drift(layout, Measured(one, PRIOR), Measured(other, PRIOR), INDEPENDENT)
+    found = drift(
+        layout, ComparedCalibration(one, PRIOR), ComparedCalibration(other, PRIOR), INDEPENDENT
+    )
     assert found.degrees_of_freedom == 3 * len(layout) - 1
     assert found.verdict is Verdict.SAME
 
@@ -270,7 +272,7 @@ def solved_pair(seed: int, freedom: Freedom) -> Drift:
     plan = ScanPlan(1500, cell_angstrom=(31.0, 31.0, 74.0))
     pose = facing_pose(layout, 120.0, beam_centre_mm=(2.0, -3.0))
     one, other = (
-        Measured(
+        ComparedCalibration(
             solution(
                 [simulated_scan(rng, layout, Correction(values), pose, plan, name).dataset],
                 layout,

@@ -15,12 +15,12 @@ from calib.model.detector.layout import Layout
 from calib.solve.algebra.rigid_motion import adjoints, gauge_directions, tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.normal_equations import Blocks
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
 from calib.solve.dataset.symmetry import turned_strains
 from calib.solve.dataset.whitening import PosePrior
-from calib.solve.joint.refinement import Refined
+from calib.solve.joint.refinement import Refinement
 from calib.solve.panels.system import PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
 from support.forward import measured
@@ -31,8 +31,8 @@ from support.scenes import (
     quiet,
     refined,
     simulation,
-    standings,
     started,
+    states,
 )
 
 RELATIVE = 1e-7
@@ -65,7 +65,7 @@ def dense(fit: DatasetFit, correction: Correction) -> tuple[Floats, Floats, int]
     """The full weighted normal matrix and vector: panels' tangents, pose, beam, then every
     crystal's rotation and allowed strains, then every pose deviation with its prior; and how many
     columns belong to the panels."""
-    stage = fit.stage(correction)
+    stage = fit.predictor(correction)
     prediction = stage.predict(fit.seen, slice(0, None), derivatives=True)
     assert prediction.jacobian is not None
     j, n_panels, n = prediction.jacobian, len(fit.layout), len(fit.seen)
@@ -73,7 +73,7 @@ def dense(fit: DatasetFit, correction: Correction) -> tuple[Floats, Floats, int]
     panels = np.zeros((3, n, 6 * n_panels))
     for column in range(PANEL_COLUMNS):
         panels[:, np.arange(n), 6 * panel + column] = j[:, column]
-    centre = fit.state.pose().points(fit.layout.centre_root_mm.mean(axis=0))
+    centre = fit.nuisance.pose().points(fit.layout.centre_root_mm.mean(axis=0))
     moves = adjoints(
         stage.panel_rotation.transpose(2, 3, 0, 1), stage.panel_centre_mm.transpose(1, 2, 0), centre
     )[fit.instrument.pose[experiment], panel]
@@ -82,27 +82,29 @@ def dense(fit: DatasetFit, correction: Correction) -> tuple[Floats, Floats, int]
     if fit.free_beam:
         columns.append(j[:, BEAM_COLUMN][:, :, None])
     for which, at_start in enumerate(fit.instrument.strains):
-        strains = turned_strains(at_start, fit.state.turned[which])
+        strains = turned_strains(at_start, fit.nuisance.turned[which])
         mine = (fit.instrument.crystal[experiment] == which)[None, :, None]
         own = j[:, PANEL_COLUMNS:BEAM_COLUMN].transpose(0, 2, 1)
         columns += [own[:, :, :3] * mine, own[:, :, 3:] @ strains * mine]
     first = sum(block.shape[2] for block in columns)
     if fit.pose_prior is not None:
-        columns += [pose * (experiment == e)[None, :, None] for e in range(len(fit.state.rotation))]
+        columns += [
+            pose * (experiment == e)[None, :, None] for e in range(len(fit.nuisance.rotation))
+        ]
     full = np.concatenate(columns, axis=2).reshape(3 * n, -1)
     weight = fit.weights.reshape(-1)
     matrix = full.T @ (full * weight[:, None])
     vector = full.T @ (j[:, RESIDUAL_COLUMN].reshape(-1) * weight)
     if fit.pose_prior is not None:
         precision = fit.pose_prior.information()
-        for e, deviation in enumerate(fit.state.deviation):
+        for e, deviation in enumerate(fit.nuisance.deviation):
             rows = slice(first + 6 * e, first + 6 * e + 6)
             matrix[rows, rows] += precision
             vector[rows] -= precision @ deviation
     return matrix, vector, 6 * n_panels
 
 
-def whitened(information: Floats) -> Floats:
+def scaled(information: Floats) -> Floats:
     """What makes information about mm and rad, much and little of it, comparable."""
     return np.asarray(1.0 / np.sqrt(np.diag(information)))
 
@@ -117,9 +119,9 @@ def test_elimination_is_the_schur_complement_of_the_dense_equations(
     fit = general_fit(pose_per_experiment=pose_per_experiment, free_beam=free_beam)
     correction = near_truth()
     blocks, _ = fit.blocks(correction)
-    reduced = fit.reduced(blocks, correction)
+    reduced = fit.eliminate(blocks, correction)
     matrix, vector, p = dense(fit, correction)
-    scale = whitened(matrix)
+    scale = scaled(matrix)
     inner = np.linalg.solve(
         (matrix * np.outer(scale, scale))[p:, p:],
         np.column_stack([(matrix * np.outer(scale, scale))[p:, :p], (scale * vector)[p:]]),
@@ -142,12 +144,12 @@ def test_the_nuisance_follows_the_panels_as_the_dense_equations_say(
     blocks, _ = fit.blocks(correction)
     matrix, vector, p = dense(fit, correction)
     panel_step = np.random.default_rng(5).normal(size=p) * np.tile([1e-2] * 3 + [1e-4] * 3, p // 6)
-    scale = whitened(matrix)[p:]
+    scale = scaled(matrix)[p:]
     expected = scale * np.linalg.solve(
         matrix[p:, p:] * np.outer(scale, scale),
         scale * (vector[p:] - matrix[p:, :p] @ panel_step),
     )
-    step = fit.reduced(blocks, correction).nuisance_step(panel_step)
+    step = fit.eliminate(blocks, correction).nuisance_step(panel_step)
     found = [step.pose, *([np.array([step.beam_rad])] if free_beam else [])]
     for (own,), strains in zip(step.crystal, fit.instrument.strains, strict=True):
         found += [own[:3], strains.T @ own[3:]]
@@ -167,9 +169,9 @@ def blocks_of(fit: DatasetFit, correction: Correction) -> tuple[Blocks, Floats]:
 def test_folds_add_up_to_the_whole() -> None:
     fit, correction = general_fit(), near_truth()
     blocks, _ = blocks_of(fit, correction)
-    parts = [fit.reduced(blocks.of_folds((k,)), correction) for k in range(4)]
+    parts = [fit.eliminate(blocks.of_folds((k,)), correction) for k in range(4)]
     whole = sum(part.panel_information for part in parts)
-    found = fit.reduced(blocks, correction).panel_information
+    found = fit.eliminate(blocks, correction).panel_information
     assert np.abs(whole - found).max() < RELATIVE * np.abs(found).max()
     assert {0, 1, 2, 3} == set(blocks.fold.tolist())
     total = sum(blocks.of_folds((k,)).chi_square for k in range(4))
@@ -211,7 +213,7 @@ def test_the_chi_square_is_that_of_the_residuals() -> None:
 
 
 @cache
-def small_solution() -> tuple[Layout, Refined, PanelSystem]:
+def small_solution() -> tuple[Layout, Refinement, PanelSystem]:
     layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=900)
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
     found = refined([scan.dataset], system, options(), quiet)
@@ -238,8 +240,8 @@ def test_the_solution_is_that_of_a_general_least_squares_program() -> None:
     root = prior_root(layout, solved.correction, system)
     keep, scale = fit.keep, np.array([1.0] * 3 + [1e-3] * 3)
     sigma = fit.seen.sigma[:, keep] * fit.scale[:, None]
-    start = standings(solved)[0].rigid
-    strains = turned_strains(start.instrument.strains[0], start.state.turned[0])
+    start = states(solved)[0].rigid
+    strains = turned_strains(start.instrument.strains[0], start.nuisance.turned[0])
 
     def at(x: Floats) -> tuple[DatasetFit, Correction]:
         panels = Correction(x[:18].reshape(3, 6) * scale)
@@ -272,13 +274,13 @@ def test_the_solution_is_that_of_a_general_least_squares_program() -> None:
     assert (np.abs(panels.values - solved.correction.values) / sigma_of).max() < 0.02
 
 
-def one_more_step(solved: Refined, system: PanelSystem) -> PanelStep:
+def one_more_step(solved: Refinement, system: PanelSystem) -> PanelStep:
     return system.step(solved.correction, reduced_of(solved))
 
 
-def reduced_of(solved: Refined) -> list[Share]:
+def reduced_of(solved: Refinement) -> list[PanelEquations]:
     at = solved.correction
-    return [fit.reduced(fit.blocks(at)[0], at) for fit in fits(solved)]
+    return [fit.eliminate(fit.blocks(at)[0], at) for fit in fits(solved)]
 
 
 def test_the_covariance_is_the_constrained_inverse_of_the_dense_equations() -> None:
@@ -296,10 +298,10 @@ def test_the_covariance_is_the_constrained_inverse_of_the_dense_equations() -> N
     full[:p, :p] = spread.T @ matrix[:p, :p] @ spread + root.T @ root
     full[:p, p:] = spread.T @ matrix[:p, p:]
     full[p:, :p] = full[:p, p:].T
-    own = fit.reduced(fit.blocks(solved.correction)[0], solved.correction).panel_information
+    own = fit.eliminate(fit.blocks(solved.correction)[0], solved.correction).panel_information
     weight = np.concatenate([np.diag(t.T @ own[k] @ t) for k, t in enumerate(to_tangent)])
     rows = step.gauge.T * (weight + system.tolerance**-2.0)
-    scale = whitened(full)
+    scale = scaled(full)
     rows = rows * scale[:p] / np.linalg.norm(rows * scale[:p], axis=1, keepdims=True)
     k = len(rows)
     bordered = np.zeros((len(full) + k, len(full) + k))
@@ -342,7 +344,7 @@ def test_what_so_few_reflections_leave_undetermined_is_named_and_stands_still(n_
     keep[np.flatnonzero(keep)[n_kept:]] = False
     fit = replace(fit, keep=keep)
     none = Correction.none(3)
-    reduced = fit.reduced(fit.blocks(none)[0], none)
+    reduced = fit.eliminate(fit.blocks(none)[0], none)
     determined = min(3 * n_kept, 11)
     assert reduced.n_determined == determined
     assert len(reduced.null_directions) == min(6, 11 - determined)
@@ -351,7 +353,7 @@ def test_what_so_few_reflections_leave_undetermined_is_named_and_stands_still(n_
     if determined < 11:
         assert np.abs(reduced.information).max() < 1e-9 * max(alone.max(), 1.0)
     moved = fit.moved(reduced.nuisance_step(np.zeros(18)))
-    shift_mm = moved.state.translation_mm - fit.state.translation_mm
+    shift_mm = moved.nuisance.translation_mm - fit.nuisance.translation_mm
     assert np.linalg.norm(shift_mm) < 20.0
     if determined == 3 * n_kept:
         assert np.abs(moved.residuals(none)[:, keep] / fit.seen.sigma[:, keep]).max() < 20.0

@@ -101,18 +101,18 @@ def test_levels_that_are_not_refined_move_with_their_group() -> None:
 
 def test_the_motion_of_a_group_is_that_of_its_panels() -> None:
     truth, found = rows_displaced()
-    told = {group.name: group for group in found.report.groups}
-    assert list(told) == [group.name for group in ROWS]
+    messages = {group.name: group for group in found.report.groups}
+    assert list(messages) == [group.name for group in ROWS]
     true = as_estimated(found, truth).values
     for group in ROWS:
         if EMPTY in group.panels:
             continue
         rows = true[list(group.panels)][:, list(IN_PLANE.free)].ravel()
         motion = np.linalg.pinv(group_moves(LAYOUT, group, IN_PLANE.free)) @ rows
-        mine = np.array(told[group.name].values)[list(IN_PLANE.free)]
+        mine = np.array(messages[group.name].values)[list(IN_PLANE.free)]
         assert np.abs(motion[:2]).max() > 0.1
         assert np.abs(mine - motion)[:2].max() < 5 * ONE_MICROMETRE_MM
-    assert told["row 0"].sigma[2] is None
+    assert messages["row 0"].sigma[2] is None
 
 
 def test_without_groups_the_prior_is_the_tolerance_of_each_panel() -> None:

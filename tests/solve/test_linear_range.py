@@ -19,9 +19,9 @@ from calib.model.detector.correction import Correction, CorrectionEstimate
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Part, Statement
 from calib.solve.dataset.outliers import rejected_pull
-from calib.solve.panels.linearisation import errors_of_linearisation
+from calib.solve.panels.linearisation import linearisation_errors
 from calib.solve.panels.solution import Solution
-from calib.solve.panels.stored_equations import Spoken
+from calib.solve.panels.stored_equations import TwistEquations
 from support.scenes import simulation, solution
 
 LIMIT_SIGMA = 3.2
@@ -41,8 +41,8 @@ def error_after(step: Floats) -> tuple[float, Statement, CorrectionEstimate]:
     layout, found = solved()
     (at,) = found.statements
     estimate = replace(found.estimate, correction=Correction(at.point.values + step))
-    spoken = Spoken.of(layout, [at], Part.WHOLE)
-    (error,) = errors_of_linearisation(layout, [at], spoken, estimate)
+    spoken = TwistEquations.of(layout, [at], Part.WHOLE)
+    (error,) = linearisation_errors(layout, [at], spoken, estimate)
     return error, at, estimate
 
 

@@ -72,7 +72,7 @@ def test_a_free_beam_is_determined_and_finds_its_tilt() -> None:
     free = options(free_beam=True)
     found = refined([tilted], system, free, quiet)
     (fit,) = fits(found)
-    s0 = fit.state.s0[:, 0]
+    s0 = fit.nuisance.s0[:, 0]
     assert found.converged
     assert s0 / np.linalg.norm(s0) == pytest.approx([0.0, 0.0, -1.0], abs=1e-4)
     (held,) = fits(refined([tilted], system, options(), quiet))

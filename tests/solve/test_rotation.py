@@ -16,7 +16,7 @@ from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.solve.algebra.rigid_motion import adjoints, tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step, tilt_axes
-from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, Stage
+from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, Predictor
 from support.forward import Scene, measured, traced
 from support.scenes import general_scene, options, simulation, started
 
@@ -42,7 +42,7 @@ def start() -> DatasetFit:
 
 
 def calculated(fit: DatasetFit, correction: Correction) -> Floats:
-    return fit.stage(correction).predict(fit.seen, EVERYTHING, derivatives=False).calculated
+    return fit.predictor(correction).predict(fit.seen, EVERYTHING, derivatives=False).calculated
 
 
 def truth_of(scene: Scene, fit: DatasetFit) -> Floats:
@@ -97,13 +97,13 @@ def test_what_never_diffracts_or_flies_the_other_way_has_no_position() -> None:
     found = calculated(replace(fit, seen=replace(fit.seen, hkl=hkl)), scene.correction)
     assert np.isnan(found[:, 0]).all()
     assert np.isfinite(found[:, 1:]).all()
-    behind = fit.state.translation_mm + np.array([0.0, 0.0, 1000.0])
-    away = replace(fit.state, translation_mm=behind)
-    assert np.isnan(calculated(replace(fit, state=away), scene.correction)).all()
+    behind = fit.nuisance.translation_mm + np.array([0.0, 0.0, 1000.0])
+    away = replace(fit.nuisance, translation_mm=behind)
+    assert np.isnan(calculated(replace(fit, nuisance=away), scene.correction)).all()
 
 
 def jacobian(fit: DatasetFit, correction: Correction) -> Floats:
-    found = fit.stage(correction).predict(fit.seen, EVERYTHING, derivatives=True)
+    found = fit.predictor(correction).predict(fit.seen, EVERYTHING, derivatives=True)
     assert found.jacobian is not None
     return found.jacobian
 
@@ -147,8 +147,8 @@ def nuisance(**changes: Floats | tuple[Floats, ...] | float) -> Step:
 def test_pose_derivatives_are_panel_derivatives_through_the_adjoint(parameter: int) -> None:
     scene, _ = exact()
     fit, correction = start(), scene.correction
-    stage = fit.stage(correction)
-    centre = fit.state.pose().points(scene.layout.centre_root_mm.mean(axis=0))
+    stage = fit.predictor(correction)
+    centre = fit.nuisance.pose().points(scene.layout.centre_root_mm.mean(axis=0))
     moves = adjoints(
         stage.panel_rotation[:, :, 0].transpose(2, 0, 1), stage.panel_centre_mm[:, 0].T, centre
     )[fit.seen.panel, :, parameter]
@@ -197,12 +197,12 @@ def test_the_derivative_by_the_beams_tilt_is_that_of_the_tilt() -> None:
 def test_the_beam_tilts_in_the_plane_that_holds_the_spindle_and_keeps_its_length() -> None:
     fit = start()
     spindle = fit.instrument.setting[:, 2]
-    about = tilt_axes(fit.state.s0, spindle)
-    tilted = fit.moved(nuisance(beam_rad=1e-3)).state.s0
+    about = tilt_axes(fit.nuisance.s0, spindle)
+    tilted = fit.moved(nuisance(beam_rad=1e-3)).nuisance.s0
     assert np.abs(np.einsum("ie,ie->e", about, spindle)).max() < 1e-12
-    assert np.abs(np.einsum("ie,ie->e", about, tilted - fit.state.s0)).max() < 1e-12
+    assert np.abs(np.einsum("ie,ie->e", about, tilted - fit.nuisance.s0)).max() < 1e-12
     assert np.linalg.norm(tilted, axis=0) == pytest.approx(
-        np.linalg.norm(fit.state.s0, axis=0), rel=1e-12
+        np.linalg.norm(fit.nuisance.s0, axis=0), rel=1e-12
     )
 
 
@@ -228,7 +228,7 @@ def test_each_pose_carries_its_own_experiments() -> None:
 def test_a_stage_stands_where_correction_and_pose_put_the_panels() -> None:
     scene, _ = exact()
     fit = start()
-    stage: Stage = fit.stage(scene.correction)
+    stage: Predictor = fit.predictor(scene.correction)
     frames = scene.correction.frames(scene.layout).moved(scene.poses[0])
     assert np.abs(stage.panel_rotation[:, :, 0].transpose(2, 0, 1) - frames.rotation).max() < 1e-12
     centres = frames.points(0.5 * scene.layout.size_mm[:, None, :])[:, 0]

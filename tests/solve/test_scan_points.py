@@ -36,7 +36,7 @@ def scan(drift_rad: float) -> SimulatedScan:
     return simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan")
 
 
-def told(data: SimulatedScan, off_rad: float) -> Dataset:
+def with_scan_points(data: SimulatedScan, off_rad: float) -> Dataset:
     """The dataset with the true scan points, each off by some noise, in its file."""
     points = data.true_crystal.a_at_scan_points
     assert points is not None
@@ -60,7 +60,7 @@ def test_scan_points_start_the_spline_where_the_crystal_was() -> None:
     data = scan(WIDE_RAD)
     pose = data.true_pose
     true = replace(data.dataset.detector, frames=LAYOUT.frames.moved(pose), lab_from_root=pose)
-    dataset = replace(told(data, 0.0), detector=true)
+    dataset = replace(with_scan_points(data, 0.0), detector=true)
     chosen = options(crystals=Crystals.AUTO)
     fit = following(started(dataset, LAYOUT, chosen), chosen)
     assert fit.interval_deg == pytest.approx(15.0)
@@ -70,14 +70,17 @@ def test_scan_points_start_the_spline_where_the_crystal_was() -> None:
 
 def test_a_crystal_held_still_follows_nothing() -> None:
     chosen = options(crystals=Crystals.STATIC)
-    fit = started(told(scan(1e-3), 0.0), LAYOUT, chosen)
+    fit = started(with_scan_points(scan(1e-3), 0.0), LAYOUT, chosen)
     assert following(fit, chosen) is fit
 
 
 def test_a_wide_change_is_followed_sooner_from_what_the_file_says() -> None:
     data = scan(WIDE_RAD)
-    found, untold = solved(told(data, AS_INDEXED_RAD)), solved(data.dataset)
+    found, without_scan_points = (
+        solved(with_scan_points(data, AS_INDEXED_RAD)),
+        solved(data.dataset),
+    )
     assert found.report.convergence.converged
     assert found.report.datasets[0].crystal_interval_deg == pytest.approx(15.0)
     assert in_plane_um(found, data) < WELL_UM
-    assert found.report.convergence.iterations < untold.report.convergence.iterations
+    assert found.report.convergence.iterations < without_scan_points.report.convergence.iterations

@@ -83,7 +83,7 @@ def assert_within(errors: CornerErrors, limits: CornerErrors) -> None:
     assert errors.seen_um <= limits.seen_um
 
 
-def test_the_set_is_what_it_is_said_to_be() -> None:
+def test_the_set_has_the_documented_size() -> None:
     case = first()
     assert len(case.scan.dataset.reflections) == 190_000
     assert case.scan.outlier.mean() == pytest.approx(0.03, abs=0.002)

@@ -118,7 +118,7 @@ def test_sparse_panels_of_weak_data_are_found() -> None:
     assert_within(errors(WEAK_ONE, (0,), between, FIRST_SEED), WEAK_UM)
 
 
-def test_a_second_distance_tells_heights_from_shifts() -> None:
+def test_a_second_distance_separates_heights_from_shifts() -> None:
     both = errors(FAR_AND_NEAR, (0, 1), many, FIRST_SEED)
     alone = errors(FAR_AND_NEAR, (0,), many, FIRST_SEED)
     assert_within(both, TWO_DISTANCES_UM)

@@ -73,7 +73,7 @@ def test_a_slip_is_found_though_few_reflections_share_a_panel() -> None:
         rng, own = np.random.default_rng(seed), replace(plan, slip_rad=slip_rad)
         scans.append(simulated_scan(rng, LAYOUT, TRUTH, pose, own, f"scan{seed}").dataset)
     chosen = options(crystals=Crystals.AUTO)
-    assert all(started(dataset, LAYOUT, chosen).is_crowd for dataset in scans)
+    assert all(started(dataset, LAYOUT, chosen).is_batched for dataset in scans)
     slips = [use.slips_deg for use in solution(scans, LAYOUT, chosen).report.datasets]
     here = pytest.approx((0.5 * np.degrees(SHORT_RAD),), abs=A_DEGREE)
     assert slips == [(), here, ()]

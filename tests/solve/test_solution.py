@@ -47,7 +47,7 @@ def test_panels_are_found_where_they_truly_stand() -> None:
     assert set(found.estimate.status) == {PanelStatus.MEASURED}
 
 
-def test_a_second_distance_tells_what_one_cannot() -> None:
+def test_a_second_distance_determines_what_one_cannot() -> None:
     """Half the reflections at 150 mm and half at 400, or all of them at 400."""
     layout, truth, near = simulation(seed=11, distance_mm=150.0, n_reflections=3000)
     _, _, far = simulation(seed=12, distance_mm=400.0, n_reflections=3000)
@@ -137,12 +137,12 @@ def test_the_same_dataset_twice_counts_twice() -> None:
     assert ratio == pytest.approx(np.sqrt(2.0), rel=1e-2)
 
 
-def test_progress_is_told_stage_by_stage() -> None:
+def test_progress_is_reported_stage_by_stage() -> None:
     layout, _, near, far = near_and_far()
-    told: list[tuple[str, int, float, int]] = []
+    reported: list[tuple[str, int, float, int]] = []
     system = PanelSystem(layout, Freedom.FULL, PanelPrior())
-    found = refined([near, far], system, options(), lambda *what: told.append(what))
-    assert [(stage, done) for stage, _, _, done in told[:2]] == [("rigid", 1), ("rigid", 2)]
-    panels = [(k, rmsd) for stage, k, rmsd, done in told if stage == "panels" and done == 2]
+    found = refined([near, far], system, options(), lambda *what: reported.append(what))
+    assert [(stage, done) for stage, _, _, done in reported[:2]] == [("rigid", 1), ("rigid", 2)]
+    panels = [(k, rmsd) for stage, k, rmsd, done in reported if stage == "panels" and done == 2]
     assert [iteration for iteration, _ in panels] == list(range(1, found.iterations + 1))
     assert panels[-1][1] < 0.3 * panels[0][1]

@@ -135,7 +135,7 @@ def test_the_largest_wrong_starts_that_indexing_can_leave_are_overcome() -> None
     assert in_sigma(found, near_alone(Freedom.FULL)) < SETTLED_SIGMA
 
 
-def test_models_that_have_nothing_to_do_with_the_data_are_told() -> None:
+def test_models_unrelated_to_the_data_are_an_error() -> None:
     layout, _, near, _ = near_and_far()
     elsewhere = RigidMotion(np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, 500.0]))
     with pytest.raises(SolveError) as caught:

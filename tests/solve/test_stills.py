@@ -19,7 +19,7 @@ from calib.solve.algebra.rigid_motion import tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS
-from calib.solve.joint.dataset_state import Standing, rejudged
+from calib.solve.joint.dataset_state import DatasetState, update_weights
 from support.errors import deviations, errors_of
 from support.scenes import options, simulation, solution, started
 
@@ -52,11 +52,11 @@ def exact() -> tuple[DatasetFit, Correction, Floats]:
 
 
 def calculated(fit: DatasetFit, correction: Correction) -> Floats:
-    return fit.stage(correction).predict(fit.seen, EVERYTHING, derivatives=False).calculated
+    return fit.predictor(correction).predict(fit.seen, EVERYTHING, derivatives=False).calculated
 
 
 def jacobian(fit: DatasetFit, correction: Correction) -> Floats:
-    found = fit.stage(correction).predict(fit.seen, EVERYTHING, derivatives=True)
+    found = fit.predictor(correction).predict(fit.seen, EVERYTHING, derivatives=True)
     assert found.jacobian is not None
     return found.jacobian
 
@@ -121,7 +121,7 @@ def test_delta_psi_is_weighted_by_the_scatter_of_its_own_crystal() -> None:
     observed = fit.seen.observed.copy()
     observed[2, rough] += np.random.default_rng(6).normal(scale=8e-3, size=int(rough.sum()))
     fit = replace(fit, seen=replace(fit.seen, observed=observed))
-    found, _ = rejudged(Standing(fit, fit), truth, True)
+    found, _ = update_weights(DatasetState(fit, fit), truth, True)
     sigma = found.fit.seen.sigma[2] * found.fit.scale[2]
     residuals = fit.residuals(truth)[2]
     for crystal in range(20):

@@ -112,7 +112,7 @@ def test_a_cell_off_its_symmetry_is_brought_to_it_without_turning(name: str) -> 
     assert np.abs(change - np.eye(3)).max() < 2e-2
 
 
-def test_a_space_group_that_is_said_overrules_the_files() -> None:
+def test_a_given_space_group_overrules_the_files() -> None:
     given = distorted(some_crystal("P43212"), 1e-3)
     free = symmetric_setting(given, hall_from_name("P1"))
     assert np.abs(free - given.a_matrix).max() < 1e-12
@@ -127,16 +127,16 @@ def test_a_cell_far_from_the_symmetry_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "hall"), [("P43212", " P 4nw 2abw"), ("96", " P 4nw 2abw"), ("P 1", " P 1")]
+    ("given", "hall"), [("P43212", " P 4nw 2abw"), ("96", " P 4nw 2abw"), ("P 1", " P 1")]
 )
-def test_a_space_group_is_known_by_name_and_number(said: str, hall: str) -> None:
-    assert hall_from_name(said).strip() == hall.strip()
+def test_a_space_group_is_known_by_name_and_number(given: str, hall: str) -> None:
+    assert hall_from_name(given).strip() == hall.strip()
 
 
-@pytest.mark.parametrize("said", ["P7", "0", "231", "", "P43212x"])
-def test_what_is_no_space_group_is_refused(said: str) -> None:
+@pytest.mark.parametrize("given", ["P7", "0", "231", "", "P43212x"])
+def test_what_is_no_space_group_is_refused(given: str) -> None:
     with pytest.raises(InputError, match="is no space group"):
-        hall_from_name(said)
+        hall_from_name(given)
 
 
 def test_what_is_no_hall_symbol_is_refused() -> None:
@@ -169,8 +169,8 @@ def test_every_crystal_system_is_refined_to_its_cell_and_keeps_its_symmetry(name
     models = replace(dataset.experiments, crystals=(given,))
     fit = started(with_models(dataset, models), layout, options())
     fit, _ = fit.refined_at(Correction.none(3), robust=True, iterations=20)
-    assert_symmetric(fit.state.a_matrix[0], true.hall_symbol, 1e-12)
-    found = cell_of(np.linalg.inv(fit.state.a_matrix[0]))
+    assert_symmetric(fit.nuisance.a_matrix[0], true.hall_symbol, 1e-12)
+    found = cell_of(np.linalg.inv(fit.nuisance.a_matrix[0]))
     assert found == pytest.approx(np.array(SYSTEMS[name][0]), abs=0.02)
 
 
@@ -185,7 +185,7 @@ def test_a_tetragonal_cell_stays_tetragonal_however_far_the_crystal_turns(turn_r
     given = Crystal(swollen @ turn, models.crystals[0].hall_symbol)
     fit = started(with_models(dataset, replace(models, crystals=(given,))), layout, options())
     fit, _ = fit.refined_at(truth, robust=True, iterations=30)
-    a, b, c, *angles = cell_of(np.linalg.inv(fit.state.a_matrix[0]))
+    a, b, c, *angles = cell_of(np.linalg.inv(fit.nuisance.a_matrix[0]))
     assert a == pytest.approx(b, abs=EXACT_ANGSTROM)
     assert angles == pytest.approx([90.0] * 3, abs=EXACT_DEGREES)
     residuals = fit.residuals(Correction(truth.values)) / fit.seen.sigma

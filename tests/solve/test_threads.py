@@ -42,7 +42,7 @@ def test_parts_are_worked_on_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(("limit", "count"), [("", 8), ("3", 3), ("64", 8), ("0", 1), ("many", 8)])
-def test_threads_are_as_many_as_cores_unless_told_fewer(
+def test_there_are_as_many_threads_as_cores_unless_fewer_are_asked_for(
     limit: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)))

@@ -12,7 +12,7 @@ from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import drawn_correction
 from calib.solve.algebra.bspline import basis, located, second_differences
-from calib.solve.datasets import solved
+from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -36,7 +36,7 @@ def solve(data: SimulatedScan, crystals: Crystals) -> Solution:
     pose = data.dataset.detector.lab_from_root
     assert pose is not None
     chosen = SolveOptions(Freedom.IN_PLANE, PanelPrior(), crystals=crystals)
-    return solved([(data.dataset, pose)], LAYOUT, chosen, lambda *_: None)
+    return solve_in_process([(data.dataset, pose)], LAYOUT, chosen, lambda *_: None)
 
 
 def error_um(solution: Solution, data: SimulatedScan) -> float:
@@ -73,7 +73,7 @@ def test_every_angle_has_an_interval_of_its_scan(phi: float) -> None:
         assert interval[0] * 0.5 + share[0] * 0.5 == pytest.approx(phi)
 
 
-def test_a_crystal_that_stands_still_is_left_standing() -> None:
+def test_a_static_crystal_stays_static() -> None:
     solution = solve(scan(0.0), Crystals.AUTO)
     assert solution.report.datasets[0].crystal_interval_deg is None
 
@@ -101,7 +101,7 @@ def test_crystals_that_wave_are_followed_though_few_reflections_share_a_panel(
 ) -> None:
     data = [scan(3.0 * WAVE_RAD, 250, seed).dataset for seed in (5, 6)]
     chosen = options(crystals=crystals)
-    assert all(started(one, LAYOUT, chosen).is_crowd for one in data)
+    assert all(started(one, LAYOUT, chosen).is_batched for one in data)
     followed, still = solution(data, LAYOUT, chosen), solution(data, LAYOUT, options())
     assert all(use.crystal_interval_deg is not None for use in followed.report.datasets)
     assert held_out_px(followed) < 1.5 * NOISE_PX

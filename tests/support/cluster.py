@@ -12,7 +12,7 @@ from functools import partial
 
 from distributed import LocalCluster
 
-from calib.solve.datasets import solved_by
+from calib.solve.datasets import solve_datasets
 from calib.solve.parallel.dask import DaskExecutor
 from support.operations import given_dataset
 from support.scenes import options, three_scans
@@ -34,8 +34,10 @@ def main() -> None:
                 killed.append(cluster.workers[0].pid)
                 os.kill(killed[0], signal.SIGKILL)
 
-        executor.board([partial(given_dataset, scan) for scan, _ in scans])
-        solution = solved_by(executor, [pose for _, pose in scans], layout, options(), kill_one)
+        executor.load([partial(given_dataset, scan) for scan, _ in scans])
+        solution = solve_datasets(
+            executor, [pose for _, pose in scans], layout, options(), kill_one
+        )
         assert killed
     for found in (solution.estimate.correction.values, solution.estimate.covariance):
         sys.stdout.write(f"{found.tobytes().hex()}\n")

@@ -11,7 +11,7 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
-from calib.solve.dataset.schur import Reduced
+from calib.solve.dataset.schur import SchurComplement
 from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
 
@@ -85,7 +85,7 @@ def estimate(
 ) -> CorrectionEstimate:
     """What these datasets give together."""
     reduced = [
-        Reduced(
+        SchurComplement(
             one.information,
             one.vector,
             one.panel_information,

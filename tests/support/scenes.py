@@ -19,10 +19,9 @@ from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.datasets import solved
-from calib.solve.joint.dataset_state import Standing
-from calib.solve.joint.dataset_state import started as begun
-from calib.solve.joint.refinement import Progress, Refined, refined_jointly
+from calib.solve.datasets import solve_in_process
+from calib.solve.joint.dataset_state import DatasetState, initialise
+from calib.solve.joint.refinement import Progress, Refinement, refine_jointly
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.panels.system import PanelSystem
@@ -123,22 +122,22 @@ def started(dataset: Dataset, layout: Layout, options: SolveOptions) -> DatasetF
 
 def refined(
     datasets: Sequence[Dataset], system: PanelSystem, chosen: SolveOptions, progress: Progress
-) -> Refined:
+) -> Refinement:
     """Datasets that start at the poses in their files, refined jointly."""
     executor = LocalExecutor(datasets)
     poses = [(dataset.detector.lab_from_root,) for dataset in datasets]
-    executor.map(begun, system.layout, chosen, each=poses)
-    return refined_jointly(executor, system, progress, chosen)
+    executor.map(initialise, system.layout, chosen, each=poses)
+    return refine_jointly(executor, system, progress, chosen)
 
 
-def fits(found: Refined) -> list[DatasetFit]:
+def fits(found: Refinement) -> list[DatasetFit]:
     """The datasets at the solution."""
-    return [standing.fit for standing in standings(found)]
+    return [state.fit for state in states(found)]
 
 
-def standings(found: Refined) -> list[Standing]:
+def states(found: Refinement) -> list[DatasetState]:
     """Where each dataset stands at the solution."""
-    return found.executor.map(lambda standing: (standing, standing))
+    return found.executor.map(lambda state: (state, state))
 
 
 def options(freedom: Freedom = Freedom.FULL, **changes: object) -> SolveOptions:
@@ -156,7 +155,7 @@ def solution(
         pose = dataset.detector.lab_from_root
         assert pose is not None
         given.append((dataset, pose))
-    return solved(given, layout, chosen or options(), quiet)
+    return solve_in_process(given, layout, chosen or options(), quiet)
 
 
 def three_scans() -> tuple[Layout, list[tuple[Dataset, RigidMotion]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from calib.errors import InputError
 from calib.files.atomic import file_sha256
 from calib.files.dials.pairs import TOGETHER, Pair, pair_files
-from calib.files.dials.plausibility import misfit, outside_panel
+from calib.files.dials.plausibility import indexing_residual, outside_panel
 from calib.files.dials.select import read_reflections
 from calib.model.experiment.dataset import Apart, Dataset, Source
 from calib.model.experiment.experiment import Detector
@@ -129,7 +129,7 @@ def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | 
             f"outside their panels in {pair.experiment_path}.",
             remedy=TOGETHER,
         )
-    found = misfit(pair.file.experiments, detector, reflections)
+    found = indexing_residual(pair.file.experiments, detector, reflections)
     if not found.is_far:
         return None
     return Apart(float(np.median(found.relative)), len(reflections))

@@ -23,7 +23,7 @@ _FAR_OFF_GRID = (0.08, 0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Misfit:
+class IndexingResidual:
     """How far reflections lie from where their Miller indices place them."""
 
     relative: Floats
@@ -46,7 +46,9 @@ class Misfit:
         return relative > _FAR or (relative > _FAR_OFF_GRID[0] and off_grid > _FAR_OFF_GRID[1])
 
 
-def misfit(models: ExperimentList, detector: Detector, reflections: Reflections) -> Misfit:
+def indexing_residual(
+    models: ExperimentList, detector: Detector, reflections: Reflections
+) -> IndexingResidual:
     """The misfit of reflections, all of whose experiments have a crystal, or of a sample of them.
 
     r_observed = F^-1 R(phi)^-1 S^-1 (s1 - s0) against A h; without goniometer (stills) R, S and F
@@ -75,7 +77,7 @@ def misfit(models: ExperimentList, detector: Detector, reflections: Reflections)
     r_observed = np.einsum("nji,nkj,nlk,nl->ni", fixed, turn, setting, r, optimize=True)
     r_predicted = np.einsum("nij,nj->ni", a_matrix[row], reflections.miller_index)
     h_observed = np.einsum("nij,nj->ni", np.linalg.inv(a_matrix)[row], r_observed)
-    return Misfit(
+    return IndexingResidual(
         np.linalg.norm(r_observed - r_predicted, axis=1) / np.linalg.norm(r_predicted, axis=1),
         np.abs(h_observed - reflections.miller_index).max(axis=1, initial=0.0),
     )

@@ -74,11 +74,11 @@ def boarded(
     Their headers, in the order in which the fleet has them from now on: by the hashes of their
     files, so that it does not depend on how they were given.
     """
-    executor.board([partial(datasets_of, pair.light()) for pair in pairs], told)
+    executor.load([partial(datasets_of, pair.light()) for pair in pairs], told)
     headers: list[Dataset] = executor.map(_header)
     names = [(header.source.sha256, header.name) for header in headers]
     order = sorted(range(len(headers)), key=names.__getitem__)
-    executor.arrange(order)
+    executor.select(order)
     return [headers[place] for place in order]
 
 

@@ -29,7 +29,7 @@ def without_far(
         worst, apart = far[0]
         raise disagreement(apart, *worst.source.names)
     rest = [place for place, data in enumerate(datasets) if data.apart is None]
-    executor.arrange(rest)
+    executor.select(rest)
     return [datasets[place] for place in rest], tuple(
         Misfit(
             name=data.name,

@@ -25,7 +25,7 @@ def add_blocks(matrix: Floats, blocks: Floats) -> None:
     matrix.reshape(n, a, n, a)[np.arange(n), :, np.arange(n)] += blocks
 
 
-def carried(matrix: Floats, by: Floats) -> Floats:
+def congruence(matrix: Floats, by: Floats) -> Floats:
     """(n b, n b) B^T M B of a symmetric matrix M (n a, n a), B having the blocks (n, a, b)."""
     n, a, b = by.shape
     left = by.transpose(0, 2, 1) @ matrix.reshape(n, a, n * a)
@@ -33,7 +33,7 @@ def carried(matrix: Floats, by: Floats) -> Floats:
     return np.ascontiguousarray(both.transpose(1, 0, 2)).reshape(n * b, n * b)
 
 
-def carried_rows(rows: Floats, by: Floats) -> Floats:
+def multiply_blocks(rows: Floats, by: Floats) -> Floats:
     """(r, n b) F B of rows F (r, n a), B having the blocks (n, a, b)."""
     n, a, b = by.shape
     turned = rows.reshape(-1, n, a).transpose(1, 0, 2) @ by

@@ -19,7 +19,7 @@ _BINS = _OCTAVES * _PER_OCTAVE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tally:
+class ResidualHistogram:
     """Residuals with two models, in g groups (panels, or shells): px, px and mrad."""
 
     count: Ints
@@ -30,7 +30,7 @@ class Tally:
     """(g, 2, 3, bins) how many are of which size."""
 
     @staticmethod
-    def of(before: Floats, after: Floats, group: Ints, n_groups: int) -> Tally:
+    def of(before: Floats, after: Floats, group: Ints, n_groups: int) -> ResidualHistogram:
         """Of residuals (3, n) of which each is in one group (n,)."""
         squares = np.empty((n_groups, 2, 3))
         sizes = np.empty((n_groups, 2, 3, _BINS), dtype=np.int64)
@@ -40,11 +40,11 @@ class Tally:
                 place = group * _BINS + _bin_of(found)
                 counts = np.bincount(place, minlength=n_groups * _BINS)
                 sizes[:, model, row] = counts.reshape(n_groups, _BINS)
-        return Tally(np.bincount(group, minlength=n_groups), squares, sizes)
+        return ResidualHistogram(np.bincount(group, minlength=n_groups), squares, sizes)
 
-    def plus(self, other: Tally) -> Tally:
+    def plus(self, other: ResidualHistogram) -> ResidualHistogram:
         """Both together."""
-        return Tally(
+        return ResidualHistogram(
             self.count + other.count, self.squares + other.squares, self.sizes + other.sizes
         )
 

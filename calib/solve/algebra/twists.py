@@ -18,7 +18,7 @@ from calib.solve.algebra.rigid_motion import adjoints, tangents_at
 
 def tangents_from_twists(layout: Layout, values: Floats) -> Floats:
     """(..., n, 6, 6) carrying a panel's twist to its tangent motion at corrections (..., n, 6)."""
-    rotation, centre = _placed(layout, values)
+    rotation, centre = _frames_at(layout, values)
     return adjoints(rotation, centre, layout.centre_root_mm.mean(axis=0))
 
 
@@ -32,8 +32,8 @@ def twists_between(layout: Layout, start: Floats, end: Floats) -> Floats:
     """(..., n, 6) the twists whose exponentials carry the panels from one correction (..., n, 6) to
     another."""
     about = layout.centre_root_mm.mean(axis=0)
-    r0, c0 = _placed(layout, start)
-    r1, c1 = _placed(layout, end)
+    r0, c0 = _frames_at(layout, start)
+    r1, c1 = _frames_at(layout, end)
     turned = r1 @ r0.swapaxes(-1, -2)
     theta = vector_from_rotation(turned)
     moved = (turned @ (about - c0)[..., None])[..., 0] + c1 - about
@@ -41,7 +41,7 @@ def twists_between(layout: Layout, start: Floats, end: Floats) -> Floats:
     return np.asarray(np.concatenate([q, theta], axis=-1))
 
 
-def _placed(layout: Layout, values: Floats) -> tuple[Floats, Floats]:
+def _frames_at(layout: Layout, values: Floats) -> tuple[Floats, Floats]:
     """(..., n, 3, 3) and (..., n, 3): the panels' axes and centres in the root frame."""
     nominal = layout.frames.rotation
     centre = layout.centre_root_mm + (nominal @ values[..., :3, None])[..., 0]

@@ -3,8 +3,9 @@
 Blocks of 17 x 17 for each (experiment, panel, fold) would be larger than the reflections that they
 sum. Here some thousand reflections at a time are predicted, the crystals that they belong to are
 eliminated all at once, and nothing is kept of a crystal but the way back to its own parameters
-(``crowd_sums``). The step of a crystal needs U^T P dx for the step dx of the panels, U and P being
-the derivatives by the crystal and the panels, which is found by a second pass over the reflections.
+(``batched_sums``). The step of a crystal needs U^T P dx for the step dx of the panels, U and P
+being the derivatives by the crystal and the panels, which is found by a second pass over the
+reflections.
 
 What a crowd says of the panels, with the way back to its crystals.
 """
@@ -19,12 +20,12 @@ import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.solve.algebra.rigid_motion import adjoints
-from calib.solve.dataset.crowd_sums import Batch, Growing, Sums
+from calib.solve.dataset.batched_sums import Accumulator, Batch, EliminatedCrystals
 from calib.solve.dataset.observations import FOLDS, Observations
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
-from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Stage
-from calib.solve.dataset.schur import PoseFree
+from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Predictor
+from calib.solve.dataset.schur import PoseElimination
 from calib.solve.dataset.symmetry import turned_strains
 from calib.solve.dataset.whitening import POSE_COLUMNS
 from calib.solve.parallel.threads import in_order
@@ -39,20 +40,20 @@ _CRYSTAL = slice(PANEL_COLUMNS, BEAM_COLUMN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Crowd:
+class BatchedCrystals:
     """Reflections of a crowd at one point, linearised wherever they are needed."""
 
-    stage: Stage
+    predictor: Predictor
     seen: Observations
     weights: Floats
     """(3, n) inverse variances; 0 for reflections that are left out."""
     about_mm: Floats
     """(3,) the point that the pose turns about."""
     folds: tuple[int, ...] = (0, 1, 2, 3)
-    kept: dict[tuple[int, ...], Sums] = field(default_factory=dict)
+    kept: dict[tuple[int, ...], EliminatedCrystals] = field(default_factory=dict)
     """What has been summed before, panels and all."""
 
-    def of_folds(self, folds: tuple[int, ...]) -> Crowd:
+    def of_folds(self, folds: tuple[int, ...]) -> BatchedCrystals:
         """The reflections of some folds only."""
         return replace(self, folds=folds)
 
@@ -61,24 +62,24 @@ class Crowd:
         """The weighted sum of squared residuals."""
         return self.summed(panels=True).chi_square
 
-    def summed(self, *, panels: bool) -> Sums:
+    def summed(self, *, panels: bool) -> EliminatedCrystals:
         """All crystals eliminated; without ``panels`` these are left out of ``total``, which then
         tells of pose, beam and residual alone."""
         if panels and self.folds in self.kept:
             return self.kept[self.folds]
         moves = self._moves()
-        widest = max((strains.shape[1] for strains in self.stage.instrument.strains), default=0)
+        widest = max((strains.shape[1] for strains in self.predictor.instrument.strains), default=0)
 
-        def of(piece: list[slice]) -> Growing:
-            growing = Growing.of(moves, 3 + widest, panels=panels)
+        def of(piece: list[slice]) -> Accumulator:
+            accumulator = Accumulator.of(moves, 3 + widest, panels=panels)
             for batch in self._batches(piece):
-                growing.add(batch, self._weighted(batch), self._basis(batch.crystals, widest))
-            return growing
+                accumulator.add(batch, self._weighted(batch), self._basis(batch.crystals, widest))
+            return accumulator
 
-        sums = reduce(Growing.plus, in_order(of, self._pieces())).finished()
+        totals = reduce(Accumulator.plus, in_order(of, self._pieces())).finished()
         if panels:
-            self.kept[self.folds] = sums
-        return sums
+            self.kept[self.folds] = totals
+        return totals
 
     def pulled(self, panel_step: Floats) -> Floats:
         """(c, 9) U^T P dx of each crystal for a step dx of the panels (6 n,)."""
@@ -100,7 +101,7 @@ class Crowd:
 
     def _weighted(self, batch: Batch) -> Floats:
         """(3, 17, n) the derivatives, times the roots of the weights."""
-        jacobian = self.stage.predict(self.seen, batch.part, derivatives=True).jacobian
+        jacobian = self.predictor.predict(self.seen, batch.part, derivatives=True).jacobian
         assert jacobian is not None  # noqa: S101 - asked for above
         lost = ~np.isfinite(jacobian[:, RESIDUAL_COLUMN]).all(axis=0)
         if lost.any():
@@ -111,21 +112,21 @@ class Crowd:
     def _moves(self) -> Floats:
         """(n, 6, 6) the adjoints of the panels in the one pose."""
         return adjoints(
-            self.stage.panel_rotation[:, :, 0].transpose(2, 0, 1),
-            self.stage.panel_centre_mm[:, 0].T,
+            self.predictor.panel_rotation[:, :, 0].transpose(2, 0, 1),
+            self.predictor.panel_centre_mm[:, 0].T,
             self.about_mm,
         )
 
     def _basis(self, crystals: Ints, widest: int) -> Floats:
         """(k, 9, 3 + s) rotations and allowed strains; columns that a crystal has not are 0."""
-        held = self.stage.instrument
+        held = self.predictor.instrument
         strains = np.zeros((len(crystals), 6, widest))
         for row, crystal in enumerate(crystals.tolist()):
             allowed = held.strains[crystal]
             strains[row, :, : allowed.shape[1]] = allowed
         out = np.zeros((len(crystals), CRYSTAL_COLUMNS, 3 + widest))
         out[:, :3, :3] = np.eye(3)
-        out[:, 3:, 3:] = turned_strains(strains, self.stage.state.turned[crystals])
+        out[:, 3:, 3:] = turned_strains(strains, self.predictor.nuisance.turned[crystals])
         return out
 
     def _pieces(self) -> list[list[slice]]:
@@ -147,10 +148,10 @@ class Crowd:
             chosen = wanted[self.seen.fold[run]]
             if chosen.any():
                 part = run if chosen.all() else run.start + np.flatnonzero(chosen)
-                yield Batch.of(part, self.seen, self.stage.instrument.crystal)
+                yield Batch.of(part, self.seen, self.predictor.instrument.crystal)
 
 
-def is_crowd(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -> bool:
+def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -> bool:
     """Whether reflections are few in each group of (experiment, panel, fold), of crystals that
     stand still and were each measured in one experiment only; ``crystal`` (e,)."""
     if seen.basis is not None or len(seen) >= _FEW_IN_GROUP * (len(seen.group_start) - 1):
@@ -161,43 +162,43 @@ def is_crowd(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CrowdReduced(Share):
+class BatchedSchurComplement(PanelEquations):
     """Normal equations over the panels' tangent motions, crystals and pose eliminated.
 
-    A crystal's coupling to the panels is not kept: ``crowd`` is passed through again for a step.
+    A crystal's coupling to the panels is not kept: ``batched`` is passed through again for a step.
     """
 
     null_directions: tuple[str, ...]
     """Undetermined directions of pose and beam, in words."""
     n_determined: int
     """How many nuisance parameters the data determined."""
-    crowd: Crowd
-    crystals: Sums
-    pose: PoseFree
+    batched: BatchedCrystals
+    crystals: EliminatedCrystals
+    pose: PoseElimination
     _last: dict[bytes, tuple[Floats, Floats]] = field(default_factory=dict)
     """The last step asked for: pose and beam (7,), crystals (c, r) in their sigma."""
 
     @staticmethod
-    def of(crowd: Crowd, *, free_beam: bool, panels: bool) -> CrowdReduced:
+    def of(batched: BatchedCrystals, *, free_beam: bool, panels: bool) -> BatchedSchurComplement:
         """Everything eliminated; without ``panels`` only steps with these standing still can be
         asked for, and come cheaper."""
-        sums = crowd.summed(panels=panels)
-        pose = PoseFree.of(sums.total, sums.alone, free_beam=free_beam)
-        n_known = int((sums.back != 0.0).any(axis=1).sum())
-        return CrowdReduced(
+        totals = batched.summed(panels=panels)
+        pose = PoseElimination.of(totals.total, totals.alone, free_beam=free_beam)
+        n_known = int((totals.back != 0.0).any(axis=1).sum())
+        return BatchedSchurComplement(
             information=pose.information,
             vector=pose.vector,
-            panel_information=sums.panel_information,
+            panel_information=totals.panel_information,
             null_directions=pose.null_directions,
             n_determined=pose.back.shape[1] + n_known,
-            crowd=crowd,
-            crystals=sums,
+            batched=batched,
+            crystals=totals,
             pose=pose,
         )
 
-    def share(self) -> Share:
+    def panel_equations(self) -> PanelEquations:
         """The same without the way back."""
-        return Share(self.information, self.vector, self.panel_information)
+        return PanelEquations(self.information, self.vector, self.panel_information)
 
     def largest_shift(self, panel_step: Floats) -> float:
         """The longest part of ``nuisance_step`` along any determined direction, in its sigma."""
@@ -208,7 +209,7 @@ class CrowdReduced(Share):
     def nuisance_step(self, panel_step: Floats) -> Step:
         """The step of pose, crystals and beam that belongs to a step of the panels (6 n,)."""
         rigid, crystals = self._step(panel_step)
-        held = self.crowd.stage.instrument
+        held = self.batched.predictor.instrument
         own = np.zeros((len(held.strains), 1, CRYSTAL_COLUMNS))
         own[self.crystals.crystals, 0] = np.einsum("cij,cj->ci", self.crystals.back, crystals)
         deviation = np.zeros((1, POSE_COLUMNS))
@@ -228,7 +229,7 @@ class CrowdReduced(Share):
             tail = self.crystals.tail
             crystals = tail[:, :, -1] - tail[:, :, :-1] @ rigid
             if panel_step.any():
-                pulled = self.crowd.pulled(panel_step)
+                pulled = self.batched.pulled(panel_step)
                 crystals -= np.einsum("cij,ci->cj", self.crystals.back, pulled)
             self._last.clear()
             self._last[key] = (rigid, crystals)

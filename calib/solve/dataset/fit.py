@@ -12,14 +12,20 @@ from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.solve.algebra.bspline import ORDER, Penalty, basis, located
-from calib.solve.dataset.batched import Crowd, CrowdReduced, is_crowd
-from calib.solve.dataset.normal_equations import Blocks, accumulated, residuals_at
+from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement, is_batched
+from calib.solve.dataset.normal_equations import Blocks, accumulate, residuals_at
 from calib.solve.dataset.observations import Observations, usable_observations
 from calib.solve.dataset.outliers import huber_weights
-from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, State, Step, starting_point
-from calib.solve.dataset.prediction import Stage
-from calib.solve.dataset.schur import Reduced, eliminated
-from calib.solve.dataset.whitening import PosePrior, Widened, unit_of
+from calib.solve.dataset.parameters import (
+    CRYSTAL_COLUMNS,
+    Instrument,
+    NuisanceParameters,
+    Step,
+    starting_point,
+)
+from calib.solve.dataset.prediction import Predictor
+from calib.solve.dataset.schur import SchurComplement, eliminate
+from calib.solve.dataset.whitening import BlocksWithPose, PosePrior, eliminate_crystal
 from calib.solve.options import SolveOptions
 
 _FEWEST_INTERVALS = 3
@@ -48,7 +54,7 @@ class DatasetFit:
     layout: Layout
     seen: Observations
     instrument: Instrument
-    state: State
+    nuisance: NuisanceParameters
     keep: Bools
     """(n,) reflections that are not rejected."""
     trust: Floats
@@ -67,7 +73,7 @@ class DatasetFit:
         dataset: Dataset, layout: Layout, lab_from_root: RigidMotion, options: SolveOptions
     ) -> DatasetFit:
         """The dataset as its files have it, with every usable reflection."""
-        instrument, state = starting_point(
+        instrument, nuisance = starting_point(
             dataset,
             lab_from_root,
             hall_symbol=options.hall_symbol,
@@ -79,7 +85,7 @@ class DatasetFit:
             layout=layout,
             seen=replace(seen, first=instrument.crystal[seen.experiment].astype(np.int32)),
             instrument=instrument,
-            state=state,
+            nuisance=nuisance,
             keep=np.ones(len(seen), dtype=np.bool_),
             trust=np.ones(len(seen)),
             scale=np.ones(3),
@@ -90,7 +96,7 @@ class DatasetFit:
     def thinned(self, most: int) -> DatasetFit:
         """The same dataset with about so many of its reflections; of a crowd some crystals with
         all that they have."""
-        seen, chosen = self.seen.thinned(most, whole_crystals=self.is_crowd)
+        seen, chosen = self.seen.thinned(most, whole_crystals=self.is_batched)
         return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
 
     def where(self, chosen: Bools) -> DatasetFit:
@@ -146,12 +152,12 @@ class DatasetFit:
             keep=self.keep[order],
             trust=self.trust[order],
             instrument=replace(held, coefficients=tuple(coefficients)),
-            state=replace(self.state, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
+            nuisance=replace(self.nuisance, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
         )
 
     def blocks_of_crystals(self, correction: Correction) -> Blocks:
         """Normal equations in blocks, of ``across_panels``."""
-        return accumulated(self.stage(correction), self.seen, self.weights)[0]
+        return accumulate(self.predictor(correction), self.seen, self.weights)[0]
 
     def across_panels(self) -> DatasetFit:
         """The same point with reflections grouped across panels; its blocks tell of crystals
@@ -163,13 +169,15 @@ class DatasetFit:
         """The step of the crystals with panels, pose and beam standing still; ``blocks`` are those
         of ``across_panels``."""
         held, nothing = self.instrument, np.zeros((len(blocks.matrices), 6, 6))
-        wide, n = Widened.of(blocks, nothing), len(self.layout)
+        wide, n = BlocksWithPose.of(blocks, nothing), len(self.layout)
         crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
         for which in range(len(crystal)):
-            unit = unit_of(wide, which, held, self.state, n, prior=None, penalty=self.penalty)
-            own = unit.basis @ (unit.back @ unit.reach[:, -1])
+            one = eliminate_crystal(
+                wide, which, held, self.nuisance, n, prior=None, penalty=self.penalty
+            )
+            own = one.basis @ (one.back @ one.reach[:, -1])
             crystal[which] = own.reshape(-1, CRYSTAL_COLUMNS)
-        still = np.zeros_like(self.state.deviation)
+        still = np.zeros_like(self.nuisance.deviation)
         return Step(np.zeros(6), still, tuple(crystal), 0.0)
 
     @property
@@ -222,47 +230,47 @@ class DatasetFit:
         cells: int = sum((3 + held.strains[c].shape[1]) * held.coefficients[c] for c in crystals)
         return 6 * poses + int(self.free_beam) + cells
 
-    def stage(self, correction: Correction) -> Stage:
+    def predictor(self, correction: Correction) -> Predictor:
         """The panels at ``correction``, seen through the poses of the moment."""
         frames = correction.frames(self.layout)
-        return Stage.of(self.instrument, self.state, frames, self.layout.size_mm)
+        return Predictor.of(self.instrument, self.nuisance, frames, self.layout.size_mm)
 
     def residuals(self, correction: Correction) -> Floats:
         """(3, n) observed minus calculated, in mm, mm and rad."""
-        return residuals_at(self.stage(correction), self.seen)
+        return residuals_at(self.predictor(correction), self.seen)
 
     def blocks(
         self, correction: Correction, weights: Floats | None = None
-    ) -> tuple[Blocks | Crowd, Floats]:
+    ) -> tuple[Blocks | BatchedCrystals, Floats]:
         """Normal equations, in blocks or still to be summed, and the residuals, at
         ``correction``."""
         chosen = self.weights if weights is None else weights
-        if not self.is_crowd:
-            return accumulated(self.stage(correction), self.seen, chosen)
+        if not self.is_batched:
+            return accumulate(self.predictor(correction), self.seen, chosen)
         return self._equations(correction, chosen), self.residuals(correction)
 
-    def _equations(self, correction: Correction, weights: Floats) -> Blocks | Crowd:
-        stage = self.stage(correction)
-        if not self.is_crowd:
-            return accumulated(stage, self.seen, weights)[0]
-        return Crowd(stage, self.seen, weights, self._centre_mm())
+    def _equations(self, correction: Correction, weights: Floats) -> Blocks | BatchedCrystals:
+        predictor = self.predictor(correction)
+        if not self.is_batched:
+            return accumulate(predictor, self.seen, weights)[0]
+        return BatchedCrystals(predictor, self.seen, weights, self._centre_mm())
 
     @property
-    def is_crowd(self) -> bool:
+    def is_batched(self) -> bool:
         """Whether there are too many crystals, of too few reflections each, for blocks."""
         held = self.instrument
-        return self.pose_prior is None and is_crowd(self.seen, held.crystal, held.coefficients)
+        return self.pose_prior is None and is_batched(self.seen, held.crystal, held.coefficients)
 
-    def reduced(
-        self, blocks: Blocks | Crowd, correction: Correction, *, panels: bool = True
-    ) -> Reduced | CrowdReduced:
+    def eliminate(
+        self, blocks: Blocks | BatchedCrystals, correction: Correction, *, panels: bool = True
+    ) -> SchurComplement | BatchedSchurComplement:
         """What these blocks say of the panels, crystals and pose eliminated; without ``panels``
         of crystals and pose, with panels that stand still."""
-        if isinstance(blocks, Crowd):
-            return CrowdReduced.of(blocks, free_beam=self.free_beam, panels=panels)
-        return eliminated(
+        if isinstance(blocks, BatchedCrystals):
+            return BatchedSchurComplement.of(blocks, free_beam=self.free_beam, panels=panels)
+        return eliminate(
             blocks,
-            self.stage(correction),
+            self.predictor(correction),
             about_mm=self._centre_mm(),
             free_beam=self.free_beam,
             pose_prior=self.pose_prior,
@@ -272,26 +280,26 @@ class DatasetFit:
     def moved(self, step: Step) -> DatasetFit:
         """The dataset after a step of its nuisance parameters."""
         spindle = self.instrument.setting[:, 2]
-        state = self.state.moved(step, centre_lab_mm=self._centre_mm(), spindle=spindle)
-        return replace(self, state=state)
+        nuisance = self.nuisance.moved(step, centre_lab_mm=self._centre_mm(), spindle=spindle)
+        return replace(self, nuisance=nuisance)
 
     def refined_at(
         self, correction: Correction, *, robust: bool, iterations: int
-    ) -> tuple[DatasetFit, Blocks | Crowd]:
+    ) -> tuple[DatasetFit, Blocks | BatchedCrystals]:
         """Pose and crystals refined with the panels standing still at ``correction``.
 
         The blocks are those of the last linearisation. With ``robust`` outliers pull no harder
         than two standard deviations. Large datasets begin with a part of their reflections.
         """
         fit = self
-        if len(self.seen) > 2 * _ENOUGH_TO_APPROACH and not self.is_crowd:
+        if len(self.seen) > 2 * _ENOUGH_TO_APPROACH and not self.is_batched:
             thin, _ = self.thinned(_ENOUGH_TO_APPROACH)._iterated(correction, robust, iterations)
-            fit = replace(self, state=thin.state)
+            fit = replace(self, nuisance=thin.nuisance)
         return fit._iterated(correction, robust, iterations)
 
     def _iterated(
         self, correction: Correction, robust: bool, iterations: int
-    ) -> tuple[DatasetFit, Blocks | Crowd]:
+    ) -> tuple[DatasetFit, Blocks | BatchedCrystals]:
         fit = self
         for left in range(iterations, 0, -1):
             blocks, step = fit._step_at(correction, robust)
@@ -302,7 +310,9 @@ class DatasetFit:
                 del blocks  # with their weights, before there are new ones
         return fit, blocks
 
-    def _step_at(self, correction: Correction, robust: bool) -> tuple[Blocks | Crowd, Step | None]:
+    def _step_at(
+        self, correction: Correction, robust: bool
+    ) -> tuple[Blocks | BatchedCrystals, Step | None]:
         """The equations at ``correction``, and the step of pose and crystals with panels that
         stand still; None where it is too short to matter."""
         still = np.zeros(6 * len(self.layout))
@@ -310,10 +320,10 @@ class DatasetFit:
         weights = self.weights if residuals is None else huber_weights(self.seen, residuals)
         del residuals
         blocks = self._equations(correction, weights)
-        reduced = self.reduced(blocks, correction, panels=False)
-        near = reduced.largest_shift(still) < _CONVERGED_SIGMA
-        return blocks, None if near else reduced.nuisance_step(still)
+        complement = self.eliminate(blocks, correction, panels=False)
+        near = complement.largest_shift(still) < _CONVERGED_SIGMA
+        return blocks, None if near else complement.nuisance_step(still)
 
     def _centre_mm(self) -> Floats:
         """(3,) the middle of the detector in the laboratory, which poses turn about."""
-        return self.state.pose().points(self.layout.centre_root_mm.mean(axis=0))
+        return self.nuisance.pose().points(self.layout.centre_root_mm.mean(axis=0))

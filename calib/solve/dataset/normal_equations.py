@@ -16,7 +16,7 @@ from calib.solve.dataset.prediction import (
     N_COLUMNS,
     PANEL_COLUMNS,
     RESIDUAL_COLUMN,
-    Stage,
+    Predictor,
 )
 from calib.solve.parallel.threads import in_order
 
@@ -43,7 +43,7 @@ class Blocks:
     first: Ints
     """(g,) the first spline coefficient of the crystal."""
     matrices: Floats
-    """(g, m, m) over the columns of ``stage.Prediction.jacobian``, where the nine of the
+    """(g, m, m) over the columns of ``predictor.Prediction.jacobian``, where the nine of the
     crystal stand once for each coefficient that a reflection depends on: m is 17 or 44."""
 
     def of_folds(self, folds: tuple[int, ...]) -> Blocks:
@@ -68,7 +68,7 @@ class Blocks:
         return float(self.matrices[:, -1, -1].sum())
 
 
-def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Blocks, Floats]:
+def accumulate(predictor: Predictor, seen: Observations, weights: Floats) -> tuple[Blocks, Floats]:
     """The blocks of all reflections, and the residuals (3, n) at the same point.
 
     ``weights`` (3, n) are inverse variances, 0 for reflections that are left out. A reflection
@@ -82,7 +82,7 @@ def accumulated(stage: Stage, seen: Observations, weights: Floats) -> tuple[Bloc
     def summed(first: int) -> list[tuple[int, Floats]]:
         found = []
         for part in parts[first : first + _OF_PIECE]:
-            jacobian = stage.predict(seen, part, derivatives=True).jacobian
+            jacobian = predictor.predict(seen, part, derivatives=True).jacobian
             assert jacobian is not None  # noqa: S101 - asked for above
             residuals[:, part] = jacobian[:, RESIDUAL_COLUMN]
             lost = ~np.isfinite(residuals[:, part]).all(axis=0)
@@ -140,13 +140,13 @@ def _spread(jacobian: Floats, basis: Floats) -> Floats:
     return np.concatenate([before, *(b * crystal for b in basis), after], axis=1)
 
 
-def residuals_at(stage: Stage, seen: Observations) -> Floats:
+def residuals_at(predictor: Predictor, seen: Observations) -> Floats:
     """(3, n) observed minus calculated, in mm, mm and rad."""
     out, parts = np.empty((3, len(seen))), _parts(seen)
 
     def fill(first: int) -> None:
         for part in parts[first : first + _OF_PIECE]:
-            calculated = stage.predict(seen, part, derivatives=False).calculated
+            calculated = predictor.predict(seen, part, derivatives=False).calculated
             np.subtract(seen.observed[:, part], calculated, out=out[:, part])
 
     for _ in in_order(fill, range(0, len(parts), _OF_PIECE)):

@@ -79,7 +79,7 @@ def huber_weights(seen: Observations, residuals: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judgement:
+class OutlierClassification:
     """Which reflections count, and how much."""
 
     keep: Bools
@@ -88,7 +88,9 @@ class Judgement:
     """(n,) what the weight of each is multiplied by, 0 to 1."""
 
 
-def judged(seen: Observations, residuals: Floats, *, in_place: bool) -> Judgement:
+def classify_outliers(
+    seen: Observations, residuals: Floats, *, in_place: bool
+) -> OutlierClassification:
     """Which reflections are outliers.
 
     Beyond 3.2 robust standard deviations in x, y or phi a reflection is rejected, the worst
@@ -109,7 +111,7 @@ def judged(seen: Observations, residuals: Floats, *, in_place: bool) -> Judgemen
     trust = keep.astype(np.float64)
     trusted = wild[keep[wild]]
     trust[trusted] = (badness[trusted] / _REJECT_BEYOND) ** -_DISTRUST
-    return Judgement(keep, trust)
+    return OutlierClassification(keep, trust)
 
 
 def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats:

@@ -8,7 +8,7 @@ from calib.model.base.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Share:
+class PanelEquations:
     """What one dataset, or several together, say of the panels' tangent motions."""
 
     information: Floats
@@ -18,17 +18,17 @@ class Share:
     panel_information: Floats
     """(n, 6, 6) what each panel's reflections would say with everything else known."""
 
-    def plus(self, other: Share) -> Share:
+    def plus(self, other: PanelEquations) -> PanelEquations:
         """Both together."""
-        return Share(
+        return PanelEquations(
             self.information + other.information,
             self.vector + other.vector,
             self.panel_information + other.panel_information,
         )
 
-    def minus(self, other: Share) -> Share:
+    def minus(self, other: PanelEquations) -> PanelEquations:
         """Without ``other``, which is part of it."""
-        return Share(
+        return PanelEquations(
             self.information - other.information,
             self.vector - other.vector,
             self.panel_information - other.panel_information,

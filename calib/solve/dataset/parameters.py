@@ -53,7 +53,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class NuisanceParameters:
     """The nuisance parameters of one dataset: p poses, c crystals, the beam."""
 
     rotation: Floats
@@ -76,7 +76,7 @@ class State:
         """One pose as a rigid motion."""
         return RigidMotion(self.rotation[index], self.translation_mm[index])
 
-    def moved(self, step: Step, *, centre_lab_mm: Floats, spindle: Floats) -> State:
+    def moved(self, step: Step, *, centre_lab_mm: Floats, spindle: Floats) -> NuisanceParameters:
         """The state after a step; poses turn about ``centre_lab_mm`` (3,), the beam tilts about
         ``spindle`` x s0 with ``spindle`` (3, e)."""
         pose_step = step.pose + step.deviation
@@ -98,7 +98,7 @@ class State:
         if step.beam_rad:
             about = tilt_axes(s0, spindle)
             s0 = np.einsum("eij,je->ie", rotation_from_vector(step.beam_rad * about.T), s0)
-        return State(
+        return NuisanceParameters(
             rotation=turn @ self.rotation,
             translation_mm=translation,
             a_matrix=a_matrix,
@@ -115,7 +115,7 @@ def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
     return np.asarray(about / np.linalg.norm(about, axis=0))
 
 
-def _onto_z(axis: Floats) -> Floats:
+def _rotation_to_z(axis: Floats) -> Floats:
     """(3, 3) a rotation that turns the unit vector ``axis`` onto z."""
     across = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
     across /= np.linalg.norm(across)
@@ -128,7 +128,7 @@ def starting_point(
     *,
     hall_symbol: str | None,
     pose_per_experiment: bool,
-) -> tuple[Instrument, State]:
+) -> tuple[Instrument, NuisanceParameters]:
     """What is held and what starts where, from the models in the files.
 
     Raises ``InputError`` where a scan has no goniometer, or a cell not its symmetry.
@@ -159,8 +159,10 @@ def starting_point(
     n = len(models.experiments)
     eye = np.eye(3)
     instrument = Instrument(
-        setting=np.stack([g.setting @ _onto_z(g.axis).T if g else eye for g in gonios], axis=-1),
-        fixed=np.stack([_onto_z(g.axis) @ g.fixed if g else eye for g in gonios], axis=-1),
+        setting=np.stack(
+            [g.setting @ _rotation_to_z(g.axis).T if g else eye for g in gonios], axis=-1
+        ),
+        fixed=np.stack([_rotation_to_z(g.axis) @ g.fixed if g else eye for g in gonios], axis=-1),
         still=still,
         crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
         pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
@@ -168,7 +170,7 @@ def starting_point(
         coefficients=(1,) * len(strains),
     )
     n_poses = n if pose_per_experiment else 1
-    state = State(
+    nuisance = NuisanceParameters(
         rotation=np.repeat(lab_from_root.rotation[None], n_poses, axis=0),
         translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
         a_matrix=a_matrix,
@@ -177,7 +179,7 @@ def starting_point(
         deviation=np.zeros((n_poses, 6)),
         drift=np.zeros((CRYSTAL_COLUMNS, len(strains))),
     )
-    return instrument, state
+    return instrument, nuisance
 
 
 def _symmetric(

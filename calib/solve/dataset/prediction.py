@@ -20,7 +20,7 @@ from calib.model.detector.layout import PanelFrames
 from calib.solve.algebra.bspline import ORDER
 from calib.solve.algebra.vectors import cross, dot, shared, turned, turned_back
 from calib.solve.dataset.observations import Observations
-from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, State
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, NuisanceParameters
 from calib.solve.dataset.rotation import ScanRays, rotated
 from calib.solve.dataset.stills import StillRays
 
@@ -44,11 +44,11 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stage:
+class Predictor:
     """Everything that stands still during one pass: panels in the laboratory for each pose."""
 
     instrument: Instrument
-    state: State
+    nuisance: NuisanceParameters
     panel_rotation: Floats
     """(3, 3, p, n_panels) lab_from_panel."""
     panel_centre_mm: Floats
@@ -60,21 +60,24 @@ class Stage:
 
     @staticmethod
     def of(
-        instrument: Instrument, state: State, root_frames: PanelFrames, size_mm: Floats
-    ) -> Stage:
+        instrument: Instrument,
+        nuisance: NuisanceParameters,
+        root_frames: PanelFrames,
+        size_mm: Floats,
+    ) -> Predictor:
         """Panels at ``root_frames`` relative to the root, seen through the state's poses."""
         half = 0.5 * size_mm
         centre_root = root_frames.points(half[:, None, :])[:, 0]
-        rotation = np.einsum("pij,njk->ikpn", state.rotation, root_frames.rotation)
-        centre = np.einsum("pij,nj->ipn", state.rotation, centre_root)
-        centre += state.translation_mm.T[:, :, None]
-        return Stage(
+        rotation = np.einsum("pij,njk->ikpn", nuisance.rotation, root_frames.rotation)
+        centre = np.einsum("pij,nj->ipn", nuisance.rotation, centre_root)
+        centre += nuisance.translation_mm.T[:, :, None]
+        return Predictor(
             instrument,
-            state,
+            nuisance,
             np.ascontiguousarray(rotation),
             np.ascontiguousarray(centre),
             half.T,
-            np.ascontiguousarray(state.a_matrix.transpose(1, 2, 0)),
+            np.ascontiguousarray(nuisance.a_matrix.transpose(1, 2, 0)),
         )
 
     def predict(self, seen: Observations, part: slice | Ints, *, derivatives: bool) -> Prediction:
@@ -101,12 +104,12 @@ class Stage:
         experiment, panel = shared(seen.experiment[part]), seen.panel[part]
         if len(experiment) == 1:
             panel = shared(panel)
-        held, state = self.instrument, self.state
-        s0 = state.s0[:, experiment]
+        held, nuisance = self.instrument, self.nuisance
+        s0 = nuisance.s0[:, experiment]
         a_matrix = np.take(self.a_matrix, held.crystal[experiment], axis=2)
         r_crystal = turned(a_matrix, seen.hkl[:, part].astype(np.float64))
         if seen.basis is not None:
-            r_crystal = _drifted(r_crystal, state.drift, seen.first[part], seen.basis[:, part])
+            r_crystal = _drifted(r_crystal, nuisance.drift, seen.first[part], seen.basis[:, part])
         rays: ScanRays | StillRays
         if len(experiment) and held.still[experiment[0]]:
             rays = StillRays.of(r_crystal, s0)

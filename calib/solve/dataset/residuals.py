@@ -6,7 +6,7 @@ import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.result.report import BeforeAfter, Spread
-from calib.solve.algebra.residual_histogram import Tally
+from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.outliers import SIGMA_PER_MAD
 
@@ -28,7 +28,7 @@ class Residuals:
         self.before = _shown(before, chosen, self.panel, pixel_mm)
         self.after = _shown(after, chosen, self.panel, pixel_mm)
         self._seen, self._chosen = fit.seen, np.flatnonzero(chosen)
-        self._crystal, self._a_matrix = fit.instrument.crystal, fit.state.a_matrix
+        self._crystal, self._a_matrix = fit.instrument.crystal, fit.nuisance.a_matrix
 
     @property
     def d_angstrom(self) -> Floats:
@@ -42,9 +42,9 @@ class Residuals:
             out[part] = 1.0 / np.maximum(np.linalg.norm(r, axis=1), 1e-9)
         return out
 
-    def tally(self, group: Ints, n_groups: int) -> Tally:
+    def histogram(self, group: Ints, n_groups: int) -> ResidualHistogram:
         """Counted by group (n,), to be put together with those of other datasets."""
-        return Tally.of(self.before, self.after, group, n_groups)
+        return ResidualHistogram.of(self.before, self.after, group, n_groups)
 
     def compared(self) -> BeforeAfter | None:
         """The two models side by side; None where there is no reflection."""

@@ -28,9 +28,9 @@ INTERVALS_RAD = (np.radians(30.0), np.radians(15.0))
 """Lengths of intervals that are tried; shorter ones fall apart on real sweeps."""
 _WORTH = 0.98
 """A finer model must lower the held-out sum of squares at least to this share."""
-_ENOUGH_TO_TELL = 10_000
+_SAMPLE_SIZE = 10_000
 """Reflections from which it is told."""
-_LARGEST_CROWD = 20_000
+_LARGEST_BATCHED = 20_000
 """Reflections: the blocks of splines are far larger than those of a crowd that they sum."""
 _ITERATIONS = 2
 """From the static solution, which is near."""
@@ -61,20 +61,20 @@ def variation_of(
     each interval.
     """
     asked = options.crystal_interval_rad
-    if options.crystals is Crystals.STATIC or (fit.is_crowd and len(fit.seen) > _LARGEST_CROWD):
+    if options.crystals is Crystals.STATIC or (fit.is_batched and len(fit.seen) > _LARGEST_BATCHED):
         return None
     if options.crystals is Crystals.VARYING:
         return Variation(asked or INTERVALS_RAD[-1], 0.0)
-    thin = fit.thinned(_ENOUGH_TO_TELL)
+    thin = fit.thinned(_SAMPLE_SIZE)
     chosen, lowest = None, np.inf
     for interval in (asked,) if asked else INTERVALS_RAD:
         tried = Variation(interval, AUTOMATIC_FROM_RAD)
-        varied = tried.of(thin)
-        if varied is thin:
+        varying = tried.of(thin)
+        if varying is thin:
             continue
         if chosen is None and lowest == np.inf:
             lowest = _held_out_chi_square(thin, correction)
-        found = _held_out_chi_square(varied, correction)
+        found = _held_out_chi_square(varying, correction)
         if found < _WORTH * lowest:
             lowest, chosen = found, tried
     return chosen
@@ -96,15 +96,15 @@ def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
     """The dataset as its files have it, with crystals that change along their scans as these say;
     itself where they say nothing, or where ``options`` holds crystals still."""
     models = fit.dataset.experiments
-    said = any(crystal.a_at_scan_points is not None for crystal in models.crystals)
-    if options.crystals is Crystals.STATIC or not said:
+    has_scan_points = any(crystal.a_at_scan_points is not None for crystal in models.crystals)
+    if options.crystals is Crystals.STATIC or not has_scan_points:
         return fit
     automatic = options.crystals is Crystals.AUTO
-    varied = fit.varying(
+    varying = fit.varying(
         options.crystal_interval_rad or INTERVALS_RAD[-1],
         from_rad=AUTOMATIC_FROM_RAD if automatic else 0.0,
     )
-    held, drift = varied.instrument, varied.state.drift.copy()
+    held, drift = varying.instrument, varying.nuisance.drift.copy()
     offset = np.concatenate([[0], np.cumsum(held.coefficients)])
     for index, entry in enumerate(models.experiments):
         own = int(held.crystal[index])
@@ -114,9 +114,9 @@ def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
         points = models.crystals[entry.crystal].a_at_scan_points
         if points is None:
             continue
-        found = _fitted(points, varied.state.a_matrix[own], models.scans[entry.scan], count)
+        found = _fitted(points, varying.nuisance.a_matrix[own], models.scans[entry.scan], count)
         drift[:, offset[own] : offset[own + 1]] = found
-    return replace(varied, state=replace(varied.state, drift=drift))
+    return replace(varying, nuisance=replace(varying.nuisance, drift=drift))
 
 
 def _fitted(points: Floats, a_matrix: Floats, scan: Scan, n_coefficients: int) -> Floats:

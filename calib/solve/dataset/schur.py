@@ -15,19 +15,26 @@ from calib.model.base.arrays import Floats
 from calib.solve.algebra.bspline import Penalty
 from calib.solve.algebra.rigid_motion import adjoints
 from calib.solve.dataset.normal_equations import Blocks
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
-from calib.solve.dataset.prediction import PANEL_COLUMNS, Stage
-from calib.solve.dataset.whitening import POSE_COLUMNS, PosePrior, Unit, Widened, unit_of, whitened
+from calib.solve.dataset.prediction import PANEL_COLUMNS, Predictor
+from calib.solve.dataset.whitening import (
+    POSE_COLUMNS,
+    BlocksWithPose,
+    CrystalElimination,
+    PosePrior,
+    eliminate_crystal,
+    whiten,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reduced(Share):
+class SchurComplement(PanelEquations):
     """Normal equations over the panels' tangent motions, with the way back to the nuisance."""
 
     null_directions: tuple[str, ...]
     """Undetermined directions of pose and beam, in words."""
-    units: tuple[Unit, ...]
+    crystals: tuple[CrystalElimination, ...]
     pose_back: Floats
     pose_reach: Floats
     n_poses: int
@@ -36,15 +43,15 @@ class Reduced(Share):
     n_determined: int
     """How many nuisance parameters the data determined."""
 
-    def share(self) -> Share:
+    def panel_equations(self) -> PanelEquations:
         """The same without the way back."""
-        return Share(self.information, self.vector, self.panel_information)
+        return PanelEquations(self.information, self.vector, self.panel_information)
 
     def largest_shift(self, panel_step: Floats) -> float:
         """The longest part of ``nuisance_step`` along any determined direction, in its sigma."""
         rigid = self.pose_reach[:, -1] - self.pose_reach[:, :-1] @ panel_step
         known = np.concatenate([panel_step, self.pose_back @ rigid])
-        steps = [unit.reach[:, -1] - unit.reach[:, :-1] @ known for unit in self.units]
+        steps = [one.reach[:, -1] - one.reach[:, :-1] @ known for one in self.crystals]
         return float(np.abs(np.concatenate([rigid, *steps])).max(initial=0.0))
 
     def nuisance_step(self, panel_step: Floats) -> Step:
@@ -54,42 +61,42 @@ class Reduced(Share):
         known = np.concatenate([panel_step, rigid])
         deviation = np.zeros((self.n_poses, POSE_COLUMNS))
         crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in self.coefficients]
-        for unit in self.units:
-            own = unit.basis @ (unit.back @ (unit.reach[:, -1] - unit.reach[:, :-1] @ known))
-            n_cells = crystal[unit.crystal].size
-            crystal[unit.crystal] = own[:n_cells].reshape(-1, CRYSTAL_COLUMNS)
-            for place, experiment in enumerate(unit.experiments):
+        for one in self.crystals:
+            own = one.basis @ (one.back @ (one.reach[:, -1] - one.reach[:, :-1] @ known))
+            n_cells = crystal[one.crystal].size
+            crystal[one.crystal] = own[:n_cells].reshape(-1, CRYSTAL_COLUMNS)
+            for place, experiment in enumerate(one.experiments):
                 first = n_cells + POSE_COLUMNS * place
                 deviation[experiment] = own[first : first + POSE_COLUMNS]
         return Step(rigid[:POSE_COLUMNS], deviation, tuple(crystal), float(rigid[POSE_COLUMNS]))
 
 
-def eliminated(
+def eliminate(
     blocks: Blocks,
-    stage: Stage,
+    predictor: Predictor,
     *,
     about_mm: Floats,
     free_beam: bool,
     pose_prior: PosePrior | None,
     penalty: Penalty,
-) -> Reduced:
+) -> SchurComplement:
     """Crystals and pose taken out of the normal equations of one dataset.
 
     ``about_mm`` (3,) is the point that the pose turns about. ``pose_prior`` frees the pose of each
     experiment within it; None keeps one pose for all. ``penalty`` keeps varying crystals smooth.
     """
-    held = stage.instrument
-    n = stage.panel_half_mm.shape[1]
-    n_poses = len(stage.state.rotation)
+    held = predictor.instrument
+    n = predictor.panel_half_mm.shape[1]
+    n_poses = len(predictor.nuisance.rotation)
     panels = slice(0, PANEL_COLUMNS * n)
     poses = slice(panels.stop, panels.stop + POSE_COLUMNS)
     rhs = poses.stop + 1
     moves = adjoints(
-        stage.panel_rotation.transpose(2, 3, 0, 1),
-        stage.panel_centre_mm.transpose(1, 2, 0),
+        predictor.panel_rotation.transpose(2, 3, 0, 1),
+        predictor.panel_centre_mm.transpose(1, 2, 0),
         about_mm,
     )[held.pose[blocks.experiment], blocks.panel]
-    wide = Widened.of(blocks, moves)
+    wide = BlocksWithPose.of(blocks, moves)
 
     total = np.zeros((rhs + 1, rhs + 1))
     panel_information = np.zeros((n, 6, 6))
@@ -104,32 +111,34 @@ def eliminated(
     total[poses.start :, panels] = total[panels, poses.start :].T
     total[poses.start :, poses.start :] = wide.matrices[:, tail][:, :, tail].sum(axis=0)
 
-    units = tuple(
-        unit_of(wide, crystal, held, stage.state, n, prior=pose_prior, penalty=penalty)
+    crystals = tuple(
+        eliminate_crystal(
+            wide, crystal, held, predictor.nuisance, n, prior=pose_prior, penalty=penalty
+        )
         for crystal in range(len(held.strains))
         if (held.crystal[blocks.experiment] == crystal).any()
     )
     alone = np.diag(total)[poses.start : rhs].copy()
-    if units:
-        reach = np.concatenate([unit.reach for unit in units])
+    if crystals:
+        reach = np.concatenate([one.reach for one in crystals])
         total -= reach.T @ reach
-    rest = PoseFree.of(total, alone, free_beam=free_beam)
-    return Reduced(
+    rest = PoseElimination.of(total, alone, free_beam=free_beam)
+    return SchurComplement(
         information=rest.information,
         vector=rest.vector,
         panel_information=panel_information,
         null_directions=rest.null_directions,
-        units=units,
+        crystals=crystals,
         pose_back=rest.back,
         pose_reach=rest.reach,
         n_poses=n_poses,
         coefficients=held.coefficients,
-        n_determined=rest.back.shape[1] + sum(unit.back.shape[1] for unit in units),
+        n_determined=rest.back.shape[1] + sum(one.back.shape[1] for one in crystals),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PoseFree:
+class PoseElimination:
     """Normal equations of the panels after pose (and beam) have been eliminated, too."""
 
     information: Floats
@@ -143,19 +152,19 @@ class PoseFree:
     """(r, 6 n + 1) whitened coupling to panels and right-hand side."""
 
     @staticmethod
-    def of(total: Floats, alone: Floats, *, free_beam: bool) -> PoseFree:
+    def of(total: Floats, alone: Floats, *, free_beam: bool) -> PoseElimination:
         """From sums over panels, pose, beam and residual; ``alone`` is the diagonal over pose and,
         where it is free, beam before crystals were eliminated."""
         first = len(total) - POSE_COLUMNS - 2
         free = list(range(first, first + POSE_COLUMNS + int(free_beam)))
         keep = [*range(first), len(total) - 1]
-        back, words = whitened(total[np.ix_(free, free)], alone[: len(free)], _POSE_WORDS)
+        back, words = whiten(total[np.ix_(free, free)], alone[: len(free)], _POSE_WORDS)
         reach = back.T @ total[np.ix_(free, keep)]
         full_back = np.zeros((POSE_COLUMNS + 1, back.shape[1]))
         full_back[: len(free)] = back
-        reduced = total[np.ix_(keep, keep)] - reach.T @ reach
-        information = 0.5 * (reduced[:-1, :-1] + reduced[:-1, :-1].T)
-        return PoseFree(information, reduced[:-1, -1], words, full_back, reach)
+        rest_equations = total[np.ix_(keep, keep)] - reach.T @ reach
+        information = 0.5 * (rest_equations[:-1, :-1] + rest_equations[:-1, :-1].T)
+        return PoseElimination(information, rest_equations[:-1, -1], words, full_back, reach)
 
 
 _POSE_WORDS = (

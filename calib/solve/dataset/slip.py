@@ -21,7 +21,7 @@ from calib.model.detector.correction import Correction
 from calib.model.detector.frames import rotation_from_vector
 from calib.model.experiment.experiment import ExperimentList, Scan
 from calib.solve.dataset.fit import DatasetFit, Slip
-from calib.solve.dataset.outliers import judged, robust_scale
+from calib.solve.dataset.outliers import classify_outliers, robust_scale
 from calib.solve.dataset.prediction import PANEL_COLUMNS
 from calib.solve.dataset.scan_varying import INTERVALS_RAD
 from calib.solve.options import Crystals, SolveOptions
@@ -40,7 +40,7 @@ stands still, and of one that changes smoothly."""
 _UNLIKELY_HELD_OUT = 30.0
 """By how much it must lower that of a crystal that stands still at least: twenty held-out
 reflections of a wedge prefer many things."""
-_ENOUGH_TO_TELL = 10_000
+_SAMPLE_SIZE = 10_000
 """Reflections from which it is told."""
 _ITERATIONS = 4
 _WITHOUT_HELD_OUT = (0, 2)
@@ -78,14 +78,14 @@ def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> 
 def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
     """One scan of a dataset, not judged by the others: where a crystal slipped far, most of its
     reflections are distrusted beside those of sound ones."""
-    fit = fit.thinned(_ENOUGH_TO_TELL)
+    fit = fit.thinned(_SAMPLE_SIZE)
     if fit.n_trusted > _TRUSTED * len(fit.seen):
         return fit
     everything = np.asarray(np.isfinite(fit.residuals(correction)).all(axis=0))
     fit = replace(fit, keep=everything, trust=np.ones(len(fit.seen)))
     fit, _ = fit.refined_at(correction, robust=False, iterations=_ITERATIONS)
     residuals = fit.residuals(correction)
-    found = judged(fit.seen, residuals, in_place=True)
+    found = classify_outliers(fit.seen, residuals, in_place=True)
     scale = robust_scale(fit.seen, residuals)
     return replace(fit, keep=found.keep, trust=found.trust, scale=scale)
 
@@ -103,7 +103,7 @@ def _tested(fit: DatasetFit, correction: Correction) -> float:
     still = np.zeros(6 * len(fit.layout))
     for _ in range(_ITERATIONS):
         blocks, _residuals = fit.blocks(correction)
-        working = fit.reduced(blocks.of_folds(_WITHOUT_HELD_OUT), correction)
+        working = fit.eliminate(blocks.of_folds(_WITHOUT_HELD_OUT), correction)
         fit = fit.moved(working.nuisance_step(still))
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]
@@ -121,14 +121,14 @@ def _smooth(fit: DatasetFit, experiment: int) -> DatasetFit:
 def most_striking(fit: DatasetFit, correction: Correction) -> Slip | None:
     """The turn at one moment that explains most of the residuals of any scan; None where none
     explains a noticeable part of them."""
-    stage, weights = fit.stage(correction), fit.weights
+    predictor, weights = fit.predictor(correction), fit.weights
     found: tuple[float, Slip] | None = None
     for experiment in np.unique(fit.seen.experiment).tolist():
         (start, stop) = np.searchsorted(fit.seen.experiment, (experiment, experiment + 1))
         part = slice(int(start), int(stop))
         if part.stop - part.start < 2 * _FEWEST_BESIDE or fit.instrument.still[experiment]:
             continue
-        jacobian = stage.predict(fit.seen, part, derivatives=True).jacobian
+        jacobian = predictor.predict(fit.seen, part, derivatives=True).jacobian
         assert jacobian is not None  # noqa: S101 - asked for
         tried = _steepest(experiment, fit.seen.observed[2, part], jacobian, weights[:, part])
         if tried and (found is None or tried[0] > found[0]):
@@ -172,7 +172,7 @@ def _steepest(
 def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
     """The dataset with the reflections behind a slip as an experiment of their own, of a crystal of
     its own that starts with the turn found; crystals stand still."""
-    held, state, models = fit.instrument, fit.state, fit.dataset.experiments
+    held, nuisance, models = fit.instrument, fit.nuisance, fit.dataset.experiments
     old, new = slip.experiment, len(models.experiments)
     behind = (fit.seen.experiment == old) & (fit.seen.observed[2] > slip.phi_rad)
     experiment = np.where(behind, new, fit.seen.experiment).astype(fit.seen.experiment.dtype)
@@ -189,20 +189,20 @@ def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
         coefficients=(*held.coefficients, 1),
     )
     turn = rotation_from_vector(np.array(slip.turn_rad))
-    state = replace(
-        state,
-        a_matrix=np.concatenate([state.a_matrix, (turn @ state.a_matrix[crystal])[None]]),
-        turned=np.concatenate([state.turned, (turn @ state.turned[crystal])[None]]),
-        s0=state.s0[:, again],
-        drift=np.zeros((len(state.drift), n_crystals + 1)),
+    nuisance = replace(
+        nuisance,
+        a_matrix=np.concatenate([nuisance.a_matrix, (turn @ nuisance.a_matrix[crystal])[None]]),
+        turned=np.concatenate([nuisance.turned, (turn @ nuisance.turned[crystal])[None]]),
+        s0=nuisance.s0[:, again],
+        drift=np.zeros((len(nuisance.drift), n_crystals + 1)),
     )
     if fit.pose_prior is not None:
         instrument = replace(instrument, pose=np.arange(new + 1))
-        state = replace(
-            state,
-            rotation=state.rotation[again],
-            translation_mm=state.translation_mm[again],
-            deviation=state.deviation[again],
+        nuisance = replace(
+            nuisance,
+            rotation=nuisance.rotation[again],
+            translation_mm=nuisance.translation_mm[again],
+            deviation=nuisance.deviation[again],
         )
     parted = replace(fit.seen, experiment=experiment)
     first = instrument.crystal[experiment].astype(fit.seen.first.dtype)
@@ -214,7 +214,7 @@ def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
         keep=fit.keep[order],
         trust=fit.trust[order],
         instrument=instrument,
-        state=state,
+        nuisance=nuisance,
         slips=(*fit.slips, slip),
     )
 

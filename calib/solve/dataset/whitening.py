@@ -9,7 +9,7 @@ import numpy as np
 from calib.model.base.arrays import Floats, Ints
 from calib.solve.algebra.bspline import Penalty, second_differences
 from calib.solve.dataset.normal_equations import Blocks
-from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, State
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, NuisanceParameters
 from calib.solve.dataset.prediction import PANEL_COLUMNS
 from calib.solve.dataset.symmetry import turned_strains
 
@@ -33,7 +33,7 @@ class PosePrior:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Widened:
+class BlocksWithPose:
     """Blocks with six pose columns behind: J_pose = J_panel @ adjoint."""
 
     blocks: Blocks
@@ -41,7 +41,7 @@ class Widened:
     """(g, m + 6, m + 6)"""
 
     @staticmethod
-    def of(blocks: Blocks, moves: Floats) -> Widened:
+    def of(blocks: Blocks, moves: Floats) -> BlocksWithPose:
         """``moves`` (g, 6, 6) are the adjoints of each group's panel and pose."""
         g, m = len(blocks.matrices), blocks.matrices.shape[1]
         out = np.zeros((g, m + POSE_COLUMNS, m + POSE_COLUMNS))
@@ -49,7 +49,7 @@ class Widened:
         out[:, :m, m:] = blocks.matrices[:, :, :6] @ moves
         out[:, m:, :m] = out[:, :m, m:].transpose(0, 2, 1)
         out[:, m:, m:] = moves.transpose(0, 2, 1) @ out[:, :6, m:]
-        return Widened(blocks, out)
+        return BlocksWithPose(blocks, out)
 
     @property
     def pose(self) -> list[int]:
@@ -74,7 +74,7 @@ class Widened:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unit:
+class CrystalElimination:
     """One crystal (and the pose deviations of its experiments) to be put back in."""
 
     crystal: int
@@ -88,16 +88,16 @@ class Unit:
     """(r, 6 n + 8) whitened coupling to panels, pose, beam and right-hand side."""
 
 
-def unit_of(
-    wide: Widened,
+def eliminate_crystal(
+    wide: BlocksWithPose,
     crystal: int,
     instrument: Instrument,
-    state: State,
+    nuisance: NuisanceParameters,
     n_panels: int,
     *,
     prior: PosePrior | None,
     penalty: Penalty,
-) -> Unit:
+) -> CrystalElimination:
     """One crystal, with the pose deviations of its experiments where ``prior`` frees them."""
     blocks, count = wide.blocks, instrument.coefficients[crystal]
     offset = sum(instrument.coefficients[:crystal])
@@ -126,27 +126,25 @@ def unit_of(
         across[rows] = wide.across(groups, wide.pose, n_panels)
         if prior is not None:
             square[rows, rows] += prior.information()
-            across[rows, -1] -= prior.information() @ state.deviation[experiment]
+            across[rows, -1] -= prior.information() @ nuisance.deviation[experiment]
     if count > 1:
         bend = second_differences(count)
         stiff = np.kron(bend.T @ bend, np.diag(penalty.precision()))
         square[:n_cells, :n_cells] += stiff
-        across[:n_cells, -1] -= stiff @ state.drift[:, offset : offset + count].T.ravel()
+        across[:n_cells, -1] -= stiff @ nuisance.drift[:, offset : offset + count].T.ravel()
 
-    strains = turned_strains(instrument.strains[crystal], state.turned[crystal])
+    strains = turned_strains(instrument.strains[crystal], nuisance.turned[crystal])
     one = np.zeros((CRYSTAL_COLUMNS, 3 + strains.shape[1]))
     one[:3, :3], one[3:, 3:] = np.eye(3), strains
     basis = np.zeros((m, count * one.shape[1] + m - n_cells))
     basis[:n_cells, : count * one.shape[1]] = np.kron(np.eye(count), one)
     basis[n_cells:, count * one.shape[1] :] = np.eye(m - n_cells)
     own_square = basis.T @ square @ basis
-    back, _ = whitened(own_square, np.diag(own_square), ())
-    return Unit(crystal, experiments, basis, back, back.T @ (basis.T @ across))
+    back, _ = whiten(own_square, np.diag(own_square), ())
+    return CrystalElimination(crystal, experiments, basis, back, back.T @ (basis.T @ across))
 
 
-def whitened(
-    square: Floats, alone: Floats, words: tuple[str, ...]
-) -> tuple[Floats, tuple[str, ...]]:
+def whiten(square: Floats, alone: Floats, words: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
     """W with W^T N W = 1 over the determined directions, and words for the others.
 
     ``alone`` is the diagonal before anything was eliminated: what is left of it may be rounding.
@@ -160,7 +158,7 @@ def whitened(
     return (vectors[:, good] / np.sqrt(eigenvalues[good])) / scale[:, None], found
 
 
-def all_whitened(squares: Floats) -> Floats:
+def whiten_all(squares: Floats) -> Floats:
     """W (c, k, k) for many N (c, k, k) at once, against their own diagonals; columns of W for
     directions that are not determined are 0."""
     diagonal = np.diagonal(squares, axis1=1, axis2=2)

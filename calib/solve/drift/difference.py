@@ -44,7 +44,7 @@ _GAUGE_RANK = 1e-2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class ComparedCalibration:
     """One calibration as the comparison needs it."""
 
     estimate: CorrectionEstimate
@@ -56,19 +56,19 @@ class Measured:
     there; empty where that is not known."""
 
 
-class Pair:
+class CalibrationDifference:
     """Difference and covariance over the compared parameters, before the final alignment."""
 
     def __init__(
         self,
         layout: Layout,
-        one: Measured,
-        other: Measured,
+        one: ComparedCalibration,
+        other: ComparedCalibration,
         shared: tuple[float, float],
         repeat_mm: float,
     ) -> None:
         free = tuple(k for k in one.estimate.freedom.free if k in other.estimate.freedom.free)
-        known = _measured(one.estimate) & _measured(other.estimate)
+        known = _measured_panels(one.estimate) & _measured_panels(other.estimate)
         self.layout, self.free, self.known = layout, free, known
         self.heights_unknown = 2 not in free and not (one.seen_from and other.seen_from)
         self.same_data = min(shared) >= 1.0
@@ -81,27 +81,32 @@ class Pair:
         beyond = _heights(layout, one, other, free) + _repeatability(layout, repeat_mm, free)
         self.variance = np.maximum(np.diag(c1) + np.diag(c2) + np.diag(beyond), 1e-300)
         self.rank = _RANK_SHARED if max(shared) >= 1.0 else _RANK
-        level = self.leveller(known)
-        c1, c2 = self._levelled(c1, level), self._levelled(c2, level)
+        projector = self.gauge_projector(known)
+        c1, c2 = self._projected(c1, projector), self._projected(c2, projector)
         values = [m.estimate.correction.values[:, free].ravel() for m in (one, other)]
         apart = values[1] - values[0]
-        self.difference = apart - self.gauge @ (level @ apart)
+        self.difference = apart - self.gauge @ (projector @ apart)
         self.covariance = self._covariance(c1, c2, one, other, shared)
-        self.covariance += self._levelled(beyond, level)
+        self.covariance += self._projected(beyond, projector)
 
-    def leveller(self, on: Bools) -> Floats:
+    def gauge_projector(self, on: Bools) -> Floats:
         """(k, n f) how much of each rigid motion the panels ``on`` show: L = 1 - G times this."""
         weight = np.repeat(on, len(self.free)) / self.variance
         held = weight[:, None] * self.gauge
         return np.asarray(np.linalg.pinv(self.gauge.T @ held, rcond=1e-10, hermitian=True) @ held.T)
 
-    def _levelled(self, covariance: Floats, level: Floats) -> Floats:
+    def _projected(self, covariance: Floats, projector: Floats) -> Floats:
         """L C L^T, in the order of the rigid motions only."""
-        left = covariance - self.gauge @ (level @ covariance)
-        return np.asarray(left - (left @ level.T) @ self.gauge.T)
+        left = covariance - self.gauge @ (projector @ covariance)
+        return np.asarray(left - (left @ projector.T) @ self.gauge.T)
 
     def _covariance(
-        self, c1: Floats, c2: Floats, one: Measured, other: Measured, shared: tuple[float, float]
+        self,
+        c1: Floats,
+        c2: Floats,
+        one: ComparedCalibration,
+        other: ComparedCalibration,
+        shared: tuple[float, float],
     ) -> Floats:
         p1, p2 = (
             gauge_free(m.prior.precision(self.layout, self.free), self.gauge) / m.inflation
@@ -123,9 +128,9 @@ class Pair:
 
     def aligned(self, on: Bools) -> tuple[Floats, Floats]:
         """Difference (n, f) and covariance (n f, n f), aligned on some panels."""
-        level = self.leveller(on)
-        difference = self.difference - self.gauge @ (level @ self.difference)
-        covariance = self._levelled(self.covariance, level)
+        projector = self.gauge_projector(on)
+        difference = self.difference - self.gauge @ (projector @ self.difference)
+        covariance = self._projected(self.covariance, projector)
         return difference.reshape(-1, len(self.free)), covariance
 
     def chi_square(self, difference: Floats, covariance: Floats, on: Bools) -> tuple[float, int]:
@@ -156,7 +161,7 @@ class Pair:
         return np.array(p_value), value, degrees
 
 
-def _measured(estimate: CorrectionEstimate) -> Bools:
+def _measured_panels(estimate: CorrectionEstimate) -> Bools:
     return np.array([status is not PanelStatus.UNMEASURED for status in estimate.status])
 
 
@@ -192,7 +197,9 @@ def _gauge(
     return np.asarray(left[:, singular > _GAUGE_RANK * singular[0]])
 
 
-def _heights(layout: Layout, one: Measured, other: Measured, free: tuple[int, ...]) -> Floats:
+def _heights(
+    layout: Layout, one: ComparedCalibration, other: ComparedCalibration, free: tuple[int, ...]
+) -> Floats:
     """(n f, n f) the covariance of what heights and tilts, held in one or both, do to shifts in
     the plane; zero where both refined them, or where nobody knows whence the panels were seen."""
     n, f = len(layout), len(free)
@@ -205,7 +212,7 @@ def _heights(layout: Layout, one: Measured, other: Measured, free: tuple[int, ..
     return np.asarray(block_diagonal(blocks @ blocks.transpose(0, 2, 1)))
 
 
-def _look(layout: Layout, measured: Measured) -> Floats:
+def _look(layout: Layout, measured: ComparedCalibration) -> Floats:
     """(n, 3, 3) carrying a panel's (dz, rx, ry) to what is seen of them as (dx, dy, rz)."""
     out = np.zeros((len(layout), 3, 3))
     if measured.estimate.freedom is Freedom.FULL:

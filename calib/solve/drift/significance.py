@@ -15,7 +15,7 @@ from calib.model.base.arrays import Bools, Floats
 from calib.model.detector.layout import Layout
 from calib.model.result.drift import Drift, Verdict
 from calib.solve.algebra.statistics import chance_above
-from calib.solve.drift.difference import Measured, Pair
+from calib.solve.drift.difference import CalibrationDifference, ComparedCalibration
 
 SIGNIFICANCE = 0.01
 """How often two calibrations of an unchanged detector may be called different: half of it is for
@@ -30,8 +30,8 @@ _FEW = 0.1
 
 def drift(
     layout: Layout,
-    one: Measured,
-    other: Measured,
+    one: ComparedCalibration,
+    other: ComparedCalibration,
     shared: tuple[float, float],
     repeat_mm: float = 0.0,
 ) -> Drift:
@@ -50,20 +50,20 @@ def drift(
                 f"a layout of {n}.",
                 remedy="compare calibrations of the same detector.",
             )
-    pair = Pair(layout, one, other, shared, repeat_mm)
-    moved, on = _named(pair)
-    return _concluded(pair, moved, on, shared)
+    compared = CalibrationDifference(layout, one, other, shared, repeat_mm)
+    moved, on = _named(compared)
+    return _concluded(compared, moved, on, shared)
 
 
-def _named(pair: Pair) -> tuple[tuple[int, ...], Bools]:
+def _named(compared: CalibrationDifference) -> tuple[tuple[int, ...], Bools]:
     """The panels that moved: one after the other, the surest first, each then left out of the
     alignment; where there would be too many for that, all that stand out in the common one. With
     them, the panels to align on."""
-    on = pair.known.copy()
+    on = compared.known.copy()
     moved: list[int] = []
     most = max(1, int(on.sum()) // 3)
     while True:
-        p_value, value, degrees = pair.panels(on)
+        p_value, value, degrees = compared.panels(on)
         open_ = np.flatnonzero(on & (degrees > 0))
         # Certain ones all have p = 0 in double precision: then the larger chi-square counts.
         surest = min(open_, key=lambda k: (p_value[k], -value[k]), default=None)
@@ -73,57 +73,61 @@ def _named(pair: Pair) -> tuple[tuple[int, ...], Bools]:
             break
         moved.append(int(surest))
         on[surest] = False
-    p_value, _, _ = pair.panels(pair.known)
-    adjusted = _holm(p_value, pair.known)
-    return tuple(np.flatnonzero(adjusted <= SIGNIFICANCE / 2.0).tolist()), pair.known
+    p_value, _, _ = compared.panels(compared.known)
+    adjusted = _holm(p_value, compared.known)
+    return tuple(np.flatnonzero(adjusted <= SIGNIFICANCE / 2.0).tolist()), compared.known
 
 
-def _concluded(pair: Pair, moved: tuple[int, ...], on: Bools, shared: tuple[float, float]) -> Drift:
-    rest = pair.known.copy()
+def _concluded(
+    compared: CalibrationDifference, moved: tuple[int, ...], on: Bools, shared: tuple[float, float]
+) -> Drift:
+    rest = compared.known.copy()
     rest[list(moved)] = False
-    few = len(moved) <= max(1, int(_FEW * pair.known.sum()))
-    difference, covariance = pair.aligned(on)
-    chi_square, degrees = pair.chi_square(difference, covariance, pair.known)
+    few = len(moved) <= max(1, int(_FEW * compared.known.sum()))
+    difference, covariance = compared.aligned(on)
+    chi_square, degrees = compared.chi_square(difference, covariance, compared.known)
     p_overall = chance_above(chi_square, degrees)
-    p_value, value, panel_degrees = pair.panels(on)
-    shift, sigma = (np.full((len(pair.layout), 6), np.nan) for _ in range(2))
-    compared = panel_degrees > 0 if not pair.same_data else pair.known
-    where = np.ix_(np.flatnonzero(compared), np.array(pair.free))
-    shift[where] = difference[compared]
+    p_value, value, panel_degrees = compared.panels(on)
+    shift, sigma = (np.full((len(compared.layout), 6), np.nan) for _ in range(2))
+    shown = panel_degrees > 0 if not compared.same_data else compared.known
+    where = np.ix_(np.flatnonzero(shown), np.array(compared.free))
+    shift[where] = difference[shown]
     spread = np.sqrt(np.maximum(np.diag(covariance), 0.0)).reshape(difference.shape)
-    sigma[where] = spread[compared]
+    sigma[where] = spread[shown]
     verdict = Verdict.SAME
     if moved or p_overall <= SIGNIFICANCE / 2.0:
-        replaced = few and bool(moved) and _stand_out(pair, shift, moved, rest)
+        replaced = few and bool(moved) and _stand_out(compared, shift, moved, rest)
         verdict = Verdict.REPLACED if replaced else Verdict.DRIFTED
     return Drift(
         verdict=verdict,
         moved=moved,
-        parameters=pair.free,
+        parameters=compared.free,
         shift=shift,
         sigma=sigma,
-        motion_mm=corner_motion_mm(pair.layout, shift),
+        motion_mm=corner_motion_mm(compared.layout, shift),
         panel_chi_square=value,
         panel_degrees=panel_degrees,
         panel_p_value=p_value,
-        panel_p_holm=_holm(p_value, pair.known),
+        panel_p_holm=_holm(p_value, compared.known),
         chi_square=chi_square,
         degrees_of_freedom=degrees,
         p_value=p_overall,
         shared=shared,
-        notes=tuple(_notes(pair, shared)),
+        notes=tuple(_notes(compared, shared)),
     )
 
 
-def _stand_out(pair: Pair, shift: Floats, moved: tuple[int, ...], rest: Bools) -> bool:
+def _stand_out(
+    compared: CalibrationDifference, shift: Floats, moved: tuple[int, ...], rest: Bools
+) -> bool:
     """Whether the moved panels moved as far as replaced ones would, and the others did not."""
-    distance = corner_motion_mm(pair.layout, shift)[list(moved)]
-    if (distance < _REPLACED_SHARE * pair.tolerance_mm).any():
+    distance = corner_motion_mm(compared.layout, shift)[list(moved)]
+    if (distance < _REPLACED_SHARE * compared.tolerance_mm).any():
         return False
-    value, degrees = pair.chi_square(*pair.aligned(rest), rest)
+    value, degrees = compared.chi_square(*compared.aligned(rest), rest)
     if chance_above(value, degrees) > SIGNIFICANCE / 2.0:
         return True
-    _, values, free = pair.panels(rest)
+    _, values, free = compared.panels(rest)
     in_sigma = np.sqrt(values / np.maximum(free, 1))
     return bool((in_sigma[list(moved)] >= _REPLACED_RATIO * np.median(in_sigma[rest])).all())
 
@@ -141,32 +145,34 @@ def corner_motion_mm(layout: Layout, shift: Floats) -> Floats:
     return np.where(np.isfinite(shift).any(axis=1), np.sqrt(out), np.nan)
 
 
-def _notes(pair: Pair, shared: tuple[float, float]) -> list[str]:
-    said = []
-    if pair.same_data:
-        said.append(
+def _notes(compared: CalibrationDifference, shared: tuple[float, float]) -> list[str]:
+    notes = []
+    if compared.same_data:
+        notes.append(
             "Both rest on the same data, which cannot tell of a drift: what differs is the method."
         )
     elif max(shared) >= 1.0:
         whole, in_other = ("first", "second") if shared[0] >= 1.0 else ("second", "first")
-        said.append(
+        notes.append(
             f"The {in_other} one rests on all data of the {whole} one as well "
             f"({min(shared):.0%} of its reflections), which is allowed for."
         )
     elif max(shared) > 0.0:
-        said.append(
+        notes.append(
             f"{shared[0]:.0%} of the first one's reflections and {shared[1]:.0%} of the second "
             "one's come from common datasets: a small drift may be missed."
         )
-    if pair.heights_unknown:
-        said.append(
+    if compared.heights_unknown:
+        notes.append(
             "The panels' heights were held, and it is not known whence the panels were seen: "
             "what differs may be heights seen from other places."
         )
-    left = int((~pair.known).sum())
+    left = int((~compared.known).sum())
     if left:
-        said.append(f"{left} of {len(pair.known)} panels are not measured in both: not compared.")
-    return said
+        notes.append(
+            f"{left} of {len(compared.known)} panels are not measured in both: not compared."
+        )
+    return notes
 
 
 def _holm(p_value: Floats, on: Bools) -> Floats:

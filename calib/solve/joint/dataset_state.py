@@ -1,7 +1,7 @@
 """Where the refinement of one dataset stands, and the operations that carry it on.
 
-Each operation takes a ``Standing`` and gives the next one with an answer small enough to travel;
-``executor`` says why.
+Each operation takes a ``DatasetState`` and returns the next one with an answer small enough to
+send to another process (``calib.solve.parallel.executor``).
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
-from calib.solve.dataset.batched import Crowd, CrowdReduced
+from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement
 from calib.solve.dataset.delta_psi import spread_of_delta_psi
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.normal_equations import Blocks
-from calib.solve.dataset.outliers import SMALLEST_SCALE, judged
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.outliers import SMALLEST_SCALE, classify_outliers
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals
 from calib.solve.dataset.scan_varying import following, variation_of
-from calib.solve.dataset.schur import Reduced
+from calib.solve.dataset.schur import SchurComplement
 from calib.solve.dataset.slip import slips_of, split
 from calib.solve.options import SolveOptions
 
 _RIGID_ITERATIONS = 12
 _ENOUGH_TO_START = 6_000
 """Reflections of a dataset from which pose and crystals are started."""
-_CROWD_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
+_BATCHED_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
 """Of a crowd, no part of which could start the others."""
 _WORTH_THINNING = 1.5
 _CLAIM_COUNTS = 3.0
@@ -39,16 +39,16 @@ that pose, crystal and panels can follow exactly, the scatter found would be non
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Standing:
+class DatasetState:
     """One dataset between two steps of the joint refinement."""
 
     fit: DatasetFit
     """At the point of the moment."""
     rigid: DatasetFit
     """Pose and crystals as they were before panels moved."""
-    blocks: Blocks | Crowd | None = None
+    blocks: Blocks | BatchedCrystals | None = None
     """The normal equations where they were last linearised."""
-    reduced: Reduced | CrowdReduced | None = None
+    complement: SchurComplement | BatchedSchurComplement | None = None
     """The same, crystals and pose eliminated: the way back to them."""
     held: Residuals | None = None
     """Those of held-out reflections, once the solution has been tested."""
@@ -64,18 +64,18 @@ class SquaredPx:
     count: int
 
 
-def started(
+def initialise(
     dataset: Dataset, layout: Layout, options: SolveOptions, lab_from_root: RigidMotion
-) -> tuple[Standing, Ints]:
+) -> tuple[DatasetState, Ints]:
     """The dataset as its files have it; how many usable reflections each panel has (n,)."""
     fit = DatasetFit.start(dataset, layout, lab_from_root, options)
     # Observations hold what is needed of the reflections from here on.
     fit = following(replace(fit, dataset=dataset.without_reflections()), options)
-    return Standing(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
+    return DatasetState(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class RigidFit:
     """How a dataset fits with its pose and crystals refined, and panels as drawn."""
 
     name: str
@@ -88,20 +88,20 @@ class Placed:
     n: int
 
 
-def rigidly_placed(standing: Standing) -> tuple[Standing, Placed]:
+def fit_rigid(state: DatasetState) -> tuple[DatasetState, RigidFit]:
     """Pose and crystals from a part of the reflections: a start needs no more."""
-    fit = standing.fit
+    fit = state.fit
     none = Correction.none(len(fit.layout))
     thin, iterations = fit.thinned(_ENOUGH_TO_START), _RIGID_ITERATIONS
-    if fit.is_crowd:
-        thin, iterations = fit, _CROWD_ITERATIONS
+    if fit.is_batched:
+        thin, iterations = fit, _BATCHED_ITERATIONS
     moved, _ = thin.refined_at(none, robust=True, iterations=iterations)
     residuals = moved.residuals(none)
     lost = np.asarray(~np.isfinite(residuals).all(axis=0))
     few = 2 * int(lost.sum()) > len(lost)
     size = np.abs(residuals[:2] / moved.pixel_mm)[:, ~lost]
-    placed = replace(fit, state=moved.state)
-    found = Placed(
+    start = replace(fit, nuisance=moved.nuisance)
+    found = RigidFit(
         name=fit.dataset.name,
         sha256=tuple(sorted(fit.dataset.source.sha256)),
         squared=_squared_px(moved, residuals),
@@ -109,38 +109,38 @@ def rigidly_placed(standing: Standing) -> tuple[Standing, Placed]:
         n_lost=int(lost.sum()),
         n=len(lost),
     )
-    return Standing(placed, placed), found
+    return DatasetState(start, start), found
 
 
-def thinned(standing: Standing, most: int) -> tuple[Standing, bool]:
+def take_subset(state: DatasetState, most: int) -> tuple[DatasetState, bool]:
     """Go on with about so many of the reflections; whether that is worth it."""
-    fit = standing.fit
+    fit = state.fit
     thin = fit.thinned(most)
     if len(fit.seen) < _WORTH_THINNING * len(thin.seen):
-        return standing, False
-    return replace(standing, fit=thin, whole=fit), True
+        return state, False
+    return replace(state, fit=thin, whole=fit), True
 
 
-def restored(standing: Standing, correction: Correction) -> tuple[Standing, None]:
+def restore_all(state: DatasetState, correction: Correction) -> tuple[DatasetState, None]:
     """All reflections again, where the part of them has led; crystals that were left behind
     follow the panels to ``correction``."""
-    if standing.whole is None:
-        return standing, None
-    whole = replace(standing.whole, state=standing.fit.state)
-    if whole.is_crowd:
+    if state.whole is None:
+        return state, None
+    whole = replace(state.whole, nuisance=state.fit.nuisance)
+    if whole.is_batched:
         whole, _ = whole.refined_at(correction, robust=True, iterations=_FOLLOWING_ITERATIONS)
-    return Standing(whole, standing.rigid), None
+    return DatasetState(whole, state.rigid), None
 
 
-def rejudged(
-    standing: Standing, correction: Correction, in_place: bool
-) -> tuple[Standing, tuple[int, int]]:
+def update_weights(
+    state: DatasetState, correction: Correction, in_place: bool
+) -> tuple[DatasetState, tuple[int, int]]:
     """Outliers and weights decided from the residuals of the moment; how many reflections were
     judged otherwise than before, and of how many."""
-    fit = standing.fit
+    fit = state.fit
     residuals = fit.residuals(correction)
     fit = _with_spread_found(fit, residuals[2])
-    found = judged(fit.seen, residuals, in_place=in_place)
+    found = classify_outliers(fit.seen, residuals, in_place=in_place)
     changed = int((found.keep != fit.keep).sum())
     fit = replace(fit, keep=found.keep, trust=found.trust)
     free = fit.n_parameters / 3.0 / max(fit.n_trusted, 1.0)
@@ -152,10 +152,10 @@ def rejudged(
         spare = max(float(trust.sum()) * (1.0 - free), 0.0)
         scale[row] = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
     fit = replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
-    if standing.whole is None:
+    if state.whole is None:
         # Standard deviations are held once.
-        standing = replace(standing, rigid=replace(standing.rigid, seen=fit.seen))
-    return replace(standing, fit=fit), (changed, len(fit.seen))
+        state = replace(state, rigid=replace(state.rigid, seen=fit.seen))
+    return replace(state, fit=fit), (changed, len(fit.seen))
 
 
 def _claimed(fit: DatasetFit) -> Bools:
@@ -177,41 +177,44 @@ def _with_spread_found(fit: DatasetFit, delta_psi: Floats) -> DatasetFit:
     return replace(fit, seen=replace(fit.seen, sigma=sigma))
 
 
-def linearised(
-    standing: Standing, correction: Correction
-) -> tuple[Standing, tuple[Share, SquaredPx]]:
+def linearise(
+    state: DatasetState, correction: Correction
+) -> tuple[DatasetState, tuple[PanelEquations, SquaredPx]]:
     """What the dataset says of the panels at ``correction``."""
-    fit = standing.fit
+    fit = state.fit
     blocks, residuals = fit.blocks(correction)
-    reduced = fit.reduced(blocks, correction)
-    share = reduced.share()
+    complement = fit.eliminate(blocks, correction)
+    equations = complement.panel_equations()
     # The information has been told; hundreds of datasets cannot each keep it.
-    reduced = replace(reduced, information=np.zeros((0, 0)))
-    return replace(standing, blocks=blocks, reduced=reduced), (share, _squared_px(fit, residuals))
+    complement = replace(complement, information=np.zeros((0, 0)))
+    return replace(state, blocks=blocks, complement=complement), (
+        equations,
+        _squared_px(fit, residuals),
+    )
 
 
-def shift_with(standing: Standing, tangent: Floats) -> tuple[Standing, float]:
+def nuisance_shift(state: DatasetState, tangent: Floats) -> tuple[DatasetState, float]:
     """How far pose and crystals would go with a step of the panels (6 n,), in sigma."""
-    assert standing.reduced is not None  # noqa: S101 - linearised before
-    return standing, standing.reduced.largest_shift(tangent)
+    assert state.complement is not None  # noqa: S101 - linearised before
+    return state, state.complement.largest_shift(tangent)
 
 
-def moved_with(standing: Standing, tangent: Floats) -> tuple[Standing, None]:
+def apply_step(state: DatasetState, tangent: Floats) -> tuple[DatasetState, None]:
     """Pose and crystals after that step."""
-    assert standing.reduced is not None  # noqa: S101 - linearised before
-    fit = standing.fit.moved(standing.reduced.nuisance_step(tangent))
-    return Standing(fit, standing.rigid, whole=standing.whole), None
+    assert state.complement is not None  # noqa: S101 - linearised before
+    fit = state.fit.moved(state.complement.nuisance_step(tangent))
+    return DatasetState(fit, state.rigid, whole=state.whole), None
 
 
-def varied(
-    standing: Standing, correction: Correction, options: SolveOptions
-) -> tuple[Standing, bool]:
+def free_scan_varying(
+    state: DatasetState, correction: Correction, options: SolveOptions
+) -> tuple[DatasetState, bool]:
     """Scans parted where crystals slipped, and crystals free to change along their scans where
     that is asked for or worth it; whether either was."""
-    fit = standing.fit
+    fit = state.fit
     if fit.seen.basis is not None:  # from the start
-        return standing, False
-    rigid = replace(standing.rigid, keep=fit.keep)
+        return state, False
+    rigid = replace(state.rigid, keep=fit.keep)
     slips = slips_of(fit, correction, options)
     for slip in slips:
         fit, rigid = split(fit, slip), split(rigid, slip)
@@ -219,15 +222,15 @@ def varied(
     if how is not None:
         fit, rigid = how.of(fit), how.of(rigid)
     elif not slips:
-        return standing, False
-    return Standing(fit, rigid), True
+        return state, False
+    return DatasetState(fit, rigid), True
 
 
-def settled(standing: Standing) -> tuple[Standing, None]:
+def finish(state: DatasetState) -> tuple[DatasetState, None]:
     """The rigid start with the reflections and weights of the solution."""
-    fit = standing.fit
-    rigid = replace(standing.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
-    return Standing(fit, rigid, standing.blocks), None
+    fit = state.fit
+    rigid = replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
+    return DatasetState(fit, rigid, state.blocks), None
 
 
 def _squared_px(fit: DatasetFit, residuals: Floats) -> SquaredPx:

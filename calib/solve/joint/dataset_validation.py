@@ -11,11 +11,11 @@ from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import Correction
 from calib.model.result.report import BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
-from calib.solve.algebra.residual_histogram import Tally
+from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals, held_out_residuals
-from calib.solve.joint.dataset_state import Standing
+from calib.solve.joint.dataset_state import DatasetState
 from calib.solve.panels.system import PanelStep, PanelSystem
 
 PART_FOLDS: Mapping[Part, tuple[int, ...]] = {
@@ -28,7 +28,7 @@ _ITERATIONS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Account:
+class DatasetDiagnostics:
     """One dataset's account of itself at the solution."""
 
     use: DatasetUse
@@ -51,46 +51,46 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Tested:
+class DatasetResiduals:
     """One dataset's residuals, as far as they are put together with those of others."""
 
-    used: Tally
+    used: ResidualHistogram
     """Of the reflections used, by panel."""
-    held: Tally
+    held: ResidualHistogram
     """Of held-out ones, by panel."""
     d_held_angstrom: Floats
     """Resolution of each of these."""
 
 
-def share_of(
-    standing: Standing, correction: Correction, folds: tuple[int, ...]
-) -> tuple[Standing, Share]:
+def equations_of_folds(
+    state: DatasetState, correction: Correction, folds: tuple[int, ...]
+) -> tuple[DatasetState, PanelEquations]:
     """What some folds of the dataset say of the panels at the solution."""
-    assert standing.blocks is not None  # noqa: S101 - linearised at the solution
-    reduced = standing.fit.reduced(standing.blocks.of_folds(folds), correction)
-    return standing, reduced.share()
+    assert state.blocks is not None  # noqa: S101 - linearised at the solution
+    complement = state.fit.eliminate(state.blocks.of_folds(folds), correction)
+    return state, complement.panel_equations()
 
 
-def examined(
-    standing: Standing, correction: Correction, working: PanelStep
-) -> tuple[Standing, tuple[Account, Tested]]:
+def validate_dataset(
+    state: DatasetState, correction: Correction, working: PanelStep
+) -> tuple[DatasetState, tuple[DatasetDiagnostics, DatasetResiduals]]:
     """Everything that the dataset finds out by itself.
 
     ``working`` is the step from the solution to the one without held-out reflections, which tests
     that: one further step from the converged point for pose and crystals, too.
     """
-    fit, blocks = standing.fit, standing.blocks
+    fit, blocks = state.fit, state.blocks
     assert blocks is not None  # noqa: S101 - linearised at the solution
     n = len(fit.layout)
     none, still = Correction.none(n), np.zeros(6 * n)
-    rigid, rigid_blocks = standing.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
+    rigid, rigid_blocks = state.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
     folds = PART_FOLDS[Part.WORKING]
-    blind = rigid.reduced(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)
+    blind = rigid.eliminate(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)
     del rigid_blocks
     used = _used(fit, rigid.residuals(none), fit.residuals(correction))
-    use, used_tally = _use(fit, used), used.tally(used.panel, n)
+    use, used_histogram = _use(fit, used), used.histogram(used.panel, n)
     del used
-    seen = fit.reduced(blocks.of_folds(folds), correction)
+    seen = fit.eliminate(blocks.of_folds(folds), correction)
     tried = fit.moved(seen.nuisance_step(working.tangent))
     # Both have the same reflections; those that are not held out are not needed any more.
     rigid_held, held_fit = (one.where(one.seen.held_out) for one in (rigid.moved(blind), tried))
@@ -99,12 +99,12 @@ def examined(
     )
     halves = np.zeros((2, n), dtype=np.int64)
     np.add.at(halves, (fit.seen.fold[fit.keep] // 2, fit.seen.panel[fit.keep]), 1)
-    account = Account(
+    diagnostics = DatasetDiagnostics(
         use=use,
         n_trusted=fit.n_trusted,
         n_parameters=fit.n_parameters,
         chi_square=blocks.chi_square,
-        null_directions=fit.reduced(blocks, correction).null_directions,
+        null_directions=fit.eliminate(blocks, correction).null_directions,
         used_on_panel=halves.sum(axis=0),
         rejected_on_panel=np.bincount(fit.seen.panel[~fit.keep], minlength=n),
         flagged_on_panel=fit.seen.flagged_on_panel,
@@ -112,32 +112,32 @@ def examined(
         n_wild=n_wild,
         n_held=len(held_fit.seen),
     )
-    tested = Tested(used_tally, held.tally(held.panel, n), held.d_angstrom)
-    return replace(standing, rigid=rigid, held=held), (account, tested)
+    tested = DatasetResiduals(used_histogram, held.histogram(held.panel, n), held.d_angstrom)
+    return replace(state, rigid=rigid, held=held), (diagnostics, tested)
 
 
-def in_shells(standing: Standing, edges: Floats) -> tuple[Standing, Tally]:
+def in_shells(state: DatasetState, edges: Floats) -> tuple[DatasetState, ResidualHistogram]:
     """Held-out residuals by resolution: shell k has edges[k] >= d > edges[k + 1], the last one its
     lower edge too."""
-    held = standing.held
+    held = state.held
     assert held is not None  # noqa: S101 - examined before
     shell = np.searchsorted(-edges, -held.d_angstrom, side="right") - 1
     shell = np.clip(shell, 0, len(edges) - 2)
-    return replace(standing, held=None), held.tally(shell, len(edges) - 1)
+    return replace(state, held=None), held.histogram(shell, len(edges) - 1)
 
 
-def left_out(
-    standing: Standing, correction: Correction, system: PanelSystem, everything: Share
-) -> tuple[Standing, BeforeAfter | None]:
+def cross_validate(
+    state: DatasetState, correction: Correction, system: PanelSystem, everything: PanelEquations
+) -> tuple[DatasetState, BeforeAfter | None]:
     """The dataset's reflections with corrections from all others alone, ``everything`` being what
     all of them say together."""
-    fit = standing.fit
+    fit = state.fit
     none = Correction.none(len(fit.layout))
-    _, own = share_of(standing, correction, PART_FOLDS[Part.WHOLE])
+    _, own = equations_of_folds(state, correction, PART_FOLDS[Part.WHOLE])
     others = system.step_of(correction, [everything.minus(own)])
     alone, _ = fit.refined_at(others.correction, robust=False, iterations=_ITERATIONS)
-    before, after = standing.rigid.residuals(none), alone.residuals(others.correction)
-    return standing, _used(fit, before, after).compared()
+    before, after = state.rigid.residuals(none), alone.residuals(others.correction)
+    return state, _used(fit, before, after).compared()
 
 
 def _used(fit: DatasetFit, before: Floats, after: Floats) -> Residuals:
@@ -156,13 +156,13 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         n_rejected=int((~fit.keep).sum()),
         n_flagged=int(fit.seen.flagged_on_panel.sum()),
         n_crystals=fit.n_crystals,
-        distance_mm=fit.layout.distance_mm(fit.state.pose()),
+        distance_mm=fit.layout.distance_mm(fit.nuisance.pose()),
         wavelength_angstrom=beam.wavelength_angstrom,
         rmsd=rmsd,
         left_out=None,
         crystal_interval_deg=fit.interval_deg,
         slips_deg=tuple(float(np.degrees(slip.phi_rad)) for slip in fit.slips),
-        sample_root_mm=_place(fit.state.pose().inverse().translation_mm),
+        sample_root_mm=_place(fit.nuisance.pose().inverse().translation_mm),
         weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
     )
 

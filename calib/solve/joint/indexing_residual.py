@@ -14,7 +14,7 @@ import numpy as np
 from calib.errors import SolveError
 from calib.model.base.arrays import Floats
 from calib.model.result.report import Misfit, Reason
-from calib.solve.joint.dataset_state import Placed
+from calib.solve.joint.dataset_state import RigidFit
 
 TIMES_OTHERS = 5.0
 LEAST_PX = 1.5
@@ -23,12 +23,14 @@ MOST_LOST = 0.5
 """Share of the reflections that may not diffract at all where refinement starts."""
 
 
-def misfits(placed: Sequence[Placed], known_px: Sequence[float]) -> dict[int, Misfit]:
-    """The datasets that do not belong, by their places; ``known_px`` is the scatter of others that
+def find_misindexed_datasets(
+    rigid_fits: Sequence[RigidFit], stored_px: Sequence[float]
+) -> dict[int, Misfit]:
+    """The datasets that do not belong, by their places; ``stored_px`` is the scatter of others that
     are not here."""
     found = {}
-    of_others = median_of_others(np.array([*(one.scatter_px for one in placed), *known_px]))
-    for place, (one, usual) in enumerate(zip(placed, of_others.tolist(), strict=False)):
+    of_others = median_of_others(np.array([*(one.scatter_px for one in rigid_fits), *stored_px]))
+    for place, (one, usual) in enumerate(zip(rigid_fits, of_others.tolist(), strict=False)):
         lost = one.n_lost > MOST_LOST * one.n and np.isfinite(usual)
         if lost or one.scatter_px > max(TIMES_OTHERS * usual, LEAST_PX):
             shown = one.scatter_px if np.isfinite(one.scatter_px) else None
@@ -39,9 +41,9 @@ def misfits(placed: Sequence[Placed], known_px: Sequence[float]) -> dict[int, Mi
     return found
 
 
-def refuse_lost(placed: Sequence[Placed]) -> None:
+def check_predictable(rigid_fits: Sequence[RigidFit]) -> None:
     """Raise ``SolveError`` for a dataset half of whose reflections cannot be predicted."""
-    for one in placed:
+    for one in rigid_fits:
         if one.n_lost > MOST_LOST * one.n:
             raise SolveError(
                 "not-predictable",

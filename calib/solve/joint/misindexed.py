@@ -22,7 +22,7 @@ from calib.model.result.report import Misfit, Reason
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.scan_varying import variation_of
 from calib.solve.dataset.slip import slips_of, split
-from calib.solve.joint.dataset_state import Standing
+from calib.solve.joint.dataset_state import DatasetState
 from calib.solve.joint.indexing_residual import (
     LEAST_PX,
     MOST_LOST,
@@ -45,7 +45,7 @@ _ITERATIONS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scatter:
+class ExperimentResiduals:
     """How the k experiments of a dataset that have enough reflections fit, each by itself."""
 
     name: str
@@ -69,7 +69,7 @@ class Scatter:
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class MisindexedExperiment:
     """An experiment that does not fit the others."""
 
     experiment: int
@@ -81,7 +81,7 @@ class Stray:
     n_lost: int
     n: int
 
-    def misfit(self, scatter: Scatter, identifier: str) -> Misfit:
+    def as_misfit(self, scatter: ExperimentResiduals, identifier: str) -> Misfit:
         """The same for the report."""
         in_angle = self.reason is Reason.ANGLE
         return Misfit(
@@ -99,31 +99,37 @@ class Stray:
         )
 
 
-def is_all(scatter: Scatter, found: Sequence[tuple[Stray, str]]) -> bool:
+def covers_dataset(
+    scatter: ExperimentResiduals, found: Sequence[tuple[MisindexedExperiment, str]]
+) -> bool:
     """Whether strays are all that could be judged of a dataset, and most of it."""
-    n = sum(stray.n for stray, _ in found)
+    n = sum(suspect.n for suspect, _ in found)
     return len(found) == len(scatter.experiment) and 2 * n > scatter.n_all
 
 
-def scattered(standing: Standing, correction: Correction) -> tuple[Standing, Scatter]:
+def experiment_residuals(
+    state: DatasetState, correction: Correction
+) -> tuple[DatasetState, ExperimentResiduals]:
     """How each experiment of the dataset fits with the panels at ``correction``."""
-    return standing, _scatter(standing.fit, correction)
+    return state, _residuals_by_experiment(state.fit, correction)
 
 
-def strays(scatters: Sequence[Scatter], known_px: Sequence[float]) -> list[tuple[Stray, ...]]:
-    """The experiments of each dataset that do not fit; ``known_px`` is the scatter of datasets that
-    are not here."""
-    px = median_of_others(np.concatenate([*(one.px for one in scatters), known_px]))
-    everything = np.concatenate([one.angle_rad for one in scatters])
-    still = np.concatenate([one.still for one in scatters])
+def find_misindexed_experiments(
+    all_residuals: Sequence[ExperimentResiduals], stored_px: Sequence[float]
+) -> list[tuple[MisindexedExperiment, ...]]:
+    """The experiments of each dataset that do not fit; ``stored_px`` is the scatter of datasets
+    that are not here."""
+    px = median_of_others(np.concatenate([*(one.px for one in all_residuals), stored_px]))
+    everything = np.concatenate([one.angle_rad for one in all_residuals])
+    still = np.concatenate([one.still for one in all_residuals])
     angle = _of_kind(everything, still, median_of_others, fewest=1)
-    others_px = _of_other_datasets([one.px for one in scatters], known_px)
+    others_px = _of_other_datasets([one.px for one in all_residuals], stored_px)
     others_rad = [
-        _of_other_datasets([one.angle_rad[one.still == kind] for one in scatters], ())
+        _of_other_datasets([one.angle_rad[one.still == kind] for one in all_residuals], ())
         for kind in (False, True)
     ]
     out, first = [], 0
-    for place, one in enumerate(scatters):
+    for place, one in enumerate(all_residuals):
         mine = slice(first, first + len(one.px))
         first = mine.stop
         own_px, own_rad = px[mine], angle[mine]
@@ -144,11 +150,11 @@ def _quarter_of_others(values: Floats) -> Floats:
 def _of_other_datasets(values: Sequence[Floats], known: Sequence[float]) -> Floats:
     """(d,) for each dataset the median of the others' medians, and of ``known``; infinite where
     there is no other."""
-    told = [place for place, own in enumerate(values) if len(own)]
-    medians = np.array([*(float(np.median(values[place])) for place in told), *known])
+    with_any = [place for place, own in enumerate(values) if len(own)]
+    medians = np.array([*(float(np.median(values[place])) for place in with_any), *known])
     out = np.full(len(values), medians.min(initial=np.inf))
     if len(medians):
-        out[told] = median_of_others(medians)[: len(told)]
+        out[with_any] = median_of_others(medians)[: len(with_any)]
     return out
 
 
@@ -164,7 +170,9 @@ def _of_kind(
     return out
 
 
-def _beyond(one: Scatter, usual_px: Floats, usual_rad: Floats) -> tuple[Stray, ...]:
+def _beyond(
+    one: ExperimentResiduals, usual_px: Floats, usual_rad: Floats
+) -> tuple[MisindexedExperiment, ...]:
     lost = (one.n_lost > MOST_LOST * one.n) & np.isfinite(usual_px)
     wide = one.px > np.maximum(TIMES_OTHERS * usual_px, LEAST_PX)
     turned = one.angle_rad > np.maximum(TIMES_OTHERS * usual_rad, one.least_rad)
@@ -175,7 +183,7 @@ def _beyond(one: Scatter, usual_px: Floats, usual_rad: Floats) -> tuple[Stray, .
         if lost[k]:
             reason, value, usual = Reason.LOST, one.px, usual_px
         found.append(
-            Stray(
+            MisindexedExperiment(
                 experiment=int(one.experiment[k]),
                 reason=reason,
                 scatter=float(value[k]) if np.isfinite(value[k]) else None,
@@ -187,38 +195,42 @@ def _beyond(one: Scatter, usual_px: Floats, usual_rad: Floats) -> tuple[Stray, .
     return tuple(found)
 
 
-def confirmed(
-    standing: Standing, correction: Correction, options: SolveOptions, found: tuple[Stray, ...]
-) -> tuple[Standing, tuple[tuple[Stray, str], ...]]:
+def confirm_misindexed(
+    state: DatasetState,
+    correction: Correction,
+    options: SolveOptions,
+    found: tuple[MisindexedExperiment, ...],
+) -> tuple[DatasetState, tuple[tuple[MisindexedExperiment, str], ...]]:
     """Those of the strays ``found`` that no slip and no change of the crystal explains, with their
     identifiers."""
-    entries = standing.fit.dataset.experiments.experiments
-    return standing, tuple(
+    entries = state.fit.dataset.experiments.experiments
+    return state, tuple(
         (one, entries[one.experiment].identifier)
         for one in found
-        if not _explained(standing.fit, correction, options, one)
+        if not _explained(state.fit, correction, options, one)
     )
 
 
-def without(standing: Standing, experiments: tuple[int, ...]) -> tuple[Standing, None]:
+def remove_experiments(
+    state: DatasetState, experiments: tuple[int, ...]
+) -> tuple[DatasetState, None]:
     """The dataset without the reflections of some experiments."""
     if not experiments:
-        return standing, None
+        return state, None
     fit, rigid = (
-        one.where(~np.isin(one.seen.experiment, experiments))
-        for one in (standing.fit, standing.rigid)
+        one.where(~np.isin(one.seen.experiment, experiments)) for one in (state.fit, state.rigid)
     )
-    return replace(standing, fit=fit, rigid=rigid, blocks=None, reduced=None), None
+    return replace(state, fit=fit, rigid=rigid, blocks=None, complement=None), None
 
 
 def _explained(
-    fit: DatasetFit, correction: Correction, options: SolveOptions, stray: Stray
+    fit: DatasetFit, correction: Correction, options: SolveOptions, suspect: MisindexedExperiment
 ) -> bool:
     """Whether a crystal that slipped, or changes along its scan, explains what seems a stray."""
-    if fit.instrument.still[stray.experiment]:
+    if fit.instrument.still[suspect.experiment]:
         return False
-    in_angle = stray.reason is Reason.ANGLE
-    alone = fit.of_experiment(stray.experiment)
+    in_angle = suspect.reason is Reason.ANGLE
+    alone = fit.of_experiment(suspect.experiment)
     slips = slips_of(alone, correction, options)
     for slip in slips:
         alone = split(alone, slip)
@@ -231,12 +243,12 @@ def _explained(
             alone = alone.moved(alone.crystals_step(alone.blocks_of_crystals(correction)))
     elif not slips:
         return False
-    found = _scatter(alone, correction)
-    limit = max(TIMES_OTHERS * stray.usual, _LEAST_RAD if in_angle else LEAST_PX)
+    found = _residuals_by_experiment(alone, correction)
+    limit = max(TIMES_OTHERS * suspect.usual, _LEAST_RAD if in_angle else LEAST_PX)
     return bool(((found.angle_rad if in_angle else found.px) <= limit).all())
 
 
-def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
+def _residuals_by_experiment(fit: DatasetFit, correction: Correction) -> ExperimentResiduals:
     residuals, seen = fit.residuals(correction), fit.seen
     pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
     for axis in range(2):  # one after the other: there may be ten million
@@ -251,7 +263,7 @@ def _scatter(fit: DatasetFit, correction: Correction) -> Scatter:
     n_lost = np.add.reduceat(lost, start, dtype=np.int64)[enough] if len(start) else start
     residuals[:, lost] = np.inf
     medians = np.stack([medians_of_runs(row, bounds)[enough] for row in residuals])
-    return Scatter(
+    return ExperimentResiduals(
         name=fit.dataset.name,
         sha256=tuple(sorted(fit.dataset.source.sha256)),
         experiment=experiment,

@@ -11,21 +11,27 @@ import numpy as np
 from calib.errors import SolveError
 from calib.model.detector.correction import Correction
 from calib.model.result.report import Misfit
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.dataset_state import (
     SquaredPx,
-    linearised,
-    moved_with,
-    rejudged,
-    restored,
-    rigidly_placed,
-    settled,
-    shift_with,
-    thinned,
-    varied,
+    apply_step,
+    finish,
+    fit_rigid,
+    free_scan_varying,
+    linearise,
+    nuisance_shift,
+    restore_all,
+    take_subset,
+    update_weights,
 )
-from calib.solve.joint.indexing_residual import misfits, refuse_lost
-from calib.solve.joint.misindexed import confirmed, is_all, scattered, strays, without
+from calib.solve.joint.indexing_residual import check_predictable, find_misindexed_datasets
+from calib.solve.joint.misindexed import (
+    confirm_misindexed,
+    covers_dataset,
+    experiment_residuals,
+    find_misindexed_experiments,
+    remove_experiments,
+)
 from calib.solve.options import SolveOptions
 from calib.solve.panels.system import PanelStep, PanelSystem
 from calib.solve.parallel.executor import Executor
@@ -49,11 +55,11 @@ Progress = Callable[[str, int, float, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Refined:
+class Refinement:
     """The end of a joint refinement."""
 
     executor: Executor
-    """The datasets, each a ``Standing`` at the solution."""
+    """The datasets, each a ``DatasetState`` at the solution."""
     correction: Correction
     last: PanelStep
     """The step that was too short to matter, or the one after the most iterations; it holds the
@@ -68,9 +74,9 @@ class Refined:
     """The others, and single experiments that do not."""
 
 
-def refined_jointly(
+def refine_jointly(
     executor: Executor, system: PanelSystem, progress: Progress, options: SolveOptions
-) -> Refined:
+) -> Refinement:
     """Panels, poses and crystals of all datasets refined together.
 
     First each dataset with rigid panels, against outliers by a Huber loss; then all together,
@@ -78,95 +84,95 @@ def refined_jointly(
     reflections of large datasets: what they decide and where they lead is decided anew with all.
     Crystals that change along their
     scans start from the converged static solution: from farther away free splines and a free pose
-    diverge. The datasets of ``executor`` have just been ``started``.
+    diverge. The datasets of ``executor`` have just been ``initialise``.
     """
-    crew = _fitting(executor, system, progress, options)
+    participants = _start(executor, system, progress, options)
     start, moving = Correction.none(len(system.layout)), _MOVING_ITERATIONS
-    if any(executor.map(thinned, max(_ENOUGH_OF_EACH, _ENOUGH_TO_APPROACH // len(executor)))):
+    if any(executor.map(take_subset, max(_ENOUGH_OF_EACH, _ENOUGH_TO_APPROACH // len(executor)))):
         near = _converged(
             executor, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA)
         )
         start, moving = near.correction, 0
-        executor.map(restored, start)
+        executor.map(restore_all, start)
     nearing = _Stage("panels", _MOVING_ITERATIONS, most=_MOVING_ITERATIONS)
     if moving:
         start = _converged(executor, start, system, progress, nearing).correction
     for _ in range(_MOST_SIFTINGS):
-        sifted = _sifted(executor, start, crew, system, options)
-        if sifted is crew:
+        remaining = _exclude_misindexed(executor, start, participants, system, options)
+        if remaining is participants:
             break
         # Wrong crystals had pulled the panels, and what hid behind them shows now.
-        crew = sifted
+        participants = remaining
         start = _converged(executor, start, system, progress, nearing).correction
     found = _converged(executor, start, system, progress, _Stage("panels", moving, done=moving))
-    if any(executor.map(varied, found.correction, options)):
+    if any(executor.map(free_scan_varying, found.correction, options)):
         found = _converged(executor, found.correction, system, progress, _Stage("crystals", 0))
-    executor.map(settled)
-    return replace(found, kept=crew.kept, misfits=crew.left_out)
+    executor.map(finish)
+    return replace(found, kept=participants.kept, misfits=participants.excluded)
 
 
-def _fitting(
+def _start(
     executor: Executor, system: PanelSystem, progress: Progress, options: SolveOptions
-) -> _Crew:
+) -> _Participants:
     """Every dataset placed by itself, and those that do not belong left out."""
     rmsd = _RunningRmsd()
-    placed = []
-    for one in executor.stream(rigidly_placed):
-        placed.append(one)
+    rigid_fits = []
+    for one in executor.imap(fit_rigid):
+        rigid_fits.append(one)
         rmsd.add(one.squared)
         progress("rigid", 1, rmsd.last_px, rmsd.n_datasets)
-    known_px = [one.use.rmsd.before.scatter_px for one in system.known]
-    found = {} if options.keep_all else misfits(placed, known_px)
-    kept = tuple(place for place in range(len(placed)) if place not in found)
-    refuse_lost([placed[place] for place in kept])
-    return _Crew(tuple(range(len(placed)))).less(executor, found, ())
+    stored_px = [one.use.rmsd.before.scatter_px for one in system.stored]
+    found = {} if options.keep_all else find_misindexed_datasets(rigid_fits, stored_px)
+    kept = tuple(place for place in range(len(rigid_fits)) if place not in found)
+    check_predictable([rigid_fits[place] for place in kept])
+    return _Participants(tuple(range(len(rigid_fits)))).without(executor, found, ())
 
 
-def _sifted(
+def _exclude_misindexed(
     executor: Executor,
     correction: Correction,
-    crew: _Crew,
+    participants: _Participants,
     system: PanelSystem,
     options: SolveOptions,
-) -> _Crew:
+) -> _Participants:
     """Experiments left out that do not fit the others with panels at ``correction``, and datasets
     none of whose experiments do."""
     if options.keep_all:
-        return crew
-    scatters = executor.map(scattered, correction)
-    known_px = [one.use.rmsd.after.scatter_px for one in system.known]
-    suspects = strays(scatters, known_px)
+        return participants
+    all_residuals = executor.map(experiment_residuals, correction)
+    stored_px = [one.use.rmsd.after.scatter_px for one in system.stored]
+    suspects = find_misindexed_experiments(all_residuals, stored_px)
     if not any(suspects):
-        return crew
+        return participants
     each = [(own,) for own in suspects]
-    found = executor.map(confirmed, correction, options, each=each)
+    found = executor.map(confirm_misindexed, correction, options, each=each)
     if not any(found):
-        return crew
+        return participants
     whole: dict[int, Misfit] = {}
     parts: list[Misfit] = []
-    strayed: list[tuple[tuple[int, ...]]] = []
-    for place, (scatter, own) in enumerate(zip(scatters, found, strict=True)):
-        told = [stray.misfit(scatter, identifier) for stray, identifier in own]
-        if is_all(scatter, own):
-            whole[place] = replace(told[0], experiment=None, identifier="")
-            told = []
-        parts += told
-        strayed.append((tuple(one.experiment for one in told if one.experiment is not None),))
-    executor.map(without, each=strayed)
-    return crew.less(executor, whole, parts)
+    removed: list[tuple[tuple[int, ...]]] = []
+    for place, (scatter, own) in enumerate(zip(all_residuals, found, strict=True)):
+        excluded = [suspect.as_misfit(scatter, identifier) for suspect, identifier in own]
+        if covers_dataset(scatter, own):
+            whole[place] = replace(excluded[0], experiment=None, identifier="")
+            excluded = []
+        parts += excluded
+        removed.append((tuple(one.experiment for one in excluded if one.experiment is not None),))
+    executor.map(remove_experiments, each=removed)
+    return participants.without(executor, whole, parts)
 
 
 @dataclass(frozen=True, slots=True)
-class _Crew:
+class _Participants:
     """Which datasets take part."""
 
     kept: tuple[int, ...]
     """Their places among those that were given."""
-    left_out: tuple[Misfit, ...] = ()
+    excluded: tuple[Misfit, ...] = ()
 
-    def less(
+    def without(
         self, executor: Executor, whole: Mapping[int, Misfit], parts: Sequence[Misfit]
-    ) -> _Crew:
+    ) -> _Participants:
         """Without some datasets of the fleet, by their places in it, and ``parts`` of others."""
         rest = [place for place in range(len(self.kept)) if place not in whole]
         if not rest:
@@ -182,9 +188,9 @@ class _Crew:
                 remedy="index again; or --keep-all, if you know better.",
             )
         if whole:
-            executor.arrange(rest)
-        left_out = (*self.left_out, *whole.values(), *parts)
-        return _Crew(tuple(self.kept[place] for place in rest), left_out)
+            executor.select(rest)
+        excluded = (*self.excluded, *whole.values(), *parts)
+        return _Participants(tuple(self.kept[place] for place in rest), excluded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,24 +211,24 @@ def _converged(
     system: PanelSystem,
     progress: Progress,
     stage: _Stage,
-) -> Refined:
+) -> Refinement:
     """All datasets iterated from where they are; the rigid fits are left to the caller."""
     decided = False
     for iteration in range(stage.done + 1, stage.most + 1):
         if not decided:
-            counts = executor.map(rejudged, correction, iteration > stage.moving)
+            counts = executor.map(update_weights, correction, iteration > stage.moving)
             changed, total = np.sum(counts, axis=0).tolist()
             decided = iteration > stage.moving + 1 and (
                 changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
             )
-        said = together(_told(executor, correction, progress, stage.name, iteration))
-        step = system.step_of(correction, [said])
-        longest = max(step.shift_sigma, *executor.map(shift_with, step.tangent))
+        total = sum_equations(_linearise_all(executor, correction, progress, stage.name, iteration))
+        step = system.step_of(correction, [total])
+        longest = max(step.shift_sigma, *executor.map(nuisance_shift, step.tangent))
         if (decided and longest < stage.until_sigma) or iteration == _MOST_ITERATIONS:
             break  # what follows needs the equations where the datasets stand
         correction = step.correction
-        executor.map(moved_with, step.tangent)
-    return Refined(
+        executor.map(apply_step, step.tangent)
+    return Refinement(
         executor=executor,
         correction=correction,
         last=step,
@@ -232,20 +238,20 @@ def _converged(
     )
 
 
-def together(shares: Iterator[Share]) -> Share:
+def sum_equations(equations: Iterator[PanelEquations]) -> PanelEquations:
     """The sum of what datasets say, none kept longer than it takes to add it."""
-    return reduce(Share.plus, shares)
+    return reduce(PanelEquations.plus, equations)
 
 
-def _told(
+def _linearise_all(
     executor: Executor, correction: Correction, progress: Progress, stage: str, iteration: int
-) -> Iterator[Share]:
+) -> Iterator[PanelEquations]:
     """What each dataset says at ``correction``, progress told with each."""
     rmsd = _RunningRmsd()
-    for share, squared in executor.stream(linearised, correction):
+    for equations, squared in executor.imap(linearise, correction):
         rmsd.add(squared)
         progress(stage, iteration, rmsd.px, rmsd.n_datasets)
-        yield share
+        yield equations
 
 
 class _RunningRmsd:

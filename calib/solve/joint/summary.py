@@ -12,20 +12,20 @@ from calib.model.detector.correction import Correction
 from calib.model.result.fit_table import FitTable, ShellTable
 from calib.model.result.report import Fit, Shell
 from calib.model.result.summary import Equations, Part, Statement
-from calib.solve.algebra.residual_histogram import Tally
+from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.residuals import Residuals
-from calib.solve.joint.dataset_state import Standing
-from calib.solve.joint.dataset_validation import PART_FOLDS, Account
+from calib.solve.joint.dataset_state import DatasetState
+from calib.solve.joint.dataset_validation import PART_FOLDS, DatasetDiagnostics
 from calib.solve.joint.pooled_residuals import SHELL_PER_SQUARE_ANGSTROM
-from calib.solve.panels.stored_equations import equations_of
+from calib.solve.panels.stored_equations import stored_form
 
 _MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 """Odd numbers without a pattern (Steele et al., OOPSLA 2014)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class SummaryParts:
     """What a dataset says of itself for its statement, besides its account."""
 
     equations: Mapping[Part, Equations]
@@ -33,41 +33,45 @@ class Told:
     shells: tuple[Shell, ...]
 
 
-def summarised(standing: Standing, correction: Correction) -> tuple[Standing, Told]:
+def summarise(state: DatasetState, correction: Correction) -> tuple[DatasetState, SummaryParts]:
     """The dataset's equations part by part, once the solution has been tested."""
-    fit, blocks, held = standing.fit, standing.blocks, standing.held
+    fit, blocks, held = state.fit, state.blocks, state.held
     assert blocks is not None  # noqa: S101 - linearised at the solution
     assert held is not None  # noqa: S101 - examined before
     equations = {
-        part: equations_of(fit.reduced(blocks.of_folds(folds), correction), correction, part)
+        part: stored_form(fit.eliminate(blocks.of_folds(folds), correction), correction, part)
         for part, folds in PART_FOLDS.items()
     }
-    return standing, Told(equations, _kept(fit), _shells(held))
+    return state, SummaryParts(equations, _kept(fit), _shells(held))
 
 
 def statement_of(
-    correction: Correction, account: Account, fit: Fit, panels: tuple[Fit, ...], told: Told
+    correction: Correction,
+    diagnostics: DatasetDiagnostics,
+    fit: Fit,
+    panels: tuple[Fit, ...],
+    parts: SummaryParts,
 ) -> Statement:
     """The statement of one dataset that was linearised at ``correction``."""
     return Statement(
-        use=account.use,
+        use=diagnostics.use,
         point=correction,
-        **{part.value: equations for part, equations in told.equations.items()},
-        chi_square=account.chi_square,
-        n_data=3.0 * account.n_trusted,
-        n_nuisance=account.n_parameters,
-        kept=told.kept,
-        used_on_panel=account.used_in_halves,
-        rejected_on_panel=account.rejected_on_panel,
-        flagged_on_panel=account.flagged_on_panel,
+        **{part.value: equations for part, equations in parts.equations.items()},
+        chi_square=diagnostics.chi_square,
+        n_data=3.0 * diagnostics.n_trusted,
+        n_nuisance=diagnostics.n_parameters,
+        kept=parts.kept,
+        used_on_panel=diagnostics.used_in_halves,
+        rejected_on_panel=diagnostics.rejected_on_panel,
+        flagged_on_panel=diagnostics.flagged_on_panel,
         fits=FitTable.of([fit, *panels]),
-        shells=ShellTable.of(told.shells),
-        n_held_out=(account.n_wild, account.n_held),
-        null_directions=account.null_directions,
+        shells=ShellTable.of(parts.shells),
+        n_held_out=(diagnostics.n_wild, diagnostics.n_held),
+        null_directions=diagnostics.null_directions,
     )
 
 
-def fits_of(used: Tally, held: Tally) -> tuple[Fit, tuple[Fit, ...]]:
+def fits_of(used: ResidualHistogram, held: ResidualHistogram) -> tuple[Fit, tuple[Fit, ...]]:
     """Residuals on used and held-out reflections, of all panels and of each."""
     panels = tuple(Fit(used.group(p), held.group(p)) for p in range(len(used.count)))
     return Fit(used.whole(), held.whole()), panels
@@ -78,10 +82,10 @@ def _shells(held: Residuals) -> tuple[Shell, ...]:
     numbers, place = np.unique(
         (d**-2.0 / SHELL_PER_SQUARE_ANGSTROM).astype(np.int64), return_inverse=True
     )
-    tally = held.tally(place, len(numbers))
+    histogram = held.histogram(place, len(numbers))
     found = []
     for number in range(len(numbers)):
-        inside, both = d[place == number], tally.group(number)
+        inside, both = d[place == number], histogram.group(number)
         if both is not None:
             found.append(Shell(float(inside.max()), float(inside.min()), both))
     return tuple(found)

@@ -24,18 +24,18 @@ from calib.model.result.report import (
     Shell,
 )
 from calib.model.result.summary import Part, Statement
-from calib.solve.algebra.residual_histogram import Tally
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.algebra.residual_histogram import ResidualHistogram
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.dataset_validation import (
     PART_FOLDS,
-    Account,
-    examined,
+    DatasetDiagnostics,
+    cross_validate,
+    equations_of_folds,
     in_shells,
-    left_out,
-    share_of,
+    validate_dataset,
 )
-from calib.solve.joint.refinement import Progress, Refined, together
-from calib.solve.joint.summary import fits_of, statement_of, summarised
+from calib.solve.joint.refinement import Progress, Refinement, sum_equations
+from calib.solve.joint.summary import fits_of, statement_of, summarise
 from calib.solve.panels.distances import disagreements, distance_groups
 from calib.solve.panels.halves import halves_of
 from calib.solve.panels.system import PanelStep, PanelSystem
@@ -45,139 +45,147 @@ _FEWEST_IN_SHELL = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class Validation:
     """What each dataset says at the solution, and how well it fits."""
 
-    accounts: tuple[Account, ...]
+    diagnostics: tuple[DatasetDiagnostics, ...]
     uses: tuple[DatasetUse, ...]
     statements: tuple[Statement, ...]
     """What each leaves behind."""
-    shares: tuple[tuple[float, Share], ...]
+    by_distance: tuple[tuple[float, PanelEquations], ...]
     """What the datasets of each distance in mm say together, ascending."""
-    used: Tally
-    held: Tally
+    used: ResidualHistogram
+    held: ResidualHistogram
     d_held_angstrom: Floats
     """Of all held-out reflections."""
 
 
-def measured(refined: Refined, system: PanelSystem, progress: Progress) -> Measured:
+def validate(refined: Refinement, system: PanelSystem, progress: Progress) -> Validation:
     """One dataset after the other, on reflections that a solution did not see as well."""
     working = step_of_part(refined, system, Part.WORKING)
-    accounts: list[Account] = []
+    diagnostics: list[DatasetDiagnostics] = []
     resolution: list[Floats] = []
     fits: list[tuple[Fit, tuple[Fit, ...]]] = []
-    used: Tally | None = None
-    held: Tally | None = None
-    for account, tested in refined.executor.stream(examined, refined.correction, working):
-        accounts.append(account)
+    used: ResidualHistogram | None = None
+    held: ResidualHistogram | None = None
+    for one, tested in refined.executor.imap(validate_dataset, refined.correction, working):
+        diagnostics.append(one)
         resolution.append(tested.d_held_angstrom)
         used = tested.used if used is None else used.plus(tested.used)
         held = tested.held if held is None else held.plus(tested.held)
         fits.append(fits_of(tested.used, tested.held))
-        progress("testing", 0, float("nan"), len(accounts))
+        progress("testing", 0, float("nan"), len(diagnostics))
     assert used is not None  # noqa: S101 - a derivation has a dataset
     assert held is not None  # noqa: S101 - the same
-    shares = _by_distance(refined, [account.use.distance_mm for account in accounts])
-    told = refined.executor.map(summarised, refined.correction)
+    by_distance = _by_distance(refined, [one.use.distance_mm for one in diagnostics])
+    parts = refined.executor.map(summarise, refined.correction)
     statements = tuple(
-        statement_of(refined.correction, account, *own_fits, own)
-        for account, own_fits, own in zip(accounts, fits, told, strict=True)
+        statement_of(refined.correction, one, *own_fits, own)
+        for one, own_fits, own in zip(diagnostics, fits, parts, strict=True)
     )
-    uses = _uses(refined, system, accounts, [share for _, share in shares], progress)
+    uses = _uses(
+        refined, system, diagnostics, [equations for _, equations in by_distance], progress
+    )
     every = np.concatenate(resolution)
-    return Measured(tuple(accounts), uses, statements, tuple(shares), used, held, every)
+    return Validation(tuple(diagnostics), uses, statements, tuple(by_distance), used, held, every)
 
 
-def assessed(refined: Refined, system: PanelSystem, found: Measured) -> Report:
+def validation_report(refined: Refinement, system: PanelSystem, found: Validation) -> Report:
     """Everything that a derivation measures of itself."""
-    accounts = found.accounts
-    n_wild, n_held = (sum(getattr(a, name) for a in accounts) for name in ("n_wild", "n_held"))
+    diagnostics = found.diagnostics
+    n_wild, n_held = (sum(getattr(a, name) for a in diagnostics) for name in ("n_wild", "n_held"))
     overall, panels = fits_of(found.used, found.held)
     return Report(
         overall=overall,
         panels=panels,
         shells=_shells(refined, found.d_held_angstrom),
-        halves=_halves(refined, system, accounts),
-        convergence=convergence_of(refined, accounts),
+        halves=_halves(refined, system, diagnostics),
+        convergence=convergence_of(refined, diagnostics),
         datasets=found.uses,
         held_out_dropped=n_wild / max(n_held, 1),
         gauge=refined.last.gauge.shape[1],
         null_directions=tuple(
-            f"{account.use.name}: {word}"
-            for account in accounts
-            for word in account.null_directions
+            f"{one.use.name}: {word}" for one in diagnostics for word in one.null_directions
         ),
-        disagreements=_disagreements(refined, system, found.shares),
+        disagreements=_disagreements(refined, system, found.by_distance),
         misfits=refined.misfits,
-        rejected_on_panel=tuple(np.sum([a.rejected_on_panel for a in accounts], axis=0).tolist()),
-        flagged_on_panel=tuple(np.sum([a.flagged_on_panel for a in accounts], axis=0).tolist()),
+        rejected_on_panel=tuple(
+            np.sum([a.rejected_on_panel for a in diagnostics], axis=0).tolist()
+        ),
+        flagged_on_panel=tuple(np.sum([a.flagged_on_panel for a in diagnostics], axis=0).tolist()),
     )
 
 
-def step_of_part(refined: Refined, system: PanelSystem, part: Part) -> PanelStep:
+def step_of_part(refined: Refinement, system: PanelSystem, part: Part) -> PanelStep:
     """The step from the solution to the one from a part of the reflections of all datasets."""
-    said = together(refined.executor.stream(share_of, refined.correction, PART_FOLDS[part]))
-    return system.step(refined.correction, [said], part)
+    total = sum_equations(
+        refined.executor.imap(equations_of_folds, refined.correction, PART_FOLDS[part])
+    )
+    return system.step(refined.correction, [total], part)
 
 
-def _by_distance(refined: Refined, distances_mm: Sequence[float]) -> list[tuple[float, Share]]:
+def _by_distance(
+    refined: Refinement, distances_mm: Sequence[float]
+) -> list[tuple[float, PanelEquations]]:
     """What the datasets of each distance say together, ascending."""
     bounds, group = distance_groups(distances_mm)
-    shares: dict[int, Share] = {}
+    by_distance: dict[int, PanelEquations] = {}
     folds = PART_FOLDS[Part.WHOLE]
-    for mine, share in zip(
-        group, refined.executor.stream(share_of, refined.correction, folds), strict=True
+    for mine, equations in zip(
+        group, refined.executor.imap(equations_of_folds, refined.correction, folds), strict=True
     ):
-        shares[mine] = shares[mine].plus(share) if mine in shares else share
-    return [(bounds[mine], shares[mine]) for mine in sorted(shares)]
+        by_distance[mine] = by_distance[mine].plus(equations) if mine in by_distance else equations
+    return [(bounds[mine], by_distance[mine]) for mine in sorted(by_distance)]
 
 
-def _shells(refined: Refined, d_angstrom: Floats) -> tuple[Shell, ...]:
+def _shells(refined: Refinement, d_angstrom: Floats) -> tuple[Shell, ...]:
     """Equally filled resolution shells of held-out reflections, coarse to fine."""
     count = min(_SHELLS, len(d_angstrom) // _FEWEST_IN_SHELL)
     if count < 2:
         return ()
     edges = np.quantile(d_angstrom, np.linspace(1.0, 0.0, count + 1))
-    tally = reduce(Tally.plus, refined.executor.stream(in_shells, edges))
-    found = [(high, low, tally.group(k)) for k, (high, low) in enumerate(pairwise(edges))]
+    histogram = reduce(ResidualHistogram.plus, refined.executor.imap(in_shells, edges))
+    found = [(high, low, histogram.group(k)) for k, (high, low) in enumerate(pairwise(edges))]
     return tuple(Shell(float(high), float(low), both) for high, low, both in found if both)
 
 
-def convergence_of(refined: Refined, accounts: Sequence[Account]) -> Convergence:
+def convergence_of(refined: Refinement, diagnostics: Sequence[DatasetDiagnostics]) -> Convergence:
     """How the refinement ended."""
-    n_data = sum(3.0 * account.n_trusted for account in accounts)
-    n_nuisance = sum(account.n_parameters for account in accounts)
+    n_data = sum(3.0 * one.n_trusted for one in diagnostics)
+    n_nuisance = sum(one.n_parameters for one in diagnostics)
     return Convergence(
         converged=refined.converged,
         iterations=refined.iterations,
         last_shift_sigma=refined.longest_shift,
-        chi_square=sum(account.chi_square for account in accounts),
+        chi_square=sum(one.chi_square for one in diagnostics),
         degrees_of_freedom=round(n_data - n_nuisance - refined.last.n_determined),
     )
 
 
-def _halves(refined: Refined, system: PanelSystem, accounts: Sequence[Account]) -> Halves | None:
+def _halves(
+    refined: Refinement, system: PanelSystem, diagnostics: Sequence[DatasetDiagnostics]
+) -> Halves | None:
     """Two solutions from the odd and the even blocks."""
-    counts = np.sum([account.used_in_halves for account in accounts], axis=0)
+    counts = np.sum([one.used_in_halves for one in diagnostics], axis=0)
     a, b = (step_of_part(refined, system, part) for part in (Part.HALF_A, Part.HALF_B))
     return halves_of(a, b, counts, refined.last.gauge, system)
 
 
 def _uses(
-    refined: Refined,
+    refined: Refinement,
     system: PanelSystem,
-    accounts: Sequence[Account],
-    shares: Sequence[Share],
+    diagnostics: Sequence[DatasetDiagnostics],
+    by_distance: Sequence[PanelEquations],
     progress: Progress,
 ) -> tuple[DatasetUse, ...]:
     """Each dataset's use; where there are several, with what the others alone make of it."""
-    uses = [account.use for account in accounts]
-    if len(uses) == 1 and not system.known:
+    uses = [one.use for one in diagnostics]
+    if len(uses) == 1 and not system.stored:
         return tuple(uses)
-    known = system.known_at(refined.correction, Part.WHOLE)
-    everything = reduce(Share.plus, [*shares, *known])
+    known = system.stored_at(refined.correction, Part.WHOLE)
+    everything = reduce(PanelEquations.plus, [*by_distance, *known])
     out = []
-    found = refined.executor.stream(left_out, refined.correction, system, everything)
+    found = refined.executor.imap(cross_validate, refined.correction, system, everything)
     for use, rmsd in zip(uses, found, strict=True):
         out.append(replace(use, left_out=rmsd))
         progress("leaving out", 0, float("nan"), len(out))
@@ -185,8 +193,8 @@ def _uses(
 
 
 def _disagreements(
-    refined: Refined, system: PanelSystem, shares: Sequence[tuple[float, Share]]
+    refined: Refinement, system: PanelSystem, by_distance: Sequence[tuple[float, PanelEquations]]
 ) -> tuple[Disagreement, ...]:
     """Single-distance solutions compared."""
-    groups = [(distance, [share]) for distance, share in shares]
+    groups = [(distance, [equations]) for distance, equations in by_distance]
     return disagreements(system, refined.correction, groups)

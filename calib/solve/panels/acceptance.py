@@ -15,7 +15,7 @@ _WIDEST_PX = 1.5
 """Median residual of a dataset: crystals that were indexed rightly scatter by tenths of this."""
 
 
-def judged(report: Report, estimate: CorrectionEstimate) -> Acceptance:
+def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance:
     """Accepted where every gate holds; each gate that fails gives its reason.
 
     Gates: the iteration converged; no dataset scatters by pixels with the panels refined; held-out
@@ -29,12 +29,12 @@ def judged(report: Report, estimate: CorrectionEstimate) -> Acceptance:
         *_held_out(report),
         *_halves(report, estimate),
         *_shells(report),
-        *_left_out(report),
+        *_cross_validation(report),
         *_coverage(estimate),
     ]
     if reasons:
         return Acceptance(False, tuple(reasons))
-    return Acceptance(True, (_praise(report),))
+    return Acceptance(True, (_accepted(report),))
 
 
 def _convergence(report: Report) -> list[str]:
@@ -93,7 +93,7 @@ def _shells(report: Report) -> list[str]:
     ]
 
 
-def _left_out(report: Report) -> list[str]:
+def _cross_validation(report: Report) -> list[str]:
     return [
         f"{dataset.name}, left out, is described worse by the other datasets' corrections than by "
         f"the panels as drawn: RMSD in {axis} {before:.3f} px before, {after:.3f} px after."
@@ -118,7 +118,7 @@ def _axes(both: BeforeAfter) -> list[tuple[str, float, float]]:
     ]
 
 
-def _praise(report: Report) -> str:
+def _accepted(report: Report) -> str:
     held = report.overall.held_out
     assert held is not None  # noqa: S101 - a report without held-out reflections was refused
     (_, x0, x1), (_, y0, y1) = _axes(held)

@@ -23,7 +23,7 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.result.report import SAME_DISTANCE, Disagreement
 from calib.solve.algebra.statistics import chance_above
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.system import PanelSystem, gauge_free
 
 
@@ -45,21 +45,23 @@ _RANK = 1e-9
 def disagreements(
     system: PanelSystem,
     correction: Correction,
-    groups: Sequence[tuple[float, Sequence[Share]]],
+    groups: Sequence[tuple[float, Sequence[PanelEquations]]],
 ) -> tuple[Disagreement, ...]:
     """Every pair of distances compared: ``groups`` holds each distance in mm with the reduced
     normal equations of its datasets, linearised at ``correction``."""
     if len(groups) < 2:
         return ()
-    everything = [reduced for _, mine in groups for reduced in mine]
+    everything = [equations for _, mine in groups for equations in mine]
     gauge = system.normal(correction, everything).gauge
-    level = _Leveller.of(gauge, system.gauge_weight(correction, everything))
+    projector = _GaugeProjector.of(gauge, system.gauge_weight(correction, everything))
     precision = gauge_free(system.precision, gauge)
     solutions = []
     for distance, mine in groups:
         step = system.step_of(correction, mine)
         values = step.correction.values[:, list(system.freedom.free)].ravel()
-        solutions.append((distance, level.values(values), level.covariance(step.covariance)))
+        solutions.append(
+            (distance, projector.values(values), projector.covariance(step.covariance))
+        )
     found = []
     for (one, x1, c1), (other, x2, c2) in combinations(solutions, 2):
         shared = c1 @ precision @ c2
@@ -96,7 +98,7 @@ def _chi_square(difference: Floats, covariance: Floats) -> tuple[float, int]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Leveller:
+class _GaugeProjector:
     """Takes the weighted mean of k rigid motions out: x - G K^T x."""
 
     gauge: Floats
@@ -105,10 +107,10 @@ class _Leveller:
     """(m, k) K."""
 
     @staticmethod
-    def of(gauge: Floats, weight: Floats) -> _Leveller:
+    def of(gauge: Floats, weight: Floats) -> _GaugeProjector:
         """For motions ``gauge`` (m, k), weighted with ``weight`` (m,)."""
         held = weight[:, None] * gauge
-        return _Leveller(gauge, np.asarray(np.linalg.solve(gauge.T @ held, held.T).T))
+        return _GaugeProjector(gauge, np.asarray(np.linalg.solve(gauge.T @ held, held.T).T))
 
     def values(self, values: Floats) -> Floats:
         """(m,) or (m, ...) without."""

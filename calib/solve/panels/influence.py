@@ -20,9 +20,9 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.detector.layout import Layout
 from calib.model.result.report import Influence
-from calib.solve.algebra.linalg import add_blocks, carried_rows, inverse
+from calib.solve.algebra.linalg import add_blocks, inverse, multiply_blocks
 from calib.solve.algebra.twists import parameters_from_twists
-from calib.solve.panels.stored_equations import Spoken
+from calib.solve.panels.stored_equations import TwistEquations
 from calib.solve.panels.system import Normal
 
 _TURNS = 12
@@ -35,15 +35,15 @@ def influences(
     layout: Layout,
     normal: Normal,
     correction: Correction,
-    spoken: Spoken,
+    stored: TwistEquations,
     sigma: Floats,
 ) -> tuple[Influence | None, ...]:
     """How far the solution moves when each dataset is left out; None where it is the only one.
 
-    ``normal`` are the equations of all that is ``spoken`` at ``correction``; ``sigma`` (n, f) are
+    ``normal`` are the equations of all that is ``stored`` at ``correction``; ``sigma`` (n, f) are
     the standard uncertainties of the free parameters. Prior and gauge are those of all datasets.
     """
-    m, (n, f) = len(spoken.coupling), sigma.shape
+    m, (n, f) = len(stored.coupling), sigma.shape
     if m < 2:
         return (None,) * m
     back = np.asarray(np.linalg.inv(parameters_from_twists(layout, correction.values)))
@@ -52,19 +52,19 @@ def influences(
     scale = 1.0 / np.sqrt(np.diag(normal.matrix))
     by = by * scale.reshape(n, 1, f)
     everything = normal.matrix * np.outer(scale, scale)
-    known = inverse(everything)
-    whole = known @ (normal.vector * scale)
-    vectors = spoken.at(layout, correction)[0].reshape(m, n, 6, 1)
-    said = (by.transpose(0, 2, 1) @ vectors).reshape(m, n * f)
+    covariance = inverse(everything)
+    whole = covariance @ (normal.vector * scale)
+    vectors = stored.at(layout, correction)[0].reshape(m, n, 6, 1)
+    vectors_free = (by.transpose(0, 2, 1) @ vectors).reshape(m, n * f)
     units = scale / sigma.ravel()
-    rank = max(1, *(len(coupling) for coupling in spoken.coupling))
+    rank = max(1, *(len(coupling) for coupling in stored.coupling))
     step = max(1, _AT_ONCE // (rank * n * f))
     found: list[Influence | None] = []
     for start in range(0, m, step):
         mine = slice(start, start + step)
-        group = _Group.of(spoken.own[mine], spoken.coupling[mine], by)
-        pull = group.times(np.broadcast_to(whole, said[mine].shape)) - said[mine]
-        moved = np.abs(group.left_out(everything, known, pull, units) * units)
+        group = _Group.of(stored.own[mine], stored.coupling[mine], by)
+        pull = group.times(np.broadcast_to(whole, vectors_free[mine].shape)) - vectors_free[mine]
+        moved = np.abs(group.shifts_without(everything, covariance, pull, units) * units)
         found += [_influence(one, f) for one in moved]
     return tuple(found)
 
@@ -93,7 +93,7 @@ class _Group:
         n, _, f = by.shape
         rows = np.zeros((len(own), max(map(len, coupling)), n * f))
         for place, one in enumerate(coupling):
-            rows[place, : len(one)] = carried_rows(one, by)
+            rows[place, : len(one)] = multiply_blocks(one, by)
         return _Group(by.transpose(0, 2, 1) @ own @ by, rows)
 
     def times(self, x: Floats) -> Floats:
@@ -103,13 +103,15 @@ class _Group:
         taken = self.rows.transpose(0, 2, 1) @ along
         return np.asarray((self.own @ x.reshape(m, n, f, 1)).reshape(m, -1) - taken[:, :, 0])
 
-    def left_out(self, everything: Floats, known: Floats, pull: Floats, units: Floats) -> Floats:
-        """(m, n f) the d_i with (A - N_i) d_i = ``pull`` (m, n f); ``known`` (n f, n f) is A^-1,
-        and ``units`` (n f,) turn changes into sigmas."""
-        moved = pull @ known
+    def shifts_without(
+        self, everything: Floats, covariance: Floats, pull: Floats, units: Floats
+    ) -> Floats:
+        """(m, n f) the d_i with (A - N_i) d_i = ``pull`` (m, n f); ``covariance`` (n f, n f) is
+        A^-1, and ``units`` (n f,) turn changes into sigmas."""
+        moved = pull @ covariance
         moving = np.ones(len(pull), dtype=np.bool_)
         for _ in range(_TURNS):
-            before, moved = moved, (pull + self.times(moved)) @ known
+            before, moved = moved, (pull + self.times(moved)) @ covariance
             moving = (np.abs(moved - before) * units).max(axis=1) > _AT_REST_SIGMA
             if not moving.any():
                 break

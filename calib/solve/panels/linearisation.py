@@ -23,23 +23,23 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import CorrectionEstimate
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Statement
-from calib.solve.algebra.linalg import carried_rows
+from calib.solve.algebra.linalg import multiply_blocks
 from calib.solve.algebra.twists import parameters_from_twists
 from calib.solve.dataset.outliers import rejected_pull
-from calib.solve.panels.stored_equations import Spoken
+from calib.solve.panels.stored_equations import TwistEquations
 
 LINEAR_WITHIN_SIGMA = 0.1
 """A summary whose linearisation may shift the solution by more is beyond its linear range."""
 
 
-def errors_of_linearisation(
+def linearisation_errors(
     layout: Layout,
     statements: Sequence[Statement],
-    spoken: Spoken,
+    stored: TwistEquations,
     estimate: CorrectionEstimate,
 ) -> list[float]:
     """For each statement, the largest shift of any free parameter in sigma that its having been
-    linearised elsewhere may have caused; ``spoken`` are the same statements whole, over twists."""
+    linearised elsewhere may have caused; ``stored`` are the same statements whole, over twists."""
     n, free = len(layout), list(estimate.freedom.free)
     cut = rejected_pull()
     sigma = estimate.sigma[:, free].ravel()
@@ -47,7 +47,7 @@ def errors_of_linearisation(
     back = np.linalg.inv(parameters_from_twists(layout, estimate.correction.values))[:, :, free]
     middle = layout.centre_root_mm - layout.centre_root_mm.mean(axis=0)
     found = []
-    pulled, _ = spoken.pulled(layout, estimate.correction)
+    pulled, _ = stored.pulled(layout, estimate.correction)
     for one, row in zip(statements, pulled, strict=True):
         spots = _second_order_mm(one, estimate, half, middle)
         if not spots.any():
@@ -59,7 +59,7 @@ def errors_of_linearisation(
         taken = estimate.covariance @ coupling[:, :, free].reshape(-1, len(sigma)).T
         shifts = (coupling[:, :, :2] * spots[:, None]).reshape(-1, 2 * n)
         own = one.whole.own[:, free][:, :, :2] * spots[:, None, None]
-        moved = carried_rows(estimate.covariance, own) - taken @ shifts
+        moved = multiply_blocks(estimate.covariance, own) - taken @ shifts
         pull = np.einsum("paf,pa->pf", back, row.reshape(n, 6)).ravel()
         bend = (moved**2).sum(axis=1) + (cut * (estimate.covariance @ pull)) ** 2
         found.append(float((np.sqrt(bend) / sigma).max()))

@@ -32,7 +32,7 @@ class Solution:
     kept: tuple[int, ...] = ()
     """The places of the datasets that took part, among those that were given."""
 
-    def without(self, others: Sequence[Misfit]) -> Solution:
+    def with_excluded(self, others: Sequence[Misfit]) -> Solution:
         """The same with what others were left out before."""
         if not others:
             return self

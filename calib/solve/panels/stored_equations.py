@@ -20,10 +20,10 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Equations, Part, Statement
-from calib.solve.algebra.linalg import add_blocks, carried, carried_rows, pivoted_factor
+from calib.solve.algebra.linalg import add_blocks, congruence, multiply_blocks, pivoted_factor
 from calib.solve.algebra.rigid_motion import tangents_from_parameters
 from calib.solve.algebra.twists import parameters_from_twists, tangents_from_twists, twists_between
-from calib.solve.dataset.panel_equations import Share
+from calib.solve.dataset.panel_equations import PanelEquations
 
 _LEAST_SHARE = 1e-13
 """Of a panel parameter's own information: what an elimination took below this is rounding."""
@@ -32,7 +32,7 @@ _LEAST_SHARE_OF_PART = 1e-8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
+class TwistEquations:
     """One part of m statements about n panels, each by itself, as equations over twists."""
 
     points: Floats
@@ -45,26 +45,26 @@ class Spoken:
     """(m, 6 n)"""
 
     @staticmethod
-    def of(layout: Layout, statements: Sequence[Statement], part: Part) -> Spoken:
+    def of(layout: Layout, statements: Sequence[Statement], part: Part) -> TwistEquations:
         """A part of statements about this layout."""
-        said = [one.part(part) for one in statements]
+        equations = [one.part(part) for one in statements]
         points = np.stack([one.point.values for one in statements])
         by = parameters_from_twists(layout, points)
-        vector = np.stack([one.vector for one in said]).reshape(*points.shape, 1)
-        return Spoken(
+        vector = np.stack([one.vector for one in equations]).reshape(*points.shape, 1)
+        return TwistEquations(
             points=points,
-            own=by.swapaxes(-1, -2) @ np.stack([one.own for one in said]) @ by,
+            own=by.swapaxes(-1, -2) @ np.stack([one.own for one in equations]) @ by,
             coupling=tuple(
-                carried_rows(one.coupling, own) for one, own in zip(said, by, strict=True)
+                multiply_blocks(one.coupling, own) for one, own in zip(equations, by, strict=True)
             ),
-            vector=(by.swapaxes(-1, -2) @ vector).reshape(len(said), -1),
+            vector=(by.swapaxes(-1, -2) @ vector).reshape(len(equations), -1),
         )
 
-    def __getitem__(self, places: Sequence[int]) -> Spoken:
+    def __getitem__(self, places: Sequence[int]) -> TwistEquations:
         """Those at some places."""
         chosen = list(places)
         coupling = tuple(self.coupling[place] for place in chosen)
-        return Spoken(self.points[chosen], self.own[chosen], coupling, self.vector[chosen])
+        return TwistEquations(self.points[chosen], self.own[chosen], coupling, self.vector[chosen])
 
     def pulled(self, layout: Layout, correction: Correction) -> tuple[Floats, Floats]:
         """(m, 6 n) N' xi and (m, 6 n) xi, the twists from where each was linearised to
@@ -84,39 +84,39 @@ class Spoken:
         return self.vector - pulled, np.asarray(more)
 
 
-class Known:
+class StoredEquations:
     """The sum of one part of some statements about a layout."""
 
-    def __init__(self, layout: Layout, spoken: Spoken) -> None:
-        self.spoken = spoken
+    def __init__(self, layout: Layout, twist_equations: TwistEquations) -> None:
+        self.twist_equations = twist_equations
         self._layout = layout
-        self._own = spoken.own.sum(axis=0)
-        coupling = np.concatenate(spoken.coupling)
+        self._own = twist_equations.own.sum(axis=0)
+        coupling = np.concatenate(twist_equations.coupling)
         self._information: Floats = -(coupling.T @ coupling)
         add_blocks(self._information, self._own)
 
-    def at(self, correction: Correction) -> Share:
+    def at(self, correction: Correction) -> PanelEquations:
         """The same as equations of tangent motions at ``correction``."""
         n = len(self._layout)
         back = np.asarray(np.linalg.inv(tangents_from_twists(self._layout, correction.values)))
-        vector = self.spoken.at(self._layout, correction)[0].sum(axis=0)
-        return Share(
-            information=carried(self._information, back),
+        vector = self.twist_equations.at(self._layout, correction)[0].sum(axis=0)
+        return PanelEquations(
+            information=congruence(self._information, back),
             vector=np.einsum("pai,pa->pi", back, vector.reshape(n, 6)).ravel(),
             panel_information=back.transpose(0, 2, 1) @ self._own @ back,
         )
 
 
-def equations_of(said: Share, correction: Correction, part: Part) -> Equations:
+def stored_form(equations: PanelEquations, correction: Correction, part: Part) -> Equations:
     """Equations of tangent motions at ``correction`` as those of correction parameters.
 
     N = D - F^T F by a pivoted Cholesky decomposition of D - N. Those that serve statistics alone
     are kept in single precision.
     """
-    n = len(said.panel_information)
+    n = len(equations.panel_information)
     turn = tangents_from_parameters(correction)
-    own = turn.transpose(0, 2, 1) @ said.panel_information @ turn
-    taken = -carried(said.information, turn)
+    own = turn.transpose(0, 2, 1) @ equations.panel_information @ turn
+    taken = -congruence(equations.information, turn)
     add_blocks(taken, own)
     scale = np.sqrt(np.diagonal(own, axis1=1, axis2=2).ravel())
     scale[scale == 0.0] = 1.0
@@ -125,5 +125,5 @@ def equations_of(said: Share, correction: Correction, part: Part) -> Equations:
     coupling = pivoted_factor(taken / np.outer(scale, scale), least) * scale
     if not exact:
         coupling = coupling.astype(np.float32).astype(np.float64)
-    vector = np.einsum("pai,pa->pi", turn, said.vector.reshape(n, 6)).ravel()
+    vector = np.einsum("pai,pa->pi", turn, equations.vector.reshape(n, 6)).ravel()
     return Equations(0.5 * (own + own.transpose(0, 2, 1)), coupling, vector)

@@ -25,10 +25,10 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Part, Statement
-from calib.solve.algebra.linalg import carried, inverse, whitener
+from calib.solve.algebra.linalg import congruence, inverse, whitener
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
-from calib.solve.dataset.panel_equations import Share
-from calib.solve.panels.stored_equations import Known, Spoken
+from calib.solve.dataset.panel_equations import PanelEquations
+from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.prior import PanelPrior
 
 _SEEN_BY_DATA = 1e-4
@@ -100,40 +100,42 @@ class PanelSystem:
         layout: Layout,
         freedom: Freedom,
         prior: PanelPrior,
-        known: Sequence[Statement] = (),
+        stored: Sequence[Statement] = (),
     ) -> None:
         self.layout = layout
         self.freedom = freedom
         self.prior = prior
         self.precision = prior.precision(layout, freedom.free)
         self.tolerance = np.sqrt(np.diag(prior.covariance(layout, freedom.free)))
-        self.known = tuple(known)
-        self._sums: dict[Part, Known] = {}
+        self.stored = tuple(stored)
+        self._sums: dict[Part, StoredEquations] = {}
 
-    def known_at(self, correction: Correction, part: Part) -> list[Share]:
+    def stored_at(self, correction: Correction, part: Part) -> list[PanelEquations]:
         """What is known beforehand, as one equation at ``correction``; none where nothing is."""
-        return [self.known_of(part).at(correction)] if self.known else []
+        return [self.stored_part(part).at(correction)] if self.stored else []
 
-    def known_of(self, part: Part) -> Known:
+    def stored_part(self, part: Part) -> StoredEquations:
         """What is known beforehand, which must be something."""
         if part not in self._sums:
-            self._sums[part] = Known(self.layout, Spoken.of(self.layout, self.known, part))
+            self._sums[part] = StoredEquations(
+                self.layout, TwistEquations.of(self.layout, self.stored, part)
+            )
         return self._sums[part]
 
     def step(
         self,
         correction: Correction,
-        reduced: Sequence[Share],
+        equations: Sequence[PanelEquations],
         part: Part = Part.WHOLE,
     ) -> PanelStep:
-        """The step from ``correction`` to the solution of the linearised problem: ``reduced``, made
-        of that part of the reflections, with what is known beforehand of the same part."""
-        return self.step_of(correction, [*reduced, *self.known_at(correction, part)])
+        """The step from ``correction`` to the solution of the linearised problem: ``equations``,
+        made of that part of the reflections, with what is known beforehand of the same part."""
+        return self.step_of(correction, [*equations, *self.stored_at(correction, part)])
 
-    def step_of(self, correction: Correction, reduced: Sequence[Share]) -> PanelStep:
+    def step_of(self, correction: Correction, equations: Sequence[PanelEquations]) -> PanelStep:
         """The same step from these equations alone."""
         n, free = len(self.layout), list(self.freedom.free)
-        normal = self.normal(correction, reduced)
+        normal = self.normal(correction, equations)
         try:
             whole = inverse(normal.matrix)
         except np.linalg.LinAlgError as error:
@@ -156,15 +158,15 @@ class PanelSystem:
             shift_sigma=float(np.abs(solution / sigma).max()),
         )
 
-    def normal(self, correction: Correction, reduced: Sequence[Share]) -> Normal:
+    def normal(self, correction: Correction, equations: Sequence[PanelEquations]) -> Normal:
         """The equations of the free parameters at ``correction``, prior and gauge included."""
         free = list(self.freedom.free)
         to_tangent = tangents_from_parameters(correction)
         spread = to_tangent[:, :, free]
-        information = carried(np.asarray(sum(r.information for r in reduced)), spread)
-        vector = np.asarray(sum(r.vector for r in reduced)).reshape(len(spread), 6)
+        information = congruence(np.asarray(sum(r.information for r in equations)), spread)
+        vector = np.asarray(sum(r.vector for r in equations)).reshape(len(spread), 6)
         vector = np.einsum("paf,pa->pf", spread, vector).ravel()
-        weight = self.gauge_weight(correction, reduced)
+        weight = self.gauge_weight(correction, equations)
         frames = correction.frames(self.layout)
         centre = frames.points(0.5 * self.layout.size_mm[:, None, :])[:, 0]
         gauge = gauge_directions(frames.rotation, centre, to_tangent, self.freedom)
@@ -183,10 +185,10 @@ class PanelSystem:
             rhs = vector - prior @ x - fixed @ x
         return Normal(information, matrix, rhs, self.freedom.free, spread, gauge, within)
 
-    def gauge_weight(self, correction: Correction, reduced: Sequence[Share]) -> Floats:
+    def gauge_weight(self, correction: Correction, equations: Sequence[PanelEquations]) -> Floats:
         """(n f,) what the panels' own reflections and tolerance say of each free parameter."""
         to_tangent = tangents_from_parameters(correction)[:, :, list(self.freedom.free)]
-        alone = sum(r.panel_information for r in reduced)
+        alone = sum(r.panel_information for r in equations)
         own = to_tangent.transpose(0, 2, 1) @ alone @ to_tangent
         return np.asarray(np.diagonal(own, axis1=1, axis2=2).ravel() + self.tolerance**-2.0)
 

@@ -45,31 +45,33 @@ class DaskExecutor(Executor):
     def __len__(self) -> int:
         return len(self._places)
 
-    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
-        loaded = [self._client.submit(_loaded, load, pure=False) for load in loaders]
-        counts = [self._client.submit(len, states, pure=False) for states in loaded]
-        for number, (states, count) in enumerate(zip(loaded, counts, strict=True), start=1):
+    def load(
+        self, loaders: Sequence[Loader], progress: Callable[[int], None] | None = None
+    ) -> None:
+        loaded = [self._client.submit(_load, loader, pure=False) for loader in loaders]
+        counts = [self._client.submit(len, items, pure=False) for items in loaded]
+        for number, (items, count) in enumerate(zip(loaded, counts, strict=True), start=1):
             self._places += [
-                self._client.submit(_begun, states, place, pure=False)
+                self._client.submit(_item_at, items, place, pure=False)
                 for place in range(self._answer(count))
             ]
-            if told is not None:
-                told(number)
+            if progress is not None:
+                progress(number)
 
-    def arrange(self, order: Sequence[int]) -> None:
+    def select(self, order: Sequence[int]) -> None:
         self._places = [self._places[place] for place in order]
 
-    def stream(
+    def imap(
         self,
         operation: Operation,
         *shared: Any,
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Iterator[Any]:
         # A task too, and no scattered value, which would be lost with the worker that has it.
-        given = self._client.submit(_given, shared, pure=False)
+        given = self._client.submit(_arguments, shared, pure=False)
         self._places = [
             self._client.submit(
-                _gone_on, held, operation, given, each[place] if each else (), pure=False
+                _apply, held, operation, given, each[place] if each else (), pure=False
             )
             for place, held in enumerate(self._places)
         ]
@@ -93,19 +95,19 @@ class DaskExecutor(Executor):
             ) from error
 
 
-def _given(shared: tuple[Any, ...]) -> tuple[Any, ...]:
+def _arguments(shared: tuple[Any, ...]) -> tuple[Any, ...]:
     return shared
 
 
-def _loaded(load: Loader) -> Sequence[Any]:
-    return load()
+def _load(loader: Loader) -> Sequence[Any]:
+    return loader()
 
 
-def _begun(states: Sequence[Any], place: int) -> tuple[Any, None]:
-    return states[place], None
+def _item_at(items: Sequence[Any], place: int) -> tuple[Any, None]:
+    return items[place], None
 
 
-def _gone_on(
+def _apply(
     held: tuple[Any, Any], operation: Operation, shared: tuple[Any, ...], own: tuple[Any, ...]
 ) -> tuple[Any, Any]:
     return operation(held[0], *shared, *own)

@@ -14,10 +14,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-State = Any
-"""What an operation leaves of a dataset: a ``Dataset`` first, a ``Standing`` later."""
-Operation = Callable[..., tuple[State, Any]]
-Loader = Callable[[], Sequence[State]]
+Item = Any
+"""What an operation leaves of a dataset: a ``Dataset`` first, a ``DatasetState`` later."""
+Operation = Callable[..., tuple[Item, Any]]
+Loader = Callable[[], Sequence[Item]]
 """Gives the first states of one or several datasets, such as those in a pair of files."""
 
 
@@ -29,18 +29,20 @@ class Executor(ABC):
         """How many datasets there are."""
 
     @abstractmethod
-    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
+    def load(
+        self, loaders: Sequence[Loader], progress: Callable[[int], None] | None = None
+    ) -> None:
         """Add the datasets that the loaders give, in their order; what they raise is raised.
 
-        ``told`` is called with how many loaders are done.
+        ``progress`` is called with how many loaders are done.
         """
 
     @abstractmethod
-    def arrange(self, order: Sequence[int]) -> None:
+    def select(self, order: Sequence[int]) -> None:
         """Go on with these datasets, by their places, in this order; others are dropped."""
 
     @abstractmethod
-    def stream(
+    def imap(
         self,
         operation: Operation,
         *shared: Any,
@@ -62,8 +64,8 @@ class Executor(ABC):
         *shared: Any,
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> list[Any]:
-        """All answers of ``stream``."""
-        return list(self.stream(operation, *shared, each=each))
+        """All answers of ``imap``."""
+        return list(self.imap(operation, *shared, each=each))
 
     def __enter__(self) -> Self:
         return self
@@ -75,31 +77,33 @@ class Executor(ABC):
 class LocalExecutor(Executor):
     """Datasets in this process, one after the other."""
 
-    def __init__(self, states: Sequence[State] = ()) -> None:
-        self._states = list(states)
+    def __init__(self, items: Sequence[Item] = ()) -> None:
+        self._items = list(items)
 
     def __len__(self) -> int:
-        return len(self._states)
+        return len(self._items)
 
-    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
-        for number, load in enumerate(loaders, start=1):
-            self._states += load()
-            if told is not None:
-                told(number)
+    def load(
+        self, loaders: Sequence[Loader], progress: Callable[[int], None] | None = None
+    ) -> None:
+        for number, loader in enumerate(loaders, start=1):
+            self._items += loader()
+            if progress is not None:
+                progress(number)
 
-    def arrange(self, order: Sequence[int]) -> None:
-        self._states = [self._states[place] for place in order]
+    def select(self, order: Sequence[int]) -> None:
+        self._items = [self._items[place] for place in order]
 
-    def stream(
+    def imap(
         self,
         operation: Operation,
         *shared: Any,
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Iterator[Any]:
-        for place in range(len(self._states)):
+        for place in range(len(self._items)):
             own = each[place] if each is not None else ()
-            self._states[place], answer = operation(self._states[place], *shared, *own)
+            self._items[place], answer = operation(self._items[place], *shared, *own)
             yield answer
 
     def close(self) -> None:
-        self._states = []
+        self._items = []

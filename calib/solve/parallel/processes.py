@@ -22,7 +22,7 @@ from typing import Any
 from calib.errors import StoreError
 from calib.solve.parallel.executor import Executor, Loader, Operation
 
-Berth = tuple[int, int]
+DatasetKey = tuple[int, int]
 """A loader's number, and the place among the datasets that it gave."""
 
 _MOST_LOSSES = 2
@@ -34,7 +34,7 @@ class _Job:
     """What a worker is asked."""
 
     worker: _Worker
-    words: tuple[Any, ...]
+    message: tuple[Any, ...]
     done: Callable[[], None]
     """To be called when it has answered."""
 
@@ -44,7 +44,7 @@ class _Entry:
     """An operation, with the arguments that each dataset which has done it was given."""
 
     operation: Operation
-    arguments: dict[Berth, tuple[Any, ...]]
+    arguments: dict[DatasetKey, tuple[Any, ...]]
 
 
 class _Worker:
@@ -91,7 +91,7 @@ class ProcessExecutor(Executor):
     """Datasets in ``n_workers`` processes, dealt out one by one."""
 
     def __init__(self, n_workers: int) -> None:
-        self._berths: list[Berth] = []
+        self._keys: list[DatasetKey] = []
         self._log: list[_Entry] = []
         self._n_loaders = 0
         self._workers: list[_Worker] = []
@@ -103,29 +103,31 @@ class ProcessExecutor(Executor):
             raise
 
     def __len__(self) -> int:
-        return len(self._berths)
+        return len(self._keys)
 
-    def board(self, loaders: Sequence[Loader], told: Callable[[int], None] | None = None) -> None:
+    def load(
+        self, loaders: Sequence[Loader], progress: Callable[[int], None] | None = None
+    ) -> None:
         jobs, first = [], self._n_loaders
-        for number, load in enumerate(loaders, start=first):
+        for number, loader in enumerate(loaders, start=first):
             worker = self._worker_of(number)
-            done = partial(worker.loaders.__setitem__, number, load)
-            jobs.append(_Job(worker, ("board", number, load), done))
+            done = partial(worker.loaders.__setitem__, number, loader)
+            jobs.append(_Job(worker, ("load", number, loader), done))
         self._n_loaders += len(loaders)
         for number, count in enumerate(self._answers(jobs), start=first):
-            self._berths += [(number, place) for place in range(count)]
-            if told is not None:
-                told(number - first + 1)
+            self._keys += [(number, place) for place in range(count)]
+            if progress is not None:
+                progress(number - first + 1)
 
-    def arrange(self, order: Sequence[int]) -> None:
-        kept = [self._berths[place] for place in order]
-        dropped = sorted(set(self._berths) - set(kept))
-        self._berths = kept
+    def select(self, order: Sequence[int]) -> None:
+        kept = [self._keys[place] for place in order]
+        dropped = sorted(set(self._keys) - set(kept))
+        self._keys = kept
         jobs = [_Job(self._worker_of(b[0]), ("drop", b), lambda: None) for b in dropped]
         for _ in self._answers(jobs):
             pass
 
-    def stream(
+    def imap(
         self,
         operation: Operation,
         *shared: Any,
@@ -134,11 +136,11 @@ class ProcessExecutor(Executor):
         entry = _Entry(operation, {})
         self._log.append(entry)
         jobs = []
-        for place, berth in enumerate(self._berths):
+        for place, key in enumerate(self._keys):
             arguments = (*shared, *(each[place] if each is not None else ()))
-            words = ("do", berth, operation, arguments)
-            done = partial(entry.arguments.__setitem__, berth, arguments)
-            jobs.append(_Job(self._worker_of(berth[0]), words, done))
+            message = ("do", key, operation, arguments)
+            done = partial(entry.arguments.__setitem__, key, arguments)
+            jobs.append(_Job(self._worker_of(key[0]), message, done))
         yield from self._answers(jobs)
 
     def close(self) -> None:
@@ -160,8 +162,8 @@ class ProcessExecutor(Executor):
         for place in range(len(jobs)):
             while place not in ready:
                 busy = [worker for worker, places in waiting.items() if places]
-                told = wait([worker.connection for worker in busy])
-                for worker in [worker for worker in busy if worker.connection in told]:
+                answered = wait([worker.connection for worker in busy])
+                for worker in [worker for worker in busy if worker.connection in answered]:
                     job = jobs[waiting[worker][0]]
                     try:
                         good, answer = worker.connection.recv()
@@ -181,7 +183,7 @@ class ProcessExecutor(Executor):
 
     def _ask(self, job: _Job, worker: _Worker) -> None:
         try:
-            worker.connection.send(job.words)
+            worker.connection.send(job.message)
         except ConnectionError:
             self._restore(worker, job)
 
@@ -200,18 +202,18 @@ class ProcessExecutor(Executor):
             worker.start()
             try:
                 self._repeat(worker)
-                worker.connection.send(job.words)
+                worker.connection.send(job.message)
             except (EOFError, ConnectionError):
                 continue
             return
 
     def _repeat(self, worker: _Worker) -> None:
-        for number, load in worker.loaders.items():
-            worker.connection.send(("board", number, load))
+        for number, loader in worker.loaders.items():
+            worker.connection.send(("load", number, loader))
             worker.answer()
-        living = set(self._berths)
+        living = set(self._keys)
         for entry in self._log:
-            for berth, arguments in entry.arguments.items():
-                if berth[0] in worker.loaders and berth in living:
-                    worker.connection.send(("do", berth, entry.operation, arguments))
+            for key, arguments in entry.arguments.items():
+                if key[0] in worker.loaders and key in living:
+                    worker.connection.send(("do", key, entry.operation, arguments))
                     worker.answer()

@@ -24,14 +24,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the matter of who started this
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     connection = Connection(int(sys.argv[1]))
-    states: dict[tuple[int, int], Any] = {}
+    items: dict[tuple[int, int], Any] = {}
     while True:
         try:
-            action, *words = connection.recv()
+            action, *message = connection.recv()
         except (EOFError, OSError):
             return
         try:
-            answer = _done(states, action, words)
+            answer = _done(items, action, message)
             good = True
         except Exception as error:
             error.add_note(f"In a worker process:\n{traceback.format_exc()}")
@@ -42,17 +42,17 @@ def main() -> None:
             return
 
 
-def _done(states: dict[tuple[int, int], Any], action: str, words: list[Any]) -> Any:
-    if action == "board":
-        number, load = words
-        found = load()
-        states.update({(number, k): state for k, state in enumerate(found)})
+def _done(items: dict[tuple[int, int], Any], action: str, message: list[Any]) -> Any:
+    if action == "load":
+        number, loader = message
+        found = loader()
+        items.update({(number, k): item for k, item in enumerate(found)})
         return len(found)
     if action == "drop":
-        states.pop(words[0], None)
+        items.pop(message[0], None)
         return None
-    berth, operation, arguments = words
-    states[berth], answer = operation(states[berth], *arguments)
+    key, operation, arguments = message
+    items[key], answer = operation(items[key], *arguments)
     return answer
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from calib.model.detector.correction import Correction, CorrectionEstimate, PanelStatus
 from calib.model.result.report import Acceptance, BeforeAfter, Report, Spread
-from calib.solve.panels.acceptance import judged
+from calib.solve.panels.acceptance import check_acceptance
 from calib.solve.panels.solution import Solution
 from support.scenes import options, simulation, solution
 
@@ -22,7 +22,7 @@ def good() -> Solution:
 
 
 def verdict(report: Report, estimate: CorrectionEstimate | None = None) -> Acceptance:
-    return judged(report, estimate or good().estimate)
+    return check_acceptance(report, estimate or good().estimate)
 
 
 def with_axis(spread: Spread, axis: str, value: float) -> Spread:

@@ -21,7 +21,7 @@ from calib.model.base.arrays import Floats, Ints
 from calib.solve.dataset.observations import Observations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS
-from calib.solve.dataset.whitening import POSE_COLUMNS, all_whitened
+from calib.solve.dataset.whitening import POSE_COLUMNS, whiten_all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +92,7 @@ _PANELS = slice(0, PANEL_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sums:
+class EliminatedCrystals:
     """What all crystals of a crowd leave behind, once eliminated."""
 
     total: Floats
@@ -112,7 +112,7 @@ class Sums:
 
 
 @dataclass(slots=True)
-class Growing:
+class Accumulator:
     """Sums over the batches so far."""
 
     moves: Floats
@@ -135,11 +135,11 @@ class Growing:
         self._turned = np.ascontiguousarray(self.moves.transpose(1, 2, 0))
 
     @staticmethod
-    def of(moves: Floats, width: int, *, panels: bool) -> Growing:
+    def of(moves: Floats, width: int, *, panels: bool) -> Accumulator:
         """Nothing yet, of crystals that have ``width`` parameters at most."""
         n = len(moves)
         size = (PANEL_COLUMNS * n if panels else 0) + TAIL_COLUMNS
-        return Growing(
+        return Accumulator(
             moves=moves,
             panels=panels,
             total=np.zeros((size, size)),
@@ -150,7 +150,7 @@ class Growing:
             tails=[np.zeros((0, width, TAIL_COLUMNS))],
         )
 
-    def plus(self, other: Growing) -> Growing:
+    def plus(self, other: Accumulator) -> Accumulator:
         """These sums with those of the batches that come behind."""
         self.total += other.total
         self.own += other.own
@@ -175,7 +175,7 @@ class Growing:
         n_rest = len(rest)
         self.rest[-n_rest:, -n_rest:] += gram[:, rest][:, :, rest].sum(axis=0)
         turned = basis.transpose(0, 2, 1)
-        back = basis @ all_whitened(turned @ gram[:, crystal, crystal] @ basis)
+        back = basis @ whiten_all(turned @ gram[:, crystal, crystal] @ basis)
         backwards = back.transpose(0, 2, 1)
         tail = np.empty((*backwards.shape[:2], TAIL_COLUMNS))
         tail[:, :, -n_rest:] = backwards @ gram[:, crystal][:, :, rest]
@@ -220,7 +220,7 @@ class Growing:
                 products = mine[:, _PANELS] @ mine.transpose(0, 2, 1)
                 self.own[index] += products.sum(axis=0)
 
-    def finished(self) -> Sums:
+    def finished(self) -> EliminatedCrystals:
         """With what the panels, pose, beam and residual say of themselves."""
         information, others = np.split(self.own, [PANEL_COLUMNS], axis=2)
         whole, total = self.rest.copy(), self.total.copy()
@@ -237,7 +237,7 @@ class Growing:
                 total[rows, -TAIL_COLUMNS:] += across[p]
                 total[-TAIL_COLUMNS:, rows] += across[p].T
         total[-TAIL_COLUMNS:, -TAIL_COLUMNS:] += whole
-        return Sums(
+        return EliminatedCrystals(
             total,
             np.diag(whole)[:-1].copy(),
             information,

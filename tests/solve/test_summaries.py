@@ -16,16 +16,16 @@ from calib.model.result.summary import Equations, Part, Statement
 from calib.solve.algebra.rigid_motion import tangents_from_parameters
 from calib.solve.algebra.twists import tangents_from_twists, twists_between
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.dataset.panel_equations import Share
-from calib.solve.datasets import solved_onto
+from calib.solve.dataset.panel_equations import PanelEquations
+from calib.solve.datasets import solve_incremental
 from calib.solve.panels.influence import influences
 from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
 from calib.solve.panels.solution import Solution
-from calib.solve.panels.stored_equations import Known, Spoken, equations_of
+from calib.solve.panels.stored_equations import StoredEquations, TwistEquations, stored_form
 from calib.solve.panels.system import PanelSystem
 from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.prior import PanelPrior
-from calib.solve.summaries import combined
+from calib.solve.summaries import solve_summaries
 from support.scenes import fits, options, quiet, refined, simulation, solution
 
 LAYOUT = simulation("PILATUS 1M", n_reflections=10)[0]
@@ -53,7 +53,7 @@ def joint(*which: tuple[int, float], freedom: Freedom = Freedom.FULL) -> Solutio
 
 
 def together(*statements: Statement, freedom: Freedom = Freedom.FULL) -> Solution:
-    return combined(statements, LAYOUT, freedom, PanelPrior())
+    return solve_summaries(statements, LAYOUT, freedom, PanelPrior())
 
 
 def apart_sigma(one: Solution, other: Solution) -> Floats:
@@ -81,7 +81,7 @@ def test_equations_are_the_same_in_parameters_as_in_tangents() -> None:
     """Carried to where they were made, they are what they were."""
     found = joint(NEAR, FAR).statements[0]
     at = found.point
-    back = Known(LAYOUT, Spoken.of(LAYOUT, [found], Part.WHOLE)).at(at)
+    back = StoredEquations(LAYOUT, TwistEquations.of(LAYOUT, [found], Part.WHOLE)).at(at)
     turn = tangents_from_parameters(at)
     n = len(LAYOUT)
     information = np.einsum(
@@ -107,35 +107,35 @@ def test_equations_keep_what_an_elimination_left(rank: int) -> None:
     factor = np.linalg.cholesky(whole)
     weights, _ = np.linalg.qr(rng.normal(size=(6 * n, max(rank, 1))))
     taken = (0.99 * factor @ weights[:, :rank]).T
-    said = Share(whole - taken.T @ taken, rng.normal(size=6 * n), own)
+    equations = PanelEquations(whole - taken.T @ taken, rng.normal(size=6 * n), own)
     at = random_correction(1)
-    found = equations_of(said, at, Part.WHOLE)
+    found = stored_form(equations, at, Part.WHOLE)
     assert len(found.coupling) == rank
     turn = tangents_from_parameters(at)
     expected = np.einsum(
-        "pai,paqb,qbj->piqj", turn, said.information.reshape(n, 6, n, 6), turn, optimize=True
+        "pai,paqb,qbj->piqj", turn, equations.information.reshape(n, 6, n, 6), turn, optimize=True
     ).reshape(6 * n, 6 * n)
     scale = np.sqrt(np.diag(expected))
     assert np.abs((found.information - expected) / np.outer(scale, scale)).max() < 1e-11
 
 
 @pytest.mark.parametrize("part", list(Part))
-def test_a_common_rigid_motion_stays_unknown_wherever_equations_are_carried(part: Part) -> None:
+def test_a_common_rigid_motion_stays_undetermined_at_every_linearisation_point(part: Part) -> None:
     """The dataset has its own pose: at a point far from where it was linearised, too."""
     found = joint(NEAR, FAR).statements[0]
     moved = Correction(found.point.values + random_correction(2).values)
-    said = Known(LAYOUT, Spoken.of(LAYOUT, [found], part)).at(moved)
+    equations = StoredEquations(LAYOUT, TwistEquations.of(LAYOUT, [found], part)).at(moved)
     rigid = tangents_from_twists(LAYOUT, moved.values).reshape(-1, 6)
-    seen = np.einsum("ai,ab,bi->i", rigid, said.information, rigid)
+    seen = np.einsum("ai,ab,bi->i", rigid, equations.information, rigid)
     blocks = rigid.reshape(-1, 6, 6)
-    alone = np.einsum("pai,pab,pbi->i", blocks, said.panel_information, blocks)
+    alone = np.einsum("pai,pab,pbi->i", blocks, equations.panel_information, blocks)
     assert (np.abs(seen) / alone).max() < 1e-6
 
 
-def test_a_rigid_motion_of_all_panels_changes_nothing_that_was_said() -> None:
+def test_a_rigid_motion_of_all_panels_changes_no_stored_equation() -> None:
     """A finite one: the same vector, and the same sum of squares."""
     found = joint(NEAR, FAR).statements[0]
-    spoken = Spoken.of(LAYOUT, [found], Part.WHOLE)
+    spoken = TwistEquations.of(LAYOUT, [found], Part.WHOLE)
     turn = rotation_from_vector(np.array([3e-3, -2e-3, 5e-3]))
     frames = found.point.frames(LAYOUT)
     turned = replace(
@@ -203,14 +203,14 @@ def test_with_the_same_reflections_and_weights_adding_equals_the_joint_derivatio
     )
     whole = joint(NEAR, FAR, NEW, freedom=freedom)
     near, far, new = fits(found)
-    said = [
+    equations = [
         replace(one, point=point, whole=equations)
         for one, (point, equations) in zip(
             whole.statements, [*settled(freedom, near, far), *settled(freedom, new)], strict=True
         )
     ]
-    apart = apart_sigma(together(*said, freedom=freedom), whole)[:, freedom.free]
-    start = apart_sigma_of(said[0].point, whole)[:, freedom.free]
+    apart = apart_sigma(together(*equations, freedom=freedom), whole)[:, freedom.free]
+    start = apart_sigma_of(equations[0].point, whole)[:, freedom.free]
     assert np.abs(start).max() > 1.0
     assert rms(apart) < SAME_REJECTION_RMS
     assert np.abs(apart).max() < SAME_REJECTION_MOST
@@ -221,7 +221,7 @@ def settled(freedom: Freedom, *given: DatasetFit) -> list[tuple[Correction, Equa
     system = PanelSystem(LAYOUT, freedom, PanelPrior())
     correction, now = Correction.none(len(LAYOUT)), list(given)
     for _ in range(8):
-        reduced = [fit.reduced(fit.blocks(correction)[0], correction) for fit in now]
+        reduced = [fit.eliminate(fit.blocks(correction)[0], correction) for fit in now]
         step = system.step(correction, reduced)
         before, correction = correction, step.correction
         now = [
@@ -229,8 +229,8 @@ def settled(freedom: Freedom, *given: DatasetFit) -> list[tuple[Correction, Equa
             for fit, one in zip(now, reduced, strict=True)
         ]
     assert np.abs(correction.values - before.values).max() < NANOMETRE_MM
-    reduced = [fit.reduced(fit.blocks(correction)[0], correction) for fit in now]
-    return [(correction, equations_of(one, correction, Part.WHOLE)) for one in reduced]
+    reduced = [fit.eliminate(fit.blocks(correction)[0], correction) for fit in now]
+    return [(correction, stored_form(one, correction, Part.WHOLE)) for one in reduced]
 
 
 def test_adding_files_to_summaries_is_nearly_the_joint_derivation() -> None:
@@ -240,7 +240,9 @@ def test_adding_files_to_summaries_is_nearly_the_joint_derivation() -> None:
     executor = LocalExecutor([dataset(*NEW)])
     pose = dataset(*NEW).detector.lab_from_root
     assert pose is not None
-    added = solved_onto(old.statements, executor, [pose], LAYOUT, options(Freedom.FULL), quiet)
+    added = solve_incremental(
+        old.statements, executor, [pose], LAYOUT, options(Freedom.FULL), quiet
+    )
     assert rms(apart_sigma(added, whole)) < DECIDED_ANEW_RMS
     assert added.estimate.sigma == pytest.approx(whole.estimate.sigma, rel=0.01)
     assert [use.name for use in added.report.datasets] == ["seed1", "seed2", "seed3"]
@@ -261,8 +263,8 @@ def test_leaving_out_is_never_having_had_it() -> None:
 
 
 def test_the_order_of_summaries_does_not_matter() -> None:
-    said = joint(NEAR, FAR, NEW).statements
-    one, other = together(*said), together(*said[::-1])
+    equations = joint(NEAR, FAR, NEW).statements
+    one, other = together(*equations), together(*equations[::-1])
     assert np.abs(apart_sigma(one, other)).max() < 0.01
 
 
@@ -274,8 +276,8 @@ def test_influence_is_how_far_the_solution_moves_without_a_dataset() -> None:
     whole = joint(NEAR, FAR, NEW)
     system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior(), whole.statements)
     at = whole.estimate.correction
-    said = system.known_at(at, Part.WHOLE)
-    gauge, weight = system.normal(at, said).gauge, system.gauge_weight(at, said)
+    equations = system.stored_at(at, Part.WHOLE)
+    gauge, weight = system.normal(at, equations).gauge, system.gauge_weight(at, equations)
     for place, use in enumerate(whole.report.datasets):
         rest = [one for k, one in enumerate(whole.statements) if k != place]
         shift = (together(*rest).estimate.correction.values - at.values).ravel()
@@ -297,13 +299,13 @@ def test_influences_of_many_datasets_solve_their_equations(strong: bool) -> None
     several = [weaker(one, 0.05, rng) for one in whole.statements for _ in range(10)]
     several += whole.statements[:1] if strong else ()
     system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior())
-    spoken, at = Spoken.of(LAYOUT, several, Part.WHOLE), whole.estimate.correction
-    normal = system.normal(at, [Known(LAYOUT, spoken).at(at)])
+    spoken, at = TwistEquations.of(LAYOUT, several, Part.WHOLE), whole.estimate.correction
+    normal = system.normal(at, [StoredEquations(LAYOUT, spoken).at(at)])
     found = influences(LAYOUT, normal, at, spoken, whole.estimate.sigma)
     everyone = np.linalg.solve(normal.matrix, normal.vector)
     for place, influence in enumerate(found):
         assert influence is not None
-        one = Known(LAYOUT, spoken[[place]]).at(at)
+        one = StoredEquations(LAYOUT, spoken[[place]]).at(at)
         taken = system.normal(at, [one]).information
         pull = np.einsum("paf,pa->pf", normal.spread, one.vector.reshape(-1, 6)).ravel()
         without = np.linalg.solve(normal.matrix - taken, normal.vector - pull)
@@ -315,11 +317,12 @@ def test_influences_of_many_datasets_solve_their_equations(strong: bool) -> None
 
 def weaker(statement: Statement, share: float, rng: np.random.Generator) -> Statement:
     """What a dataset with this share of the reflections might say."""
-    said = statement.whole
-    noise = np.sqrt(share * np.diagonal(said.own, axis1=1, axis2=2)).ravel()
-    vector = share * said.vector + noise * rng.normal(size=len(noise))
+    equations = statement.whole
+    noise = np.sqrt(share * np.diagonal(equations.own, axis1=1, axis2=2)).ravel()
+    vector = share * equations.vector + noise * rng.normal(size=len(noise))
     return replace(
-        statement, whole=Equations(share * said.own, np.sqrt(share) * said.coupling, vector)
+        statement,
+        whole=Equations(share * equations.own, np.sqrt(share) * equations.coupling, vector),
     )
 
 

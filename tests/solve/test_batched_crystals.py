@@ -14,11 +14,11 @@ from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import drawn_correction
-from calib.solve.dataset.batched import Crowd, CrowdReduced
+from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.dataset.normal_equations import Blocks, accumulated
+from calib.solve.dataset.normal_equations import Blocks, accumulate
 from calib.solve.dataset.parameters import Step
-from calib.solve.dataset.schur import Reduced, eliminated
+from calib.solve.dataset.schur import SchurComplement, eliminate
 from calib.solve.dataset.symmetry import allowed_strains
 from support.errors import deviations, errors_of
 from support.scenes import crystal, options, solution, started
@@ -31,7 +31,7 @@ TRUTH = drawn_correction(np.random.default_rng(1), LAYOUT)
 
 
 @cache
-def crowd() -> DatasetFit:
+def batched() -> DatasetFit:
     """Twenty-five crystals, a third of them without symmetry, one with a single reflection, none
     where it should be."""
     pose = facing_pose(LAYOUT, 150.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
@@ -47,7 +47,7 @@ def crowd() -> DatasetFit:
     alone = (table.experiment != 7) | (np.arange(len(table)) == first)
     dataset = replace(made.dataset, experiments=models, reflections=table.where(alone))
     fit = started(dataset, LAYOUT, options())
-    assert fit.is_crowd
+    assert fit.is_batched
     keep = np.random.default_rng(5).random(len(fit.seen)) > 0.1
     # Not at the start, where no crystal has turned.
     fit, _ = replace(fit, keep=keep).refined_at(
@@ -56,16 +56,16 @@ def crowd() -> DatasetFit:
     return fit
 
 
-def both(folds: tuple[int, ...] = (0, 1, 2, 3)) -> tuple[CrowdReduced, Reduced]:
+def both(folds: tuple[int, ...] = (0, 1, 2, 3)) -> tuple[BatchedSchurComplement, SchurComplement]:
     """The same equations, summed as a crowd and in blocks."""
-    fit = crowd()
-    stage = fit.stage(TRUTH)
+    fit = batched()
+    stage = fit.predictor(TRUTH)
     equations, _ = fit.blocks(TRUTH)
-    assert isinstance(equations, Crowd)
-    one = fit.reduced(equations.of_folds(folds), TRUTH)
-    assert isinstance(one, CrowdReduced)
-    blocks, _ = accumulated(stage, fit.seen, fit.weights)
-    other = eliminated(
+    assert isinstance(equations, BatchedCrystals)
+    one = fit.eliminate(equations.of_folds(folds), TRUTH)
+    assert isinstance(one, BatchedSchurComplement)
+    blocks, _ = accumulate(stage, fit.seen, fit.weights)
+    other = eliminate(
         blocks.of_folds(folds),
         stage,
         about_mm=equations.about_mm,
@@ -81,7 +81,7 @@ def assert_alike(one: Floats, other: Floats, scale: Floats | float = 1.0) -> Non
 
 
 @pytest.mark.parametrize("folds", [(0, 1, 2, 3), (0, 2), (2, 3)])
-def test_a_crowd_says_of_the_panels_what_its_blocks_say(folds: tuple[int, ...]) -> None:
+def test_batches_and_blocks_give_the_same_panel_equations(folds: tuple[int, ...]) -> None:
     one, other = both(folds)
     size = np.sqrt(np.diag(other.panel_information.sum(axis=0)))
     scale = np.tile(size, len(LAYOUT))
@@ -108,9 +108,9 @@ def test_crystals_and_pose_follow_the_panels_as_the_blocks_say(moving: bool) -> 
 
 
 def test_panels_that_stand_still_can_be_left_out() -> None:
-    fit, still = crowd(), np.zeros(6 * len(LAYOUT))
+    fit, still = batched(), np.zeros(6 * len(LAYOUT))
     equations, _ = fit.blocks(TRUTH)
-    whole, part = (fit.reduced(equations, TRUTH, panels=panels) for panels in (True, False))
+    whole, part = (fit.eliminate(equations, TRUTH, panels=panels) for panels in (True, False))
     assert_alike(flat(part.nuisance_step(still)), flat(whole.nuisance_step(still)))
 
 
@@ -122,8 +122,8 @@ def test_threads_do_not_change_a_bit_of_the_sums(monkeypatch: pytest.MonkeyPatch
     found = []
     for limit in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", limit)
-        equations, _ = crowd().blocks(TRUTH)
-        assert isinstance(equations, Crowd)
+        equations, _ = batched().blocks(TRUTH)
+        assert isinstance(equations, BatchedCrystals)
         sums = equations.summed(panels=True)
         found.append((sums.total, sums.back, sums.tail, equations.pulled(step)))
     for one, other in zip(*found, strict=True):
@@ -132,27 +132,27 @@ def test_threads_do_not_change_a_bit_of_the_sums(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("panels", [False, True])
 def test_folds_without_a_reflection_say_nothing(panels: bool) -> None:
-    fit = crowd()
+    fit = batched()
     one_half = replace(fit.seen, fold=fit.seen.fold % 2)
     equations, _ = replace(fit, seen=one_half).blocks(TRUTH)
-    assert isinstance(equations, Crowd)
+    assert isinstance(equations, BatchedCrystals)
     sums = equations.of_folds((2, 3)).summed(panels=panels)
     assert not sums.total.any()
     assert len(sums.crystals) == len(sums.back) == len(sums.tail) == 0
 
 
-def test_a_crowd_knows_its_chi_square_and_residuals() -> None:
-    fit = crowd()
+def test_batches_give_the_chi_square_and_residuals_of_blocks() -> None:
+    fit = batched()
     equations, residuals = fit.blocks(TRUTH)
-    blocks, expected = accumulated(fit.stage(TRUTH), fit.seen, fit.weights)
+    blocks, expected = accumulate(fit.predictor(TRUTH), fit.seen, fit.weights)
     assert equations.chi_square == pytest.approx(blocks.chi_square)
     assert np.array_equal(residuals, expected)
 
 
-def test_a_part_of_a_crowd_is_whole_crystals() -> None:
-    fit = crowd()
+def test_a_subset_for_batches_holds_whole_crystals() -> None:
+    fit = batched()
     part = fit.thinned(len(fit.seen) // 3)
-    assert part.is_crowd
+    assert part.is_batched
     counts = np.bincount(part.seen.experiment, minlength=25)
     whole = np.bincount(fit.seen.experiment, minlength=25)
     assert set(counts[counts > 0]) <= set(whole)
@@ -164,10 +164,10 @@ def test_a_part_of_a_crowd_is_whole_crystals() -> None:
     assert start[-1] == len(part.seen)
 
 
-def test_few_crystals_of_many_reflections_are_no_crowd() -> None:
-    fit = crowd()
+def test_few_crystals_of_many_reflections_are_not_batched() -> None:
+    fit = batched()
     one = fit.seen.experiment == 0
-    assert isinstance(fit.blocks(TRUTH)[0], Crowd)
+    assert isinstance(fit.blocks(TRUTH)[0], BatchedCrystals)
     many = replace(fit, seen=replace(fit.seen, group_start=np.array([0, len(one)])))
     assert isinstance(many.blocks(TRUTH)[0], Blocks)
 
@@ -182,7 +182,7 @@ def test_strains_of_many_crystals_are_those_of_each() -> None:
         assert np.abs(alone @ alone.T - strains @ strains.T).max() < RELATIVE
 
 
-def test_errors_of_a_crowd_scatter_as_their_sigmas_say() -> None:
+def test_errors_of_batched_crystals_scatter_as_their_sigmas_say() -> None:
     pose = facing_pose(LAYOUT, 150.0)
     plan = StillsPlan(n_crystals=150, n_reflections=60, outlier_share=0.02)
     made = simulated_stills(np.random.default_rng(8), LAYOUT, TRUTH, pose, plan, "crowd")

@@ -16,8 +16,8 @@ from calib.model.result.report import BeforeAfter, Report
 from calib.model.result.summary import Part
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.residuals import Residuals, held_out_residuals
-from calib.solve.joint.dataset_state import Standing
-from calib.solve.joint.refinement import Refined
+from calib.solve.joint.dataset_state import DatasetState
+from calib.solve.joint.refinement import Refinement
 from calib.solve.joint.validation import step_of_part
 from calib.solve.panels.halves import aligned
 from calib.solve.panels.system import PanelStep, PanelSystem
@@ -43,15 +43,15 @@ def report(freedom: Freedom = Freedom.FULL) -> Report:
     return solution([dataset], layout, options(freedom)).report
 
 
-def refined(dataset: Dataset, freedom: Freedom = Freedom.FULL) -> tuple[Refined, PanelSystem]:
+def refined(dataset: Dataset, freedom: Freedom = Freedom.FULL) -> tuple[Refinement, PanelSystem]:
     system = PanelSystem(plain()[0], freedom, PanelPrior())
     return jointly([dataset], system, options(freedom), quiet), system
 
 
-def with_fit(found: Refined, fit: DatasetFit) -> Refined:
+def with_fit(found: Refinement, fit: DatasetFit) -> Refinement:
     """The same solution with its only dataset in another state."""
-    standing = Standing(fit, fit, fit.blocks(found.correction)[0])
-    return replace(found, executor=LocalExecutor([standing]))
+    state = DatasetState(fit, fit, fit.blocks(found.correction)[0])
+    return replace(found, executor=LocalExecutor([state]))
 
 
 def held_out_rows(dataset: Dataset) -> Bools:
@@ -97,7 +97,7 @@ def test_held_out_reflections_hardly_touch_the_solution_that_they_test(
     assert np.abs(full / sigma).max() > 1.5 * farthest_sigma(working, after, freedom.free)
 
 
-def test_with_the_rejection_standing_held_out_reflections_do_not_touch_it_at_all() -> None:
+def test_with_fixed_rejection_held_out_reflections_do_not_affect_the_solution() -> None:
     """What they say goes into their own blocks: the same working solution to the last bits."""
     dataset = plain()[2]
     found, system = refined(dataset)
@@ -123,7 +123,7 @@ def test_one_step_to_the_working_solution_is_enough() -> None:
     fit = replace(fit, keep=fit.keep & ~fit.seen.held_out)
     correction = Correction.none(len(layout))
     for _ in range(12):
-        reduced = fit.reduced(fit.blocks(correction)[0], correction)
+        reduced = fit.eliminate(fit.blocks(correction)[0], correction)
         step = system.step(correction, [reduced])
         correction = step.correction
         fit = fit.moved(reduced.nuisance_step(step.tangent))

@@ -103,9 +103,9 @@ def test_wrong_stills_are_left_out_and_panels_are_those_of_the_others() -> None:
     spoilt = misindexed(data, wrong)
     found = solution([spoilt], LAYOUT)
     count = np.bincount(spoilt.reflections.experiment, minlength=N_STILLS)
-    judged = [number for number in wrong if count[number] >= FEWEST_TO_JUDGE]
-    assert len(judged) > 0.7 * len(wrong)
-    assert left_out(found) == judged
+    compared = [number for number in wrong if count[number] >= FEWEST_TO_JUDGE]
+    assert len(compared) > 0.7 * len(wrong)
+    assert left_out(found) == compared
     alone = solution([only(data, np.setdiff1d(np.arange(N_STILLS), wrong).tolist())], LAYOUT)
     assert in_sigma(found, alone) < A_QUARTER_OF_SIGMA
 
@@ -148,7 +148,7 @@ def test_wrong_wedges_in_files_of_their_own_are_left_out_whole(degrees: float) -
     assert in_sigma(found, solution([files[k] for k in right], LAYOUT)) < A_QUARTER_OF_SIGMA
 
 
-def test_a_dataset_is_not_left_out_for_the_only_crystal_that_can_be_judged() -> None:
+def test_a_dataset_is_not_excluded_for_its_only_crystal_with_enough_reflections() -> None:
     data = many_stills()
     few = np.arange(len(data.reflections)) % 60 < FEWEST_TO_JUDGE - 2
     spoilt = misindexed(data, [0], ["shifted"])

@@ -11,7 +11,7 @@ from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import drawn_correction
-from calib.solve.datasets import solved
+from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.panels.weak_modes import weak_modes
@@ -90,7 +90,7 @@ def solve(*scans: SimulatedScan) -> Solution:
         assert pose is not None
         starts.append((one.dataset, pose))
     options = SolveOptions(Freedom.FULL, PanelPrior(), crystals=Crystals.STATIC)
-    return solved(starts, LAYOUT, options, lambda *_: None)
+    return solve_in_process(starts, LAYOUT, options, lambda *_: None)
 
 
 def test_distances_of_one_detector_agree_and_a_panel_that_moved_between_them_is_named() -> None:
@@ -109,7 +109,7 @@ def test_one_distance_has_nothing_to_disagree_with() -> None:
 
 
 @pytest.mark.long
-def test_distances_that_agree_are_seldom_said_to_disagree() -> None:
+def test_distances_that_agree_are_seldom_reported_to_disagree() -> None:
     """p-values of one detector at two distances spread evenly from 0 to 1."""
     layout, found = known_layout("PILATUS 300K"), []
     for seed in range(REPEATS):

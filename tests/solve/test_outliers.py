@@ -20,9 +20,9 @@ from calib.solve.dataset.observations import Observations
 from calib.solve.dataset.outliers import (
     MOST_REJECTED,
     MOST_REJECTED_ON_PANEL,
+    classify_outliers,
     covariance_inflation,
     huber_weights,
-    judged,
     robust_scale,
 )
 from calib.solve.panels.solution import Solution
@@ -76,7 +76,7 @@ def test_never_more_is_rejected_than_the_limits_allow(
     wild = rng.random(len(panel)) < share
     residuals[:, wild] += size * rng.normal(size=(3, int(wild.sum())))
     seen = observations(panel)
-    assert_within_limits(seen.panel, judged(seen, residuals, in_place=in_place).keep)
+    assert_within_limits(seen.panel, classify_outliers(seen, residuals, in_place=in_place).keep)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -85,7 +85,7 @@ def test_the_worst_are_rejected_first(seed: int) -> None:
     seen = observations(np.zeros(500, dtype=np.int64))
     residuals = rng.normal(size=(3, 500))
     residuals[rng.integers(0, 3, 100), np.arange(100)] = rng.uniform(20.0, 900.0, 100)
-    keep = judged(seen, residuals, in_place=True).keep
+    keep = classify_outliers(seen, residuals, in_place=True).keep
     worst = np.abs(residuals).max(axis=0)
     assert (~keep).sum() == int(MOST_REJECTED * 500)
     # The three coordinates are each judged by their own scatter, known to a few per cent.
@@ -95,7 +95,7 @@ def test_the_worst_are_rejected_first(seed: int) -> None:
 def test_clean_data_lose_only_their_tails() -> None:
     rng = np.random.default_rng(0)
     seen = observations(rng.integers(0, 10, 50_000))
-    keep = judged(seen, rng.normal(size=(3, 50_000)), in_place=True).keep
+    keep = classify_outliers(seen, rng.normal(size=(3, 50_000)), in_place=True).keep
     # Three coordinates beyond 3.2 sigma: 3 x 0.00137.
     assert 0.003 < (~keep).mean() < 0.0055
 
@@ -109,7 +109,8 @@ def test_a_shifted_panel_is_no_outlier(in_place: bool) -> None:
     shifted[0, seen.panel == 4] += 60.0
     shifted[1, seen.panel == 4] -= 25.0
     assert np.array_equal(
-        judged(seen, shifted, in_place=in_place).keep, judged(seen, plain, in_place=in_place).keep
+        classify_outliers(seen, shifted, in_place=in_place).keep,
+        classify_outliers(seen, plain, in_place=in_place).keep,
     )
 
 
@@ -119,9 +120,9 @@ def test_a_tilted_panel_is_no_outlier_before_it_is_in_place() -> None:
     residuals = rng.normal(size=(3, 3000))
     mine = seen.panel == 4
     residuals[0, mine] += rng.uniform(-20.0, 20.0, 300)
-    before = judged(seen, residuals, in_place=False).keep
+    before = classify_outliers(seen, residuals, in_place=False).keep
     assert (~before[mine]).sum() < 10
-    after = judged(seen, residuals, in_place=True).keep
+    after = classify_outliers(seen, residuals, in_place=True).keep
     assert (~after[mine]).sum() == int(MOST_REJECTED_ON_PANEL * 300)
 
 
@@ -133,7 +134,7 @@ def test_a_panels_outliers_do_not_use_up_the_others_share() -> None:
     residuals[0, bad] += rng.choice([-90.0, 90.0], size=300)
     lone = np.flatnonzero(seen.panel == 5)[7]
     residuals[1, lone] = 30.0
-    keep = judged(seen, residuals, in_place=True).keep
+    keep = classify_outliers(seen, residuals, in_place=True).keep
     assert not keep[lone]
     assert (~keep[bad]).sum() == int(MOST_REJECTED_ON_PANEL * 300)
 
@@ -145,7 +146,7 @@ def test_a_reflection_that_cannot_be_predicted_is_never_kept() -> None:
     lost = [0, 1, 2, 40, 100]
     residuals[:, lost] = np.nan
     for in_place in (False, True):
-        keep = judged(seen, residuals, in_place=in_place).keep
+        keep = classify_outliers(seen, residuals, in_place=in_place).keep
         assert not keep[lost].any()
         assert keep.sum() > 340
 
@@ -154,7 +155,7 @@ def test_the_angle_counts_as_much_as_the_position() -> None:
     seen = observations(np.zeros(400, dtype=np.int64))
     residuals = np.random.default_rng(5).normal(size=(3, 400))
     residuals[2, 17] = 25.0
-    assert not judged(seen, residuals, in_place=True).keep[17]
+    assert not classify_outliers(seen, residuals, in_place=True).keep[17]
 
 
 @given(st.floats(0.05, 20.0), st.integers(0, 2**32 - 1))
@@ -163,8 +164,8 @@ def test_claimed_variances_that_are_wrong_by_a_factor_change_nothing(
 ) -> None:
     panel = np.repeat(np.arange(3), 200)
     residuals = np.random.default_rng(seed).standard_t(3, size=(3, 600))
-    one = judged(observations(panel), residuals, in_place=True).keep
-    other = judged(observations(panel, sigma=factor), residuals, in_place=True).keep
+    one = classify_outliers(observations(panel), residuals, in_place=True).keep
+    other = classify_outliers(observations(panel, sigma=factor), residuals, in_place=True).keep
     assert np.array_equal(one, other)
 
 
@@ -173,7 +174,7 @@ def test_wild_reflections_that_were_too_many_to_reject_hardly_pull() -> None:
     seen = observations(np.zeros(1000, dtype=np.int64))
     residuals = rng.normal(size=(3, 1000))
     residuals[0, :200] = np.geomspace(10.0, 1e6, 200)
-    found = judged(seen, residuals, in_place=True)
+    found = classify_outliers(seen, residuals, in_place=True)
     wild = found.keep & (residuals[0] > 9.0)
     assert wild.sum() == 200 - int(MOST_REJECTED * 1000)
     pull = found.trust[wild] * residuals[0, wild]
@@ -189,7 +190,7 @@ def test_where_the_limits_do_not_bind_what_is_kept_is_fully_trusted() -> None:
     seen = observations(np.repeat(np.arange(5), 200))
     residuals = rng.normal(size=(3, 1000))
     residuals[0, ::40] = 50.0
-    found = judged(seen, residuals, in_place=True)
+    found = classify_outliers(seen, residuals, in_place=True)
     assert (found.trust[found.keep] == 1.0).all()
 
 

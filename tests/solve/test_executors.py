@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from calib.errors import CalibError, InputError, SolveError, StoreError
-from calib.solve.datasets import solved_by
+from calib.solve.datasets import solve_datasets
 from calib.solve.panels.solution import Solution
 from calib.solve.parallel.dask import DaskExecutor
 from calib.solve.parallel.executor import Executor, LocalExecutor
@@ -33,24 +33,24 @@ from support.operations import (
 )
 from support.scenes import options, quiet, three_scans
 
-FLEETS: list[Callable[[], Executor]] = [
+EXECUTORS: list[Callable[[], Executor]] = [
     LocalExecutor,
     partial(ProcessExecutor, 1),
     partial(ProcessExecutor, 3),
 ]
 
 
-@pytest.fixture(params=FLEETS, ids=["local", "one worker", "three workers"])
+@pytest.fixture(params=EXECUTORS, ids=["local", "one worker", "three workers"])
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
     with request.param() as made:
-        made.board([partial(given, 1, 2), partial(given), partial(given, 3), partial(given, 4, 5)])
+        made.load([partial(given, 1, 2), partial(given), partial(given, 3), partial(given, 4, 5)])
         yield made
 
 
 @pytest.fixture
 def workers() -> Iterator[ProcessExecutor]:
     with ProcessExecutor(2) as made:
-        made.board([partial(given, k) for k in range(8)])
+        made.load([partial(given, k) for k in range(8)])
         yield made
 
 
@@ -62,10 +62,10 @@ def test_answers_come_in_the_order_of_the_datasets(executor: Executor) -> None:
     ]  # fmt: skip
 
 
-def test_an_arranged_fleet_goes_on_with_those_it_was_told_of(executor: Executor) -> None:
-    executor.arrange([4, 0, 2])
+def test_selected_datasets_stay_in_the_order_selected(executor: Executor) -> None:
+    executor.select([4, 0, 2])
     assert executor.map(added, 10) == [15, 11, 13]
-    executor.arrange([1])
+    executor.select([1])
     assert executor.map(added, 0) == [11]
 
 
@@ -105,7 +105,7 @@ def test_a_lost_worker_does_again_what_it_had_done(
 
 def test_a_worker_that_dies_between_operations_is_started_again(workers: ProcessExecutor) -> None:
     workers.map(added, 1)
-    workers.arrange([7, 6, 5, 4])
+    workers.select([7, 6, 5, 4])
     os.kill(workers.map(pid)[0], signal.SIGKILL)
     time.sleep(0.1)
     assert workers.map(added, 1) == [9, 8, 7, 6]
@@ -117,9 +117,9 @@ def test_a_worker_that_is_lost_again_and_again_is_given_up(workers: ProcessExecu
     assert caught.value.exit_code == 3
 
 
-def test_a_closed_fleet_leaves_no_process() -> None:
+def test_a_closed_executor_leaves_no_process() -> None:
     with ProcessExecutor(2) as executor:
-        executor.board([partial(given, 1), partial(given, 2)])
+        executor.load([partial(given, 1), partial(given, 2)])
         pids = executor.map(pid)
         assert all(Path(f"/proc/{one}").exists() for one in pids)
     assert not any(Path(f"/proc/{one}").exists() for one in pids)
@@ -128,8 +128,8 @@ def test_a_closed_fleet_leaves_no_process() -> None:
 def derivation(executor: Executor) -> Solution:
     """Three small scans at two distances, by any fleet."""
     layout, scans = three_scans()
-    executor.board([partial(given_dataset, scan) for scan, _ in scans])
-    return solved_by(executor, [pose for _, pose in scans], layout, options(), quiet)
+    executor.load([partial(given_dataset, scan) for scan, _ in scans])
+    return solve_datasets(executor, [pose for _, pose in scans], layout, options(), quiet)
 
 
 def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -> None:
@@ -142,7 +142,7 @@ def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -
     assert len(here.report.datasets) == 3
 
 
-def test_a_scheduler_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("calib.solve.parallel.dask._CONNECT_S", 0.2)
     with pytest.raises(InputError, match="no Dask scheduler answers at"):
         DaskExecutor("tcp://127.0.0.1:9")
