@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("calib-metrology", "numpy", "sqlalchemy", "typer", "gemmi")
+_PACKAGES = ("calib-metrology", "numpy", "scipy", "sqlalchemy", "sqlmodel", "typer", "gemmi")
 
 
 def written_report(error: BaseException, words: list[str]) -> Path | None:
