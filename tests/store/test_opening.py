@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -152,6 +153,31 @@ def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
             other.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
         else:
             other.execute("COMMIT")
+        assert store.add_detector(detector(), stamp())
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+def test_a_log_that_disappears_while_the_store_is_opened_takes_nobodys_right_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    path = tmp_path / "calib.sqlite"
+    Store.create(path)
+    beside = path.with_name(f"{path.name}{ending}")
+    beside.touch()
+    asked, removed = os.access, []
+
+    def removed_first(name: str | Path, mode: int) -> bool:
+        if str(name) == str(beside):  # as by the connection of another process that closes now
+            beside.unlink()
+            removed.append(name)
+        return asked(name, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", removed_first)
+        store = Store.open(path)
+    with store:
+        assert removed
+        assert not store.read_only
         assert store.add_detector(detector(), stamp())
 
 

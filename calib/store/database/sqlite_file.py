@@ -53,8 +53,9 @@ class StoreFile:
     def may_write(self) -> bool:
         """Whether this user may: the journal lies beside the file, so the folder counts as well."""
         real = Path(os.path.realpath(self.path))
-        beside = [name for name in self.beside("-wal", "-shm") if name.exists()]
-        return all(os.access(name, os.W_OK) for name in (real, real.parent, *beside))
+        if not all(os.access(name, os.W_OK) for name in (real, real.parent)):
+            return False
+        return not any(_is_write_protected(name) for name in self.beside("-wal", "-shm"))
 
     def beside(self, *endings: str) -> list[Path]:
         """The files that SQLite keeps beside this one; links are followed, as it does."""
@@ -160,3 +161,22 @@ class StoreFile:
             connection.close()
             raise
         return connection
+
+
+def _is_write_protected(path: Path) -> bool:
+    """Whether a file is there which this user may not write.
+
+    The last connection that closes removes the log and its index. A file that disappears between
+    two looks is asked for again: to be gone is not to be write-protected.
+    """
+    while True:
+        try:
+            before = path.stat()
+        except FileNotFoundError:
+            return False
+        if os.access(path, os.W_OK):
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            after = path.stat()
+            if (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns):
+                return True
