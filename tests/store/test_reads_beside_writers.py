@@ -16,9 +16,12 @@ from support.records import NOON, SERIAL, calibration, stamp
 READS = """
 import json, sys, time
 from support.people import become_another_user
+from calib.store.database import retry, sqlite_file
 from calib.store.database.sqlite_file import StoreFile
 from calib.store.store import Store
 become_another_user()
+# The writer may be kept waiting by the machine at any point for longer than these limits.
+retry.LOST_SECONDS = sqlite_file._ABANDONED_SECONDS = 60.0
 said = {"counts": [], "alone": 0, "beside": 0}
 opened = StoreFile._open
 def counted(self, how, **rest):
@@ -33,7 +36,7 @@ while (
     or said["alone"] + said["beside"] <= 10
     or said["counts"][-1] == 1
 ):
-    with Store.open(sys.argv[1]) as store:
+    with Store.open(sys.argv[1], wait_seconds=60.0) as store:
         lines = store.calibrations()
         said["counts"].append(len(lines))
         for line in lines[-2:]:

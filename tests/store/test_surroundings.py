@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +33,13 @@ def test_a_clock_behind_the_log_is_found(place: str) -> None:
     assert "set this machine's clock" in behind.remedy
 
 
-def test_what_others_record_meanwhile_is_not_from_the_future(place: str) -> None:
+def test_what_others_record_meanwhile_is_not_from_the_future(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long it takes to open the store: so late it is when the clocks are compared.
+    monkeypatch.setattr(
+        "calib.store.maintenance.environment.time", SimpleNamespace(monotonic=lambda: 0.0)
+    )
     with Store.open(place) as store:
         store.add_detector(detector(), stamp(NOON))
     clock = looked_at(place, -2.0)["clock"]
@@ -41,10 +48,13 @@ def test_what_others_record_meanwhile_is_not_from_the_future(place: str) -> None
 
 def test_a_server_whose_clock_differs_is_found(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
-    found = raw.execute(fresh_postgres_url, "SELECT clock_timestamp()")[0][0]
-    after = (found - NOON).total_seconds()
-    assert looked_at(fresh_postgres_url, after)["server's clock"].fine
-    ahead = looked_at(fresh_postgres_url, after - 600.0)["server's clock"]
+
+    def after_noon() -> float:
+        found = raw.execute(fresh_postgres_url, "SELECT clock_timestamp()")[0][0]
+        return float((found - NOON).total_seconds())
+
+    assert looked_at(fresh_postgres_url, after_noon())["server's clock"].fine
+    ahead = looked_at(fresh_postgres_url, after_noon() - 600.0)["server's clock"]
     assert not ahead.fine
     assert ahead.said == "it is 10 minutes ahead of this machine's."
 
