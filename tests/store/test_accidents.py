@@ -38,7 +38,7 @@ def check_whole(place: str) -> int:
 
 WRITER = """
 import json, os, random, signal, sys, time
-from support.records import calibration, deed
+from support.records import calibration, stamp
 from calib.store.store import Store
 place, kills, panels = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 Store.open(place).close()  # imports everything before the first fork
@@ -52,7 +52,7 @@ for turn in range(kills):
         with Store.open(place) as store:
             os.write(writing, b"ready")
             for record in records:
-                store.add_calibration(record, (None, None), deed())
+                store.add_calibration(record, (None, None), stamp())
                 os.write(writing, b".")
         os._exit(0)
     os.close(writing)
@@ -86,22 +86,22 @@ def test_a_killed_writer_leaves_all_or_nothing(place: str) -> None:
 
 CROWD = """
 import os, sys
-from support.records import SERIAL, NOON, application, calibration, certification, deed
+from support.records import SERIAL, NOON, application, calibration, certification, stamp
 from calib.store.store import Store
 place, writers, writes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with Store.open(place) as store:
-    shared, _ = store.add_calibration(calibration(), (None, None), deed())
+    shared, _ = store.add_calibration(calibration(), (None, None), stamp())
     store.certify(certification(shared))
 
 def write(writer):
     with Store.open(place, wait_seconds=300.0) as store:
         for turn in range(0, writes, 2):
             own = calibration(seed=10_000 * (writer + 1) + turn)
-            store.add_calibration(own, (None, None), deed(actor=str(writer)))
+            store.add_calibration(own, (None, None), stamp(actor=str(writer)))
             done = application(shared, f"{writer}-{turn}.expt")
             assert store.record_application(done)
             assert not store.record_application(done)  # twice is once
-            store.add_calibration(calibration(seed=1 + turn), (None, None), deed())
+            store.add_calibration(calibration(seed=1 + turn), (None, None), stamp())
 
 def forked(work, *arguments):
     child = os.fork()
@@ -191,7 +191,7 @@ def test_a_full_database_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
 FULL = """
 import subprocess, sys
 from pathlib import Path
-from support.records import calibration, deed, detector
+from support.records import calibration, stamp, detector
 from calib.errors import StoreError
 from calib.store.store import Store
 folder, panels = Path(sys.argv[1]), int(sys.argv[2])
@@ -199,10 +199,10 @@ subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check
 path = folder / "calib.sqlite"
 Store.create(path)
 with Store.open(path) as store:
-    store.add_detector(detector(n_panels=panels), deed())
+    store.add_detector(detector(n_panels=panels), stamp())
     try:
         for seed in range(100):
-            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), deed())
+            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), stamp())
     except StoreError as error:
         print(error.code)
 with Store.open(path) as store:
@@ -231,7 +231,7 @@ def test_a_full_disk_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
 
 LIMITED = """
 import resource, sys
-from support.records import calibration, deed
+from support.records import calibration, stamp
 from calib.errors import StoreError
 from calib.store.store import Store
 place, panels = sys.argv[1], int(sys.argv[2])
@@ -240,7 +240,7 @@ with Store.open(place) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
     try:
         for seed in range(100):
-            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), deed())
+            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), stamp())
     except StoreError as error:
         print(error.code, error.exit_code)
 """

@@ -14,7 +14,7 @@ AT_ONCE = """
 import json, os, sys, time
 from calib.errors import CalibError
 from calib.store.store import Store
-from support.records import NOON, certification, deed
+from support.records import NOON, certification, stamp
 place, writers, at = sys.argv[1], int(sys.argv[2]), time.time() + 1.0
 children = []
 for writer in range(writers):
@@ -56,13 +56,13 @@ TAMPERS = """
 import json, os, sys, time
 from calib.store.store import Store
 from support import raw
-from support.records import calibration, deed
+from support.records import calibration, stamp
 place, adds = sys.argv[1], int(sys.argv[2])
 child = os.fork()
 if child == 0:
     with Store.open(place, wait_seconds=60.0) as store:
         for seed in range(100, 100 + adds):
-            store.add_calibration(calibration(seed=seed), (None, None), deed())
+            store.add_calibration(calibration(seed=seed), (None, None), stamp())
     os._exit(0)
 refused = {}
 with raw.connection(place) as opened:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from calib.store.database.journal import Journal
@@ -15,19 +13,19 @@ from support.records import SERIAL, application
 
 KILLED = """
 import os, signal, sys
-from support.records import NOON, calibration, deed
+from support.records import NOON, calibration, stamp
 from calib.store.store import Store
 child = os.fork()
 if child == 0:
     store = Store.open(sys.argv[1])
-    store.add_calibration(calibration(seed=7), (NOON, None), deed())
+    store.add_calibration(calibration(seed=7), (NOON, None), stamp())
     os.kill(os.getpid(), signal.SIGKILL)
 os.waitpid(child, 0)
 """
 OPENS = """
 import sys
 from support.people import become_another_user
-from calib.store import sqlite_file
+from calib.store.database import sqlite_file
 from calib.store.store import Store
 become_another_user()
 sqlite_file._ABANDONED_SECONDS = 60.0  # the machine may be slow
@@ -70,16 +68,10 @@ def test_a_log_whose_index_is_not_there_yet_is_waited_for(shared: Path) -> None:
     children.run(KILLED, str(shared))
     index = shared.with_name(f"{shared.name}-shm")
     hidden = index.rename(index.with_suffix(".later"))
-    reader = subprocess.Popen(
-        [sys.executable, "-c", OPENS, str(shared)],
-        env=children.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "waiting\n"
-    hidden.rename(index)
-    out, _ = reader.communicate()
+    with children.started(OPENS, shared) as reader:
+        children.heard(reader, "waiting")
+        hidden.rename(index)
+        out, _ = reader.communicate()
     assert out == "2\n"
 
 

@@ -28,7 +28,7 @@ DATABASE = "cut"
 
 WRITER = """
 import sys
-from support.records import calibration, deed
+from support.records import calibration, stamp
 from calib.errors import StoreError
 from calib.store.store import Store
 seed = int(sys.argv[2])
@@ -36,7 +36,7 @@ with Store.open(sys.argv[1]) as store:
     print("open", flush=True)
     try:
         while True:
-            store.add_calibration(calibration(seed=seed), (None, None), deed())
+            store.add_calibration(calibration(seed=seed), (None, None), stamp())
             print(".", flush=True)
             seed += 1
     except StoreError as error:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from calib.store.store import Store
@@ -49,13 +47,13 @@ print(json.dumps(said))
 CHANGED_UNDER = """
 import json, sys
 from support.people import become_another_user
-from calib.store.database.retry import asked_again
+from calib.store.database.retry import retry_read
 from calib.store.database.database import Database
 from calib.config.location import Location
 become_another_user()
 database = Database(Location.parse(sys.argv[1]))
 counts = []
-@asked_again
+@retry_read
 def question():
     with database.reading() as connection:
         counts.append(connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar())
@@ -69,7 +67,7 @@ BACKS_UP = """
 import sys
 from pathlib import Path
 from support.people import become_another_user
-from calib.store import schema
+from calib.store.schema import revision as schema
 from calib.store.store import Store
 become_another_user()
 whole, turns = schema.check_whole, []
@@ -99,21 +97,15 @@ def test_a_reader_beside_a_writer_reads_through_the_log(shared: Path) -> None:
 
 def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Path) -> None:
     shared.chmod(0o644)
-    reader = subprocess.Popen(
-        [sys.executable, "-c", READS, str(shared), str(SECONDS)],
-        env=children.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "ready\n"
     adds = 0
-    while reader.poll() is None:
-        with Store.open(shared) as store:  # closed each time: the log comes and goes
-            for _ in range(adds % 3 + 1):
-                adds += 1
-                store.add_calibration(calibration(seed=adds), (NOON, None), stamp())
-    out, _ = reader.communicate()
+    with children.started(READS, shared, str(SECONDS)) as reader:
+        children.heard(reader, "ready")
+        while reader.poll() is None:
+            with Store.open(shared) as store:  # closed each time: the log comes and goes
+                for _ in range(adds % 3 + 1):
+                    adds += 1
+                    store.add_calibration(calibration(seed=adds), (NOON, None), stamp())
+        out, _ = reader.communicate()
     assert reader.returncode == 0
     said = json.loads(out)
     assert said["alone"] + said["beside"] > 10
@@ -123,20 +115,12 @@ def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Pat
 
 def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> None:
     shared.chmod(0o644)
-    reader = subprocess.Popen(
-        [sys.executable, "-c", CHANGED_UNDER, str(shared)],
-        env=children.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert reader.stdin is not None
-    assert reader.stdout is not None
-    assert reader.stdout.readline() == "reading\n"
-    with Store.open(shared) as store:
-        store.add_calibration(calibration(seed=7), (NOON, None), stamp())
-    said, _ = reader.communicate("go on\n", timeout=60)
-    assert json.loads(said) == {"turns": 2, "counts": [1, 2]}
+    with children.started(CHANGED_UNDER, shared) as reader:
+        children.heard(reader, "reading")
+        with Store.open(shared) as store:
+            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+        said = children.told_at_last(reader)
+    assert said == {"turns": 2, "counts": [1, 2]}
 
 
 def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared: Path) -> None:

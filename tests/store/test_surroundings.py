@@ -85,7 +85,7 @@ from support.people import become_another_user
 from support.records import NOON
 from calib.store.store import Store
 become_another_user()
-for check in Store.surroundings(sys.argv[1], NOON):
+for check in Store.environment(sys.argv[1], NOON):
     if check.name == "permission":
         print(check.fine, check.said, check.remedy)
 """

@@ -9,7 +9,7 @@ from pathlib import Path
 READER = """
 import json, os, sys
 from support.people import become_another_user
-from support.records import NOON, application, deed, detector
+from support.records import NOON, application, stamp, detector
 from calib.errors import CalibError
 from calib.store.store import Store
 become_another_user()
@@ -30,13 +30,13 @@ print(json.dumps(said))
 ASKED_AGAIN = """
 import json, sys
 from support.people import become_another_user
-from calib.store.database.retry import asked_again
+from calib.store.database.retry import retry_read
 from calib.store.database.database import Database
 from calib.config.location import Location
 become_another_user()
 database = Database(Location.parse(sys.argv[1]))
 turns = 0
-@asked_again
+@retry_read
 def question():
     global turns
     turns += 1
