@@ -66,11 +66,6 @@ def general(value: float | None, digits: int = 3) -> str:
     return NONE if value is None else f"{value:.{digits}g}"
 
 
-def micrometres(value_mm: float | None) -> str:
-    """A length in mm, shown in micrometres with its sign."""
-    return NONE if value_mm is None else f"{1e3 * value_mm:+.1f}"
-
-
 def at_second(text: str | None) -> str:
     """``2026-03-01T09:30:00.25Z`` as people read it: ``2026-03-01 09:30:00 UTC``."""
     return NONE if text is None else f"{text[:10]} {text[11:19]} UTC"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from calib.model.detector.correction import PARAMETERS, SHOWN, SHOWN_PER_INTERNAL
+from calib.model.detector.correction import PANEL_PARAMETERS, PARAMETERS
 from calib.model.result.drift import Drift
 from calib.model.store.record import StoredCalibration
 from calib.report.blocks import (
@@ -19,8 +19,8 @@ from calib.report.blocks import (
     View,
     fixed,
     general,
-    micrometres,
 )
+from calib.report.calibration.parameters import cells, headings, keyed
 from calib.report.scalar import number
 
 _SHOWN_PANELS = 10
@@ -51,7 +51,7 @@ def difference_view(
     first: StoredCalibration, second: StoredCalibration, found: Drift
 ) -> dict[str, Any]:
     """A drift with everything."""
-    shift, sigma = found.shift * SHOWN_PER_INTERNAL, found.sigma * SHOWN_PER_INTERNAL
+    shift, sigma = found.shift.tolist(), found.sigma.tolist()
     return {
         "first": first.name,
         "first_id": first.id,
@@ -65,8 +65,8 @@ def difference_view(
                 "panel": panel,
                 "name": name,
                 "moved": panel in found.moved,
-                **_six(shift[panel]),
-                "sigma": _six(sigma[panel]),
+                **keyed(shift[panel]),
+                "sigma": keyed(sigma[panel]),
                 "motion_um": number(1e3 * float(found.motion_mm[panel])),
                 "chi_square": number(float(found.panel_chi_square[panel])),
                 "degrees_of_freedom": int(found.panel_degrees[panel]),
@@ -76,10 +76,6 @@ def difference_view(
             for panel, name in enumerate(second.record.panel_names)
         ],
     }
-
-
-def _six(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float | None]:
-    return {name: number(float(value)) for name, value in zip(SHOWN, values, strict=True)}
 
 
 def _rms_um(found: Drift, panels: list[int], parameters: tuple[int, ...]) -> float | None:
@@ -135,24 +131,21 @@ def verdict_words(view: View) -> str:
 
 
 def _panel_table(panels: Sequence[View], n_panels: int) -> Table:
-    which = "Panels" if len(panels) == n_panels else f"The {len(panels)} surest panels"
+    which = "Panels" if len(panels) == n_panels else f"The {len(panels)} most significant panels"
     return Table(
-        f"{which} (shifts in um, rotations in mrad, each with its sigma)",
-        ("panel", "name", "", "motion", "dx", "dy", "dz", "rx", "ry", "rz", "p", "p (all panels)"),
+        f"{which} (sigma in brackets)",
+        (
+            *("panel", "name", "", "motion um"),
+            *headings(PANEL_PARAMETERS),
+            *("p", "p (all panels)"),
+        ),
         tuple(
             (
                 str(panel["panel"]),
                 panel["name"],
                 "moved" if panel["moved"] else "",
                 fixed(panel["motion_um"], 1),
-                *(
-                    _with_sigma(micrometres(panel[key]), panel["sigma"][key], 1e3, 1)
-                    for key in ("dx_mm", "dy_mm", "dz_mm")
-                ),
-                *(
-                    _with_sigma(_signed(panel[key]), panel["sigma"][key], 1.0, 2)
-                    for key in ("rx_mrad", "ry_mrad", "rz_mrad")
-                ),
+                *cells(panel, PANEL_PARAMETERS),
                 general(panel["p_value"], 2) if panel["degrees_of_freedom"] else NONE,
                 general(panel["p_value_holm"], 2) if panel["degrees_of_freedom"] else NONE,
             )
@@ -160,11 +153,3 @@ def _panel_table(panels: Sequence[View], n_panels: int) -> Table:
         ),
         n_text=3,
     )
-
-
-def _signed(value: float | None) -> str:
-    return NONE if value is None else f"{value:+.2f}"
-
-
-def _with_sigma(value: str, sigma: float | None, factor: float, digits: int) -> str:
-    return value if sigma is None else f"{value} ({factor * sigma:.{digits}f})"

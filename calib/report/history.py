@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from calib.model.base.text import joined
+from calib.model.detector.correction import PANEL_PARAMETERS
 from calib.model.store.bundle import OriginEntry
 from calib.model.store.history import Belief, Event, Knowledge, Told
 from calib.model.store.log import Moment
@@ -22,11 +23,11 @@ from calib.report.blocks import (
     at_second,
     fixed,
     general,
-    micrometres,
     moment_words,
     span,
 )
 from calib.report.bundle import origin_table, origin_view
+from calib.report.calibration.parameters import cells, headings
 from calib.report.certifications import certification_table, certification_view, stamp_view
 from calib.report.difference import drift_view, verdict_words
 from calib.report.placements import placement_view
@@ -208,37 +209,22 @@ def _known_blocks(title: str, known: View) -> list[Block]:
         return [Sentences(heading, ("Nothing was certified for that time.",))]
     table = Table(
         heading,
-        (
-            "calibration", "status", "dx um", "dy um", "dz um", "rx mrad", "ry mrad", "rz mrad",
-            "reflections",
-        ),
+        ("calibration", "status", *headings(PANEL_PARAMETERS), "reflections"),
         tuple(_values(held) for held in known["held"]),
         n_text=2,
-    )  # fmt: skip
+    )
     said = [line for held in known["held"] for line in _why(held)]
     return [table, Sentences("", tuple(said))]
 
 
 def _values(held: View) -> tuple[str, ...]:
     row = held["values"]
-    sigma = row["sigma"]
     return (
         held["calibration"],
         row["status"],
-        *(
-            micrometres(row[key]) + _sigma(sigma[key], 1e3, 1)
-            for key in ("dx_mm", "dy_mm", "dz_mm")
-        ),
-        *(
-            f"{row[key]:+.2f}" + _sigma(sigma[key], 1.0, 2)
-            for key in ("rx_mrad", "ry_mrad", "rz_mrad")
-        ),
+        *cells(row, PANEL_PARAMETERS, with_fixed=True),
         str(row["n_reflections"]),
     )
-
-
-def _sigma(value: float | None, factor: float, digits: int) -> str:
-    return " (held)" if value is None else f" ({fixed(factor * value, digits)})"
 
 
 def _why(held: View) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from calib.model.base.canonical import canonical_bytes, content_id
-from calib.model.detector.correction import PARAMETERS, SHOWN, Freedom, PanelStatus
+from calib.model.detector.correction import PARAMETER_KEYS, PARAMETERS, Freedom, PanelStatus
 from calib.model.result.report import Acceptance, Report
 from calib.model.result.summary import Part
 from calib.model.store.log import Checkpoint
@@ -92,7 +92,7 @@ def stored_names() -> dict[str, Any]:
         "calibration parameters": options.content(layout),
         "layout": list(layout.identity()),
         "panel parameters": list(PARAMETERS),
-        "shown panel parameters": list(SHOWN),
+        "shown panel parameters": list(PARAMETER_KEYS),
         "freedom": described(Freedom),
         "panel status": described(PanelStatus),
         "crystals": described(Crystals),

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from calib.errors import InputError
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import (
+    PARAMETER_KEYS,
     PARAMETERS,
-    SHOWN,
     Correction,
     CorrectionEstimate,
     Freedom,
@@ -191,7 +191,7 @@ def test_panel_rows_are_shown_in_mm_and_mrad_and_null_where_held() -> None:
     assert row["rz_mrad"] == pytest.approx(1e3 * values[5])
     assert row["sigma"]["rz_mrad"] == pytest.approx(1e3 * sigma[5])
     assert row["sigma"]["dz_mm"] is None
-    assert list(row["sigma"]) == list(SHOWN)
+    assert list(row["sigma"]) == list(PARAMETER_KEYS)
 
 
 def test_an_estimate_whose_parts_do_not_fit_together_is_refused() -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from calib.errors import CalibError, FileFormatError, InputError
 from calib.files.atomic import read_bytes
 from calib.model.base.content import from_content, to_content
-from calib.model.detector.correction import Correction
+from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.fit_table import FitTable, ShellTable
 from calib.model.result.report import DatasetUse
 from calib.model.result.summary import FORMAT, Equations, Part, Statement, Summary
@@ -26,8 +26,8 @@ _MOST_PANELS = 4096
 _LEAST_LIMIT = 64 * 2**20
 _LARGEST_RATIO = 100
 """A file's arrays may take so many times its size, or the limit above where that is more."""
-_UPPER = np.triu_indices(6)
-_PLACE = np.zeros((6, 6), dtype=np.int64)
+_UPPER = np.triu_indices(N_PARAMETERS)
+_PLACE = np.zeros((N_PARAMETERS, N_PARAMETERS), dtype=np.int64)
 """Where each element of a symmetric matrix stands among those of its upper triangle."""
 _PLACE[_UPPER] = _PLACE.T[_UPPER] = np.arange(len(_UPPER[0]))
 _COUNTS = ("used_on_panel", "rejected_on_panel", "flagged_on_panel")
@@ -114,7 +114,7 @@ def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:
             remedy="upgrade calib: pip install --upgrade calib-metrology.",
         )
     arrays = _Arrays(file, size)
-    point = arrays.taken("point", (None, 6))
+    point = arrays.taken("point", (None, N_PARAMETERS))
     n = len(point)
     if not 0 < n <= _MOST_PANELS:
         raise InputError("bad-shape", f"it has {n} panels.")
@@ -160,8 +160,8 @@ def _report(said: Statement) -> dict[str, Any]:
 
 def _equations(arrays: _Arrays, part: Part, n: int) -> Equations:
     own = arrays.taken(f"{part.value}/own", (n, len(_UPPER[0])))[:, _PLACE]
-    coupling = arrays.taken(f"{part.value}/coupling", (None, 6 * n))
-    return Equations(own, coupling, arrays.taken(f"{part.value}/vector", (6 * n,)))
+    coupling = arrays.taken(f"{part.value}/coupling", (None, N_PARAMETERS * n))
+    return Equations(own, coupling, arrays.taken(f"{part.value}/vector", (N_PARAMETERS * n,)))
 
 
 def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:

@@ -22,24 +22,98 @@ from calib.model.base.arrays import Bools, Floats, Ints, frozen, frozen_floats
 from calib.model.detector.frames import rotation_from_vector, vector_from_rotation
 from calib.model.detector.layout import Layout, PanelFrames
 
-PARAMETERS = ("dx", "dy", "dz", "rx", "ry", "rz")
-"""The six parameters of a panel; shifts in mm, rotations in rad (shown in mrad)."""
-SHOWN = ("dx_mm", "dy_mm", "dz_mm", "rx_mrad", "ry_mrad", "rz_mrad")
-"""The same six as they are shown to people and scripts."""
-SHOWN_PER_INTERNAL = np.array([1.0, 1.0, 1.0, 1e3, 1e3, 1e3])
-"""Multiply internal values (mm, rad) by this to show them (mm, mrad)."""
+
+class ParameterKind(StrEnum):
+    """Whether a parameter moves a panel along an axis or rotates it about one."""
+
+    TRANSLATION = "translation"
+    ROTATION = "rotation"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelParameter:
+    """One parameter of a panel's correction: its names, units and words.
+
+    ``PANEL_PARAMETERS`` is the only place where these are written down: solver, store, reports and
+    the test of docs/json.md read them there.
+    """
+
+    name: str
+    """As stored: the column of the database, the array of a bundle, the key of JSON."""
+    kind: ParameterKind
+    axis: int
+    """0, 1 or 2: along, or about, the panel's nominal fast, slow or normal axis."""
+    words: str
+    """What it is called in a sentence."""
+    in_plane: bool
+    """Whether it keeps the panel in its nominal plane; only these are refined with the freedom
+    ``in-plane``."""
+    unit: str
+    """Of stored and computed values: mm or rad."""
+    key_unit: str
+    """Of values in JSON, as part of the key: mm or mrad."""
+    key_factor: float
+    """Multiply a stored value by this for JSON."""
+    shown_unit: str
+    """Of values in tables: um or mrad."""
+    shown_factor: float
+    """Multiply a value from JSON by this for tables."""
+    digits: int
+    """Decimal places in tables."""
+
+    @property
+    def key(self) -> str:
+        """The key in JSON, such as ``dx_mm``."""
+        return f"{self.name}_{self.key_unit}"
+
+    @property
+    def heading(self) -> str:
+        """The head of a column, such as ``dx um``."""
+        return f"{self.name} {self.shown_unit}"
+
+
+def _translation(name: str, axis: int, words: str, *, in_plane: bool) -> PanelParameter:
+    kind = ParameterKind.TRANSLATION
+    return PanelParameter(name, kind, axis, words, in_plane, "mm", "mm", 1.0, "um", 1e3, 1)
+
+
+def _rotation(name: str, axis: int, words: str, *, in_plane: bool) -> PanelParameter:
+    kind = ParameterKind.ROTATION
+    return PanelParameter(name, kind, axis, words, in_plane, "rad", "mrad", 1e3, "mrad", 1.0, 3)
+
+
+PANEL_PARAMETERS = (
+    _translation("dx", 0, "fast", in_plane=True),
+    _translation("dy", 1, "slow", in_plane=True),
+    _translation("dz", 2, "normal", in_plane=False),
+    _rotation("rx", 0, "tilt about fast", in_plane=False),
+    _rotation("ry", 1, "tilt about slow", in_plane=False),
+    _rotation("rz", 2, "rotation about the normal", in_plane=True),
+)
+"""The parameters of a panel's correction, in the order of every array that holds them."""
+PARAMETERS = tuple(one.name for one in PANEL_PARAMETERS)
+"""Their names as stored."""
+PARAMETER_KEYS = tuple(one.key for one in PANEL_PARAMETERS)
+"""Their keys in JSON."""
+KEY_FACTORS = np.array([one.key_factor for one in PANEL_PARAMETERS])
+"""(6,) multiply stored values (mm, rad) by this for JSON (mm, mrad)."""
+N_PARAMETERS = len(PANEL_PARAMETERS)
+IN_PLANE = tuple(index for index, one in enumerate(PANEL_PARAMETERS) if one.in_plane)
+"""Indices of the parameters that keep a panel in its nominal plane."""
+TRANSLATIONS, ROTATIONS = slice(0, 3), slice(3, 6)
+"""Of the parameters: the translations, and the components of the rotation vector."""
 
 
 class Freedom(StrEnum):
-    """Which of a panel's six parameters are refined."""
+    """Which of a panel's parameters are refined."""
 
     IN_PLANE = "in-plane"
     FULL = "full"
 
     @property
     def free(self) -> tuple[int, ...]:
-        """The indices into ``PARAMETERS`` that are free."""
-        return (0, 1, 5) if self is Freedom.IN_PLANE else (0, 1, 2, 3, 4, 5)
+        """The indices into ``PANEL_PARAMETERS`` that are free."""
+        return IN_PLANE if self is Freedom.IN_PLANE else tuple(range(N_PARAMETERS))
 
 
 class PanelStatus(StrEnum):
@@ -61,13 +135,13 @@ class Correction:
     """(n, 6) dx, dy, dz in mm and rx, ry, rz in rad, in each panel's nominal frame."""
 
     def __post_init__(self) -> None:
-        values = frozen_floats(self.values, (len(self.values), 6), "correction")
+        values = frozen_floats(self.values, (len(self.values), N_PARAMETERS), "correction")
         object.__setattr__(self, "values", values)
 
     @staticmethod
     def none(n_panels: int) -> Correction:
         """The correction that leaves every panel where it was drawn."""
-        return Correction(np.zeros((n_panels, 6)))
+        return Correction(np.zeros((n_panels, N_PARAMETERS)))
 
     def frames(self, layout: Layout) -> PanelFrames:
         """The corrected frames of the panels relative to the detector's root frame."""
@@ -77,8 +151,8 @@ class Correction:
                 f"correction of {len(self.values)} panels for a layout of {len(layout)}.",
             )
         nominal = layout.frames.rotation
-        rotation = nominal @ rotation_from_vector(self.values[:, 3:])
-        shift_root = np.einsum("nij,nj->ni", nominal, self.values[:, :3])
+        rotation = nominal @ rotation_from_vector(self.values[:, ROTATIONS])
+        shift_root = np.einsum("nij,nj->ni", nominal, self.values[:, TRANSLATIONS])
         half = np.pad(0.5 * layout.size_mm, ((0, 0), (0, 1)))
         origin = layout.centre_root_mm + shift_root - np.einsum("nij,nj->ni", rotation, half)
         return PanelFrames(rotation, origin)
@@ -138,8 +212,8 @@ class CorrectionEstimate:
     def panel_rows(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
         """One mapping per panel as scripts see it: mm and mrad, null for what was held."""
         rows: list[dict[str, Any]] = []
-        shown = self.correction.values * SHOWN_PER_INTERNAL
-        sigma = self.sigma * SHOWN_PER_INTERNAL
+        shown = self.correction.values * KEY_FACTORS
+        sigma = self.sigma * KEY_FACTORS
         for index, name in enumerate(names):
             row: dict[str, Any] = {
                 "panel": index,
@@ -147,10 +221,10 @@ class CorrectionEstimate:
                 "status": self.status[index].value,
                 "n_reflections": int(self.n_reflections[index]),
             }
-            row.update(zip(SHOWN, shown[index].tolist(), strict=True))
+            row.update(zip(PARAMETER_KEYS, shown[index].tolist(), strict=True))
             row["sigma"] = {
                 key: None if np.isnan(value) else float(value)
-                for key, value in zip(SHOWN, sigma[index], strict=True)
+                for key, value in zip(PARAMETER_KEYS, sigma[index], strict=True)
             }
             rows.append(row)
         return rows

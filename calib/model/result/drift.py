@@ -9,7 +9,7 @@ import numpy as np
 
 from calib.errors import InputError
 from calib.model.base.arrays import Floats, Ints, frozen
-from calib.model.detector.correction import PARAMETERS
+from calib.model.detector.correction import N_PARAMETERS
 
 
 class Verdict(StrEnum):
@@ -31,7 +31,7 @@ class Drift:
     moved: tuple[int, ...]
     """The panels that moved for certain, whatever the number of panels looked at; ascending."""
     parameters: tuple[int, ...]
-    """Indices into ``PARAMETERS`` of what both calibrations refined and is compared."""
+    """Indices into ``PANEL_PARAMETERS`` of what both calibrations refined and is compared."""
     shift: Floats
     """(n, 6) in mm and rad in each panel's nominal frame; NaN where it was not compared."""
     sigma: Floats
@@ -58,8 +58,8 @@ class Drift:
     def __post_init__(self) -> None:
         n = len(self.shift)
         for name, dtype, shape in (
-            ("shift", float, (n, len(PARAMETERS))),
-            ("sigma", float, (n, len(PARAMETERS))),
+            ("shift", float, (n, N_PARAMETERS)),
+            ("sigma", float, (n, N_PARAMETERS)),
             ("motion_mm", float, (n,)),
             ("panel_chi_square", float, (n,)),
             ("panel_degrees", int, (n,)),

@@ -23,7 +23,7 @@ from calib.errors import InputError
 from calib.model.base.arrays import Floats, Ints, frozen, frozen_floats
 from calib.model.base.canonical import content_id
 from calib.model.base.content import to_content
-from calib.model.detector.correction import Correction
+from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.fit_table import FitTable, ShellTable
 from calib.model.result.report import DatasetUse
 
@@ -55,17 +55,21 @@ class Equations:
 
     def __post_init__(self) -> None:
         n = len(self.own)
-        object.__setattr__(self, "own", frozen_floats(self.own, (n, 6, 6), "own"))
-        coupling = frozen_floats(self.coupling, (None, 6 * n), "coupling")
+        object.__setattr__(
+            self, "own", frozen_floats(self.own, (n, N_PARAMETERS, N_PARAMETERS), "own")
+        )
+        coupling = frozen_floats(self.coupling, (None, N_PARAMETERS * n), "coupling")
         object.__setattr__(self, "coupling", coupling)
-        object.__setattr__(self, "vector", frozen_floats(self.vector, (6 * n,), "vector"))
+        object.__setattr__(
+            self, "vector", frozen_floats(self.vector, (N_PARAMETERS * n,), "vector")
+        )
 
     @property
     def information(self) -> Floats:
         """(6 n, 6 n) N."""
         n = len(self.own)
         out = -(self.coupling.T @ self.coupling)
-        panels = out.reshape(n, 6, n, 6)
+        panels = out.reshape(n, N_PARAMETERS, n, N_PARAMETERS)
         panels[np.arange(n), :, np.arange(n)] += self.own
         return out
 

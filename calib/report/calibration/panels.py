@@ -7,7 +7,7 @@ from typing import Any
 
 from calib.model.store.record import CalibrationRecord
 from calib.report.blocks import Block, Sentences, Table, View
-from calib.report.calibration.parameters import cells, headings, refined_keys
+from calib.report.calibration.parameters import cells, headings, refined
 from calib.report.calibration.residuals import counts, median_abs_px, rmsd_px
 
 _FEW_PANELS = 12
@@ -40,20 +40,20 @@ def panel_blocks(view: View, *, all_panels: bool) -> list[Block]:
     panels = view["panels"]
     whole = all_panels or len(panels) <= _FEW_PANELS
     shown = [panel for panel in panels if whole or panel["status"] == "sparse"]
-    keys = refined_keys(panels)
+    parameters = refined(panels)
     blocks: list[Block] = []
     if shown:
         blocks.append(
             Table(
                 "Panels" if whole else "Sparse panels",
-                ("panel", "name", "status", "reflections", *headings(keys)),
+                ("panel", "name", "status", "reflections", *headings(parameters)),
                 tuple(
                     (
                         str(panel["panel"]),
                         panel["name"],
                         panel["status"],
                         str(panel["n_reflections"]),
-                        *cells(panel, keys),
+                        *cells(panel, parameters),
                     )
                     for panel in shown
                 ),

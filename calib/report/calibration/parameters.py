@@ -1,38 +1,46 @@
-"""Table columns for the six parameters of a panel or group of panels."""
+"""Table columns and JSON keys for the parameters of a panel or group of panels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from calib.report.blocks import NONE, View, micrometres
-
-SHIFTS = ("dx_mm", "dy_mm", "dz_mm")
-TURNS = ("rx_mrad", "ry_mrad", "rz_mrad")
-SCALE = (1.0, 1.0, 1.0, 1e3, 1e3, 1e3)
-_HEADINGS = {key: f"{key[:2]} um" for key in SHIFTS} | {key: f"{key[:2]} mrad" for key in TURNS}
+from calib.model.detector.correction import PANEL_PARAMETERS, PanelParameter
+from calib.report.blocks import NONE, View
+from calib.report.scalar import number
 
 
-def refined_keys(views: Sequence[View]) -> list[str]:
-    """The parameters that any of them has refined."""
+def keyed(values: Iterable[float | None]) -> dict[str, float | None]:
+    """Values (mm, rad) of all parameters under their JSON keys (mm, mrad)."""
+    pairs = zip(PANEL_PARAMETERS, values, strict=True)
+    return {
+        one.key: None if value is None else number(one.key_factor * value) for one, value in pairs
+    }
+
+
+def refined(views: Sequence[View]) -> list[PanelParameter]:
+    """The parameters that have a standard uncertainty in at least one of the views."""
     return [
-        key for key in (*SHIFTS, *TURNS) if any(view["sigma"][key] is not None for view in views)
+        one for one in PANEL_PARAMETERS if any(view["sigma"][one.key] is not None for view in views)
     ]
 
 
-def headings(keys: Sequence[str]) -> list[str]:
-    """How these columns are called."""
-    return [_HEADINGS[key] for key in keys]
+def headings(parameters: Iterable[PanelParameter]) -> list[str]:
+    """Heads of the columns, each with its unit."""
+    return [one.heading for one in parameters]
 
 
-def cells(view: View, keys: Sequence[str]) -> list[str]:
-    """Values with one standard uncertainty in brackets."""
-    return [_with_sigma(view, key) for key in keys]
+def cells(
+    view: View, parameters: Iterable[PanelParameter], *, with_fixed: bool = False
+) -> list[str]:
+    """Values with one standard uncertainty in brackets; ``with_fixed`` also values without one."""
+    return [_cell(one, view, with_fixed=with_fixed) for one in parameters]
 
 
-def _with_sigma(view: View, key: str) -> str:
-    value, sigma = view[key], view["sigma"][key]
-    if sigma is None:
+def _cell(parameter: PanelParameter, view: View, *, with_fixed: bool) -> str:
+    value, sigma = view[parameter.key], view["sigma"][parameter.key]
+    factor, digits = parameter.shown_factor, parameter.digits
+    if value is None or (sigma is None and not with_fixed):
         return NONE
-    if key in SHIFTS:
-        return f"{micrometres(value)} ({1e3 * sigma:.1f})"
-    return f"{value:+.3f} ({sigma:.3f})"
+    if sigma is None:
+        return f"{factor * value:+.{digits}f} (fixed)"
+    return f"{factor * value:+.{digits}f} ({factor * sigma:.{digits}f})"

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from calib.model.detector.correction import PANEL_PARAMETERS, PARAMETERS
 from calib.model.result.report import Determined, Report
 from calib.report.blocks import Block, Sentences, View
 from calib.report.calibration.groups import group_view
 from calib.report.scalar import number
 
-_PARAMETERS = ("dx", "dy", "dz", "rx", "ry", "rz")
-_WORDS: Mapping[str, str] = {
-    "dx": "fast",
-    "dy": "slow",
-    "dz": "normal",
-    "rx": "tilt about fast",
-    "ry": "tilt about slow",
-    "rz": "turn",
-}
+_WORDS = {one.name: one.words for one in PANEL_PARAMETERS}
 
 
 def directions_view(report: Report) -> dict[str, Any]:
@@ -38,7 +30,7 @@ def determined_view(found: Determined | None) -> dict[str, Any] | None:
     """The data's share in what is known; None where that was not recorded."""
     if found is None:
         return None
-    shares = zip(_PARAMETERS, found.parameters, strict=True)
+    shares = zip(PARAMETERS, found.parameters, strict=True)
     return {
         "n_directions": found.n_directions,
         "n_determined": found.n_determined,

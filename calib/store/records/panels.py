@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from calib.errors import InputError
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import PARAMETERS, Freedom
+from calib.model.detector.correction import N_PARAMETERS, PARAMETERS, Freedom
 from calib.model.store.record import CalibrationRecord, panels_id
 from calib.store.database.raw_sql import SqlStatement
 
 SIGMAS = tuple(f"sigma_{name}" for name in PARAMETERS)
-"""The columns of the six sigmas."""
+"""The columns of their standard uncertainties."""
 COLUMNS = ("panel", "name", "status", "n_reflections", *PARAMETERS, *SIGMAS)
 """What is read of each panel, in this order."""
 _OF_CALIBRATION = SqlStatement(
@@ -72,7 +72,7 @@ def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
     )
     try:
         table = np.array(floats, dtype=np.float64).T
-        values, sigma = np.ascontiguousarray(table[:, :6]), table[:, 6:]
+        values, sigma = np.ascontiguousarray(table[:, :N_PARAMETERS]), table[:, N_PARAMETERS:]
         values.flags.writeable = False
         free = sigma if freedom is Freedom.FULL else sigma[:, freedom.free]
         found = panels_id(names, status, n_reflections, values, free)
@@ -80,7 +80,7 @@ def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
         return None
     if found != name or index != tuple(range(n)):
         return None
-    if freedom is not Freedom.FULL and not _held_are_empty(floats[6:], freedom):
+    if freedom is not Freedom.FULL and not _held_are_empty(floats[N_PARAMETERS:], freedom):
         return None
     return Panels(names, status, n_reflections, values, sigma)
 
