@@ -1,4 +1,4 @@
-# make demo · make test · make test-long · make test-lowest · make lint · make bench · make clean
+# make demo · make test · make test-long · make test-lowest · make lint · make docs · make bench
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,14 +14,15 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long test-lowest lint bench clean
+.PHONY: help setup demo test test-long test-lowest lint docs bench clean
 
 help:
-	@echo "make demo         show the whole way on simulated data"
+	@echo "make demo         derive, certify and apply on simulated data"
 	@echo "make test         the tests (a few minutes)"
 	@echo "make test-long    the same with long tests and many more examples"
 	@echo "make test-lowest  the fast tests with the oldest dependencies allowed"
 	@echo "make lint         ruff, mypy, import-linter"
+	@echo "make docs         the documentation as a site, in build/docs"
 	@echo "make bench        time and memory, written to benchmarks/results.md"
 	@echo "make clean        remove environments, caches and build results"
 	@echo "Another Python: make PYTHON=python3.12 test"
@@ -47,6 +48,11 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports --no-logo
+
+# A warning is an error: a broken link or a docstring that cannot be read.
+docs: $(READY)
+	$(VENV)/bin/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+	@echo "Written: build/docs/index.html"
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks $(ARGS)

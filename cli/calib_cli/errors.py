@@ -9,7 +9,7 @@ from typing import Any
 from calib.errors import CalibError
 
 DONE, NO, BAD_INPUT, MACHINE, SOME_FAILED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
-"""What the process ends with; docs/json.md explains each."""
+"""What the process ends with; docs/reference/json.md explains each."""
 PIPE_CLOSED, TERMINATED = 141, 143
 """As the shell reports a program that a signal ended (SIGPIPE, SIGTERM)."""
 _MACHINE_ERRORS = {

@@ -1,4 +1,4 @@
-"""docs/json.md says of every key what it means: no key is undocumented, none is made up."""
+"""Every key that a command prints is in docs/reference/json.md, and every key there is printed."""
 
 from __future__ import annotations
 
@@ -193,7 +193,9 @@ def test_every_printed_key_is_documented(answers: dict[str, list[Any]]) -> None:
         for key, value in (leaf for view in views for leaf in leaves(view)):
             if value is None and any(known.startswith(f"{key}.") for known in keys):
                 continue  # an object that is absent
-            assert key in keys, f"calib {name} prints {key}, which docs/json.md does not name"
+            assert key in keys, (
+                f"calib {name} prints {key}, which docs/reference/json.md does not name"
+            )
             assert is_of(value, keys[key]), f"calib {name}: {key} is {value!r}"
 
 

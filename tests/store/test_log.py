@@ -107,7 +107,9 @@ def test_a_chain_proves_itself_without_names_hosts_and_commands(filled: str) -> 
 
 
 def test_the_page_of_conventions_gives_the_names_of_its_examples() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "conventions.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "conventions.md").read_text(
+        encoding="utf-8"
+    )
     section = page.partition("## Log\n")[2].partition("```\n")[2].partition("```")[0]
     (rows, rows_name), (by, by_name), (said, name) = (
         block.splitlines() for block in section.strip().split("\n\n")

@@ -1,4 +1,4 @@
-"""docs/json.md as a contract: which keys there are, and what they hold."""
+"""docs/reference/json.md as a contract: which keys there are, and what they hold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "json.md").read_text()
+PAGE = (ROOT / "docs" / "reference" / "json.md").read_text()
 ROW = re.compile(r"^\| `(?P<key>[^`]+)` \| (?P<type>[^|]+) \|", re.MULTILINE)
 Keys = dict[str, str]
 

@@ -1,7 +1,7 @@
 """Bundles as files: a line that says what it is, compressed JSON lines, a hash of all of it.
 
-See docs/bundles.md. Whatever byte is changed, the hash at the end is not that of what stands before
-it; it is checked before anything is unpacked.
+See docs/reference/bundles.md. The hash is checked before anything is unpacked, so that a change of
+any byte is found.
 """
 
 from __future__ import annotations

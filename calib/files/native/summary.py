@@ -1,4 +1,4 @@
-"""Summaries as HDF5 files; docs/summaries.md is the format's description."""
+"""Summaries as HDF5 files; docs/reference/summaries.md is the format's description."""
 
 from __future__ import annotations
 

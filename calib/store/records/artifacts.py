@@ -19,7 +19,7 @@ COVARIANCE = "covariance"
 """The kind of a covariance: the lower triangle, row by row, little-endian float64."""
 
 SUMMARY = "summary"
-"""The kind of a dataset's summary: its file (docs/summaries.md)."""
+"""The kind of a dataset's summary: its file (docs/reference/summaries.md)."""
 
 
 def put_artifact(connection: Connection, position: int, kind: str, content: bytes) -> str:
