@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support.dials import Dials
+from support.leaks import nothing_left_open as nothing_left_open
 from support.postgres import Server, fresh_database, running_server
 
 PROFILE = os.environ.get("CALIB_TEST_PROFILE", "default")
