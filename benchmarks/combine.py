@@ -38,7 +38,7 @@ from calib.flows.shared.summaries import kept_summaries
 from calib.config.location import Location
 from calib.store.store import Store
 with Store.open(Location.parse("calib.sqlite"), read_only=True) as store:
-    assert kept_summaries(store, store.calibration("24-0107:2"))
+    assert kept_summaries(store, store.calibrations.get("24-0107:2"))
 """
 
 
@@ -102,7 +102,7 @@ def _prepare(folder: Path) -> float:
         assert stored is not None
         made = [
             summary_from_bytes(file.content, "store")
-            for file in store.summaries(stored)
+            for file in store.summaries.read(stored)
             if file is not None
         ]
     for number in range(DATASETS):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calib.model.store.log import Moment
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, Certification, StoredCalibration
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class Affected:
     files: tuple[AffectedFile, ...]
 
 
-def affected(store: Store, reference: str, *, serial: str | None) -> Affected:
+def affected(store: StoreLike, reference: str, *, serial: str | None) -> Affected:
     """Every recorded application of a calibration, with what its file would get instead: now, and
     if the calibration were withdrawn."""
-    known = store.moment()
-    found = store.calibration(reference, serial, known.position)
+    known = store.log.moment()
+    found = store.calibrations.get(reference, serial, known.position)
     certifications = sorted(
-        store.certifications(found.record.serial, known.position),
+        store.certifications.list(found.record.serial, known.position),
         key=lambda one: one.number,
         reverse=True,
     )
@@ -60,7 +60,9 @@ def affected(store: Store, reference: str, *, serial: str | None) -> Affected:
                 _answer(live, application.data_time, application.distance_mm),
                 _answer(others, application.data_time, application.distance_mm),
             )
-            for application in store.applications(calibration_id=found.id, known_at=known.position)
+            for application in store.applications.list(
+                calibration_id=found.id, known_at=known.position
+            )
         ),
     )
 

@@ -29,9 +29,9 @@ from calib.model.detector.correction import Correction, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.pose import DRAWN
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp, State
 from calib.model.store.resolution import DistancePolicy, TimePolicy
-from calib.store.store import Store
 
 _MM, _PX = "xyzobs.mm.value", "xyzobs.px.value"
 _UNCHANGED_MM = 1e-7
@@ -102,7 +102,7 @@ class Applied:
 
 
 def apply(
-    request: ApplyRequest, store: Store, stamp: ChangeStamp, *, dry_run: bool = False
+    request: ApplyRequest, store: StoreLike, stamp: ChangeStamp, *, dry_run: bool = False
 ) -> Applied:
     """Write the experiment with its panels where the calibration says they are.
 
@@ -166,7 +166,7 @@ def apply(
     recorded = True
     try:
         for application in applications:
-            store.record_application(application, stamp)
+            store.applications.record(application, stamp)
     except StoreError as error:
         # The files are there and right: what is missing can be delivered later.
         recorded = False
@@ -195,7 +195,7 @@ def _checked_outputs(request: ApplyRequest) -> tuple[Path, ...]:
     return tuple(outputs)
 
 
-def _chosen(target: Target, request: ApplyRequest, store: Store, now: datetime) -> Choice:
+def _chosen(target: Target, request: ApplyRequest, store: StoreLike, now: datetime) -> Choice:
     if request.calibration is not None:
         return named(target, request.calibration, store)
     moment, zone = request.as_known_at, target.record.time_zone

@@ -8,23 +8,23 @@ from pathlib import Path
 from calib.files.native.checkpoint import read_checkpoint, write_checkpoint
 from calib.files.native.keys import default_key, public_path
 from calib.model.store.log import Audit, Checkpoint
-from calib.store.store import Store
+from calib.model.store.protocol import StoreLike
 
 
 def verify(
-    store: Store, checkpoint: Path | None = None, public_key: Path | None = None
+    store: StoreLike, checkpoint: Path | None = None, public_key: Path | None = None
 ) -> tuple[Audit, Checkpoint | None]:
     """Compare the whole store with its log, and the log with a checkpoint where one is given."""
     if checkpoint is None:
-        return store.audit(), None
+        return store.log.audit(), None
     known = read_checkpoint(checkpoint, public_key or public_path(default_key()))
-    return store.audit(known.heads), known
+    return store.log.audit(known.heads), known
 
 
 def make_checkpoint(
-    store: Store, private_key: Path | None, output: Path, now: datetime, *, force: bool = False
+    store: StoreLike, private_key: Path | None, output: Path, now: datetime, *, force: bool = False
 ) -> Checkpoint:
     """Sign the ends of all chains and write them to a small file, to be kept elsewhere."""
-    checkpoint = Checkpoint(now, store.heads())
+    checkpoint = Checkpoint(now, store.log.heads())
     write_checkpoint(checkpoint, private_key or default_key(), output, force=force)
     return checkpoint

@@ -9,8 +9,8 @@ from calib.errors import InputError, NotFoundError
 from calib.files.atomic import check_writable_target, write_safely
 from calib.files.native.bundle import bundle_writer, read_bundle
 from calib.model.store.bundle import Bundle, Loaded
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
-from calib.store.store import Store
 
 ENDING = ".calib-bundle"
 
@@ -24,28 +24,28 @@ class Created:
 
 
 def create(
-    store: Store, what: str, output: Path | None, *, with_usage: bool, force: bool
+    store: StoreLike, what: str, output: Path | None, *, with_usage: bool, force: bool
 ) -> Created:
     """Write the bundle of a detector (its serial) or of a calibration (however it is called).
 
     Without ``output`` it goes to the current folder, named after what it holds.
     """
     try:
-        store.detector(what)
+        store.detectors.get(what)
         serial, calibration_id, name = what, None, what
     except NotFoundError:
-        found = store.calibration(what)
+        found = store.calibrations.get(what)
         serial, calibration_id = found.record.serial, found.id
         name = f"{serial}-{found.version}"
     place = output or Path(f"{name.replace('/', '_')}{ENDING}")
     check_writable_target(place, force=force)
-    bundle = store.bundle(serial, calibration_id, with_usage=with_usage)
+    bundle = store.bundles.export(serial, calibration_id, with_usage=with_usage)
     write_safely(place, bundle_writer(bundle), force=force)
     return Created(bundle, place)
 
 
 def load(
-    store: Store, path: Path, stamp: ChangeStamp, *, adopt: bool, supersede: bool, dry_run: bool
+    store: StoreLike, path: Path, stamp: ChangeStamp, *, adopt: bool, supersede: bool, dry_run: bool
 ) -> Loaded:
     """Record what a bundle carries and the store does not have yet, whole or not at all; in a dry
     run nothing is kept of it."""
@@ -53,6 +53,5 @@ def load(
         store.require_writable()
     if supersede and not adopt:
         raise InputError("bad-use", "--supersede says how to adopt.", remedy="--adopt --supersede.")
-    return store.load_bundle(
-        read_bundle(path), stamp, adopt=adopt, supersede=supersede, dry_run=dry_run
-    )
+    load_or_preview = store.bundles.preview_load if dry_run else store.bundles.load
+    return load_or_preview(read_bundle(path), stamp, adopt=adopt, supersede=supersede)

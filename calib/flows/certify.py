@@ -11,9 +11,9 @@ from calib.errors import InputError
 from calib.flows.shared.times import read_instant
 from calib.model.base.text import checked_words
 from calib.model.store.certification_rules import Consequences
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Certification, ChangeStamp, StoredCalibration
 from calib.model.store.validity import DistanceRange, Validity
-from calib.store.store import Store
 
 GAP = 0.1
 """Unless said otherwise, the nearest one is offered beyond that by this share of the longest
@@ -42,7 +42,7 @@ class Withdrawn:
 
 
 def certify(
-    store: Store,
+    store: StoreLike,
     reference: str,
     *,
     serial: str | None,
@@ -64,8 +64,8 @@ def certify(
     Raises ``InputError`` where a draft is certified without ``override``, no start is known, or
     other certifications would be replaced without ``supersede``.
     """
-    found = store.calibration(reference, serial)
-    zone = store.detector(found.record.serial).time_zone
+    found = store.calibrations.get(reference, serial)
+    zone = store.detectors.get(found.record.serial).time_zone
     refuse_draft(found, override)
     if not reason.strip():
         raise InputError("no-reason", "a certification needs a reason.", remedy="--reason TEXT.")
@@ -109,10 +109,15 @@ def certify(
     if override:
         warnings.append(f"{found.name} failed acceptance and is certified all the same: {override}")
     if dry_run:
-        return Certified(certification, found, store.would_certify(certification), tuple(warnings))
-    certification = store.certify(certification, supersede=supersede)
-    consequences = store.consequences(certification.number)
-    return Certified(certification, store.calibration(found.id), consequences, tuple(warnings))
+        return Certified(
+            certification,
+            found,
+            store.certifications.preview_certify(certification),
+            tuple(warnings),
+        )
+    certification = store.certifications.certify(certification, supersede=supersede)
+    consequences = store.certifications.consequences(certification.number)
+    return Certified(certification, store.calibrations.get(found.id), consequences, tuple(warnings))
 
 
 def refuse_draft(found: StoredCalibration, override: str) -> None:
@@ -128,7 +133,7 @@ def refuse_draft(found: StoredCalibration, override: str) -> None:
 
 
 def withdraw(
-    store: Store,
+    store: StoreLike,
     reference: str,
     *,
     serial: str | None,
@@ -143,9 +148,9 @@ def withdraw(
     ``before`` is told what will hold again before anything is done.
     """
     checked_words(reason, "the reason")
-    found = store.calibration(reference, serial)
+    found = store.calibrations.get(reference, serial)
     which: str | int = found.id if number is None else number
-    lost, consequences = store.would_withdraw(which)
+    lost, consequences = store.certifications.preview_withdraw(which)
     if any(one.calibration_id != found.id for one in lost):
         raise InputError(
             "other-calibration",
@@ -155,7 +160,7 @@ def withdraw(
         )
     before(consequences)
     if not dry_run:
-        lost = store.withdraw(which, reason, stamp)
+        lost = store.certifications.withdraw(which, reason, stamp)
     return Withdrawn(tuple(lost), consequences)
 
 

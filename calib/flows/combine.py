@@ -22,11 +22,11 @@ from calib.flows.shared.summaries import (
     recorded,
 )
 from calib.model.detector.correction import Freedom
+from calib.model.store.protocol import StoreLike
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import ChangeStamp, DetectorRecord, StoredCalibration
 from calib.solve.prior import PanelPrior
 from calib.solve.summaries import solve_summaries
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CombineRequest:
 
 @solvable()
 def combine(
-    request: CombineRequest, store: Store, stamp: ChangeStamp, *, dry_run: bool = False
+    request: CombineRequest, store: StoreLike, stamp: ChangeStamp, *, dry_run: bool = False
 ) -> Derived:
     """Solve the sum of all summaries with the prior, and store what comes of it.
 
@@ -73,7 +73,7 @@ def combine(
     record = recorded(solution, chosen, detector, parameters)
     stored, new = None, True
     if not dry_run:
-        stored, new = store.add_calibration(
+        stored, new = store.calibrations.add(
             record,
             [kept.summary.started for kept in chosen],
             stamp,
@@ -95,7 +95,7 @@ def combine(
 
 
 def _collected(
-    request: CombineRequest, store: Store
+    request: CombineRequest, store: StoreLike
 ) -> tuple[list[StoredCalibration], list[Kept], list[str]]:
     """The calibrations that were named, all summaries by their datasets' hashes, and what to say
     of those that take another's place."""
@@ -106,7 +106,7 @@ def _collected(
         if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
             name, new = source, [Kept.of(read_summary(Path(source)))]
         else:
-            stored = store.calibration(source, request.serial)
+            stored = store.calibrations.get(source, request.serial)
             bases.append(stored)
             name, new = stored.name, kept_summaries(store, stored)
         for kept in new:
@@ -120,7 +120,7 @@ def _collected(
     return bases, [kept for _, (_, kept) in sorted(found.items())], notices
 
 
-def _detector(store: Store, summaries: Sequence[Kept]) -> DetectorRecord:
+def _detector(store: StoreLike, summaries: Sequence[Kept]) -> DetectorRecord:
     """The one detector that all summaries are of, as the store knows it."""
     serials = {kept.summary.serial: kept.name for kept in summaries}
     if len(serials) > 1:
@@ -130,7 +130,7 @@ def _detector(store: Store, summaries: Sequence[Kept]) -> DetectorRecord:
             f"the summaries are of different detectors: {told}.",
             remedy="combine those of one detector.",
         )
-    detector = store.detector(next(iter(serials)))
+    detector = store.detectors.get(next(iter(serials)))
     for kept in summaries:
         if kept.summary.layout_id != detector.layout_id:
             raise LayoutError(

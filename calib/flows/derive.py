@@ -31,12 +31,12 @@ from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.pose import DRAWN, DetectorPose, locate_detector
 from calib.model.result.report import Report
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import hall_from_name
 from calib.solve.datasets import solve_datasets, solve_incremental
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.prior import PanelPrior
-from calib.store.store import Store
 
 _SHORTEST_INTERVAL_DEG, _LONGEST_INTERVAL_DEG = 1.0, 120.0
 
@@ -78,7 +78,7 @@ class DeriveRequest:
 @solvable()
 def derive(
     request: DeriveRequest,
-    store: Store,
+    store: StoreLike,
     stamp: ChangeStamp,
     *,
     dry_run: bool = False,
@@ -107,7 +107,7 @@ def derive(
         if detector is None:
             first = datasets[0]
             detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
-        known = [] if fresh else store.known_corrections(serial)
+        known = [] if fresh else store.calibrations.corrections(serial)
         placements = [_placed(detector.layout, data, known) for data in datasets]
         base, old = _base(store, serial, datasets, request)
         distances = [kept.summary.statement.use.distance_mm for kept in old]
@@ -136,7 +136,7 @@ def derive(
     stored, new = None, True
     if not dry_run:
         tell("storing", 0, float("nan"), len(datasets), len(datasets))
-        stored, new = store.add_calibration(
+        stored, new = store.calibrations.add(
             record,
             [kept.summary.started for kept in summaries],
             stamp,
@@ -163,7 +163,7 @@ def derive(
 
 
 def _base(
-    store: Store, serial: str, datasets: Sequence[Dataset], request: DeriveRequest
+    store: StoreLike, serial: str, datasets: Sequence[Dataset], request: DeriveRequest
 ) -> tuple[StoredCalibration | None, list[Kept]]:
     """The calibration to build on, with the summaries of the datasets that are not read now."""
     if not (request.add or request.onto or request.relinearise):

@@ -9,12 +9,12 @@ from typing import Any
 from calib.errors import InputError
 from calib.model.detector.layout import Layout
 from calib.model.result.drift import Drift
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.drift.difference import ComparedCalibration
 from calib.solve.drift.significance import drift
 from calib.solve.prior import PanelPrior
-from calib.store.store import Store
 
 _LARGEST_REPEAT_UM = 1000.0
 
@@ -30,7 +30,7 @@ class Difference:
 
 
 def diff(
-    store: Store, first: str, second: str, *, serial: str | None, repeat_um: float
+    store: StoreLike, first: str, second: str, *, serial: str | None, repeat_um: float
 ) -> Difference:
     """Compare the second calibration with the first one.
 
@@ -38,14 +38,14 @@ def diff(
     where they are of different detectors.
     """
     repeat_mm = checked_repeat_mm(repeat_um)
-    one, other = store.calibration(first, serial), store.calibration(second, serial)
+    one, other = store.calibrations.get(first, serial), store.calibrations.get(second, serial)
     if one.record.serial != other.record.serial:
         raise InputError(
             "several-detectors",
             f"{one.name} and {other.name} are of different detectors.",
             remedy="compare calibrations of one detector.",
         )
-    layout = store.detector(one.record.serial).layout
+    layout = store.detectors.get(one.record.serial).layout
     return Difference(one, other, layout, between(layout, one.record, other.record, repeat_mm))
 
 

@@ -12,7 +12,7 @@ from calib.config.location import Location, default_location
 from calib.config.settings import chosen_location, read_settings
 from calib.errors import CalibError
 from calib.model.store.backup import Check, Setting
-from calib.store.store import Store
+from calib.store.api import maintenance
 from calib.version import __version__
 
 
@@ -42,12 +42,12 @@ def examined(named: Location | None, login: str, now: datetime) -> Diagnosis:
         found["actor"] = Setting("actor", login, "login name", login)
     settings = tuple(found.values())
     checks.append(Check("settings", True, "every setting is of use."))
-    if location == default_location() and not Store.exists(location):
+    if location == default_location() and not maintenance.exists(location):
         checks.append(Check("store", True, f"none yet; one will be made in {location.shown}."))
         return Diagnosis(settings, tuple(checks))
     try:
-        checks += Store.environment(location, now)
-        checks += Store.check(location)
+        checks += maintenance.environment(location, now)
+        checks += maintenance.check(location)
     except CalibError as error:
         checks.append(_trouble("store", error))
     return Diagnosis(settings, tuple(checks))

@@ -13,14 +13,14 @@ from calib.files.dials.expt_write import reference_geometry_bytes
 from calib.flows.shared.distances import refuse_no_distance
 from calib.model.experiment.experiment import Beam, Detector, Sensors
 from calib.model.experiment.pose import facing_pose, locate_detector
-from calib.store.store import Store
+from calib.model.store.protocol import StoreLike
 
 _NOMINAL_WAVELENGTH_ANGSTROM = 1.0
 """Written where no experiment gives one; ``dials.import`` keeps the images' own."""
 
 
 def export_dials(
-    store: Store,
+    store: StoreLike,
     reference: str,
     *,
     serial: str | None,
@@ -36,8 +36,8 @@ def export_dials(
     """
     if distance_mm is not None:
         refuse_no_distance(distance_mm)
-    found = store.calibration(reference, serial)
-    record = store.detector(found.record.serial)
+    found = store.calibrations.get(reference, serial)
+    record = store.detectors.get(found.record.serial)
     layout, correction = record.layout, found.record.estimate.correction
     beam = Beam(np.array([0.0, 0.0, 1.0]), _NOMINAL_WAVELENGTH_ANGSTROM)
     none = np.zeros(len(layout))
@@ -51,7 +51,9 @@ def export_dials(
         models = ExperimentFile.read(like).experiments
         detector, beam = models.detectors[0], models.beams[0]
         try:
-            placement = locate_detector(layout, detector, store.known_corrections(record.serial))
+            placement = locate_detector(
+                layout, detector, store.calibrations.corrections(record.serial)
+            )
         except LayoutError as error:
             raise LayoutError(
                 error.code, error.problem, place=str(like), remedy="another --like."

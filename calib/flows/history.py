@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,13 +20,13 @@ from calib.model.store.history import (
 )
 from calib.model.store.log import Moment
 from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import (
     CalibrationLine,
     CalibrationRecord,
     Certification,
 )
 from calib.model.store.validity import Validity
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +60,7 @@ class PanelHistory:
 
 
 def history(
-    store: Store,
+    store: StoreLike,
     serial: str,
     *,
     at: str | None,
@@ -73,14 +74,16 @@ def history(
     repeat_mm = checked_repeat_mm(repeat_um)
     if limit < 1:
         raise InputError("bad-limit", f"{limit} events are none.", remedy="--limit 20.")
-    zone = store.detector(serial).time_zone
-    known_at = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
+    zone = store.detectors.get(serial).time_zone
+    known_at = store.log.moment(
+        None if as_known_at is None else read_moment(as_known_at, zone, now)
+    )
     period = None if at is None else read_period(at, zone, now)
     if known_at.at is None:
         return History(serial, known_at, period, (), None, 0, (), ())
-    lines = store.calibrations(serial, known_at.position)
-    certifications = store.certifications(serial, known_at.position)
-    placements = store.placements(serial, known_at.position)
+    lines = store.calibrations.list(serial, known_at.position)
+    certifications = store.certifications.list(serial, known_at.position)
+    placements = store.placements.list(serial, known_at.position)
     events = events_of(lines, certifications, placements)
     return History(
         serial=serial,
@@ -95,7 +98,7 @@ def history(
 
 
 def panel_history(
-    store: Store,
+    store: StoreLike,
     serial: str,
     panel: int,
     *,
@@ -105,7 +108,7 @@ def panel_history(
 ) -> PanelHistory:
     """What was held of a panel in a period (default: now), as known at its end (or at
     ``as_known_at``) and as known now."""
-    record = store.detector(serial)
+    record = store.detectors.get(serial)
     if not 0 <= panel < len(record.layout):
         raise InputError(
             "bad-panel",
@@ -114,39 +117,39 @@ def panel_history(
         )
     period = read_period("now" if at is None else at, record.time_zone, now)
     if as_known_at is not None:
-        then = store.moment(read_moment(as_known_at, record.time_zone, now))
+        then = store.log.moment(read_moment(as_known_at, record.time_zone, now))
     else:
-        then = store.moment(period.end)
+        then = store.log.moment(period.end)
     views = [
         Knowledge(
             moment,
             tuple(
-                Belief(one, store.calibration(one.calibration_id))
-                for one in holding(store.certifications(serial, moment.position), period)
+                Belief(one, store.calibrations.get(one.calibration_id))
+                for one in holding(store.certifications.list(serial, moment.position), period)
             ),
         )
-        for moment in (then, store.moment())
+        for moment in (then, store.log.moment())
     ]
     return PanelHistory(serial, panel, period, *views)
 
 
 def _told(
-    store: Store,
+    store: StoreLike,
     serial: str,
     events: list[Event],
-    lines: list[CalibrationLine],
+    lines: Sequence[CalibrationLine],
     repeat_mm: float,
 ) -> list[Told]:
-    layout = store.detector(serial).layout
+    layout = store.detectors.get(serial).layout
     entries = {
         entry.recorded.at: entry
-        for entry in store.entries_at([event.recorded.at for event in events])
+        for entry in store.log.entries_at([event.recorded.at for event in events])
     }
     read: dict[str, CalibrationRecord] = {}
 
     def record(line: CalibrationLine) -> CalibrationRecord:
         if line.id not in read:
-            read[line.id] = store.calibration(line.id).record
+            read[line.id] = store.calibrations.get(line.id).record
         return read[line.id]
 
     told = []
@@ -166,12 +169,14 @@ def _told(
     return told
 
 
-def _origins(store: Store, serial: str, known_at: datetime, limit: int) -> tuple[OriginEntry, ...]:
-    loaded = [one for one in store.origins(serial=serial) if one.loaded.at <= known_at]
+def _origins(
+    store: StoreLike, serial: str, known_at: datetime, limit: int
+) -> tuple[OriginEntry, ...]:
+    loaded = [one for one in store.bundles.origins(serial=serial) if one.loaded.at <= known_at]
     return tuple(loaded[::-1][:limit])
 
 
-def _before(line: CalibrationLine, lines: list[CalibrationLine]) -> CalibrationLine | None:
+def _before(line: CalibrationLine, lines: Sequence[CalibrationLine]) -> CalibrationLine | None:
     """The calibration before this one that passed acceptance."""
     earlier = [one for one in lines if one.version < line.version and one.accepted]
     return max(earlier, key=lambda one: one.version, default=None)

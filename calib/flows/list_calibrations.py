@@ -8,8 +8,8 @@ from datetime import datetime
 from calib.errors import InputError
 from calib.flows.shared.times import read_moment
 from calib.model.store.log import Moment
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationLine
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Listed:
 
 
 def listed(
-    store: Store, serial: str | None, as_known_at: str | None, limit: int | None, now: datetime
+    store: StoreLike, serial: str | None, as_known_at: str | None, limit: int | None, now: datetime
 ) -> Listed:
     """The calibrations of a detector or of all, with a limit those that were stored last.
 
@@ -32,9 +32,9 @@ def listed(
     """
     if limit is not None and limit < 1:
         raise InputError("bad-limit", f"{limit} calibrations are none.", remedy="--limit 100.")
-    zone = "UTC" if serial is None else store.detector(serial).time_zone
-    known = store.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
-    lines = store.calibrations(serial, known.position, None if limit is None else limit + 1)
+    zone = "UTC" if serial is None else store.detectors.get(serial).time_zone
+    known = store.log.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
+    lines = store.calibrations.list(serial, known.position, None if limit is None else limit + 1)
     if limit is None or len(lines) <= limit:
         return Listed(known, tuple(lines), more=False)
     first = min(lines, key=lambda line: line.stored.at)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from calib.flows.shared.times import read_instant
 from calib.model.base.text import checked_words
 from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Placed:
 
 
 def place(
-    store: Store,
+    store: StoreLike,
     serial: str,
     *,
     beamline: str,
@@ -35,7 +35,7 @@ def place(
     ``start`` without offset is read in the detector's time zone. What holds for the detector does
     not change: its calibrations travel with it.
     """
-    zone = store.detector(serial).time_zone
+    zone = store.detectors.get(serial).time_zone
     placement = BeamlinePlacement(
         number=0,
         serial=serial,
@@ -44,7 +44,7 @@ def place(
         reason=checked_words(reason.strip(), "the reason"),
         recorded=stamp.signature,
     )
-    before = standing_at(store.placements(serial), placement.start)
+    before = standing_at(store.placements.list(serial), placement.start)
     if not dry_run:
-        placement = store.place_detector(placement, stamp)
+        placement = store.placements.place(placement, stamp)
     return Placed(placement, before)

@@ -12,8 +12,8 @@ from typing import Any
 from calib.errors import FileFormatError
 from calib.files.atomic import read_bytes
 from calib.model.base.content import from_content, to_content
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp
-from calib.store.store import Store
 
 _FORMAT = "calib/receipt/1"
 _MOST = 2**31
@@ -68,7 +68,7 @@ def read_receipt(path: Path) -> list[Application]:
 
 
 def push(
-    paths: Sequence[Path], store: Store, stamp: ChangeStamp, *, dry_run: bool = False
+    paths: Sequence[Path], store: StoreLike, stamp: ChangeStamp, *, dry_run: bool = False
 ) -> Pushed:
     """Deliver receipts to the store, each application once.
 
@@ -77,10 +77,12 @@ def push(
     files = [file for path in paths for file in _receipts_at(path)]
     recorded = already = 0
     found = [application for file in files for application in read_receipt(file)]
-    known = {one.id for one in store.applications()} if dry_run else set()
+    known = {one.id for one in store.applications.list()} if dry_run else set()
     for application in found:
         new = (
-            application.id not in known if dry_run else store.record_application(application, stamp)
+            application.id not in known
+            if dry_run
+            else store.applications.record(application, stamp)
         )
         recorded, already = recorded + new, already + (not new)
     return Pushed(recorded, already, tuple(files))

@@ -18,11 +18,11 @@ from calib.flows.diff import prior_of
 from calib.flows.shared.provenance import this_environment
 from calib.model.detector.correction import Freedom
 from calib.model.result.report import Reason
+from calib.model.store.protocol import StoreLike
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import CalibrationRecord, ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import name_from_hall
 from calib.solve.options import Crystals
-from calib.store.store import Store
 from calib.version import __version__
 
 SAME_SIGMA = 0.1
@@ -52,7 +52,7 @@ class Rederived:
 
 
 def rederive(
-    store: Store,
+    store: StoreLike,
     reference: str,
     folders: Sequence[Path],
     stamp: ChangeStamp,
@@ -67,8 +67,8 @@ def rederive(
     has the calibration. Raises ``NotFoundError``: ``parent-missing``, or ``inputs-missing``, naming
     those that are nowhere.
     """
-    found = store.calibration(reference, serial)
-    provenance = store.provenance(found.id)
+    found = store.calibrations.get(reference, serial)
+    provenance = store.calibrations.provenance(found.id)
     if found.record.parameters.get("combined"):
         again = combine(_recombination(found), store, stamp, dry_run=True).record
     else:
@@ -92,7 +92,7 @@ def rederive(
     )
 
 
-def _kept(store: Store, found: StoredCalibration, provenance: Provenance | None) -> set[str]:
+def _kept(store: StoreLike, found: StoredCalibration, provenance: Provenance | None) -> set[str]:
     """The names of the summaries that stood for datasets which were not read: those of which no
     file was read, or where that was not kept, those of the calibration that was added to."""
     onto = found.record.parameters.get("onto")
@@ -102,7 +102,7 @@ def _kept(store: Store, found: StoredCalibration, provenance: Provenance | None)
         uses = found.record.report.datasets
         return {use.summary for use in uses if provenance.paths.keys().isdisjoint(use.sha256)}
     try:
-        parent = store.calibration(onto)
+        parent = store.calibrations.get(onto)
     except NotFoundError as error:
         raise NotFoundError(
             "parent-missing",

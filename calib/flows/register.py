@@ -12,8 +12,8 @@ from calib.flows.shared.identity import checked_serial, new_detector, serial_of
 from calib.flows.shared.times import zone_named
 from calib.model.base.text import checked_words
 from calib.model.detector.families import known_layout
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp, DetectorRecord
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class Registered:
 
 
 def register(
-    store: Store,
+    store: StoreLike,
     serial: str,
     *,
     experiments: Path | None,
@@ -60,8 +60,8 @@ def register(
         serial_of(detector, serial, force=False, place=str(experiments))
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
         record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
-    new = store.would_add_detector(record) if dry_run else store.add_detector(record, stamp)
-    known = record if new else store.detector(serial)
+    new = store.detectors.preview_add(record) if dry_run else store.detectors.add(record, stamp)
+    known = record if new else store.detectors.get(serial)
     if time_zone is not None and known.time_zone != time_zone:
         raise InputError(
             "other-time-zone",

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from calib.flows.shared.distances import refuse_no_distance
 from calib.flows.shared.times import future_warnings, read_instant, read_moment
+from calib.model.store.protocol import StoreLike
 from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
-from calib.store.store import Store
 
 
 def resolve(
-    store: Store,
+    store: StoreLike,
     serial: str,
     *,
     at: str,
@@ -25,7 +25,7 @@ def resolve(
     """The answer with everything that explains it. Times without offset are read in the detector's
     zone."""
     refuse_no_distance(distance_mm)
-    zone = store.detector(serial).time_zone
+    zone = store.detectors.get(serial).time_zone
     taken = read_instant(at, zone, now)
     found = store.resolve(
         serial,

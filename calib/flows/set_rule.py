@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from calib.errors import InputError
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
 from calib.model.store.rule import CHOICES, DEMAND_ACTOR, Rule, in_force
-from calib.store.store import Store
 
 
-def set_rule(store: Store, name: str, value: str, stamp: ChangeStamp, *, dry_run: bool) -> bool:
+def set_rule(store: StoreLike, name: str, value: str, stamp: ChangeStamp, *, dry_run: bool) -> bool:
     """Set a rule; False where it has this value already. A dry run only checks."""
     rule = Rule(0, name, value, stamp)
     if dry_run:
-        return in_force(store.rules(), name) != value
-    return store.set_rule(rule) is not None
+        return in_force(store.rules.list(), name) != value
+    return store.rules.set(rule) is not None
 
 
-def rules_in_force(store: Store) -> dict[str, str]:
+def rules_in_force(store: StoreLike) -> dict[str, str]:
     """The value of every rule that a store can have."""
-    rules = store.rules()
+    rules = store.rules.list()
     return {name: in_force(rules, name) for name in CHOICES}
 
 
-def refuse_anonymous(store: Store, *, named: bool) -> None:
+def refuse_anonymous(store: StoreLike, *, named: bool) -> None:
     """Raise ``InputError`` (``actor-demanded``) where the store demands that somebody says who he
     is, and only a login name is known."""
-    if not named and in_force(store.rules(), DEMAND_ACTOR) == "yes":
+    if not named and in_force(store.rules.list(), DEMAND_ACTOR) == "yes":
         raise InputError(
             "actor-demanded",
             "this store demands that you say who you are; your login name may be shared.",
-            place=store.location.shown,
+            place=store.address,
             remedy="--by NAME, or CALIB_ACTOR=NAME.",
         )

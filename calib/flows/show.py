@@ -9,9 +9,9 @@ from calib.errors import NotFoundError
 from calib.flows.shared.times import read_moment
 from calib.model.store.bundle import OriginEntry
 from calib.model.store.log import Moment
+from calib.model.store.protocol import StoreLike
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import Certification, StoredCalibration
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,34 +29,36 @@ class Shown:
 
 
 def show(
-    store: Store, reference: str, *, serial: str | None, as_known_at: str | None, now: datetime
+    store: StoreLike, reference: str, *, serial: str | None, as_known_at: str | None, now: datetime
 ) -> Shown:
     """Everything of a calibration; a time without offset is read in the detector's zone.
 
     Raises ``NotFoundError`` (``unknown-calibration``) where it was stored later than the moment.
     """
-    known = store.moment()
-    found = store.calibration(reference, serial, known.position)
+    known = store.log.moment()
+    found = store.calibrations.get(reference, serial, known.position)
     if as_known_at is not None:
-        zone = store.detector(found.record.serial).time_zone
-        known = store.moment(read_moment(as_known_at, zone, now))
+        zone = store.detectors.get(found.record.serial).time_zone
+        known = store.log.moment(read_moment(as_known_at, zone, now))
         if known.at is None or found.stored.at > known.at:
             raise NotFoundError(
                 "unknown-calibration",
                 f"{found.name} was not stored yet at position {known.position}.",
                 remedy="a later --as-known-at; calib history tells when it was stored.",
             )
-        found = store.calibration(found.id, known_at=known.position)
-    words = store.certifications(found.record.serial, known.position)
+        found = store.calibrations.get(found.id, known_at=known.position)
+    words = store.certifications.list(found.record.serial, known.position)
     return Shown(
         known_at=known,
         calibration=found,
         certifications=tuple(one for one in words if one.calibration_id == found.id),
-        n_applications=len(store.applications(calibration_id=found.id, known_at=known.position)),
-        provenance=store.provenance(found.id),
+        n_applications=len(
+            store.applications.list(calibration_id=found.id, known_at=known.position)
+        ),
+        provenance=store.calibrations.provenance(found.id),
         origins=tuple(
             one
-            for one in store.origins(calibration_id=found.id)
+            for one in store.bundles.origins(calibration_id=found.id)
             if known.at is not None and one.loaded.at <= known.at
         ),
     )

@@ -12,11 +12,11 @@ from calib.files.atomic import Outputs
 from calib.files.native.summary import SUFFIX, read_summary
 from calib.flows.shared.summaries import Kept, kept_summaries, picked
 from calib.model.result.summary import Summary
-from calib.store.store import Store
+from calib.model.store.protocol import StoreLike
 
 
 def export_summaries(
-    store: Store,
+    store: StoreLike,
     reference: str,
     folder: Path,
     *,
@@ -33,7 +33,7 @@ def export_summaries(
             place=str(folder),
             remedy="create it, or another -o.",
         )
-    summaries = kept_summaries(store, store.calibration(reference, serial))
+    summaries = kept_summaries(store, store.calibrations.get(reference, serial))
     chosen = [picked(summaries, name) for name in datasets] or summaries
     names = Counter(kept.name for kept in chosen)
     written = []
@@ -47,14 +47,14 @@ def export_summaries(
 
 
 def shown_summaries(
-    store: Store | None, source: str, *, serial: str | None = None
+    store: StoreLike | None, source: str, *, serial: str | None = None
 ) -> list[tuple[Summary, int]]:
     """The summaries that a calibration rests on, or the one in a file where no store is given,
     each with the size of its file in bytes."""
     if store is None:
         path = Path(source)
         return [(read_summary(path), path.stat().st_size)]
-    found = kept_summaries(store, store.calibration(source, serial))
+    found = kept_summaries(store, store.calibrations.get(source, serial))
     return [(kept.summary, len(kept.file.content)) for kept in found]
 
 

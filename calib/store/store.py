@@ -1,23 +1,26 @@
-"""The store's door: one class; only frozen values of ``calib.model`` go in and come out."""
+"""The store: one class, composed of an interface for each kind of entity."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from calib.config.location import Location, default_location
 from calib.config.settings import chosen_location
-from calib.store.api.applications import ApplicationDoor
-from calib.store.api.bundles import BundleDoor
-from calib.store.api.calibrations import CalibrationDoor
-from calib.store.api.certifications import CertificationDoor
-from calib.store.api.detectors import DetectorDoor
-from calib.store.api.log import LogDoor
-from calib.store.api.maintenance import KeepingDoor
-from calib.store.api.placements import PlacementDoor
-from calib.store.api.rules import RuleDoor
-from calib.store.api.summaries import SummaryDoor
+from calib.model.store.resolution import DistancePolicy, Query, Resolution, TimePolicy
+from calib.store.api import maintenance
+from calib.store.api.applications import ApplicationApi
+from calib.store.api.bundles import BundleApi
+from calib.store.api.calibrations import CalibrationApi
+from calib.store.api.certifications import CertificationApi
+from calib.store.api.detectors import DetectorApi
+from calib.store.api.log import LogApi
+from calib.store.api.placements import PlacementApi
+from calib.store.api.resolver import ResolverApi
+from calib.store.api.rules import RuleApi
+from calib.store.api.summaries import SummaryApi
 from calib.store.database import errors
 from calib.store.database.database import Database, existing_file, may_insert, require_file
 from calib.store.database.journal import Journal
@@ -25,23 +28,34 @@ from calib.store.database.retry import retry_read
 from calib.store.schema.compatibility import admit_to
 
 
-class Store(
-    DetectorDoor,
-    CalibrationDoor,
-    SummaryDoor,
-    CertificationDoor,
-    ApplicationDoor,
-    LogDoor,
-    PlacementDoor,
-    RuleDoor,
-    BundleDoor,
-    KeepingDoor,
-):
-    """One store, open. Every method that writes takes the deed: who, when, where."""
+class Store:
+    """An open store in an SQLite file or a Postgres database.
+
+    It takes and returns frozen values of ``calib.model`` only. Every method that writes takes the
+    stamp of the change: who, when, where. It satisfies ``calib.model.store.protocol.StoreLike``.
+    """
 
     def __init__(self, database: Database) -> None:
         """Use ``Store.open``."""
         self._database = database
+        self.detectors = DetectorApi(database)
+        self.calibrations = CalibrationApi(database)
+        self.summaries = SummaryApi(database)
+        self.certifications = CertificationApi(database)
+        self.resolver = ResolverApi(database)
+        self.applications = ApplicationApi(database)
+        self.placements = PlacementApi(database)
+        self.rules = RuleApi(database)
+        self.bundles = BundleApi(database)
+        self.log = LogApi(database)
+
+    @staticmethod
+    def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
+        """Create an empty store; False where one of the current revision exists already.
+
+        Raises ``InputError`` where something else exists, or a store of another revision.
+        """
+        return maintenance.create(location, journal)
 
     @staticmethod
     def open(
@@ -51,16 +65,16 @@ class Store(
         wait_seconds: float | None = None,
         journal: Journal | None = None,
     ) -> Store:
-        """The store at a path or address; for None as the settings say, else the default.
+        """Open the store at a path or address; for None that of the settings, else the default.
 
-        Only the default is made where it does not exist. Raises ``InputError`` (``no-store``,
+        Only the default is created where it does not exist. Raises ``InputError`` (``no-store``,
         ``not-a-store``, ``store-newer``, ``store-older``) and ``StoreError``.
         """
         place = location if isinstance(location, Location) else chosen_location(location)
         if place.path is not None and not existing_file(place):
             if place != default_location():
                 require_file(place)
-            Store.create(place, journal)
+            maintenance.create(place, journal)
         database = Database(place, read_only=read_only, wait_seconds=wait_seconds, journal=journal)
         try:
             admit_to(database)
@@ -69,8 +83,29 @@ class Store(
             raise
         return Store(database)
 
+    def resolve(
+        self,
+        serial: str,
+        at: datetime,
+        distance_mm: float,
+        *,
+        as_known_at: int | datetime | None = None,
+        distance_policy: DistancePolicy = DistancePolicy.EXACT,
+        time_policy: TimePolicy = TimePolicy.PRIOR,
+        explain: bool = False,
+    ) -> Resolution:
+        """The one calibration that applies to a detector, a time and a distance.
+
+        ``as_known_at`` is a position of the log or a time: later entries do not count. With
+        ``explain`` the answer also says why other calibrations do not apply. ``NotFoundError``
+        (``not-certified``) names the nearest certified interval and the command that would extend
+        it.
+        """
+        query = Query(serial, at, distance_mm, as_known_at, distance_policy, time_policy)
+        return self.resolver.resolve(query, explain=explain)
+
     def close(self) -> None:
-        """Let go of the database."""
+        """Close all connections to the database."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -86,23 +121,29 @@ class Store(
 
     @property
     def location(self) -> Location:
-        """Where the store lies."""
+        """The path or address of the store."""
         return self._database.location
 
     @property
+    def address(self) -> str:
+        """The path or address as messages show it, without a password."""
+        return self.location.shown
+
+    @property
     def read_only(self) -> bool:
-        """Whether writing is known to be refused (a Postgres role may refuse it only then)."""
+        """Whether writing is known to be refused (a Postgres role may turn out to be refused only
+        by ``require_writable`` or the first write)."""
         return self._database.read_only
 
     def require_writable(self) -> None:
         """Raise ``StoreReadOnlyError`` where writing will be refused, before long work."""
         if self._database.refusal is None and not self._database.is_sqlite:
-            self._ask_the_server()
+            self._check_role()
         if self._database.refusal is not None:
             raise self._database.refusal
 
     @retry_read
-    def _ask_the_server(self) -> None:
+    def _check_role(self) -> None:
         with self._database.reading() as connection:
             if not may_insert(connection):
                 self._database.refusal = errors.read_only(self.location)

@@ -61,8 +61,8 @@ def check_store(here: Path) -> None:
     place = str(here / "beamline.sqlite")
     assert execute(place, "PRAGMA integrity_check") == [("ok",)]
     with Store.open(place) as store:
-        for line in store.calibrations():
-            assert store.calibration(line.id).version == line.version
+        for line in store.calibrations.list():
+            assert store.calibrations.get(line.id).version == line.version
 
 
 NEW = ("derive", "night1.expt", "night1.refl", "--prior-shift-um", "80")

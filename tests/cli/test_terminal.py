@@ -145,7 +145,7 @@ def test_markup_and_control_characters_are_shown_not_obeyed(here: Path) -> None:
     assert "\x07" not in text
     assert ":smile:" in text
     with Store.open("beamline.sqlite") as store:  # as programs of former times let in
-        store.add_detector(replace(detector("24-9"), description=sly), stamp())
+        store.detectors.add(replace(detector("24-9"), description=sly), stamp())
     assert ESCAPE not in done("detector", "list").stdout
     assert done("detector", "show", "24-9", "--json").json["description"] == sly
 

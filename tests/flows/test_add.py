@@ -69,8 +69,8 @@ def test_a_dataset_is_added_without_reading_the_others(store: Store, tmp_path: P
     assert added.stored is not None
     assert added.stored.starts == (NIGHT_1, NIGHT_2, LATER)
     assert added.record.distances_mm == pytest.approx((150.0, 200.0, 265.0), abs=0.1)
-    assert len(store.summaries(added.stored)) == 3
-    provenance = store.provenance(added.stored.id)
+    assert len(store.summaries.read(added.stored)) == 3
+    provenance = store.calibrations.provenance(added.stored.id)
     assert provenance is not None
     assert provenance.parent == base.stored.id
 
@@ -108,7 +108,7 @@ def test_without_a_calibration_there_is_nothing_to_add_to(store: Store, tmp_path
     with pytest.raises(NotFoundError) as caught:
         derived(store, *files(tmp_path, 1), add=True)
     assert caught.value.code in ("no-base", "unknown-detector")
-    assert store.detectors() == []
+    assert store.detectors.list() == []
 
 
 def test_combining_leaves_out_what_is_named(store: Store, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_combining_leaves_out_what_is_named(store: Store, tmp_path: Path) -> Non
         with pytest.raises((NotFoundError, InputError)) as caught:
             combined(store, f"{SERIAL}:1", without=without)
         assert caught.value.code in ("unknown-dataset", "no-datasets")
-    assert len(store.calibrations()) == 2
+    assert len(store.calibrations.list()) == 2
 
 
 def test_summaries_in_files_say_what_those_in_the_store_say(store: Store, tmp_path: Path) -> None:

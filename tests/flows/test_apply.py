@@ -67,13 +67,13 @@ def calibrated(store: Store, detector: DetectorRecord, seed: int) -> StoredCalib
     correction = drawn_correction(np.random.default_rng(seed), detector.layout)
     record = record_of(detector, correction)
     starts = (None,) * len(record.report.datasets)
-    stored, _ = store.add_calibration(record, starts, STAMP, detector)
+    stored, _ = store.calibrations.add(record, starts, STAMP, detector)
     return stored
 
 
 def known(store: Store) -> DetectorRecord:
     record = DetectorRecord(SERIAL, LAYOUT, "UTC", DETECTOR)
-    store.add_detector(record, STAMP)
+    store.detectors.add(record, STAMP)
     return record
 
 
@@ -151,7 +151,7 @@ def test_every_detector_of_a_file_gets_its_own_and_shared_ones_once(
     source, output = tmp_path / "both.expt", tmp_path / "out.expt"
     source.write_bytes(experiments_bytes(both))
     for stored in (one, other):
-        store.certify(certification(stored, NIGHT_1))
+        store.certifications.certify(certification(stored, NIGHT_1))
     done = apply(ApplyRequest(source, output), store, STAMP)
     assert [found.calibration for found in done.detectors] == [one.name, other.name]
     for index, stored in enumerate((one, other)):
@@ -191,7 +191,7 @@ def test_a_detector_of_three_levels_is_corrected_in_its_leaves_alone(
         description="",
         stamp=STAMP,
     )
-    detector = store.detector("cspad")
+    detector = store.detectors.get("cspad")
     found = calibrated(store, detector, 1)
     once, twice = tmp_path / "once.expt", tmp_path / "twice.expt"
     applied(store, source, once, found.name, serial="cspad")
@@ -210,7 +210,7 @@ def test_positions_follow_the_panels_by_the_change_of_their_parallax(
     register(
         store, SERIAL, experiments=expt, layout=None, time_zone=None, description="", stamp=STAMP
     )
-    found = calibrated(store, store.detector(SERIAL), 1)
+    found = calibrated(store, store.detectors.get(SERIAL), 1)
     output = tmp_path / "out.expt"
     applied(store, expt, output, found.name, reflections=refl)
     before, after = read_table(refl), read_table(tmp_path / "out.refl")

@@ -44,7 +44,7 @@ def derived(store: Store, *paths: Path, dry_run: bool = False, **more: Any) -> D
 def refused(store: Store, *paths: Path, **more: Any) -> CalibError:
     with pytest.raises(CalibError) as caught:
         derived(store, *paths, **more)
-    assert store.calibrations() == []
+    assert store.calibrations.list() == []
     return caught.value
 
 
@@ -73,15 +73,15 @@ def test_the_order_of_files_does_not_change_a_bit(store: Store, tmp_path: Path) 
     assert (one.new, other.new) == (True, False)
     assert other.stored is not None
     assert other.stored.version == 1
-    assert len(store.calibrations()) == 1
+    assert len(store.calibrations.list()) == 1
 
 
 def test_a_dry_run_derives_the_same_and_stores_nothing(store: Store, tmp_path: Path) -> None:
     files = write_dataset(scan("night1"), tmp_path)
     tried = derived(store, *files, dry_run=True)
     assert tried.stored is None
-    assert store.calibrations() == []
-    assert store.detectors() == []
+    assert store.calibrations.list() == []
+    assert store.detectors.list() == []
     assert derived(store, *files).record.id == tried.record.id
 
 
@@ -176,7 +176,7 @@ def test_a_correction_that_cannot_be_taken_off_is_refused(store: Store, tmp_path
     assert caught.value.code == "already-corrected"
     assert caught.value.place == "moved"
     assert "cannot be taken off" in caught.value.problem
-    assert len(store.calibrations()) == 1
+    assert len(store.calibrations.list()) == 1
 
 
 def test_datasets_of_two_detectors_are_refused(store: Store, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_datasets_of_two_detectors_are_refused(store: Store, tmp_path: Path) -> 
     assert error.code == "several-detectors"
     assert "24-0107 (night1)" in error.problem
     assert "24-0999 (night2)" in error.problem
-    assert store.detectors() == []
+    assert store.detectors.list() == []
 
 
 def test_a_dataset_of_another_layout_is_refused(store: Store, tmp_path: Path) -> None:
@@ -267,9 +267,9 @@ def test_a_detector_not_seen_before_is_registered_once(store: Store, tmp_path: P
     assert first.registered.serial == SERIAL
     second = derived(store, *write_dataset(scan("night2", 265.0, seed=2), tmp_path))
     assert second.registered is None
-    assert [d.serial for d in store.detectors()] == [SERIAL]
+    assert [d.serial for d in store.detectors.list()] == [SERIAL]
     assert (
-        np.abs(store.detector(SERIAL).layout.frames.origin_mm - LAYOUT.frames.origin_mm).max()
+        np.abs(store.detectors.get(SERIAL).layout.frames.origin_mm - LAYOUT.frames.origin_mm).max()
         < NANOMETRE_MM
     )
 

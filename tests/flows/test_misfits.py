@@ -52,10 +52,10 @@ def derived(store: Store, *paths: Path, keep_all: bool = False, add: bool = Fals
 
 
 def refused(store: Store, *paths: Path, keep_all: bool = False, add: bool = False) -> CalibError:
-    before = len(store.calibrations())
+    before = len(store.calibrations.list())
     with pytest.raises(CalibError) as caught:
         derived(store, *paths, keep_all=keep_all, add=add)
-    assert len(store.calibrations()) == before
+    assert len(store.calibrations.list()) == before
     return caught.value
 
 

@@ -24,7 +24,7 @@ LATER = ChangeStamp(datetime(2026, 3, 9, tzinfo=UTC), "grace", "office")
 def stored(store: Store) -> StoredCalibration:
     record = calibration()
     starts = (None,) * len(record.report.datasets)
-    found, _ = store.add_calibration(record, starts, stamp(), detector())
+    found, _ = store.calibrations.add(record, starts, stamp(), detector())
     return found
 
 
@@ -61,7 +61,7 @@ def test_receipts_are_delivered_once(store: Store, tmp_path: Path) -> None:
     assert (first.recorded, first.already, len(first.files)) == (5, 0, 5)
     again = push([tmp_path / "data"], store, LATER)
     assert (again.recorded, again.already) == (0, 5)
-    assert {one.id for one in store.applications()} == {one.id for one in made}
+    assert {one.id for one in store.applications.list()} == {one.id for one in made}
 
 
 def test_a_delivered_application_keeps_who_applied_it_and_when(
@@ -69,7 +69,7 @@ def test_a_delivered_application_keeps_who_applied_it_and_when(
 ) -> None:
     (one,) = receipts(store, tmp_path / "data", 1)
     push([tmp_path / "data"], store, LATER)
-    (found,) = store.applications()
+    (found,) = store.applications.list()
     assert found.applied == one.applied
     assert found.applied.at < LATER.at - timedelta(days=1)
 
@@ -79,7 +79,7 @@ def test_a_dry_run_counts_and_delivers_nothing(store: Store, tmp_path: Path) -> 
     push([tmp_path / "data" / "1"], store, LATER)
     found = push([tmp_path / "data"], store, LATER, dry_run=True)
     assert (found.recorded, found.already) == (2, 1)
-    assert len(store.applications()) == 1
+    assert len(store.applications.list()) == 1
 
 
 def test_one_bad_receipt_delivers_none_of_them(store: Store, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_one_bad_receipt_delivers_none_of_them(store: Store, tmp_path: Path) -> 
     (tmp_path / "data" / "0" / "zz.expt.calib.json").write_text("{")
     with pytest.raises(FileFormatError, match="it is no JSON"):
         push([tmp_path / "data"], store, LATER)
-    assert len(store.applications()) == 0
+    assert len(store.applications.list()) == 0
 
 
 def test_a_receipt_of_a_calibration_that_the_store_does_not_know_is_refused(
@@ -99,7 +99,7 @@ def test_a_receipt_of_a_calibration_that_the_store_does_not_know_is_refused(
     with pytest.raises(CalibError) as caught:
         push([path], store, LATER)
     assert caught.value.exit_code in {1, 2}
-    assert len(store.applications()) == 0
+    assert len(store.applications.list()) == 0
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_receipt_of_the_wrong_kinds_never_enters_the_store_whoever_sealed_it(
     path.write_text(json.dumps(receipt, default=lambda t: t.isoformat()))
     with pytest.raises(FileFormatError, match=r"is no receipt of calib|was changed after"):
         push([path], store, LATER)
-    assert store.applications() == []
+    assert store.applications.list() == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", "not json", '{"format": 1}'])

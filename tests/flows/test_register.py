@@ -42,4 +42,4 @@ def test_another_time_zone_is_refused_and_nothing_changes(store: Store) -> None:
     for dry_run in (True, False):
         with pytest.raises(InputError, match="Europe/London, not Asia/Tokyo"):
             registered(store, "PILATUS 300K", "Asia/Tokyo", dry_run=dry_run)
-    assert store.detector("3-0999").time_zone == "Europe/London"
+    assert store.detectors.get("3-0999").time_zone == "Europe/London"

@@ -150,8 +150,10 @@ def test_every_calibration_is_named_as_it_was(frozen: Path) -> None:
 def test_ids_follow_from_what_is_read(frozen: Path) -> None:
     """The id of what was read and made into a record again, not the one that was stored."""
     with Store.open(str(frozen / "store.db"), read_only=True) as store:
-        found = {version: store.calibration(f"{SERIAL}:{version}").record.id for version in IDS}
-        applications = store.applications()
+        found = {
+            version: store.calibrations.get(f"{SERIAL}:{version}").record.id for version in IDS
+        }
+        applications = store.applications.list()
     assert found == IDS
     receipts = [json.loads(path.read_text()) for path in frozen.glob("*.calib.json")]
     named = {one["id"] for receipt in receipts for one in receipt["applications"]}

@@ -15,6 +15,7 @@ from sqlalchemy import inspect
 from calib.config.location import Location
 from calib.errors import IntegrityError, StoreError
 from calib.model.store.backup import Upgraded
+from calib.store.api import maintenance
 from calib.store.database.database import Database
 from calib.store.schema import revision as schema
 from calib.store.schema.tables import METADATA
@@ -137,7 +138,7 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
     assert tables(database) == set(kept)
     for table in kept:
         assert raw.rows(place, table) == rows_at(revision, table, before[table])
-    assert Store.upgrade(place) == Upgraded(revision, schema.HEAD, None)
+    assert maintenance.upgrade(place) == Upgraded(revision, schema.HEAD, None)
     for table in raw.TABLES:
         found = raw.rows(place, table)
         if table == "entry" and table not in kept:
@@ -146,12 +147,12 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
             wanted = before[table] if table in kept else []
             assert rows_at(revision, table, found) == rows_at(revision, table, wanted)
     with Store.open(place) as store:
-        audit = store.audit()
+        audit = store.log.audit()
         assert {finding.table for finding in audit.findings} == lost(revision)
         assert audit.n_entries == len(before["deed"])
-        assert store.detector(SERIAL).layout_id == detector().layout_id
+        assert store.detectors.get(SERIAL).layout_id == detector().layout_id
         if "calibration" in kept:
-            assert store.calibration("1").id == with_summaries(calibration())[0].id
+            assert store.calibrations.get("1").id == with_summaries(calibration())[0].id
 
 
 def test_a_store_made_at_each_revision_reads_after_the_upgrade(
@@ -166,11 +167,11 @@ def test_a_store_made_at_each_revision_reads_after_the_upgrade(
             raw.insert_rows(place, table, rows_at(revision, table, filled[table]))
         schema.migrate(database)
         with Store.open(place) as store:
-            assert {finding.table for finding in store.audit().findings} == lost(revision)
-            store.detector(SERIAL)
-            assert len(store.calibrations()) == (1 if revision >= "0002" else 0)
-            assert len(store.certifications(SERIAL)) == (2 if revision >= "0003" else 0)
-            assert len(store.applications()) == (1 if revision >= "0004" else 0)
+            assert {finding.table for finding in store.log.audit().findings} == lost(revision)
+            store.detectors.get(SERIAL)
+            assert len(store.calibrations.list()) == (1 if revision >= "0002" else 0)
+            assert len(store.certifications.list(SERIAL)) == (2 if revision >= "0003" else 0)
+            assert len(store.applications.list()) == (1 if revision >= "0004" else 0)
 
 
 def test_an_upgrade_that_fails_half_way_changes_nothing(place: str, database: Database) -> None:
@@ -195,7 +196,7 @@ def test_rows_that_refer_to_nothing_stop_an_upgrade(tmp_path: Path) -> None:
     database.close()
     raw.tamper(place, "DELETE FROM detector")
     with pytest.raises(IntegrityError, match="refer to nothing") as caught:
-        Store.upgrade(place)
+        maintenance.upgrade(place)
     assert "calibration to detector" in caught.value.problem
     assert raw.execute(place, "SELECT version_num FROM calib_revision") == [("0004",)]
     assert triggers(place) == set()

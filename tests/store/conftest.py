@@ -52,7 +52,7 @@ def store(place: str) -> Iterator[Store]:
 @pytest.fixture
 def stored(store: Store) -> StoredCalibration:
     """The one calibration of the one detector of the store."""
-    return store.add_calibration(calibration(), (NOON, None), stamp(), detector())[0]
+    return store.calibrations.add(calibration(), (NOON, None), stamp(), detector())[0]
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def shared() -> Iterator[Path]:
     path = folder / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
-        store.certify(certification(stored))
+        stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+        store.certifications.certify(certification(stored))
     path.chmod(0o444)
     folder.chmod(0o555 if os.getuid() else 0o755)
     yield path
@@ -88,16 +88,16 @@ def filled_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Store.create(place)
     with Store.open(place) as store:
         record, files = with_summaries(calibration())
-        first, _ = store.add_calibration(
+        first, _ = store.calibrations.add(
             record, (NOON, None), stamp(), detector(), files, provenance()
         )
-        second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), stamp())
-        wrong = store.certify(certification(second, NOON, NOON + DAY))
-        store.withdraw(wrong.number, "a loose cable", stamp())
-        store.certify(certification(first, NOON, NOON + DAY))
-        store.certify(certification(second, NOON + DAY))
-        store.record_application(application(first))
-        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
+        second, _ = store.calibrations.add(calibration(seed=1), (NOON, NOON), stamp())
+        wrong = store.certifications.certify(certification(second, NOON, NOON + DAY))
+        store.certifications.withdraw(wrong.number, "a loose cable", stamp())
+        store.certifications.certify(certification(first, NOON, NOON + DAY))
+        store.certifications.certify(certification(second, NOON + DAY))
+        store.applications.record(application(first))
+        store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
     return place
 
 

@@ -25,11 +25,11 @@ WRITERS, WRITES = (8, 200) if LONG else (8, 4)
 def check_whole(place: str) -> int:
     """How many calibrations there are; each of them reads and verifies, and so does the log."""
     with Store.open(place) as store:
-        assert store.audit().findings == ()
-        lines = store.calibrations()
+        assert store.log.audit().findings == ()
+        lines = store.calibrations.list()
         assert [line.version for line in lines] == list(range(1, len(lines) + 1))
         for line in lines:
-            assert store.calibration(line.id).version == line.version
+            assert store.calibrations.get(line.id).version == line.version
     if not raw.is_postgres(place):
         assert raw.execute(place, "PRAGMA integrity_check") == [("ok",)]
         assert raw.execute(place, "PRAGMA foreign_key_check") == []
@@ -52,7 +52,7 @@ for turn in range(kills):
         with Store.open(place) as store:
             os.write(writing, b"ready")
             for record in records:
-                store.add_calibration(record, (None, None), stamp())
+                store.calibrations.add(record, (None, None), stamp())
                 os.write(writing, b".")
         os._exit(0)
     os.close(writing)
@@ -68,14 +68,14 @@ for turn in range(kills):
     os.close(reading)
     told.append(acknowledged)
     with Store.open(place) as store:
-        assert store.detectors()
+        assert store.detectors.list()
 print(json.dumps(told))
 """
 
 
 def test_a_killed_writer_leaves_all_or_nothing(place: str) -> None:
     with Store.open(place) as store:
-        store.add_detector(detector(n_panels=PANELS), stamp())
+        store.detectors.add(detector(n_panels=PANELS), stamp())
     told = json.loads(children.run(WRITER, place, str(KILLS), str(PANELS), timeout=3000.0))
     assert len(told) == KILLS
     held = check_whole(place)
@@ -90,18 +90,18 @@ from support.records import SERIAL, NOON, application, calibration, certificatio
 from calib.store.store import Store
 place, writers, writes = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with Store.open(place) as store:
-    shared, _ = store.add_calibration(calibration(), (None, None), stamp())
-    store.certify(certification(shared))
+    shared, _ = store.calibrations.add(calibration(), (None, None), stamp())
+    store.certifications.certify(certification(shared))
 
 def write(writer):
     with Store.open(place, wait_seconds=300.0) as store:
         for turn in range(0, writes, 2):
             own = calibration(seed=10_000 * (writer + 1) + turn)
-            store.add_calibration(own, (None, None), stamp(actor=str(writer)))
+            store.calibrations.add(own, (None, None), stamp(actor=str(writer)))
             done = application(shared, f"{writer}-{turn}.expt")
-            assert store.record_application(done)
-            assert not store.record_application(done)  # twice is once
-            store.add_calibration(calibration(seed=1 + turn), (None, None), stamp())
+            assert store.applications.record(done)
+            assert not store.applications.record(done)  # twice is once
+            store.calibrations.add(calibration(seed=1 + turn), (None, None), stamp())
 
 def forked(work, *arguments):
     child = os.fork()
@@ -146,12 +146,12 @@ assert codes == [0] * (writers + 1), codes
 
 def test_many_writers_lose_nothing_leave_no_gap_and_block_no_reader(place: str) -> None:
     with Store.open(place) as store:
-        store.add_detector(detector(), stamp())
+        store.detectors.add(detector(), stamp())
     children.run(CROWD, place, str(WRITERS), str(WRITES), timeout=3000.0)
     turns = WRITES // 2
     assert check_whole(place) == 1 + WRITERS * turns + turns
     with Store.open(place) as store:
-        names = [name for one in store.applications() for name in one.output_names]
+        names = [name for one in store.applications.list() for name in one.output_names]
     wanted = [f"{writer}-{turn}.expt" for writer in range(WRITERS) for turn in range(0, WRITES, 2)]
     assert sorted(names) == sorted(wanted)
     positions = [row[0] for row in raw.execute(place, "SELECT position FROM deed ORDER BY 1")]
@@ -164,7 +164,7 @@ def fill(store: Store) -> StoreError:
     """Add calibrations until the disk is full."""
     with pytest.raises(StoreError) as caught:
         for seed in range(1000):
-            store.add_calibration(calibration(seed=seed, n_panels=PANELS), (None, None), stamp())
+            store.calibrations.add(calibration(seed=seed, n_panels=PANELS), (None, None), stamp())
     return caught.value
 
 
@@ -172,7 +172,7 @@ def test_a_full_database_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
-        store.add_detector(detector(n_panels=PANELS), stamp())
+        store.detectors.add(detector(n_panels=PANELS), stamp())
 
     with Store.open(place) as store:
 
@@ -184,7 +184,7 @@ def test_a_full_database_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
         failure = fill(store)
         assert (failure.code, failure.exit_code) == ("disk-full", 3)
         assert failure.place == place
-        held = len(store.calibrations())
+        held = len(store.calibrations.list())
     assert 0 < held == check_whole(place)
 
 
@@ -199,15 +199,15 @@ subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check
 path = folder / "calib.sqlite"
 Store.create(path)
 with Store.open(path) as store:
-    store.add_detector(detector(n_panels=panels), stamp())
+    store.detectors.add(detector(n_panels=panels), stamp())
     try:
         for seed in range(100):
-            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), stamp())
+            store.calibrations.add(calibration(seed=seed, n_panels=panels), (None, None), stamp())
     except StoreError as error:
         print(error.code)
 with Store.open(path) as store:
-    lines = store.calibrations()
-    print(len(lines), [store.calibration(line.id).version for line in lines])
+    lines = store.calibrations.list()
+    print(len(lines), [store.calibrations.get(line.id).version for line in lines])
 """
 
 
@@ -236,11 +236,11 @@ from calib.errors import StoreError
 from calib.store.store import Store
 place, panels = sys.argv[1], int(sys.argv[2])
 with Store.open(place) as store:
-    store.calibrations()
+    store.calibrations.list()
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
     try:
         for seed in range(100):
-            store.add_calibration(calibration(seed=seed, n_panels=panels), (None, None), stamp())
+            store.calibrations.add(calibration(seed=seed, n_panels=panels), (None, None), stamp())
     except StoreError as error:
         print(error.code, error.exit_code)
 """
@@ -250,13 +250,13 @@ def test_a_write_that_the_system_refuses_is_a_store_failure(tmp_path: Path) -> N
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
-        store.add_detector(detector(n_panels=PANELS), stamp())
+        store.detectors.add(detector(n_panels=PANELS), stamp())
     code, status = children.run(LIMITED, place, str(PANELS)).split()
     assert code in ("disk-full", "disk-failed")
     assert status == "3"
     check_whole(place)
     with Store.open(place) as store:  # and goes on where there is room
-        added, _ = store.add_calibration(
+        added, _ = store.calibrations.add(
             calibration(seed=5000, n_panels=PANELS), (None, None), stamp()
         )
     assert added.name.startswith(f"{SERIAL}:")

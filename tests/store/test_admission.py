@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from calib.config.location import Location
 from calib.errors import InputError, StoreReadOnlyError
+from calib.store.api import maintenance
 from calib.store.database.database import Database
 from calib.store.schema import revision as schema
 from calib.store.store import Store
@@ -41,9 +42,9 @@ def answers(store: Store) -> list[Any]:
     return [
         found.calibration.id,
         found.certification,
-        store.calibrations(),
-        store.certifications(SERIAL),
-        store.log(),
+        store.calibrations.list(),
+        store.certifications.list(SERIAL),
+        store.log.entries(),
     ]
 
 
@@ -57,17 +58,17 @@ def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
         assert store.read_only
         for write in (
             store.require_writable,
-            lambda: store.record_application(application(store.calibration("1"))),
-            lambda: store.certify(certification(store.calibration("1"))),
+            lambda: store.applications.record(application(store.calibrations.get("1"))),
+            lambda: store.certifications.certify(certification(store.calibrations.get("1"))),
         ):
             with pytest.raises(StoreReadOnlyError, match="may read, but not write") as caught:
                 write()
             assert caught.value.code == "store-newer"
             assert caught.value.remedy.startswith("upgrade calib: ")
-        for whole in (store.audit, lambda: store.bundle(SERIAL)):
+        for whole in (store.log.audit, lambda: store.bundles.export(SERIAL)):
             with pytest.raises(InputError, match="is at revision 9999"):
                 whole()  # its log speaks of columns that nobody here knows
-    check = Store.check(place)[0]
+    check = maintenance.check(place)[0]
     assert (check.name, check.fine) == ("revision", False)
     assert check.said.startswith(f"9999, newer than this program's {schema.HEAD}, which may read")
 
@@ -75,13 +76,13 @@ def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
 def test_a_bundle_is_tried_on_a_newer_store(place: str) -> None:
     fill(place)
     with Store.open(place) as store:
-        bundle = store.bundle(SERIAL)
+        bundle = store.bundles.export(SERIAL)
     upgrade_later(place, schema.HEAD, LATER)
     # As an entry of the newer program has it.
     entry = "UPDATE entry SET contents = replace(contents, '{', '{\"colour\": \"aa\", ')"
     raw.tamper(place, entry)
     with Store.open(place) as store:
-        loaded = store.load_bundle(bundle, stamp(), dry_run=True)
+        loaded = store.bundles.preview_load(bundle, stamp())
     assert loaded.calibrations == ((f"{SERIAL}:1", 1, False),)
 
 
@@ -89,17 +90,17 @@ def test_who_is_admitted_as_writer_writes(place: str) -> None:
     fill(place)
     upgrade_later(place, schema.HEAD, schema.HEAD)
     with Store.open(place) as store:
-        added, new = store.add_calibration(calibration(seed=5), (None, None), stamp())
+        added, new = store.calibrations.add(calibration(seed=5), (None, None), stamp())
         assert new
-        store.certify(certification(added), supersede=True)
-        assert store.calibration(added.id).version == 2
-    assert all(check.fine for check in Store.check(place))
+        store.certifications.certify(certification(added), supersede=True)
+        assert store.calibrations.get(added.id).version == 2
+    assert all(check.fine for check in maintenance.check(place))
 
 
 @pytest.mark.parametrize("reader", [None, LATER])
 def test_who_is_not_admitted_is_refused(place: str, reader: str | None) -> None:
     upgrade_later(place, reader, reader)
-    for use in (Store.open, Store.create, Store.upgrade):
+    for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(InputError, match="at revision 9999, this program knows") as caught:
             use(place)
         assert caught.value.code == "store-newer"
@@ -115,12 +116,12 @@ def test_a_migration_that_says_nothing_admits_nobody_older(place: str) -> None:
 def test_a_program_that_was_running_before_the_upgrade_is_held_to_it(place: str) -> None:
     fill(place)
     with Store.open(place) as store:
-        stored = store.calibration("1")
+        stored = store.calibrations.get("1")
         upgrade_later(place, schema.HEAD, LATER)
         assert store.resolve(SERIAL, NOON + HOUR, 150.0).calibration.id == stored.id
         n_deeds = len(raw.rows(place, "deed"))
         with pytest.raises(StoreReadOnlyError, match="may read, but not write"):
-            store.certify(certification(stored))
+            store.certifications.certify(certification(stored))
         assert len(raw.rows(place, "deed")) == n_deeds
 
 
@@ -137,6 +138,6 @@ def test_every_revision_since_the_rule_says_whom_it_admits(empty_place: str) -> 
         assert said["admits_at"] == revision, f"revision {revision} does not say whom it admits"
         assert BEFORE_THE_RULE < said["oldest_reader"] <= said["oldest_writer"] <= revision
     database.close()
-    found = Store.revision(empty_place)
+    found = maintenance.revision(empty_place)
     assert found.revision == schema.HEAD
     assert None not in (found.oldest_reader, found.oldest_writer)

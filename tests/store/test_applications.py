@@ -17,34 +17,36 @@ def test_an_application_comes_back_as_its_receipt_says(
 ) -> None:
     receipt = application(stored)
     timeless = replace(application(stored, "other.expt"), data_time=None, distance_mm=0.1 + 0.2)
-    assert store.record_application(receipt)
-    assert store.record_application(timeless)
-    assert store.applications() == [receipt, timeless]
-    assert [one.id for one in store.applications()] == [receipt.id, timeless.id]
+    assert store.applications.record(receipt)
+    assert store.applications.record(timeless)
+    assert store.applications.list() == [receipt, timeless]
+    assert [one.id for one in store.applications.list()] == [receipt.id, timeless.id]
 
 
 def test_pushing_a_receipt_twice_records_it_once(store: Store, stored: StoredCalibration) -> None:
     receipt = application(stored)
-    assert store.record_application(receipt)
-    assert not store.record_application(receipt, stamp(NOON + 9 * HOUR, "bob"))
-    assert store.applications() == [receipt]
+    assert store.applications.record(receipt)
+    assert not store.applications.record(receipt, stamp(NOON + 9 * HOUR, "bob"))
+    assert store.applications.list() == [receipt]
 
 
 def test_applications_are_found_by_detector_and_by_calibration(
     store: Store, stored: StoredCalibration
 ) -> None:
-    other, _ = store.add_calibration(calibration("other"), (None, None), stamp(), detector("other"))
+    other, _ = store.calibrations.add(
+        calibration("other"), (None, None), stamp(), detector("other")
+    )
     mine, theirs = application(stored), application(other)
-    store.record_application(mine)
-    store.record_application(theirs)
-    assert store.applications(serial=SERIAL) == [mine]
-    assert store.applications(calibration_id=other.id) == [theirs]
-    assert store.applications(serial=SERIAL, calibration_id=other.id) == []
+    store.applications.record(mine)
+    store.applications.record(theirs)
+    assert store.applications.list(serial=SERIAL) == [mine]
+    assert store.applications.list(calibration_id=other.id) == [theirs]
+    assert store.applications.list(serial=SERIAL, calibration_id=other.id) == []
 
 
 def test_a_receipt_of_a_calibration_from_elsewhere_is_refused(
     store: Store, stored: StoredCalibration
 ) -> None:
     with pytest.raises(NotFoundError, match="holds no calibration ffffffffffff"):
-        store.record_application(replace(application(stored), calibration_id="f" * 64))
-    assert store.applications() == []
+        store.applications.record(replace(application(stored), calibration_id="f" * 64))
+    assert store.applications.list() == []

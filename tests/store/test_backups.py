@@ -13,6 +13,7 @@ import pytest
 
 from calib.config.location import Location
 from calib.errors import CalibError, InputError, IntegrityError
+from calib.store.api import maintenance
 from calib.store.database.database import Database
 from calib.store.database.journal import has_wal
 from calib.store.schema import revision as schema
@@ -35,11 +36,11 @@ def fill_more(place: str) -> None:
     """One of everything, and what is not ASCII or exact only as a double."""
     fill(place)
     with Store.open(place) as store:
-        store.add_detector(detector("zweiter"), stamp(actor="Zoë"))
+        store.detectors.add(detector("zweiter"), stamp(actor="Zoë"))
         for seed in (1, 2):
-            stored, _ = store.add_calibration(calibration(seed=seed), (NOON, None), stamp())
-            store.certify(certification(stored), supersede=True)
-            store.record_application(application(stored))
+            stored, _ = store.calibrations.add(calibration(seed=seed), (NOON, None), stamp())
+            store.certifications.certify(certification(stored), supersede=True)
+            store.applications.record(application(stored))
 
 
 def answers(place: str) -> list[Any]:
@@ -48,14 +49,14 @@ def answers(place: str) -> list[Any]:
         found = store.resolve(SERIAL, NOON + HOUR, 150.0)
         return [
             (found.calibration.id, found.certification, found.position),
-            [(line.id, line.version, line.serial) for line in store.calibrations()],
-            [store.calibration(line.id).stored for line in store.calibrations()],
-            store.certifications(SERIAL),
-            store.applications(),
-            [(one.serial, one.layout_id) for one in store.detectors()],
-            store.log(),
-            store.heads(),
-            store.audit(),
+            [(line.id, line.version, line.serial) for line in store.calibrations.list()],
+            [store.calibrations.get(line.id).stored for line in store.calibrations.list()],
+            store.certifications.list(SERIAL),
+            store.applications.list(),
+            [(one.serial, one.layout_id) for one in store.detectors.list()],
+            store.log.entries(),
+            store.log.heads(),
+            store.log.audit(),
         ]
 
 
@@ -72,22 +73,22 @@ def test_a_restored_store_gives_the_same_answers_and_goes_on(
 ) -> None:
     fill_more(place)
     path = tmp_path / "calib.backup.sqlite"
-    made = Store.back_up(place, path)
+    made = maintenance.back_up(place, path)
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (made.revision, made.n_bytes) == (schema.HEAD, path.stat().st_size)
     before = answers(place)
     with Store.open(place) as store:  # what comes later is not in it
-        store.add_detector(detector("later"), stamp())
+        store.detectors.add(detector("later"), stamp())
 
-    restored = Store.restore(empty_other, path)
+    restored = maintenance.restore(empty_other, path)
     assert (restored.revision, restored.sha256) == (made.revision, made.sha256)
     for other in (empty_other, str(path)):
         assert answers(other) == before
-        assert all(check.fine for check in Store.check(other))
+        assert all(check.fine for check in maintenance.check(other))
         with Store.open(other, read_only=True) as store:
-            assert store.audit().findings == ()
+            assert store.log.audit().findings == ()
     with Store.open(empty_other) as store:
-        added, new = store.add_calibration(calibration(seed=9), (None, None), stamp())
+        added, new = store.calibrations.add(calibration(seed=9), (None, None), stamp())
         assert new
         assert added.version == 4
     with pytest.raises(Exception, match="only ever added"):
@@ -98,9 +99,9 @@ def test_every_row_comes_back_as_it_was(place: str, empty_other: str, tmp_path: 
     """Twice round: through both databases and back every value is the same."""
     fill_more(place)
     first, second = tmp_path / "first.sqlite", tmp_path / "second.sqlite"
-    Store.back_up(place, first)
-    Store.restore(empty_other, first)
-    Store.back_up(empty_other, second)
+    maintenance.back_up(place, first)
+    maintenance.restore(empty_other, first)
+    maintenance.back_up(empty_other, second)
     for table in raw.TABLES:
         assert raw.rows(str(first), table) == raw.rows(str(second), table)
         assert raw.rows(str(first), table)
@@ -118,13 +119,13 @@ def test_a_store_of_every_revision_is_backed_up_and_restored(
     schema.migrate(database, revision)
     database.close()
     path, other = tmp_path / "old.sqlite", tmp_path / "restored.sqlite"
-    assert Store.back_up(place, path).revision == revision
-    Store.restore(other, path)
-    assert Store.revision(other).revision == revision
+    assert maintenance.back_up(place, path).revision == revision
+    maintenance.restore(other, path)
+    assert maintenance.revision(other).revision == revision
     assert raw.rows(str(other), "deed") == raw.rows(str(path), "deed")
-    Store.upgrade(other)
+    maintenance.upgrade(other)
     with Store.open(other) as store:
-        assert [record.serial for record in store.detectors()] == [SERIAL, "zweiter"]
+        assert [record.serial for record in store.detectors.list()] == [SERIAL, "zweiter"]
 
 
 def test_a_backup_is_of_one_moment_while_others_write(place: str, tmp_path: Path) -> None:
@@ -132,24 +133,24 @@ def test_a_backup_is_of_one_moment_while_others_write(place: str, tmp_path: Path
     with Store.open(place) as store:
         turns = 5
         for turn in range(turns):
-            before = len(store.detectors())
-            store.add_detector(detector(f"more {turn}"), stamp())
-            Store.back_up(place, tmp_path / f"{turn}.sqlite")
+            before = len(store.detectors.list())
+            store.detectors.add(detector(f"more {turn}"), stamp())
+            maintenance.back_up(place, tmp_path / f"{turn}.sqlite")
             with Store.open(tmp_path / f"{turn}.sqlite", read_only=True) as copy:
-                assert len(copy.detectors()) == before + 1
+                assert len(copy.detectors.list()) == before + 1
 
 
 def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
     fill_more(place)
     path = tmp_path / "calib.backup.sqlite"
-    Store.back_up(place, path)
+    maintenance.back_up(place, path)
     before = path.read_bytes()
     with pytest.raises(InputError, match="never overwritten") as caught:
-        Store.back_up(place, path)
+        maintenance.back_up(place, path)
     assert (caught.value.code, path.read_bytes()) == ("output-exists", before)
     for dry_run in (True, False):
         with pytest.raises(InputError, match="restoring never replaces one") as caught:
-            Store.restore(place, path, dry_run=dry_run)
+            maintenance.restore(place, path, dry_run=dry_run)
         assert caught.value.code == "store-exists"
     assert answers(place)
 
@@ -157,18 +158,18 @@ def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
 def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -> None:
     fill_more(place)
     path, other = tmp_path / "calib.backup.sqlite", tmp_path / "restored.sqlite"
-    Store.back_up(place, path)
+    maintenance.back_up(place, path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(IntegrityError, match="its SHA-256 is not the one") as caught:
-        Store.restore(other, path)
+        maintenance.restore(other, path)
     assert caught.value.code == "changed-backup"
     path.with_name(f"{path.name}.sha256").unlink()
     content[4096:] = b"\xff" * (len(content) - 4096)  # what the database itself can see
     path.write_bytes(content)
     with pytest.raises(CalibError) as caught_too:
-        Store.restore(other, path)
+        maintenance.restore(other, path)
     assert caught_too.value.code in ("store-broken", "not-a-store")
     assert sorted(entry.name for entry in tmp_path.glob("*restored*")) == []
 
@@ -176,10 +177,10 @@ def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -
 def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
     letter, other = tmp_path / "letter.txt", tmp_path / "restored.sqlite"
     with pytest.raises(InputError, match="there is no such file"):
-        Store.restore(other, letter)
+        maintenance.restore(other, letter)
     letter.write_text("This is a letter to my aunt.\n" * 100)
     with pytest.raises(InputError, match="not an SQLite database"):
-        Store.restore(other, letter)
+        maintenance.restore(other, letter)
     assert not other.exists()
 
 
@@ -188,9 +189,9 @@ def test_a_restored_file_keeps_a_log_and_a_backup_is_one_file(tmp_path: Path) ->
     Store.create(place)
     fill_more(str(place))
     with Store.open(place) as store:
-        store.detectors()
-        Store.back_up(place, tmp_path / "b.sqlite")
-        Store.restore(tmp_path / "r.sqlite", tmp_path / "b.sqlite")
+        store.detectors.list()
+        maintenance.back_up(place, tmp_path / "b.sqlite")
+        maintenance.restore(tmp_path / "r.sqlite", tmp_path / "b.sqlite")
     assert (has_wal(tmp_path / "b.sqlite"), has_wal(tmp_path / "r.sqlite")) == (False, True)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [
         "b.sqlite", "b.sqlite.sha256", "calib.sqlite", "r.sqlite",
@@ -199,10 +200,10 @@ def test_a_restored_file_keeps_a_log_and_a_backup_is_one_file(tmp_path: Path) ->
 
 def test_a_backup_has_its_time_in_its_name(tmp_path: Path) -> None:
     now = datetime(2026, 3, 1, 9, 30, 5, tzinfo=UTC)
-    assert Store.backup_name(tmp_path / "calib.db", now) == (
+    assert maintenance.backup_name(tmp_path / "calib.db", now) == (
         tmp_path / "calib-20260301T093005Z.backup.sqlite"
     )
-    server = Store.backup_name("postgresql://ada:secret@host/beamline", now)
+    server = maintenance.backup_name("postgresql://ada:secret@host/beamline", now)
     assert server == Path.cwd() / "beamline-20260301T093005Z.backup.sqlite"
 
 
@@ -212,17 +213,17 @@ def test_an_upgrade_is_backed_up_first(place: str, tmp_path: Path) -> None:
     schema.migrate(database, "0005")
     database.close()
     path = tmp_path / "before.sqlite"
-    dry = Store.upgrade(place, path, dry_run=True)
+    dry = maintenance.upgrade(place, path, dry_run=True)
     assert (dry.before, dry.after, dry.backup) == ("0005", schema.HEAD, None)
-    assert Store.revision(place).revision == "0005"
+    assert maintenance.revision(place).revision == "0005"
     assert not path.exists()
     if schema.HEAD == "0005":
         return
-    done = Store.upgrade(place, path)
+    done = maintenance.upgrade(place, path)
     assert done.backup is not None
-    assert Store.revision(path).revision == "0005"
-    assert Store.revision(place).revision == schema.HEAD
-    assert Store.upgrade(place, tmp_path / "again.sqlite").backup is None
+    assert maintenance.revision(path).revision == "0005"
+    assert maintenance.revision(place).revision == schema.HEAD
+    assert maintenance.upgrade(place, tmp_path / "again.sqlite").backup is None
 
 
 READER = """
@@ -230,10 +231,10 @@ import json, os, sys
 from pathlib import Path
 from support.people import become_another_user
 from calib.errors import CalibError
-from calib.store.store import Store
+from calib.store.api import maintenance
 become_another_user()
-made = Store.back_up(sys.argv[1], Path(sys.argv[2]))
-print(json.dumps([made.revision, all(check.fine for check in Store.check(sys.argv[1]))]))
+made = maintenance.back_up(sys.argv[1], Path(sys.argv[2]))
+print(json.dumps([made.revision, all(check.fine for check in maintenance.check(sys.argv[1]))]))
 """
 
 

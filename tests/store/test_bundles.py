@@ -36,37 +36,37 @@ def same(one: CalibrationRecord, other: CalibrationRecord) -> bool:
 def test_what_arrives_is_what_was_sent_under_the_next_number(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
-    store.add_calibration(calibration(seed=7), (None, None), stamp(), detector())
-    loaded = store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
+    store.calibrations.add(calibration(seed=7), (None, None), stamp(), detector())
+    loaded = store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO)
     assert loaded.calibrations == ((f"{SERIAL}:2", 1, True), (f"{SERIAL}:3", 2, True))
     assert not loaded.registered
     for number in (1, 2):
-        mine = home.calibration(f"{SERIAL}:{number}")
-        found = store.calibration(mine.id)
+        mine = home.calibrations.get(f"{SERIAL}:{number}")
+        found = store.calibrations.get(mine.id)
         assert same(found.record, mine.record)
         assert (found.version, found.stored.actor) == (number + 1, "cleo")
         assert found.starts == mine.starts
-        assert store.summaries(found) == home.summaries(mine)
-        assert {one.version for one in store.origins(calibration_id=mine.id)} == {number}
-    assert store.audit().findings == ()
+        assert store.summaries.read(found) == home.summaries.read(mine)
+        assert {one.version for one in store.bundles.origins(calibration_id=mine.id)} == {number}
+    assert store.log.audit().findings == ()
 
 
 def test_loading_twice_adds_nothing(home: Store, place: str, store: Store, tmp_path: Path) -> None:
     for with_usage in (False, True):
-        bundle = moved(home.bundle(SERIAL, with_usage=with_usage), tmp_path)
-        store.load_bundle(bundle, BY_CLEO, adopt=True)
+        bundle = moved(home.bundles.export(SERIAL, with_usage=with_usage), tmp_path)
+        store.bundles.load(bundle, BY_CLEO, adopt=True)
         once = everything(place)
-        again = store.load_bundle(bundle, BY_CLEO, adopt=True)
+        again = store.bundles.load(bundle, BY_CLEO, adopt=True)
         assert (again.n_history, again.adopted, again.n_applications) == (0, (), 0)
         assert not any(new for _, _, new in again.calibrations)
         assert everything(place) == once
 
 
 def test_a_later_bundle_adds_what_is_new(home: Store, store: Store, tmp_path: Path) -> None:
-    store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
-    third, _ = home.add_calibration(calibration(seed=2), (None, None), stamp())
-    home.certify(certification(third, NOON + 5 * DAY))
-    loaded = store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
+    store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO)
+    third, _ = home.calibrations.add(calibration(seed=2), (None, None), stamp())
+    home.certifications.certify(certification(third, NOON + 5 * DAY))
+    loaded = store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO)
     assert [new for _, _, new in loaded.calibrations] == [False, False, True]
     assert loaded.n_history == 2
 
@@ -74,12 +74,14 @@ def test_a_later_bundle_adds_what_is_new(home: Store, store: Store, tmp_path: Pa
 def test_another_facilitys_word_holds_nothing_here(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
-    store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
-    assert store.certifications(SERIAL) == []
+    store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO)
+    assert store.certifications.list(SERIAL) == []
     with pytest.raises(NotFoundError):
         store.resolve(SERIAL, NOON + 2 * DAY, 150.0)
-    told = store.origins(serial=SERIAL)
-    assert [one.told.entry.hash for one in told] == [entry.hash for entry in home.log(SERIAL)]
+    told = store.bundles.origins(serial=SERIAL)
+    assert [one.told.entry.hash for one in told] == [
+        entry.hash for entry in home.log.entries(SERIAL)
+    ]
     certified = [one for one in told if one.told.entry.kind == "certification"]
     assert [one.version for one in certified] == [2, 1, 2]
     assert certified[0].said["valid_from"] == NOON
@@ -88,9 +90,9 @@ def test_another_facilitys_word_holds_nothing_here(
 
 
 def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_path: Path) -> None:
-    store.add_detector(detector(), stamp())
-    before = store.moment()
-    loaded = store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO, adopt=True)
+    store.detectors.add(detector(), stamp())
+    before = store.log.moment()
+    loaded = store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO, adopt=True)
     assert len(loaded.adopted) == 2
     for days in (0.5, 3):
         theirs = home.resolve(SERIAL, NOON + days * DAY, 150.0).calibration
@@ -104,14 +106,14 @@ def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_
 def test_adopting_obeys_the_law_of_overlaps_or_nothing_is_written(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
-    mine, _ = store.add_calibration(calibration(seed=7), (None, None), stamp(), detector())
-    store.certify(certification(mine, NOON, NOON + 2 * DAY))
-    bundle, before = moved(home.bundle(SERIAL), tmp_path), everything(place)
+    mine, _ = store.calibrations.add(calibration(seed=7), (None, None), stamp(), detector())
+    store.certifications.certify(certification(mine, NOON, NOON + 2 * DAY))
+    bundle, before = moved(home.bundles.export(SERIAL), tmp_path), everything(place)
     with pytest.raises(InputError) as caught:
-        store.load_bundle(bundle, BY_CLEO, adopt=True)
+        store.bundles.load(bundle, BY_CLEO, adopt=True)
     assert caught.value.code == "overlap"
     assert everything(place) == before
-    store.load_bundle(bundle, BY_CLEO, adopt=True, supersede=True)
+    store.bundles.load(bundle, BY_CLEO, adopt=True, supersede=True)
     assert store.resolve(SERIAL, NOON, 150.0).calibration.id != mine.id
 
 
@@ -120,7 +122,7 @@ def would_load(place: str, bundle: Bundle, **how: bool) -> Loaded | str:
     before = everything(place)
     with Store.open(place, read_only=True) as store:
         try:
-            return store.load_bundle(bundle, BY_CLEO, dry_run=True, **how)
+            return store.bundles.preview_load(bundle, BY_CLEO, **how)
         except CalibError as error:
             return error.code
         finally:
@@ -130,8 +132,8 @@ def would_load(place: str, bundle: Bundle, **how: bool) -> Loaded | str:
 def test_a_dry_run_of_who_may_only_read_tells_what_loading_then_does(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
-    one = moved(home.bundle(SERIAL, home.calibration(f"{SERIAL}:1").id), tmp_path)
-    whole = moved(home.bundle(SERIAL, with_usage=True), tmp_path)
+    one = moved(home.bundles.export(SERIAL, home.calibrations.get(f"{SERIAL}:1").id), tmp_path)
+    whole = moved(home.bundles.export(SERIAL, with_usage=True), tmp_path)
     for turn, (bundle, how) in enumerate(
         (
             (one, {}),  # a detector that is new here
@@ -141,20 +143,20 @@ def test_a_dry_run_of_who_may_only_read_tells_what_loading_then_does(
         )
     ):
         # Other detectors move the log on.
-        store.add_calibration(calibration(OTHER, turn), (None, None), stamp(), detector(OTHER))
+        store.calibrations.add(calibration(OTHER, turn), (None, None), stamp(), detector(OTHER))
         would = would_load(place, bundle, **how)
         assert isinstance(would, Loaded)
-        loaded = store.load_bundle(bundle, BY_CLEO, **how)
+        loaded = store.bundles.load(bundle, BY_CLEO, **how)
         assert fields(would) == fields(loaded)
-    mine, _ = store.add_calibration(calibration(seed=7), (None, None), stamp())
-    store.certify(certification(mine, NOON), supersede=True)
-    third, _ = home.add_calibration(calibration(seed=8), (None, None), stamp())
-    home.certify(certification(third, NOON - DAY), supersede=True)
-    whole = moved(home.bundle(SERIAL), tmp_path)
+    mine, _ = store.calibrations.add(calibration(seed=7), (None, None), stamp())
+    store.certifications.certify(certification(mine, NOON), supersede=True)
+    third, _ = home.calibrations.add(calibration(seed=8), (None, None), stamp())
+    home.certifications.certify(certification(third, NOON - DAY), supersede=True)
+    whole = moved(home.bundles.export(SERIAL), tmp_path)
     assert would_load(place, whole, adopt=True) == "overlap"
     would = would_load(place, whole, adopt=True, supersede=True)
     assert isinstance(would, Loaded)
-    loaded = store.load_bundle(whole, BY_CLEO, adopt=True, supersede=True)
+    loaded = store.bundles.load(whole, BY_CLEO, adopt=True, supersede=True)
     assert fields(would) == fields(loaded)
 
 
@@ -165,56 +167,58 @@ def fields(loaded: Loaded) -> tuple[object, ...]:
 def test_there_and_back_again_changes_nothing_at_home(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
-    store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO, adopt=True)
-    back = home.load_bundle(moved(store.bundle(SERIAL), tmp_path), stamp())
+    store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO, adopt=True)
+    back = home.bundles.load(moved(store.bundles.export(SERIAL), tmp_path), stamp())
     assert not any(new for _, _, new in back.calibrations)
-    assert [one.version for one in home.calibrations(SERIAL)] == [1, 2]
-    own = {entry.hash for entry in home.log(SERIAL)}
-    assert not own & {one.told.entry.hash for one in home.origins(serial=SERIAL)}
-    assert home.audit().findings == ()
-    assert store.audit().findings == ()
+    assert [one.version for one in home.calibrations.list(SERIAL)] == [1, 2]
+    own = {entry.hash for entry in home.log.entries(SERIAL)}
+    assert not own & {one.told.entry.hash for one in home.bundles.origins(serial=SERIAL)}
+    assert home.log.audit().findings == ()
+    assert store.log.audit().findings == ()
 
 
 def test_names_and_paths_stay_at_home_unless_they_are_to_travel(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
     secrets = (b'"ada"', b'"host":"beamline"', b"/data/night1.expt")
-    packed = sent(home.bundle(SERIAL), tmp_path).read_bytes()
+    packed = sent(home.bundles.export(SERIAL), tmp_path).read_bytes()
     text = zlib.decompress(packed[len(MAGIC) : -65])
     assert [word for word in secrets if word in text] == []
-    packed = sent(home.bundle(SERIAL, with_usage=True), tmp_path).read_bytes()
+    packed = sent(home.bundles.export(SERIAL, with_usage=True), tmp_path).read_bytes()
     text = zlib.decompress(packed[len(MAGIC) : -65])
     assert [word for word in secrets if word in text] == list(secrets)
-    loaded = store.load_bundle(read_bundle(tmp_path / "some.calib-bundle"), BY_CLEO)
+    loaded = store.bundles.load(read_bundle(tmp_path / "some.calib-bundle"), BY_CLEO)
     assert loaded.n_applications == 1
-    assert store.applications(SERIAL) == home.applications(SERIAL)
-    first = home.calibration(f"{SERIAL}:1")
-    assert store.provenance(first.id) == provenance()
-    assert store.origins(calibration_id=first.id)[0].told.entry.recorded.actor == "ada"
+    assert store.applications.list(SERIAL) == home.applications.list(SERIAL)
+    first = home.calibrations.get(f"{SERIAL}:1")
+    assert store.calibrations.provenance(first.id) == provenance()
+    assert store.bundles.origins(calibration_id=first.id)[0].told.entry.recorded.actor == "ada"
 
 
 def test_one_calibration_travels_alone(home: Store, store: Store, tmp_path: Path) -> None:
-    second = home.calibration(f"{SERIAL}:2")
-    loaded = store.load_bundle(moved(home.bundle(SERIAL, second.id), tmp_path), BY_CLEO, adopt=True)
+    second = home.calibrations.get(f"{SERIAL}:2")
+    loaded = store.bundles.load(
+        moved(home.bundles.export(SERIAL, second.id), tmp_path), BY_CLEO, adopt=True
+    )
     assert loaded.calibrations == ((f"{SERIAL}:1", 2, True),)
     assert (loaded.registered, len(loaded.adopted)) == (True, 1)
-    assert same(store.calibration(second.id).record, second.record)
-    assert len(store.calibrations(SERIAL)) == 1
-    assert store.audit().findings == ()
+    assert same(store.calibrations.get(second.id).record, second.record)
+    assert len(store.calibrations.list(SERIAL)) == 1
+    assert store.log.audit().findings == ()
 
 
 def test_a_detector_without_calibrations_travels(home: Store, store: Store, tmp_path: Path) -> None:
-    home.add_detector(detector(OTHER), stamp())
-    loaded = store.load_bundle(moved(home.bundle(OTHER), tmp_path), BY_CLEO)
+    home.detectors.add(detector(OTHER), stamp())
+    loaded = store.bundles.load(moved(home.bundles.export(OTHER), tmp_path), BY_CLEO)
     assert (loaded.registered, loaded.calibrations) == (True, ())
-    assert store.detector(OTHER).layout_id == detector(OTHER).layout_id
+    assert store.detectors.get(OTHER).layout_id == detector(OTHER).layout_id
 
 
 def test_another_detector_of_the_same_serial_is_refused(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
-    store.add_detector(detector(SERIAL, seed=5), stamp())
+    store.detectors.add(detector(SERIAL, seed=5), stamp())
     before = everything(place)
     with pytest.raises(LayoutError):
-        store.load_bundle(moved(home.bundle(SERIAL), tmp_path), BY_CLEO)
+        store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO)
     assert everything(place) == before

@@ -41,41 +41,41 @@ COUNTER = itertools.count()
 @pytest.fixture
 def known(store: Store) -> Store:
     """A store with one detector."""
-    assert store.add_detector(detector(), stamp())
+    assert store.detectors.add(detector(), stamp())
     return store
 
 
 def test_a_detector_comes_back_as_it_was_registered(known: Store) -> None:
-    back = known.detector(SERIAL)
+    back = known.detectors.get(SERIAL)
     assert canonical_bytes(to_content(back.layout.content())) == canonical_bytes(
         detector().layout.content()
     )
     assert (back.time_zone, back.description) == ("Europe/London", "PILATUS, S/N 24-0107")
-    assert [one.serial for one in known.detectors()] == [SERIAL]
+    assert [one.serial for one in known.detectors.list()] == [SERIAL]
 
 
 def test_registering_twice_is_registering_once(known: Store) -> None:
-    assert not known.add_detector(detector(), stamp(NOON + HOUR))
-    assert len(known.detectors()) == 1
+    assert not known.detectors.add(detector(), stamp(NOON + HOUR))
+    assert len(known.detectors.list()) == 1
 
 
 def test_one_serial_has_one_layout(known: Store) -> None:
     with pytest.raises(LayoutError, match="4 panels, expected 3"):
-        known.add_detector(detector(n_panels=4), stamp())
+        known.detectors.add(detector(n_panels=4), stamp())
     moved = detector()
     origin = moved.layout.frames.origin_mm.copy()
     origin[2, 0] += 0.5
     frames = PanelFrames(moved.layout.frames.rotation, origin)
     elsewhere = replace(moved, layout=replace(moved.layout, frames=frames))
     with pytest.raises(LayoutError, match=r"panel 2 stands 0\.5 mm from where it is registered"):
-        known.add_detector(elsewhere, stamp())
+        known.detectors.add(elsewhere, stamp())
 
 
 def test_an_unknown_detector_is_answered_with_the_known_ones(known: Store) -> None:
     with pytest.raises(NotFoundError, match="no detector 24-0999; it knows 24-0107"):
-        known.detector("24-0999")
+        known.detectors.get("24-0999")
     with pytest.raises(NotFoundError, match="no detector 24-0999"):
-        known.calibrations("24-0999")
+        known.calibrations.list("24-0999")
 
 
 @given(st.data(), SERIALS, DEEDS)
@@ -87,9 +87,9 @@ def test_every_record_comes_back_bit_for_bit(
     drawn, record = data.draw(derivations(serial))
     count = len(record.report.datasets)
     starts = data.draw(st.lists(st.none() | INSTANTS, min_size=count, max_size=count))
-    added, new = store.add_calibration(record, starts, who, drawn)
+    added, new = store.calibrations.add(record, starts, who, drawn)
     assert new
-    back = store.calibration(record.id)
+    back = store.calibrations.get(record.id)
     assert back.id == added.id == record.id == back.record.id
     assert canonical_bytes(to_content(back.record.report)) == canonical_bytes(
         to_content(record.report)
@@ -100,77 +100,77 @@ def test_every_record_comes_back_bit_for_bit(
     np.testing.assert_array_equal(theirs.sigma, mine.sigma)
     assert back.starts == tuple(sorted(start for start in starts if start is not None))
     assert (back.stored.actor, back.stored.host) == (who.actor, who.host)
-    assert store.detector(serial).layout_id == drawn.layout_id
+    assert store.detectors.get(serial).layout_id == drawn.layout_id
 
 
 def test_versions_are_dense_per_detector_and_drafts_take_numbers(known: Store) -> None:
-    known.add_detector(detector("other"), stamp())
+    known.detectors.add(detector("other"), stamp())
     names = []
     for seed in range(3):
         for serial in (SERIAL, "other"):
             record = calibration(serial, seed, accepted=seed != 1)
-            names.append(known.add_calibration(record, STARTS, stamp())[0].name)
+            names.append(known.calibrations.add(record, STARTS, stamp())[0].name)
     assert names == [f"{serial}:{v}" for v in (1, 2, 3) for serial in (SERIAL, "other")]
 
 
 def test_the_same_content_twice_is_the_same_calibration(known: Store) -> None:
-    first, new = known.add_calibration(calibration(), STARTS, stamp())
+    first, new = known.calibrations.add(calibration(), STARTS, stamp())
     assert new
-    again, new = known.add_calibration(calibration(), STARTS, stamp(NOON + HOUR, "bob", "home"))
+    again, new = known.calibrations.add(calibration(), STARTS, stamp(NOON + HOUR, "bob", "home"))
     assert not new
     assert (again.id, again.version, again.stored) == (first.id, 1, first.stored)
-    assert len(known.calibrations()) == 1
+    assert len(known.calibrations.list()) == 1
 
 
 def test_a_derivation_registers_its_detector_or_nothing(store: Store) -> None:
     with pytest.raises(NotFoundError, match="knows no detector 24-0107 yet"):
-        store.add_calibration(calibration(), STARTS, stamp())
+        store.calibrations.add(calibration(), STARTS, stamp())
     with pytest.raises(LayoutError, match="of another layout"):
-        store.add_calibration(calibration(), STARTS, stamp(), detector(seed=1))
-    assert store.detectors() == []
-    stored, _ = store.add_calibration(calibration(), STARTS, stamp(), detector())
+        store.calibrations.add(calibration(), STARTS, stamp(), detector(seed=1))
+    assert store.detectors.list() == []
+    stored, _ = store.calibrations.add(calibration(), STARTS, stamp(), detector())
     assert stored.name == f"{SERIAL}:1"
-    assert store.detector(SERIAL).layout_id == detector().layout_id
+    assert store.detectors.get(SERIAL).layout_id == detector().layout_id
 
 
 def test_a_calibration_of_another_layout_is_refused(known: Store) -> None:
     with pytest.raises(LayoutError, match="of another layout than the registered detector"):
-        known.add_calibration(calibration(n_panels=4), STARTS, stamp())
+        known.calibrations.add(calibration(n_panels=4), STARTS, stamp())
     with pytest.raises(LayoutError, match="4 panels, expected 3"):
-        known.add_calibration(calibration(n_panels=4), STARTS, stamp(), detector(n_panels=4))
+        known.calibrations.add(calibration(n_panels=4), STARTS, stamp(), detector(n_panels=4))
 
 
 def test_record_time_rises_though_the_clock_goes_back(known: Store) -> None:
-    first, _ = known.add_calibration(calibration(seed=1), STARTS, stamp(NOON + HOUR))
-    second, _ = known.add_calibration(calibration(seed=2), STARTS, stamp(NOON - HOUR))
-    third, _ = known.add_calibration(calibration(seed=3), STARTS, stamp(NOON + 2 * HOUR))
+    first, _ = known.calibrations.add(calibration(seed=1), STARTS, stamp(NOON + HOUR))
+    second, _ = known.calibrations.add(calibration(seed=2), STARTS, stamp(NOON - HOUR))
+    third, _ = known.calibrations.add(calibration(seed=3), STARTS, stamp(NOON + 2 * HOUR))
     times = [stored.stored.at for stored in (first, second, third)]
     assert times == [NOON + HOUR, NOON + HOUR + TICK, NOON + 2 * HOUR]
 
 
 def test_a_calibration_has_many_names(known: Store) -> None:
-    stored, _ = known.add_calibration(calibration(), STARTS, stamp())
+    stored, _ = known.calibrations.add(calibration(), STARTS, stamp())
     for reference in (f"{SERIAL}:1", stored.id, stored.id[:8], stored.id[:9].upper(), "1"):
-        assert known.calibration(reference).id == stored.id
-    known.add_detector(detector("other"), stamp())
-    assert known.calibration("1", SERIAL).id == stored.id
+        assert known.calibrations.get(reference).id == stored.id
+    known.detectors.add(detector("other"), stamp())
+    assert known.calibrations.get("1", SERIAL).id == stored.id
     with pytest.raises(InputError, match=r"holds 2 detectors, so 1 alone .*24-0107:1, other:1"):
-        known.calibration("1")
+        known.calibrations.get("1")
     with pytest.raises(InputError, match="does not name a calibration"):
-        known.calibration(stored.id[:7] + "z")
+        known.calibrations.get(stored.id[:7] + "z")
     with pytest.raises(NotFoundError, match="has no calibration 2; its versions are 1 to 1"):
-        known.calibration(f"{SERIAL}:2")
+        known.calibrations.get(f"{SERIAL}:2")
     with pytest.raises(NotFoundError, match="no calibration has an id that begins with 00000000"):
-        known.calibration("00000000")
+        known.calibrations.get("00000000")
     with pytest.raises(InputError, match="not a calibration of detector other"):
-        known.calibration(f"{SERIAL}:1", "other")
+        known.calibrations.get(f"{SERIAL}:1", "other")
 
 
 def test_lines_say_what_the_calibrations_are(known: Store) -> None:
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE, distances_mm=(200.0,))
-    known.add_calibration(flat, (None,), stamp())
-    known.add_calibration(calibration(seed=2, accepted=False), STARTS, stamp())
-    one, two = known.calibrations(SERIAL)
+    known.calibrations.add(flat, (None,), stamp())
+    known.calibrations.add(calibration(seed=2, accepted=False), STARTS, stamp())
+    one, two = known.calibrations.list(SERIAL)
     assert (one.id, one.version, one.state, one.freedom) == (flat.id, 1, State.ACCEPTED, "in-plane")
     assert one.distances_mm == (200.0,)
     assert one.n_reflections == int(flat.estimate.n_reflections.sum())
@@ -178,24 +178,24 @@ def test_lines_say_what_the_calibrations_are(known: Store) -> None:
 
 
 def test_the_state_follows_from_the_record(known: Store) -> None:
-    stored, _ = known.add_calibration(calibration(), STARTS, stamp())
-    assert known.calibration("1").state is State.ACCEPTED
-    known.certify(certification(stored))
-    second = known.certify(certification(stored))
-    assert known.calibration("1").state is State.CERTIFIED
-    known.withdraw(second.number, "wrong distance", stamp())
-    assert known.calibration("1").state is State.CERTIFIED
-    known.withdraw(stored.id, "wrong detector", stamp())
-    assert known.calibration("1").state is State.WITHDRAWN
-    assert known.calibrations()[0].state is State.WITHDRAWN
+    stored, _ = known.calibrations.add(calibration(), STARTS, stamp())
+    assert known.calibrations.get("1").state is State.ACCEPTED
+    known.certifications.certify(certification(stored))
+    second = known.certifications.certify(certification(stored))
+    assert known.calibrations.get("1").state is State.CERTIFIED
+    known.certifications.withdraw(second.number, "wrong distance", stamp())
+    assert known.calibrations.get("1").state is State.CERTIFIED
+    known.certifications.withdraw(stored.id, "wrong detector", stamp())
+    assert known.calibrations.get("1").state is State.WITHDRAWN
+    assert known.calibrations.list()[0].state is State.WITHDRAWN
 
 
 def test_known_corrections_stand_newest_first(known: Store) -> None:
-    assert known.known_corrections(SERIAL) == []
+    assert known.calibrations.corrections(SERIAL) == []
     records = [calibration(seed=seed) for seed in range(3)]
     for record in records:
-        known.add_calibration(record, STARTS, stamp())
-    found = known.known_corrections(SERIAL)
+        known.calibrations.add(record, STARTS, stamp())
+    found = known.calibrations.corrections(SERIAL)
     assert [name for name, _ in found] == [f"{SERIAL}:{v}" for v in (3, 2, 1)]
     for (_, correction), record in zip(found, reversed(records), strict=True):
         np.testing.assert_array_equal(correction.values, record.estimate.correction.values)
@@ -204,21 +204,21 @@ def test_known_corrections_stand_newest_first(known: Store) -> None:
 def test_whole_numbers_in_memory_name_what_the_rows_give_back(known: Store) -> None:
     record = calibration()
     report = replace(record.report, held_out_dropped=0)
-    stored, _ = known.add_calibration(replace(record, report=report), STARTS, stamp())
+    stored, _ = known.calibrations.add(replace(record, report=report), STARTS, stamp())
     assert stored.id == replace(record, report=replace(report, held_out_dropped=0.0)).id
 
 
 def test_text_that_one_database_cannot_hold_is_refused_by_both(store: Store) -> None:
     for bad in ("a\0b", "a\ud800b"):
         with pytest.raises(InputError, match=r"NUL|not Unicode"):
-            store.add_detector(DetectorRecord(SERIAL, detector().layout, "UTC", bad), stamp())
-    assert store.detectors() == []
+            store.detectors.add(DetectorRecord(SERIAL, detector().layout, "UTC", bad), stamp())
+    assert store.detectors.list() == []
 
 
 def test_a_deed_without_a_time_zone_is_refused(known: Store) -> None:
     naive = NOON.replace(tzinfo=None)
     with pytest.raises(InputError, match="has no time zone"):
-        known.add_calibration(calibration(), STARTS, stamp(naive))
+        known.calibrations.add(calibration(), STARTS, stamp(naive))
     with pytest.raises(InputError, match="has no time zone"):
-        known.add_calibration(calibration(), (naive, None), stamp())
-    assert known.calibrations() == []
+        known.calibrations.add(calibration(), (naive, None), stamp())
+    assert known.calibrations.list() == []

@@ -33,17 +33,17 @@ def test_a_certification_comes_back_as_it_was_recorded(
     store: Store, stored: StoredCalibration
 ) -> None:
     draft = certification(stored, NOON, NOON + DAY + TICK, (100.0, 123.456))
-    recorded = store.certify(draft)
+    recorded = store.certifications.certify(draft)
     assert recorded.number > 0
     assert recorded == replace(draft, number=recorded.number, recorded=recorded.recorded)
     assert recorded.recorded.at == stored.stored.at + TICK  # the clock stood still
-    assert store.certifications(SERIAL) == [recorded]
+    assert store.certifications.list(SERIAL) == [recorded]
 
 
 def test_the_answer_holds_half_open_in_time_and_distance(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
+    word = store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
     for at, distance in ((NOON, 100.0), (NOON + DAY - TICK, 199.999)):
         found = store.resolve(SERIAL, at, distance)
         assert (found.calibration.id, found.certification) == (stored.id, word)
@@ -60,64 +60,68 @@ def test_the_answer_holds_half_open_in_time_and_distance(
 def test_the_latest_recorded_one_wins_and_the_earlier_holds_outside(
     store: Store, stored: StoredCalibration
 ) -> None:
-    newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
-    store.certify(certification(stored))
-    word = store.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
+    newer, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    store.certifications.certify(certification(stored))
+    word = store.certifications.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
     hits = [
         store.resolve(SERIAL, NOON + days * DAY, 150.0).calibration.version
         for days in (0, 1, 1.5, 2, 9)
     ]
     assert hits == [1, 2, 2, 1, 1]
-    store.withdraw(word.number, "the wrong night", stamp())
+    store.certifications.withdraw(word.number, "the wrong night", stamp())
     assert store.resolve(SERIAL, NOON + 1.5 * DAY, 150.0).calibration.version == 1
 
 
 def test_withdrawing_says_who_and_why_and_keeps_the_record(
     store: Store, stored: StoredCalibration
 ) -> None:
-    first = store.certify(certification(stored))
-    second = store.certify(certification(stored, NOON + DAY))
-    taken = store.withdraw(stored.id, "a loose cable", stamp(NOON + HOUR, "bob"))
+    first = store.certifications.certify(certification(stored))
+    second = store.certifications.certify(certification(stored, NOON + DAY))
+    taken = store.certifications.withdraw(stored.id, "a loose cable", stamp(NOON + HOUR, "bob"))
     assert [one.number for one in taken] == [second.number, first.number]
-    assert store.certifications(SERIAL) == taken
+    assert store.certifications.list(SERIAL) == taken
     for one in taken:
         assert one.withdrawn is not None
         assert (one.withdrawn.at, one.withdrawn.actor) == (NOON + HOUR, "bob")
         assert one.withdrawn_reason == "a loose cable"
     with pytest.raises(NotFoundError, match="is withdrawn already"):
-        store.withdraw(first.number, "again", stamp())
+        store.certifications.withdraw(first.number, "again", stamp())
     with pytest.raises(NotFoundError, match="certification 999 is not there"):
-        store.withdraw(999, "never was", stamp())
+        store.certifications.withdraw(999, "never was", stamp())
 
 
 def test_a_draft_needs_somebody_to_stand_for_it(store: Store) -> None:
-    draft, _ = store.add_calibration(calibration(accepted=False), (None, None), stamp(), detector())
+    draft, _ = store.calibrations.add(
+        calibration(accepted=False), (None, None), stamp(), detector()
+    )
     with pytest.raises(InputError, match="24-0107:1 failed acceptance and is a draft") as caught:
-        store.certify(certification(draft))
+        store.certifications.certify(certification(draft))
     assert caught.value.code == "not-accepted"
     assert '--override "REASON"' in caught.value.remedy
-    word = store.certify(certification(draft, override="the only data we shall have"))
+    word = store.certifications.certify(
+        certification(draft, override="the only data we shall have")
+    )
     assert word.override == "the only data we shall have"
     assert store.resolve(SERIAL, NOON, 150.0).calibration.id == draft.id
 
 
 def test_a_word_needs_a_reason_and_a_calibration(store: Store, stored: StoredCalibration) -> None:
     with pytest.raises(InputError, match="needs a reason"):
-        store.certify(replace(certification(stored), reason=" "))
+        store.certifications.certify(replace(certification(stored), reason=" "))
     with pytest.raises(InputError, match="needs a reason"):
-        store.withdraw(stored.id, "", stamp())
+        store.certifications.withdraw(stored.id, "", stamp())
     with pytest.raises(NotFoundError, match="the store holds no calibration ffffffffffff"):
-        store.certify(replace(certification(stored), calibration_id="f" * 64))
+        store.certifications.certify(replace(certification(stored), calibration_id="f" * 64))
     with pytest.raises(InputError, match="is 24-0107:1 here, not 24-0107:2"):
-        store.certify(replace(certification(stored), version=2))
-    word = store.certify(certification(stored))
+        store.certifications.certify(replace(certification(stored), version=2))
+    word = store.certifications.certify(certification(stored))
     with pytest.raises(InputError, match="is recorded"):
-        store.certify(word)
-    assert store.certifications(SERIAL) == [word]
+        store.certifications.certify(word)
+    assert store.certifications.list(SERIAL) == [word]
 
 
 def test_a_time_without_a_zone_is_refused(store: Store, stored: StoredCalibration) -> None:
-    store.certify(certification(stored))
+    store.certifications.certify(certification(stored))
     with pytest.raises(InputError, match="has no time zone"):
         store.resolve(SERIAL, NOON.replace(tzinfo=None), 150.0)
     with pytest.raises(InputError, match="nan is not a distance"):
@@ -133,7 +137,7 @@ def test_without_an_answer_the_nearest_one_and_the_remedy_are_named(
     assert caught.value.remedy == (
         'calib certify 24-0107:1 --from 2026-03-01T00:00:00Z --reason "..."'
     )
-    store.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
+    store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
     with pytest.raises(NotFoundError) as caught:
         store.resolve(SERIAL, NOON + 3 * DAY, 150.0)
     assert caught.value.problem == (
@@ -155,7 +159,7 @@ def test_without_an_answer_the_nearest_one_and_the_remedy_are_named(
 
 
 def test_a_detector_without_calibrations_says_so(store: Store) -> None:
-    store.add_detector(detector(), stamp())
+    store.detectors.add(detector(), stamp())
     with pytest.raises(NotFoundError, match="has no calibration yet") as caught:
         store.resolve(SERIAL, NOON, 150.0)
     assert caught.value.remedy == "calib derive ... --serial 24-0107."
@@ -172,13 +176,13 @@ def _certified(
     store: Store, words: list[tuple[int, int | None, float, float]]
 ) -> tuple[str, list[Certification]]:
     serial = f"d{next(COUNTER)}"
-    store.add_detector(detector(serial), stamp())
+    store.detectors.add(detector(serial), stamp())
     recorded = []
     for seed, (start, hours, minimum, width) in enumerate(words):
-        stored, _ = store.add_calibration(calibration(serial, seed), (None, None), stamp())
+        stored, _ = store.calibrations.add(calibration(serial, seed), (None, None), stamp())
         end = None if hours is None else NOON + (start + hours) * HOUR
         word = certification(stored, NOON + start * HOUR, end, (minimum, minimum + width))
-        recorded.append(store.certify(word, supersede=True))
+        recorded.append(store.certifications.certify(word, supersede=True))
     return serial, recorded
 
 
@@ -195,7 +199,7 @@ def test_the_remedy_that_is_named_answers_the_question(
 ) -> None:
     serial, recorded = _certified(store, words)
     if not recorded:
-        store.add_calibration(calibration(serial), (None, None), stamp())
+        store.calibrations.add(calibration(serial), (None, None), stamp())
     at = NOON + hour * HOUR
     before = _answers(store, serial)
     try:
@@ -205,9 +209,9 @@ def test_the_remedy_that_is_named_answers_the_question(
     else:
         return
     said = dict(zip(command[3::2], command[4::2], strict=True))
-    stored = store.calibration(command[2])
+    stored = store.calibrations.get(command[2])
     end = datetime.fromisoformat(said["--to"]) if "--to" in said else None
-    store.certify(
+    store.certifications.certify(
         certification(
             stored,
             datetime.fromisoformat(said["--from"]),

@@ -8,6 +8,7 @@ import pytest
 
 from calib.config.location import Location
 from calib.errors import InputError
+from calib.store.api import maintenance
 from calib.store.database.database import Database
 from calib.store.schema import revision
 from calib.store.store import Store
@@ -17,14 +18,14 @@ from support.records import NOON, calibration, detector, stamp
 
 def wrong(place: str) -> dict[str, str]:
     """What is wrong, by name."""
-    checks = Store.check(place)
+    checks = maintenance.check(place)
     assert all(check.fine != bool(check.remedy) for check in checks)
     return {check.name: check.said for check in checks if not check.fine}
 
 
 def test_a_new_store_is_as_it_should_be(place: str) -> None:
     assert wrong(place) == {}
-    names = [check.name for check in Store.check(place)]
+    names = [check.name for check in maintenance.check(place)]
     assert names[0] == "revision"
     assert {"tables", "triggers"} < set(names)
 
@@ -69,30 +70,30 @@ def test_an_older_store_is_told_how_to_become_newer(place: str) -> None:
     revision.migrate(database, "0003")
     database.close()
     assert list(wrong(place)) == ["revision"]
-    assert Store.check(place)[0].remedy.startswith("calib db upgrade --store ")
+    assert maintenance.check(place)[0].remedy.startswith("calib db upgrade --store ")
 
 
 def test_rows_that_refer_to_nothing_are_found(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
-        store.add_calibration(calibration(), (NOON, None), stamp(), detector())
+        store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
     raw.tamper(place, "DELETE FROM detector")
     assert "calibration to detector" in wrong(place)["file"]
 
 
 def test_where_no_store_is_there_is_nothing_to_check(empty_place: str) -> None:
-    for use in (Store.check, lambda place: Store.back_up(place, Path("b.sqlite"))):
+    for use in (maintenance.check, lambda place: maintenance.back_up(place, Path("b.sqlite"))):
         with pytest.raises(InputError) as caught:
             use(empty_place)
         assert caught.value.code == "no-store"
     assert not Path("b.sqlite").exists()
-    assert Store.revision(empty_place).revision is None
+    assert maintenance.revision(empty_place).revision is None
 
 
 def test_a_row_that_was_changed_is_found(place: str) -> None:
     with Store.open(place) as store:
-        store.add_calibration(calibration(), (NOON, None), stamp(), detector())
+        store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
     raw.tamper(place, "UPDATE detector SET description = 'another one'")
     assert list(wrong(place)) == ["log"]
     assert "are not as they were recorded; the first: " in wrong(place)["log"]

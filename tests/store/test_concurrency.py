@@ -22,10 +22,10 @@ for writer in range(writers):
     child = os.fork()
     if child == 0:
         with Store.open(place, wait_seconds=60.0) as store:
-            stored = store.calibration(str(writer + 1))
+            stored = store.calibrations.get(str(writer + 1))
             time.sleep(max(0.0, at - time.time()))
             try:
-                said = store.certify(certification(stored)).number
+                said = store.certifications.certify(certification(stored)).number
             except CalibError as error:
                 said = error.code
         os.write(writing, json.dumps(said).encode())
@@ -41,15 +41,15 @@ print(json.dumps(answers))
 def test_of_words_that_overlap_and_are_given_at_once_one_holds(place: str) -> None:
     with Store.open(place) as store:
         for seed in range(WRITERS):
-            store.add_calibration(calibration(seed=seed), (NOON, None), stamp(), detector())
+            store.calibrations.add(calibration(seed=seed), (NOON, None), stamp(), detector())
     answers = json.loads(children.run(AT_ONCE, place, str(WRITERS)))
     assert sorted(str(answer) for answer in answers if isinstance(answer, str)) == ["overlap"] * (
         WRITERS - 1
     )
     with Store.open(place) as store:
-        words = store.certifications(detector().serial)
+        words = store.certifications.list(detector().serial)
         assert [word.number for word in words] == [one for one in answers if isinstance(one, int)]
-        assert store.audit().findings == ()
+        assert store.log.audit().findings == ()
 
 
 TAMPERS = """
@@ -62,7 +62,7 @@ child = os.fork()
 if child == 0:
     with Store.open(place, wait_seconds=60.0) as store:
         for seed in range(100, 100 + adds):
-            store.add_calibration(calibration(seed=seed), (None, None), stamp())
+            store.calibrations.add(calibration(seed=seed), (None, None), stamp())
     os._exit(0)
 refused = {}
 with raw.connection(place) as opened:
@@ -88,10 +88,10 @@ print(json.dumps(refused))
 def test_triggers_refuse_while_others_write(place: str) -> None:
     adds = 8
     with Store.open(place) as store:
-        store.add_calibration(calibration(), (NOON, None), stamp(), detector())
+        store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
     refused = json.loads(children.run(TAMPERS, place, str(adds)))
     assert set(refused.values()) == {True}
     with Store.open(place) as store:
-        assert store.audit().findings == ()
-        assert len(store.calibrations()) == adds + 1
+        assert store.log.audit().findings == ()
+        assert len(store.calibrations.list()) == adds + 1
     assert len(raw.rows(place, "deed")) == adds + 1

@@ -44,12 +44,12 @@ def assert_every_flip_is_found(bundle: Bundle, folder: Path, n_tried: int) -> No
 
 
 def test_any_flipped_byte_is_found(home: Store, tmp_path: Path) -> None:
-    assert_every_flip_is_found(home.bundle(SERIAL), tmp_path, 200)
+    assert_every_flip_is_found(home.bundles.export(SERIAL), tmp_path, 200)
 
 
 @pytest.mark.long
 def test_every_single_byte_flipped_is_found(home: Store, tmp_path: Path) -> None:
-    assert_every_flip_is_found(home.bundle(SERIAL), tmp_path, 10**9)
+    assert_every_flip_is_found(home.bundles.export(SERIAL), tmp_path, 10**9)
 
 
 def resealed(bundle: Bundle, folder: Path, old: bytes, new: bytes) -> Path:
@@ -80,11 +80,11 @@ def test_a_bundle_that_was_changed_and_sealed_again_does_not_prove_itself(
     home: Store, tmp_path: Path, old: bytes, new: bytes, told: str
 ) -> None:
     with pytest.raises(FileFormatError, match=told):
-        read_bundle(resealed(home.bundle(SERIAL), tmp_path, old, new))
+        read_bundle(resealed(home.bundles.export(SERIAL), tmp_path, old, new))
 
 
 def test_rows_left_out_are_missed(home: Store) -> None:
-    bundle = home.bundle(SERIAL)
+    bundle = home.bundles.export(SERIAL)
     for index in range(len(bundle.rows)):
         left = replace(bundle, rows=bundle.rows[:index] + bundle.rows[index + 1 :])
         with pytest.raises(FileFormatError, match="are missing"):
@@ -185,10 +185,10 @@ def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
 def test_a_forged_bundle_is_refused_whole_whoever_wrote_its_log(
     home: Store, place: str, store: Store, table: str, column: str, value: object
 ) -> None:
-    bundle = forged(home.bundle(SERIAL, with_usage=True), table, column, value)
+    bundle = forged(home.bundles.export(SERIAL, with_usage=True), table, column, value)
     before = everything(place)
     with pytest.raises(CalibError) as caught:
-        store.load_bundle(bundle, BY_CLEO, adopt=True)
+        store.bundles.load(bundle, BY_CLEO, adopt=True)
     assert caught.value.exit_code == 2
     assert everything(place) == before
 

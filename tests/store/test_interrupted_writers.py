@@ -8,7 +8,7 @@ from pathlib import Path
 from calib.store.database.journal import Journal
 from calib.store.store import Store
 from support import children, raw
-from support.other_users import ASKED_AGAIN, READER, interrupt, log_of
+from support.other_users import READER, RETRIED, interrupt, log_of
 from support.records import SERIAL, application
 
 KILLED = """
@@ -18,7 +18,7 @@ from calib.store.store import Store
 child = os.fork()
 if child == 0:
     store = Store.open(sys.argv[1])
-    store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+    store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
     os.kill(os.getpid(), signal.SIGKILL)
 os.waitpid(child, 0)
 """
@@ -39,7 +39,7 @@ def looked(self):
     return found
 sqlite_file.StoreFile._left_behind = looked
 with Store.open(sys.argv[1], wait_seconds=60.0) as store:
-    print(len(store.calibrations()))
+    print(len(store.calibrations.list()))
 """
 
 
@@ -52,7 +52,7 @@ def test_a_reader_after_a_killed_writer_reads_what_that_one_had_committed(shared
     assert said["listed"] == [2, 2]
     assert log_of(shared).stat().st_size > 0  # he could not put it right, and need not
     with Store.open(shared) as store:
-        assert len(store.calibrations()) == 2
+        assert len(store.calibrations.list()) == 2
 
 
 def test_a_log_without_its_index_is_not_read_past(shared: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_log_whose_index_is_not_there_yet_is_waited_for(shared: Path) -> None:
 
 def test_a_read_that_meets_what_the_next_writer_undoes_is_made_again(shared: Path) -> None:
     raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
-    with children.started(ASKED_AGAIN, shared) as reader:
+    with children.started(RETRIED, shared) as reader:
         children.heard(reader, "reading")
         interrupt(shared)
         children.go_on(reader)
@@ -98,7 +98,7 @@ def test_a_reader_of_an_interrupted_write_is_told_whom_to_ask(shared: Path) -> N
     with Store.open(
         shared, journal=Journal.ROLLBACK
     ) as store:  # the owner's next command puts it right
-        assert len(store.calibrations()) == 1
-        assert store.record_application(application(store.calibration("1")))
+        assert len(store.calibrations.list()) == 1
+        assert store.applications.record(application(store.calibrations.get("1")))
     shared.chmod(0o444)
     assert json.loads(children.run(READER, str(shared)))["listed"] == [1, 1]

@@ -67,7 +67,7 @@ def test_a_store_with_the_other_journal_is_changed_by_the_next_write(tmp_path: P
     Store.create(path, Journal.ROLLBACK)
     assert (kept_by(path), has_wal(path)) == ("delete", False)
     with Store.open(path, read_only=True) as store:
-        assert store.detectors() == []
+        assert store.detectors.list() == []
     assert kept_by(path) == "delete"
     for serial, journal, kept in (
         ("a", Journal.ROLLBACK, "delete"),
@@ -75,10 +75,10 @@ def test_a_store_with_the_other_journal_is_changed_by_the_next_write(tmp_path: P
         ("c", Journal.ROLLBACK, "delete"),
     ):
         with Store.open(path, journal=journal) as store:
-            store.add_detector(detector(serial), stamp())
+            store.detectors.add(detector(serial), stamp())
         assert (kept_by(path), has_wal(path)) == (kept, kept == "wal")
     with Store.open(path) as store:
-        assert [record.serial for record in store.detectors()] == ["a", "b", "c"]
+        assert [record.serial for record in store.detectors.list()] == ["a", "b", "c"]
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
@@ -86,9 +86,9 @@ def test_a_store_in_use_keeps_its_journal_and_is_written_all_the_same(tmp_path: 
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as reader, Store.open(path, journal=Journal.ROLLBACK) as writer:
-        assert reader.detectors() == []
-        assert writer.add_detector(detector(), stamp())
-        assert len(reader.detectors()) == 1
+        assert reader.detectors.list() == []
+        assert writer.detectors.add(detector(), stamp())
+        assert len(reader.detectors.list()) == 1
     assert has_wal(path)
 
 
@@ -112,7 +112,7 @@ def test_on_a_network_file_system_a_log_is_given_up(tmp_path: Path, read_only: b
     connection = on_network(path, read_only=read_only).as_writer()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     with Store.open(path, journal=Journal.ROLLBACK) as other:  # the lock was let go
-        assert other.add_detector(detector(), stamp())
+        assert other.detectors.add(detector(), stamp())
     assert connection.execute("SELECT serial FROM detector").fetchall() == [(detector().serial,)]
     connection.close()
     assert not has_wal(path)
@@ -122,7 +122,7 @@ def test_on_a_network_file_system_a_log_in_use_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
-        store.add_detector(detector(), stamp())
+        store.detectors.add(detector(), stamp())
         with pytest.raises(StoreError, match="not valid on a network file system") as caught:
             on_network(path).as_writer()
     assert (caught.value.code, caught.value.exit_code) == ("store-on-network", 3)

@@ -64,13 +64,13 @@ class Histories(PlainList, RuleBasedStateMachine):
     @initialize(accepted=st.booleans(), first=FIRST_TWO)
     def born(self, accepted: bool, first: tuple[int, int | None, int, int, int, int]) -> None:
         self.serial = f"h{next(COUNTER)}"
-        log = self.store.log(last=1)
+        log = self.store.log.entries(last=1)
         self.last = log[0].recorded.at if log else NOON - HOUR
         self.versions = []
         self.words = []
         self.positions: list[tuple[int, datetime]] = []
         self.remembered: list[tuple[int, float, float, Resolution]] = []
-        self.store.add_detector(detector(self.serial, 1), stamp(NOON))
+        self.store.detectors.add(detector(self.serial, 1), stamp(NOON))
         self.recorded(NOON)
         self.derive(True, 0)
         self.derive(accepted, 0)
@@ -86,7 +86,7 @@ class Histories(PlainList, RuleBasedStateMachine):
     def derive(self, accepted: bool, hour: int) -> None:
         at = self.last + hour * HOUR
         record = calibration(self.serial, len(self.versions), 1, accepted, distances_mm=(50.0,))
-        stored, new = self.store.add_calibration(record, (NOON,), stamp(at))
+        stored, new = self.store.calibrations.add(record, (NOON,), stamp(at))
         position = self.recorded(at)
         assert (new, stored.version, stored.id) == (True, len(self.versions) + 1, record.id)
         self.versions.append((record.id, accepted, position, record))
@@ -96,9 +96,9 @@ class Histories(PlainList, RuleBasedStateMachine):
     def derive_again(self, data: st.DataObject) -> None:
         version = data.draw(st.integers(1, len(self.versions)))
         record = self.versions[version - 1][3]
-        stored, new = self.store.add_calibration(record, (NOON,), stamp())
+        stored, new = self.store.calibrations.add(record, (NOON,), stamp())
         assert (new, stored.version) == (False, version)
-        assert self.store.log(last=1)[0].position == self.positions[-1][0]
+        assert self.store.log.entries(last=1)[0].position == self.positions[-1][0]
 
     @precondition(lambda self: self.versions)
     @rule(
@@ -157,7 +157,7 @@ class Histories(PlainList, RuleBasedStateMachine):
             withdrawn_reason="",
             gap_mm=10.0 * gap,
         )
-        told = self.store.would_certify(draft)
+        told = self.store.certifications.preview_certify(draft)
         refused = None
         if not accepted and not override:
             refused = "not-accepted"
@@ -165,16 +165,16 @@ class Histories(PlainList, RuleBasedStateMachine):
             refused = "overlap"
         if refused is not None:
             with pytest.raises(InputError) as caught:
-                self.store.certify(draft, supersede=supersede)
+                self.store.certifications.certify(draft, supersede=supersede)
             assert caught.value.code == refused
             return
         before = self.answers()
-        number = self.store.certify(draft, supersede=supersede).number
+        number = self.store.certifications.certify(draft, supersede=supersede).number
         word.number = number
         self.words.append(word)
         assert self.recorded(at) == number
         self.compare(told, before)
-        self.compare(self.store.consequences(number), before)
+        self.compare(self.store.certifications.consequences(number), before)
         self.ask_at_corners()
 
     @precondition(lambda self: self.words)
@@ -184,15 +184,15 @@ class Histories(PlainList, RuleBasedStateMachine):
         at = self.last + hour * HOUR
         if word.withdrawn is not None:
             with pytest.raises(NotFoundError, match="is withdrawn already"):
-                self.store.withdraw(word.number, "again", stamp(at))
+                self.store.certifications.withdraw(word.number, "again", stamp(at))
             return
-        lost, told = self.store.would_withdraw(word.number)
+        lost, told = self.store.certifications.preview_withdraw(word.number)
         assert [one.number for one in lost] == [word.number]
         before = self.answers()
-        self.store.withdraw(word.number, "not so", stamp(at))
+        self.store.certifications.withdraw(word.number, "not so", stamp(at))
         word.withdrawn = self.recorded(at)
         self.compare(told, before)
-        self.compare(self.store.consequences(word.withdrawn), before)
+        self.compare(self.store.certifications.consequences(word.withdrawn), before)
         self.ask_at_corners()
 
     # what is asked
@@ -264,10 +264,12 @@ class Histories(PlainList, RuleBasedStateMachine):
     @rule(data=st.data())
     def ask_for_states(self, data: st.DataObject) -> None:
         known, _ = data.draw(st.sampled_from(self.positions))
-        then = {line.version: line.state for line in self.store.calibrations(self.serial, known)}
+        then = {
+            line.version: line.state for line in self.store.calibrations.list(self.serial, known)
+        }
         assert then == self.states(known)
         version = data.draw(st.integers(1, len(self.versions)))
-        state = self.store.calibration(self.versions[version - 1][0]).state
+        state = self.store.calibrations.get(self.versions[version - 1][0]).state
         assert state is self.states(self.positions[-1][0])[version]
 
     def teardown(self) -> None:
@@ -289,7 +291,7 @@ class Histories(PlainList, RuleBasedStateMachine):
 
     def recorded(self, clock: datetime) -> int:
         """That one more entry was made, at max(clock, last + 1 microsecond)."""
-        entry = self.store.log(last=1)[0]
+        entry = self.store.log.entries(last=1)[0]
         assert entry.recorded.at == max(clock, self.last + TICK)
         assert not self.positions or entry.position == self.positions[-1][0] + 1
         self.last = entry.recorded.at
@@ -362,7 +364,7 @@ def test_the_store_answers_as_a_plain_list_would(store: Store, place: str) -> No
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert store.audit().findings == ()
+    assert store.log.audit().findings == ()
     for when in ("now", "as known"):
         total = asked[f"{when}: asked"]
         assert total >= FEWEST_QUESTIONS * histories

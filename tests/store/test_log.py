@@ -39,25 +39,27 @@ TICK = timedelta(microseconds=1)
 def filled(place: str, store: Store) -> str:
     """Two detectors with rows in every table."""
     by_ada = replace(stamp(), command="calib derive night1.expt")
-    stored, _ = store.add_calibration(calibration(), (NOON, None), by_ada, detector())
-    store.add_detector(detector(OTHER), stamp(NOON - DAY))
-    second, _ = store.add_calibration(calibration(seed=1), (NOON, NOON), stamp())
-    first = store.certify(certification(stored, NOON, NOON + DAY))
-    store.certify(certification(second, NOON + DAY, recorded=stamp(NOON + HOUR, "bob")))
-    store.withdraw(first.number, "a loose cable", stamp(NOON + 2 * HOUR))
-    store.record_application(application(stored))
-    store.add_calibration(calibration(OTHER), (NOON, None), stamp())
+    stored, _ = store.calibrations.add(calibration(), (NOON, None), by_ada, detector())
+    store.detectors.add(detector(OTHER), stamp(NOON - DAY))
+    second, _ = store.calibrations.add(calibration(seed=1), (NOON, NOON), stamp())
+    first = store.certifications.certify(certification(stored, NOON, NOON + DAY))
+    store.certifications.certify(
+        certification(second, NOON + DAY, recorded=stamp(NOON + HOUR, "bob"))
+    )
+    store.certifications.withdraw(first.number, "a loose cable", stamp(NOON + 2 * HOUR))
+    store.applications.record(application(stored))
+    store.calibrations.add(calibration(OTHER), (NOON, None), stamp())
     return place
 
 
 def problems(place: str) -> list[tuple[str, str, str]]:
     with Store.open(place) as store:
-        return [(f.table, f.row, f.problem) for f in store.audit().findings]
+        return [(f.table, f.row, f.problem) for f in store.log.audit().findings]
 
 
 def test_every_change_has_one_entry_in_the_one_order(filled: str) -> None:
     with Store.open(filled) as store:
-        log = store.log()
+        log = store.log.entries()
     assert [entry.position for entry in log] == list(range(1, 9))
     assert [entry.kind for entry in log] == [
         "calibration", "detector", "calibration", "certification", "certification", "withdrawal",
@@ -77,9 +79,9 @@ def test_every_change_has_one_entry_in_the_one_order(filled: str) -> None:
 
 def test_detectors_have_chains_which_begin_with_their_births(filled: str) -> None:
     with Store.open(filled) as store:
-        log = store.log()
-        ends = {head.chain: (head.ordinal, head.hash) for head in store.heads()}
-        mine = store.log(SERIAL)
+        log = store.log.entries()
+        ends = {head.chain: (head.ordinal, head.hash) for head in store.log.heads()}
+        mine = store.log.entries(SERIAL)
     chains = [(entry.chain, entry.ordinal) for entry in log]
     assert chains == [
         (STORE_CHAIN, 1), (STORE_CHAIN, 2), (SERIAL, 1), (SERIAL, 2), (SERIAL, 3), (SERIAL, 4),
@@ -98,7 +100,7 @@ def test_detectors_have_chains_which_begin_with_their_births(filled: str) -> Non
 
 def test_a_chain_proves_itself_without_names_hosts_and_commands(filled: str) -> None:
     with Store.open(filled) as store:
-        entry = store.log(SERIAL)[0]
+        entry = store.log.entries(SERIAL)[0]
     by = by_id(entry.recorded, entry.salt)
     nameless = replace(entry, recorded=replace(entry.recorded, actor="", host="", command=""))
     assert entry_id(nameless, by) == entry.hash
@@ -131,7 +133,7 @@ def test_a_column_that_is_null_throughout_does_not_count() -> None:
 
 def test_an_untouched_store_verifies(filled: str) -> None:
     with Store.open(filled) as store:
-        audit = store.audit()
+        audit = store.log.audit()
     assert audit.findings == ()
     assert (audit.n_entries, audit.n_chains, audit.last_position) == (8, 3, 8)
     assert audit.n_rows == sum(
@@ -140,9 +142,9 @@ def test_an_untouched_store_verifies(filled: str) -> None:
 
 
 def test_an_empty_store_verifies(store: Store) -> None:
-    audit = store.audit()
+    audit = store.log.audit()
     assert (audit.findings, audit.n_entries, audit.last_position) == ((), 0, 0)
-    assert store.heads() == ()
+    assert store.log.heads() == ()
 
 
 CHANGED = "the rows are not what the log says: changed"
@@ -235,7 +237,7 @@ def test_a_log_that_was_forged_with_the_rows_is_betrayed_by_an_id(filled: str) -
     """Who rewrites panel rows and the whole log after them must forge the calibration's id, too."""
     raw.tamper(filled, "UPDATE panel SET dx = dx + 1 WHERE calibration = 8")
     with Store.open(filled) as store:
-        entry = store.log()[-1]
+        entry = store.log.entries()[-1]
     database = Database(Location.parse(filled))
     with database.reading() as connection:
         contents = {**entry.contents, **contents_at(connection, 8, (PANEL,))}
@@ -254,31 +256,31 @@ def test_a_log_that_was_forged_with_the_rows_is_betrayed_by_an_id(filled: str) -
 
 def test_a_tail_that_was_cut_off_is_found_by_a_checkpoint(filled: str) -> None:
     with Store.open(filled) as store:
-        heads = store.heads()
-        assert store.audit(heads).findings == ()
-        store.record_application(application(store.calibration(f"{SERIAL}:2"), "more.expt"))
-        assert store.audit(heads).findings == ()  # the log may grow
+        heads = store.log.heads()
+        assert store.log.audit(heads).findings == ()
+        store.applications.record(application(store.calibrations.get(f"{SERIAL}:2"), "more.expt"))
+        assert store.log.audit(heads).findings == ()  # the log may grow
     with Store.open(filled) as store:
-        heads = store.heads()
+        heads = store.log.heads()
     for table in ("application", "entry", "deed"):
         raw.tamper(filled, f"DELETE FROM {table} WHERE position = 9")
     assert problems(filled) == []
     with Store.open(filled) as store:
-        (finding,) = store.audit(heads).findings
+        (finding,) = store.log.audit(heads).findings
     assert (finding.table, finding.row) == ("entry", f"number 6 of the chain of {SERIAL}")
     assert "cut off or rewritten" in finding.problem
 
 
 def test_a_moment_is_the_last_entry_up_to_a_time_or_a_position(filled: str) -> None:
     with Store.open(filled) as store:
-        log = store.log()
+        log = store.log.entries()
         for entry in log:
             here = Moment(entry.position, entry.recorded.at)
-            assert store.moment(entry.recorded.at) == store.moment(entry.position) == here
-            assert store.entries_at([entry.recorded.at]) == [entry]
-        assert store.moment(log[0].recorded.at - TICK) == store.moment(0) == Moment(0, None)
-        assert store.moment(log[2].recorded.at - TICK).position == 2
-        assert store.moment() == Moment(8, log[-1].recorded.at)
+            assert store.log.moment(entry.recorded.at) == store.log.moment(entry.position) == here
+            assert store.log.entries_at([entry.recorded.at]) == [entry]
+        assert store.log.moment(log[0].recorded.at - TICK) == store.log.moment(0) == Moment(0, None)
+        assert store.log.moment(log[2].recorded.at - TICK).position == 2
+        assert store.log.moment() == Moment(8, log[-1].recorded.at)
         with pytest.raises(InputError, match="no position 9; its last one is 8") as caught:
-            store.moment(9)
+            store.log.moment(9)
         assert caught.value.code == "unknown-position"

@@ -12,6 +12,7 @@ from calib.config.location import Location, default_location, without_password
 from calib.config.settings import chosen_location
 from calib.errors import InputError, IntegrityError, StoreError, StoreReadOnlyError
 from calib.model.store.backup import Upgraded
+from calib.store.api import maintenance
 from calib.store.database.database import ADVISORY_LOCK, Database
 from calib.store.database.errors import told_plainly
 from calib.store.schema import revision
@@ -61,17 +62,17 @@ def test_only_the_default_is_made_by_itself(
     monkeypatch.delenv("CALIB_STORE")
     with Store.open() as store:
         assert store.location.path == tmp_path / "data" / "calib" / "calib.sqlite"
-        assert store.detectors() == []
+        assert store.detectors.list() == []
     with Store.open() as store:
-        assert store.add_detector(detector(), stamp())
+        assert store.detectors.add(detector(), stamp())
 
 
 def test_making_a_store_twice_makes_it_once(place: str) -> None:
     with Store.open(place) as store:
-        store.add_detector(detector(), stamp())
+        store.detectors.add(detector(), stamp())
     assert not Store.create(place)
     with Store.open(place) as store:
-        assert len(store.detectors()) == 1
+        assert len(store.detectors.list()) == 1
 
 
 def test_a_store_can_have_any_name(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_a_store_can_have_any_name(tmp_path: Path) -> None:
     assert Store.create(path)
     assert path.exists()
     with Store.open(f"sqlite:///{path}") as store:
-        assert store.detectors() == []
+        assert store.detectors.list() == []
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
@@ -98,7 +99,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: str) -
         "text": "this file is not an SQLite database",
         "other": r"this database holds other things \(recipe\), not calibrations",
     }
-    for use in (Store.open, Store.create, Store.upgrade):
+    for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(InputError, match=messages[make]) as caught:
             use(path)
         assert caught.value.code == "not-a-store"
@@ -108,7 +109,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: str) -
 
 def test_a_newer_store_is_left_alone(place: str) -> None:
     raw.execute(place, "UPDATE calib_revision SET version_num = '0099'")
-    for use in (Store.open, Store.create, Store.upgrade):
+    for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(InputError) as caught:
             use(place)
         assert caught.value.problem == (
@@ -126,8 +127,8 @@ def test_an_older_store_is_upgraded_only_when_asked(place: str) -> None:
             use(place)
         assert caught.value.code == "store-older"
         assert caught.value.remedy.startswith("calib db upgrade --store ")
-    assert Store.upgrade(place) == Upgraded("0003", revision.HEAD, None)
-    assert Store.upgrade(place) == Upgraded(revision.HEAD, revision.HEAD, None)
+    assert maintenance.upgrade(place) == Upgraded("0003", revision.HEAD, None)
+    assert maintenance.upgrade(place) == Upgraded(revision.HEAD, revision.HEAD, None)
     Store.open(place).close()
 
 
@@ -135,8 +136,8 @@ def test_a_store_opened_for_reading_is_not_written(place: str) -> None:
     with Store.open(place, read_only=True) as store:
         assert store.read_only
         with pytest.raises(StoreReadOnlyError):
-            store.add_detector(detector(), stamp())
-        assert store.detectors() == []
+            store.detectors.add(detector(), stamp())
+        assert store.detectors.list() == []
 
 
 def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
@@ -146,14 +147,14 @@ def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
         else:
             other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="another program is writing") as caught:
-            store.add_detector(detector(), stamp())
+            store.detectors.add(detector(), stamp())
         assert (caught.value.code, caught.value.exit_code) == ("store-locked", 3)
-        assert store.detectors() == []  # readers are not kept out
+        assert store.detectors.list() == []  # readers are not kept out
         if raw.is_postgres(place):
             other.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
         else:
             other.execute("COMMIT")
-        assert store.add_detector(detector(), stamp())
+        assert store.detectors.add(detector(), stamp())
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm"])
@@ -178,7 +179,7 @@ def test_a_log_that_disappears_while_the_store_is_opened_takes_nobodys_right_to_
     with store:
         assert removed
         assert not store.read_only
-        assert store.add_detector(detector(), stamp())
+        assert store.detectors.add(detector(), stamp())
 
 
 def test_a_file_that_others_locked_again_and_again_is_said_to_be_locked(tmp_path: Path) -> None:
@@ -197,14 +198,14 @@ def test_a_damaged_file_is_an_integrity_failure(tmp_path: Path) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
-        store.add_calibration(
+        store.calibrations.add(
             calibration(n_panels=60), (None, None), stamp(), detector(n_panels=60)
         )
     content = bytearray(path.read_bytes())
     content[4096 * 3 :] = b"\xff" * len(content[4096 * 3 :])
     path.write_bytes(content)
     with pytest.raises(StoreError) as caught, Store.open(path) as store:
-        store.calibration("1")
+        store.calibrations.get("1")
     assert caught.value.code == "store-broken"
     assert caught.value.remedy == "restore the store from a backup."
 
@@ -249,7 +250,7 @@ def test_a_read_sees_one_moment(place: str) -> None:
     with Store.open(place, wait_seconds=0.2) as store, database.reading() as connection:
         count = "SELECT count(*) FROM detector"
         assert connection.exec_driver_sql(count).scalar() == 0
-        assert store.add_detector(detector(), stamp())  # and nobody waits for it
+        assert store.detectors.add(detector(), stamp())  # and nobody waits for it
         assert connection.exec_driver_sql(count).scalar() == 0
     database.close()
 
@@ -273,7 +274,7 @@ def test_tables_that_are_not_as_they_were_made_are_told(tmp_path: Path) -> None:
     Store.create(place)
     raw.execute(str(place), "ALTER TABLE application RENAME COLUMN version TO number")
     with Store.open(place) as store, pytest.raises(IntegrityError) as caught:
-        store.applications()
+        store.applications.list()
     assert caught.value.code == "store-broken"
     assert "calib db check" in caught.value.remedy
 
@@ -282,12 +283,12 @@ def test_text_that_is_damaged_is_told(tmp_path: Path) -> None:
     place = tmp_path / "calib.sqlite"
     Store.create(place)
     with Store.open(place) as store:
-        store.add_detector(detector(), stamp())
+        store.detectors.add(detector(), stamp())
     content = place.read_bytes()
     assert b"PILATUS, S/N" in content
     for path in tmp_path.glob("calib.sqlite-*"):
         path.unlink()
     place.write_bytes(content.replace(b"PILATUS, S/N", b"PILATUS\xff S/N"))
     with Store.open(place) as store, pytest.raises(IntegrityError) as caught:
-        store.detectors()
+        store.detectors.list()
     assert caught.value.code == "store-broken"

@@ -60,25 +60,25 @@ def scans(store: Store, statement: str, values: Any) -> list[str]:
 @pytest.fixture
 def used(store: Store) -> Store:
     """A store with something in it."""
-    stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
-    store.certify(certification(stored))
-    store.record_application(application(stored))
+    stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+    store.certifications.certify(certification(stored))
+    store.applications.record(application(stored))
     return store
 
 
 def test_look_ups_and_writes_use_indexes(used: Store) -> None:
-    name = used.calibration(f"{SERIAL}:1").id
-    position = used.moment().position
+    name = used.calibrations.get(f"{SERIAL}:1").id
+    position = used.log.moment().position
     with taken_from(used) as taken:
         used.resolve(SERIAL, NOON, 150.0)
         used.resolve(SERIAL, NOON, 150.0, as_known_at=position)
         used.resolve(SERIAL, NOON, 150.0, as_known_at=NOON + DAY)
-        used.applications(calibration_id=name)
-        used.calibration(name)
-        stored, _ = used.add_calibration(calibration(seed=1), (NOON, None), stamp())
-        word = used.certify(certification(stored, NOON + DAY))
-        used.withdraw(word.number, "an error", stamp())
-        used.record_application(application(stored, "other.expt"))
+        used.applications.list(calibration_id=name)
+        used.calibrations.get(name)
+        stored, _ = used.calibrations.add(calibration(seed=1), (NOON, None), stamp())
+        word = used.certifications.certify(certification(stored, NOON + DAY))
+        used.certifications.withdraw(word.number, "an error", stamp())
+        used.applications.record(application(stored, "other.expt"))
     assert len(taken) > 20
     assert sum("FROM panel" in statement for statement, _ in taken) >= 4
     found = [
@@ -97,7 +97,7 @@ def test_a_look_up_reads_the_certifications_of_its_detector_alone(used: Store) -
 
 def test_the_newest_calibrations_are_listed_without_reading_all(used: Store) -> None:
     with taken_from(used) as taken:
-        assert len(used.calibrations(limit=10)) == 1
+        assert len(used.calibrations.list(limit=10)) == 1
     assert sum("FROM panel" in statement for statement, _ in taken) == 1
     found = [
         (line, statement) for statement, values in taken for line in scans(used, statement, values)

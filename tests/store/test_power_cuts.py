@@ -36,7 +36,7 @@ with Store.open(sys.argv[1]) as store:
     print("open", flush=True)
     try:
         while True:
-            store.add_calibration(calibration(seed=seed), (None, None), stamp())
+            store.calibrations.add(calibration(seed=seed), (None, None), stamp())
             print(".", flush=True)
             seed += 1
     except StoreError as error:
@@ -65,10 +65,10 @@ def test_a_server_killed_in_mid_write_keeps_what_it_acknowledged(home: Path) -> 
                     connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
                 Store.create(place)
                 with Store.open(place) as store:
-                    store.add_detector(detector(), stamp())
+                    store.detectors.add(detector(), stamp())
             with Store.open(place) as store:
-                assert store.audit().findings == ()
-                versions = [line.version for line in store.calibrations()]
+                assert store.log.audit().findings == ()
+                versions = [line.version for line in store.calibrations.list()]
             assert versions == list(range(1, len(versions) + 1))
             assert held <= len(versions) <= held + 1  # the kill may have come before the answer
             if turn == KILLS:
@@ -110,12 +110,12 @@ def test_a_restart_of_the_server_in_mid_command_is_waited_for(
                 connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0")
             Store.create(server.url(DATABASE))
             store = command.enter_context(Store.open(server.url(DATABASE)))
-            store.add_detector(detector(), stamp())
+            store.detectors.add(detector(), stamp())
         with ThreadPoolExecutor(1) as beside:
             done = beside.submit(restarted)
             try:
                 asked.set()
-                assert [record.serial for record in store.detectors()] == [SERIAL]
+                assert [record.serial for record in store.detectors.list()] == [SERIAL]
             finally:
                 answered.set()
             done.result()

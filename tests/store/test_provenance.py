@@ -13,30 +13,30 @@ from support.records import NOON, calibration, detector, provenance, stamp
 def test_provenance_comes_back_as_it_was_kept_and_stands_in_the_log(
     place: str, store: Store
 ) -> None:
-    stored, _ = store.add_calibration(
+    stored, _ = store.calibrations.add(
         calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
-    assert store.provenance(stored.id) == provenance()
-    assert store.audit().findings == ()
+    assert store.calibrations.provenance(stored.id) == provenance()
+    assert store.log.audit().findings == ()
     raw.tamper(place, "UPDATE provenance SET paths = '{}'")
-    assert [finding.table for finding in store.audit().findings] == ["provenance"]
+    assert [finding.table for finding in store.log.audit().findings] == ["provenance"]
 
 
 def test_the_same_derivation_elsewhere_is_the_same_calibration(store: Store) -> None:
-    first, _ = store.add_calibration(
+    first, _ = store.calibrations.add(
         calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
-    second, new = store.add_calibration(calibration(), (NOON, None), stamp(actor="bob"))
+    second, new = store.calibrations.add(calibration(), (NOON, None), stamp(actor="bob"))
     assert (second.id, new) == (first.id, False)
-    assert store.provenance(first.id) == provenance()
-    other, _ = store.add_calibration(calibration(seed=1), (NOON, None), stamp())
-    assert store.provenance(other.id) is None
+    assert store.calibrations.provenance(first.id) == provenance()
+    other, _ = store.calibrations.add(calibration(seed=1), (NOON, None), stamp())
+    assert store.calibrations.provenance(other.id) is None
 
 
 def test_a_provenance_that_cannot_be_read_is_told(place: str, store: Store) -> None:
-    stored, _ = store.add_calibration(
+    stored, _ = store.calibrations.add(
         calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
     raw.tamper(place, "UPDATE provenance SET environment = '[]'")
     with pytest.raises(IntegrityError, match="cannot be read"):
-        store.provenance(stored.id)
+        store.calibrations.provenance(stored.id)

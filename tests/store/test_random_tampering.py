@@ -27,20 +27,20 @@ def filled(empty_place: str) -> str:
     """Two detectors, with rows in every table and several in most."""
     fill(empty_place)
     with Store.open(empty_place) as store:
-        store.add_detector(detector(OTHER), stamp())
+        store.detectors.add(detector(OTHER), stamp())
         for seed in (1, 2):
             for serial in (OTHER, SERIAL):
                 record = calibration(serial, seed=seed)
-                stored, _ = store.add_calibration(record, (NOON, None), stamp())
-                store.certify(certification(stored), supersede=True)
-                store.record_application(application(stored, f"{serial}-{seed}.expt"))
+                stored, _ = store.calibrations.add(record, (NOON, None), stamp())
+                store.certifications.certify(certification(stored), supersede=True)
+                store.applications.record(application(stored, f"{serial}-{seed}.expt"))
     return empty_place
 
 
 def test_every_tampering_is_found_and_named(filled: str) -> None:
     with Store.open(filled) as store:
-        checkpoint = store.heads()
-        assert store.audit(checkpoint).findings == ()
+        checkpoint = store.log.heads()
+        assert store.log.audit(checkpoint).findings == ()
     for table in raw.TABLES:
         assert raw.rows(filled, table), f"nothing of {table} can be tampered with"
     database = Database(Location.parse(filled), foreign_keys=False)
@@ -67,4 +67,4 @@ def test_every_tampering_is_found_and_named(filled: str) -> None:
     assert not missed, f"{len(missed)} of {done}: {missed[:5]}"
     assert len(kinds) > 10
     with Store.open(filled) as store:
-        assert store.audit(checkpoint).findings == ()
+        assert store.log.audit(checkpoint).findings == ()

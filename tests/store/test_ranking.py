@@ -28,12 +28,14 @@ def certify(store: Store, regions: tuple[Region, ...]) -> dict[Region, int]:
     """Each of these regions by a calibration of its own, in this order; their numbers."""
     numbers = {}
     for seed, region in enumerate(regions, start=1):
-        one, _ = store.add_calibration(calibration(seed=seed), (None, None), stamp())
+        one, _ = store.calibrations.add(calibration(seed=seed), (None, None), stamp())
         (start, end), distances_mm = region
         given = certification(
             one, NOON + start, None if end is None else NOON + end, distances_mm=distances_mm
         )
-        numbers[region] = store.certify(replace(given, gap_mm=100.0), supersede=True).number
+        numbers[region] = store.certifications.certify(
+            replace(given, gap_mm=100.0), supersede=True
+        ).number
     return numbers
 
 
@@ -109,7 +111,7 @@ def test_what_was_withdrawn_or_not_yet_recorded_is_never_the_closest(
         return found.certification.number
 
     assert [number(known) for known in (numbers[BEFORE], None)] == list(numbers.values())
-    store.withdraw(numbers[AFTER], "no", stamp())
+    store.certifications.withdraw(numbers[AFTER], "no", stamp())
     assert number(None) == numbers[BEFORE]
     assert number(numbers[AFTER]) == numbers[AFTER]
 

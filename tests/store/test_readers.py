@@ -33,8 +33,8 @@ def test_a_reader_sees_what_loading_a_bundle_would_do(shared: Path, shared_folde
     home, path = shared_folder / "home.sqlite", shared_folder / "some.calib-bundle"
     Store.create(home)
     with Store.open(home) as store, path.open("wb") as file:
-        store.add_calibration(calibration(seed=7), (NOON, None), stamp(), detector())
-        bundle_writer(store.bundle(SERIAL))(file)
+        store.calibrations.add(calibration(seed=7), (NOON, None), stamp(), detector())
+        bundle_writer(store.bundles.export(SERIAL))(file)
     words = ("bundle", "load", str(path), "--dry-run", "--json", "--store", str(shared))
     would = json.loads(children.run(COMMAND, *words))
     assert would["calibrations"] == [
@@ -81,7 +81,7 @@ def test_who_may_write_sees_what_others_write_whatever_they_leave_beside_the_sto
         children.go_on(reader)
         children.heard(reader, "asking")
         with Store.open(shared) as store:
-            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+            store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         said = children.told_at_last(reader)
     assert said == [1, 2]
 

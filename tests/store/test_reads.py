@@ -16,8 +16,8 @@ from support.records import DAY, NOON, SERIAL, calibration, certification, detec
 def filled(place: str) -> str:
     """A store of one certified calibration."""
     with Store.open(place) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
-        store.certify(certification(stored))
+        stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+        store.certifications.certify(certification(stored))
     return place
 
 
@@ -27,7 +27,7 @@ def test_a_read_that_failed_leaves_nothing_behind(filled: str) -> None:
             with pytest.raises(NotFoundError):
                 store.resolve("nobody", NOON + DAY, 150.0)
             assert store.resolve(SERIAL, NOON + DAY, 150.0).calibration.version == 1
-        newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
+        newer, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
         assert newer.version == 2
 
 
@@ -35,7 +35,7 @@ def test_each_read_sees_what_others_wrote_before_it(filled: str) -> None:
     with Store.open(filled) as reader, Store.open(filled) as writer:
         for version in (2, 3):
             before = reader.resolve(SERIAL, NOON + DAY, 150.0).position
-            newer, _ = writer.add_calibration(calibration(seed=version), (None, None), stamp())
+            newer, _ = writer.calibrations.add(calibration(seed=version), (None, None), stamp())
             assert newer.version == version
             assert reader.resolve(SERIAL, NOON + DAY, 150.0).position == before + 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calib.store.store import Store
 from support import children, raw
-from support.other_users import ASKED_AGAIN, READER, log_of
+from support.other_users import READER, RETRIED, log_of
 from support.records import NOON, SERIAL, calibration, stamp
 
 READS = """
@@ -35,10 +35,10 @@ while (
     or said["counts"][-1] == 1
 ):
     with Store.open(sys.argv[1], wait_seconds=60.0) as store:
-        lines = store.calibrations()
+        lines = store.calibrations.list()
         said["counts"].append(len(lines))
         for line in lines[-2:]:
-            store.calibration(line.id)
+            store.calibrations.get(line.id)
     if end is None:
         end = time.monotonic() + float(sys.argv[2])
         print("ready", flush=True)
@@ -67,6 +67,7 @@ BACKS_UP = """
 import sys
 from pathlib import Path
 from support.people import become_another_user
+from calib.store.api import maintenance
 from calib.store.schema import revision as schema
 from calib.store.store import Store
 become_another_user()
@@ -78,7 +79,7 @@ def checked(*words):
         print("copied", flush=True)
         sys.stdin.readline()
 schema.check_whole = checked
-made = Store.back_up(sys.argv[1], Path(sys.argv[2]))
+made = maintenance.back_up(sys.argv[1], Path(sys.argv[2]))
 print(len(turns))
 """
 SECONDS = 60.0 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1.5
@@ -88,7 +89,7 @@ INDEX_HEADER = 96  # bytes: the change counter, the size and the checksums, twic
 def test_a_reader_beside_a_writer_reads_through_the_log(shared: Path) -> None:
     shared.chmod(0o644)
     with Store.open(shared) as store:
-        store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+        store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         assert log_of(shared).stat().st_size > 0
         said = json.loads(children.run(READER, str(shared)))
     assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
@@ -104,7 +105,7 @@ def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Pat
             with Store.open(shared) as store:  # closed each time: the log comes and goes
                 for _ in range(adds % 3 + 1):
                     adds += 1
-                    store.add_calibration(calibration(seed=adds), (NOON, None), stamp())
+                    store.calibrations.add(calibration(seed=adds), (NOON, None), stamp())
         out, _ = reader.communicate()
     assert reader.returncode == 0
     said = json.loads(out)
@@ -118,7 +119,7 @@ def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> No
     with children.started(CHANGED_UNDER, shared) as reader:
         children.heard(reader, "reading")
         with Store.open(shared) as store:
-            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+            store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         said = children.told_at_last(reader)
     assert said == {"turns": 2, "counts": [1, 2]}
 
@@ -127,8 +128,8 @@ def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared:
     shared.chmod(0o644)
     index = shared.with_name(f"{shared.name}-shm")
     with Store.open(shared) as store:
-        store.add_calibration(calibration(seed=7), (NOON, None), stamp())
-        with children.started(ASKED_AGAIN, shared) as reader:
+        store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
+        with children.started(RETRIED, shared) as reader:
             children.heard(reader, "reading")
             whole = index.read_bytes()[:INDEX_HEADER]
             overwrite(index, whole[:8] + bytes(4) + whole[12:])  # the first of its two copies
@@ -142,10 +143,10 @@ def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared:
 def test_a_read_under_which_a_log_was_begun_and_ended_is_made_again(shared: Path) -> None:
     shared.chmod(0o644)
     raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
-    with children.started(ASKED_AGAIN, shared) as reader:
+    with children.started(RETRIED, shared) as reader:
         children.heard(reader, "reading")
         with Store.open(shared) as store:  # which changes the journal with the first write
-            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+            store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         children.go_on(reader)
         children.heard(reader, "again")
         said = children.told_at_last(reader)
@@ -160,11 +161,11 @@ def test_a_backup_under_which_the_store_changed_is_made_again(
     with children.started(BACKS_UP, shared, str(backup)) as reader:
         children.heard(reader, "copied")
         with Store.open(shared) as store:
-            store.add_calibration(calibration(seed=7), (NOON, None), stamp())
+            store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         said = children.told_at_last(reader)
     assert said == 2
     with Store.open(backup, read_only=True) as store:
-        assert len(store.calibrations()) == 2
+        assert len(store.calibrations.list()) == 2
     assert sorted(path.name for path in shared_folder.iterdir()) == [
         "backup.sqlite",
         "backup.sqlite.sha256",

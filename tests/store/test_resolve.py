@@ -28,7 +28,7 @@ TICK = timedelta(microseconds=1)
 def test_the_answer_is_the_stored_calibration_bit_for_bit(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certify(certification(stored))
+    word = store.certifications.certify(certification(stored))
     answer = store.resolve(SERIAL, NOON + DAY, 150.0)
     found, estimate = answer.calibration, stored.record.estimate
     assert (found.name, found.id, found.stored) == (stored.name, stored.id, stored.stored)
@@ -47,9 +47,11 @@ def test_nearest_answers_within_the_stated_gap_and_says_so(
     store: Store, stored: StoredCalibration
 ) -> None:
     near = replace(certification(stored, distances_mm=(100.0, 200.0)), gap_mm=50.0)
-    far, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
-    store.certify(near)
-    store.certify(replace(certification(far, distances_mm=(260.0, 300.0)), gap_mm=100.0))
+    far, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    store.certifications.certify(near)
+    store.certifications.certify(
+        replace(certification(far, distances_mm=(260.0, 300.0)), gap_mm=100.0)
+    )
     for distance, version in ((199.0, 1), (220.0, 1), (231.0, 2), (261.0, 2), (400.0, 2)):
         answer = store.resolve(SERIAL, NOON, distance, distance_policy=NEAREST)
         assert answer.calibration.version == version
@@ -65,7 +67,7 @@ def test_nearest_answers_within_the_stated_gap_and_says_so(
 def test_prior_never_answers_from_the_future_and_closest_says_so(
     store: Store, stored: StoredCalibration
 ) -> None:
-    store.certify(certification(stored, NOON, NOON + DAY))
+    store.certifications.certify(certification(stored, NOON, NOON + DAY))
     for at in (NOON - HOUR, NOON + DAY):
         with pytest.raises(NotFoundError):
             store.resolve(SERIAL, at, 150.0)
@@ -81,10 +83,12 @@ def test_prior_never_answers_from_the_future_and_closest_says_so(
 
 
 def test_what_was_recorded_later_does_not_count(store: Store, stored: StoredCalibration) -> None:
-    newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp(NOON + HOUR))
-    first = store.certify(certification(stored, recorded=stamp(NOON + 2 * HOUR)))
-    second = store.certify(certification(newer, recorded=stamp(NOON + 3 * HOUR)), supersede=True)
-    store.withdraw(second.number, "no", stamp(NOON + 4 * HOUR))
+    newer, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp(NOON + HOUR))
+    first = store.certifications.certify(certification(stored, recorded=stamp(NOON + 2 * HOUR)))
+    second = store.certifications.certify(
+        certification(newer, recorded=stamp(NOON + 3 * HOUR)), supersede=True
+    )
+    store.certifications.withdraw(second.number, "no", stamp(NOON + 4 * HOUR))
 
     def version(known: object) -> int:
         answer = store.resolve(SERIAL, NOON, 150.0, as_known_at=known)  # type: ignore[arg-type]
@@ -101,7 +105,7 @@ def test_what_was_recorded_later_does_not_count(store: Store, stored: StoredCali
 def test_a_time_after_the_last_entry_is_answered_at_it(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certify(certification(stored))
+    word = store.certifications.certify(certification(stored))
     answer = store.resolve(SERIAL, NOON, 150.0, as_known_at=NOON + 999 * DAY)
     assert (answer.position, answer.recorded_at) == (word.number, word.recorded.at)
     with pytest.raises(InputError, match=r"the log has no position 3; its last one is 2\."):
@@ -114,14 +118,14 @@ def test_the_explanation_says_why_each_other_one_lost(
     store: Store, stored: StoredCalibration
 ) -> None:
     words = [
-        store.certify(certification(stored, NOON, NOON + DAY)),
-        store.certify(certification(stored, NOON + 4 * DAY, NOON + 5 * DAY)),
-        store.certify(certification(stored, NOON + DAY, None, (500.0, 600.0))),
-        store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
-        store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
-        store.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+        store.certifications.certify(certification(stored, NOON, NOON + DAY)),
+        store.certifications.certify(certification(stored, NOON + 4 * DAY, NOON + 5 * DAY)),
+        store.certifications.certify(certification(stored, NOON + DAY, None, (500.0, 600.0))),
+        store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+        store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+        store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
     ]
-    store.withdraw(words[5].number, "a slip", stamp(NOON + HOUR))
+    store.certifications.withdraw(words[5].number, "a slip", stamp(NOON + HOUR))
     answer = store.resolve(SERIAL, NOON + 3 * DAY, 150.0, explain=True)
     assert answer.certification == words[4]
     assert {one.certification.number: one.lost for one in answer.candidates} == {
@@ -136,7 +140,7 @@ def test_the_explanation_says_why_each_other_one_lost(
 def test_old_measurements_and_newer_data_are_warned_of(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certify(certification(stored, override="the best we have"))
+    word = store.certifications.certify(certification(stored, override="the best we have"))
     said = store.resolve(SERIAL, NOON + 365 * DAY, 150.0, as_known_at=word.number).warnings
     assert said == (
         "the data are newer than what is known at 2026-03-01T12:00:00.000001Z: what was certified "
@@ -150,19 +154,19 @@ def test_old_measurements_and_newer_data_are_warned_of(
 def test_an_overlap_is_refused_and_the_points_are_named(
     store: Store, stored: StoredCalibration
 ) -> None:
-    newer, _ = store.add_calibration(calibration(seed=1), (None, None), stamp())
-    store.certify(certification(stored, NOON, NOON + 2 * DAY, (100.0, 300.0)))
+    newer, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    store.certifications.certify(certification(stored, NOON, NOON + 2 * DAY, (100.0, 300.0)))
     new = certification(newer, NOON + DAY, None, (200.0, 400.0))
     with pytest.raises(InputError) as caught:
-        store.certify(new)
+        store.certifications.certify(new)
     assert caught.value.code == "overlap"
     assert caught.value.problem == (
         "24-0107:2 would replace what holds already: 24-0107:1 (certification 3) from "
         "2026-03-02T12:00:00Z to 2026-03-03T12:00:00Z, 200 to 300 mm."
     )
     assert "--supersede" in caught.value.remedy
-    assert len(store.certifications(SERIAL)) == 1
-    store.certify(new, supersede=True)
+    assert len(store.certifications.list(SERIAL)) == 1
+    store.certifications.certify(new, supersede=True)
 
 
 @pytest.mark.parametrize("gap_mm", [-1.0, float("nan"), float("inf")])

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from calib.errors import CalibError, InputError, StoreError, StoreReadOnlyError
+from calib.store.api import maintenance
 from calib.store.database.database import Database
 from calib.store.database.retry import retry_read
 from calib.store.log.log import add_stamp
@@ -31,7 +32,7 @@ def all_that_is_shown(error: CalibError) -> str:
 
 def test_a_server_that_is_away_is_named_without_the_password() -> None:
     place = f"postgresql://ada:{PASSWORD}@127.0.0.1:1/calib"
-    for use in (Store.open, Store.create, Store.upgrade):
+    for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(StoreError, match="the database server does not answer") as caught:
             use(place)
         assert (caught.value.code, caught.value.exit_code) == ("store-unreachable", 3)
@@ -70,9 +71,9 @@ def test_reads_and_writes_that_had_not_begun_outlive_a_lost_connection(
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
         hang_up(fresh_postgres_url)
-        assert store.add_detector(detector(), stamp())
+        assert store.detectors.add(detector(), stamp())
         hang_up(fresh_postgres_url)
-        assert [record.serial for record in store.detectors()] == [SERIAL]
+        assert [record.serial for record in store.detectors.list()] == [SERIAL]
         assert len(raw.rows(fresh_postgres_url, "deed")) == 1
 
 
@@ -138,7 +139,7 @@ def test_a_commit_that_is_cut_off_is_said_to_be_uncertain(fresh_postgres_url: st
             hang_up(fresh_postgres_url)
         assert caught.value.code == "store-unreachable"
         assert "calib audit log" in caught.value.remedy
-        assert store.add_detector(detector(), stamp())
+        assert store.detectors.add(detector(), stamp())
 
 
 def test_a_role_that_may_only_read_resolves(
@@ -146,8 +147,8 @@ def test_a_role_that_may_only_read_resolves(
 ) -> None:
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
-        store.certify(certification(stored))
+        stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+        store.certifications.certify(certification(stored))
     role = make_url(fresh_postgres_url).database
     raw.execute(fresh_postgres_url, f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
     try:
@@ -158,10 +159,10 @@ def test_a_role_that_may_only_read_resolves(
         raw.execute(fresh_postgres_url, f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
         with Store.open(address.render_as_string(hide_password=False)) as store:
             assert store.resolve(SERIAL, NOON, 150.0).calibration.id == stored.id
-            assert store.known_corrections(SERIAL)
-            assert len(store.calibrations()) == 1
+            assert store.calibrations.corrections(SERIAL)
+            assert len(store.calibrations.list()) == 1
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
-                store.certify(certification(stored))
+                store.certifications.certify(certification(stored))
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
                 store.require_writable()  # as is asked before long work
     finally:
@@ -173,9 +174,9 @@ def test_a_standby_may_only_be_read(fresh_postgres_url: str) -> None:
     name = make_url(fresh_postgres_url).database
     raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     with Store.open(fresh_postgres_url) as store:
-        assert store.detectors() == []
+        assert store.detectors.list() == []
         with pytest.raises(StoreReadOnlyError) as caught:
-            store.add_detector(detector(), stamp())
+            store.detectors.add(detector(), stamp())
         assert (caught.value.code, caught.value.exit_code) == ("store-read-only", 3)
         with pytest.raises(StoreReadOnlyError):
             store.require_writable()
@@ -272,14 +273,14 @@ def test_a_store_of_another_encoding_says_what_it_cannot_hold(
         patched.setattr(revision, "require_unicode", lambda *_: None)
         Store.create(place)
     with Store.open(place) as store:
-        assert store.add_detector(replace(detector(), description="größer"), stamp())
+        assert store.detectors.add(replace(detector(), description="größer"), stamp())
         with pytest.raises(InputError, match="encoding cannot hold this text") as caught:
-            store.add_detector(replace(detector("24-0108"), description="→"), stamp())
+            store.detectors.add(replace(detector("24-0108"), description="→"), stamp())
         assert caught.value.code == "not-unicode"
-        assert [one.description for one in store.detectors()] == ["größer"]
-    Store.back_up(place, tmp_path / "backup.sqlite")
+        assert [one.description for one in store.detectors.list()] == ["größer"]
+    maintenance.back_up(place, tmp_path / "backup.sqlite")
     with Store.open(tmp_path / "backup.sqlite") as store:
-        assert [one.description for one in store.detectors()] == ["größer"]
+        assert [one.description for one in store.detectors.list()] == ["größer"]
 
 
 def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url: str) -> None:
@@ -287,9 +288,9 @@ def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url
     name = make_url(fresh_postgres_url).database
     raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET timezone = 'Asia/Kathmandu'")
     with Store.open(fresh_postgres_url) as store:
-        stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
+        stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
         assert stored.starts == (NOON,)
         assert stored.stored.at == NOON
-        word = store.certify(certification(stored, NOON))
-        assert store.certifications(SERIAL) == [word]
+        word = store.certifications.certify(certification(stored, NOON))
+        assert store.certifications.list(SERIAL) == [word]
         assert word.validity.start.utcoffset() == NOON.utcoffset()

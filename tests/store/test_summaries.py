@@ -15,41 +15,41 @@ from support.records import NOON, calibration, detector, stamp, with_summaries
 
 def test_a_calibration_gives_its_summaries_back_in_the_order_of_its_datasets(store: Store) -> None:
     record, files = with_summaries(calibration())
-    stored, _ = store.add_calibration(record, (NOON, None), stamp(), detector(), files)
-    assert store.summaries(stored) == files
+    stored, _ = store.calibrations.add(record, (NOON, None), stamp(), detector(), files)
+    assert store.summaries.read(stored) == files
     assert files[-1] is None
 
 
 def test_a_calibration_from_before_summaries_has_none(store: Store) -> None:
-    stored, _ = store.add_calibration(calibration(), (NOON, None), stamp(), detector())
-    assert store.summaries(stored) == (None, None)
+    stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+    assert store.summaries.read(stored) == (None, None)
 
 
 def test_a_summary_that_two_calibrations_rest_on_is_kept_once(place: str, store: Store) -> None:
     record, files = with_summaries(calibration())
     other, _ = with_summaries(calibration(seed=1))
     report = replace(other.report, datasets=record.report.datasets)
-    one, _ = store.add_calibration(record, (NOON, None), stamp(), detector(), files)
+    one, _ = store.calibrations.add(record, (NOON, None), stamp(), detector(), files)
     # Another library writes other bytes for the same content: the first ones stay.
     again = tuple(file and SummaryFile(file.id, file.content + b"!") for file in files)
-    two, _ = store.add_calibration(
+    two, _ = store.calibrations.add(
         replace(other, report=report), (NOON, None), stamp(), summaries=again
     )
-    assert store.summaries(one) == store.summaries(two) == files
+    assert store.summaries.read(one) == store.summaries.read(two) == files
     assert len(raw.rows(place, "summary")) == 1
     assert len(raw.rows(place, "calibration_summary")) == 2
-    assert store.audit().findings == ()
+    assert store.log.audit().findings == ()
 
 
 def test_a_report_and_summaries_that_do_not_belong_together_are_refused(store: Store) -> None:
     record, files = with_summaries(calibration())
     for wrong in ((), (SummaryFile("0" * 64, b""), None)):
         with pytest.raises(InputError) as caught:
-            store.add_calibration(record, (NOON, None), stamp(), detector(), wrong)
+            store.calibrations.add(record, (NOON, None), stamp(), detector(), wrong)
         assert caught.value.code == "other-summaries"
     with pytest.raises(InputError):
-        store.add_calibration(calibration(), (NOON, None), stamp(), detector(), files)
-    assert store.detectors() == []
+        store.calibrations.add(calibration(), (NOON, None), stamp(), detector(), files)
+    assert store.detectors.list() == []
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_report_and_summaries_that_do_not_belong_together_are_refused(store: S
 )
 def test_a_changed_summary_is_found_on_reading(place: str, store: Store, damage: str) -> None:
     record, files = with_summaries(calibration())
-    stored, _ = store.add_calibration(record, (NOON, None), stamp(), detector(), files)
+    stored, _ = store.calibrations.add(record, (NOON, None), stamp(), detector(), files)
     raw.tamper(place, damage)
     with pytest.raises(IntegrityError):
-        store.summaries(stored)
+        store.summaries.read(stored)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from calib.model.store.backup import Check
+from calib.store.api import maintenance
 from calib.store.database.journal import Journal
 from calib.store.store import Store
 from support import children, raw
@@ -18,14 +19,14 @@ from support.records import NOON, detector, stamp
 
 def looked_at(place: str, seconds: float = 0.0) -> dict[str, Check]:
     """Every check, by name, so many seconds after noon by this machine's clock."""
-    found = Store.environment(place, NOON + timedelta(seconds=seconds))
+    found = maintenance.environment(place, NOON + timedelta(seconds=seconds))
     return {check.name: check for check in found}
 
 
 def test_a_clock_behind_the_log_is_found(place: str) -> None:
     assert looked_at(place)["clock"].said == "nothing is recorded yet."
     with Store.open(place) as store:
-        store.add_detector(detector(), stamp(NOON))
+        store.detectors.add(detector(), stamp(NOON))
     assert looked_at(place, 7200.0)["clock"].said == "the last entry of the log is 2 hours old."
     behind = looked_at(place, -3 * 3600.0)["clock"]
     assert not behind.fine
@@ -41,7 +42,7 @@ def test_what_others_record_meanwhile_is_not_from_the_future(
         "calib.store.maintenance.environment.time", SimpleNamespace(monotonic=lambda: 0.0)
     )
     with Store.open(place) as store:
-        store.add_detector(detector(), stamp(NOON))
+        store.detectors.add(detector(), stamp(NOON))
     clock = looked_at(place, -2.0)["clock"]
     assert (clock.fine, clock.said) == (True, "the last entry of the log is 0 s old.")
 
@@ -75,7 +76,7 @@ def test_the_journal_is_told(tmp_path: Path) -> None:
     assert said.fine
     assert said.said.endswith("; the store keeps a rollback journal until the next write.")
     with Store.open(place) as store:
-        store.add_detector(detector(), stamp())
+        store.detectors.add(detector(), stamp())
     assert looked_at(place)["file system"].said.endswith("; the store keeps a write-ahead log.")
 
 
@@ -83,6 +84,7 @@ BESIDE = """
 import sys
 from support.people import become_another_user
 from support.records import NOON
+from calib.store.api import maintenance
 from calib.store.store import Store
 become_another_user()
 for check in Store.environment(sys.argv[1], NOON):
@@ -99,7 +101,7 @@ def test_a_log_that_another_user_made_is_found(shared_folder: Path) -> None:
     said = children.run(BESIDE, str(path))
     assert said.startswith("True this user may read and write the store.")
     with Store.open(path) as store:
-        store.add_detector(detector(), stamp())
+        store.detectors.add(detector(), stamp())
         for ending in ("-wal", "-shm"):
             path.with_name(f"{path.name}{ending}").chmod(0o644)
         said = children.run(BESIDE, str(path))

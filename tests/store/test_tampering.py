@@ -34,29 +34,29 @@ from support.records import (
 def filled(place: str, store: Store) -> str:
     """A store with a row in every table."""
     record, files = with_summaries(calibration())
-    stored, _ = store.add_calibration(
+    stored, _ = store.calibrations.add(
         record, (NOON, None), stamp(), detector(), files, provenance()
     )
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
-    store.add_calibration(flat, (None, None), stamp())
-    word = store.certify(certification(stored))
-    store.certify(certification(stored))
-    store.withdraw(word.number, "an error", stamp())
-    store.record_application(application(stored))
-    store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
-    store.set_rule(Rule(0, DEMAND_ACTOR, "yes", stamp()))
-    store.load_bundle(elsewhere(), stamp())
+    store.calibrations.add(flat, (None, None), stamp())
+    word = store.certifications.certify(certification(stored))
+    store.certifications.certify(certification(stored))
+    store.certifications.withdraw(word.number, "an error", stamp())
+    store.applications.record(application(stored))
+    store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
+    store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))
+    store.bundles.load(elsewhere(), stamp())
     return place
 
 
 def read_everything(place: str) -> None:
     with Store.open(place) as store:
-        for record in store.detectors():
-            for line in store.calibrations(record.serial):
-                store.summaries(store.calibration(line.id))
-            store.known_corrections(record.serial)
-            store.certifications(record.serial)
-        store.applications()
+        for record in store.detectors.list():
+            for line in store.calibrations.list(record.serial):
+                store.summaries.read(store.calibrations.get(line.id))
+            store.calibrations.corrections(record.serial)
+            store.certifications.list(record.serial)
+        store.applications.list()
 
 
 def test_an_untouched_store_reads_whole(filled: str) -> None:
@@ -124,11 +124,11 @@ def test_a_change_is_found_on_reading_and_named(filled: str, statement: str, fou
 def test_the_calibration_that_was_changed_is_named(filled: str) -> None:
     raw.tamper(filled, f"UPDATE panel SET dx = dx + 1 {ONE}")
     with Store.open(filled) as store:
-        name = store.calibration(f"{SERIAL}:2").id  # the other one is still answered
+        name = store.calibrations.get(f"{SERIAL}:2").id  # the other one is still answered
         assert name == calibration(seed=1, freedom=Freedom.IN_PLANE).id
         asked: list[Callable[[], Any]] = [
-            lambda: store.calibration(f"{SERIAL}:1"),
-            lambda: store.known_corrections(SERIAL),
+            lambda: store.calibrations.get(f"{SERIAL}:1"),
+            lambda: store.calibrations.corrections(SERIAL),
             lambda: store.resolve(SERIAL, NOON, 150.0),
         ]
         for ask in asked:

@@ -28,16 +28,16 @@ def fill(place: str) -> None:
     Store.create(place)
     with Store.open(place) as store:
         record, files = with_summaries(calibration())
-        stored, _ = store.add_calibration(
+        stored, _ = store.calibrations.add(
             record, (NOON, None), stamp(), detector(), files, provenance()
         )
-        word = store.certify(certification(stored))
-        store.certify(certification(stored))
-        store.withdraw(word.number, "an error", stamp())
-        store.record_application(application(stored))
-        store.place_detector(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
-        store.set_rule(Rule(0, DEMAND_ACTOR, "yes", stamp()))
-        store.load_bundle(elsewhere(), stamp())
+        word = store.certifications.certify(certification(stored))
+        store.certifications.certify(certification(stored))
+        store.certifications.withdraw(word.number, "an error", stamp())
+        store.applications.record(application(stored))
+        store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
+        store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))
+        store.bundles.load(elsewhere(), stamp())
 
 
 @cache
@@ -48,6 +48,6 @@ def elsewhere() -> Bundle:
         Store.create(place)
         with Store.open(place) as store:
             record, files = with_summaries(calibration())
-            stored, _ = store.add_calibration(record, (NOON, None), stamp(), detector(), files)
-            store.certify(certification(stored))
-            return store.bundle(SERIAL)
+            stored, _ = store.calibrations.add(record, (NOON, None), stamp(), detector(), files)
+            store.certifications.certify(certification(stored))
+            return store.bundles.export(SERIAL)

@@ -38,21 +38,27 @@ def followed(cursor, query, params=None, **named):
     said.append(psycopg.ClientCursor(cursor.connection).mogrify(query, params))
     return execute(cursor, query, params, **named)
 sqlite3.connect, psycopg.Cursor.execute = traced, followed
-from calib.store import schema
+from calib.store.schema import revision as schema
 from calib.store.store import Store
 noon = datetime(2026, 3, 1, 13, tzinfo=UTC)
 with Store.open(sys.argv[1], read_only=True) as store:
     store.resolve("24-0107", noon, 150.0, explain=True)
     store.resolve("24-0107", noon, 150.0, as_known_at=3)
-    found = store.calibration("1")
-    for ask, words in (
-        ("calibrations", ()), ("certifications", ("24-0107",)), ("log", ()), ("applications", ()),
-        ("placements", ("24-0107",)), ("rules", ()), ("provenance", (found.id,)),
-        ("summaries", (found,)), ("known_corrections", ("24-0107",)), ("detectors", ()),
-        ("heads", ()), ("moment", ()), ("consequences", (3,)), ("would_withdraw", (found.id,)),
-    ):
-        if hasattr(store, ask):
-            getattr(store, ask)(*words)
+    found = store.calibrations.get("1")
+    store.calibrations.list()
+    store.certifications.list("24-0107")
+    store.log.entries()
+    store.applications.list()
+    store.placements.list("24-0107")
+    store.rules.list()
+    store.calibrations.provenance(found.id)
+    store.summaries.read(found)
+    store.calibrations.corrections("24-0107")
+    store.detectors.list()
+    store.log.heads()
+    store.log.moment()
+    store.certifications.consequences(3)
+    store.certifications.preview_withdraw(found.id)
 print(json.dumps([schema.HEAD, said]))
 """
 

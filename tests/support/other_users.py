@@ -18,16 +18,17 @@ try:
     with Store.open(sys.argv[1]) as store:
         said["read_only"] = store.read_only
         found = store.resolve("24-0107", NOON, 150.0)
-        stored = store.calibration(found.calibration.id)
+        stored = store.calibrations.get(found.calibration.id)
         said["resolved"] = [stored.name, found.certification.reason]
-        said["listed"] = len(store.calibrations()), len(store.known_corrections("24-0107"))
-        store.record_application(application(stored))
+        corrections = store.calibrations.corrections("24-0107")
+        said["listed"] = len(store.calibrations.list()), len(corrections)
+        store.applications.record(application(stored))
 except CalibError as error:
     said["error"] = [type(error).__name__, error.code, error.exit_code, str(error)]
 print(json.dumps(said))
 """
 """A user who may read the store resolves, lists, and tries to record an application."""
-ASKED_AGAIN = """
+RETRIED = """
 import json, sys
 from support.people import become_another_user
 from calib.store.database.retry import retry_read

@@ -8,10 +8,10 @@ from datetime import datetime
 from calib.errors import LayoutError
 from calib.flows.shared.targets import Target
 from calib.model.detector.correction import Correction, PanelStatus
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import State
 from calib.model.store.resolution import DistancePolicy, TimePolicy
 from calib.model.store.validity import shown_instant
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,11 +28,11 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def named(target: Target, reference: str, store: Store) -> Choice:
+def named(target: Target, reference: str, store: StoreLike) -> Choice:
     """The calibration that a person named, whatever is certified; ``LayoutError`` where it is one
     of another detector."""
     serial = target.record.serial
-    found = store.calibration(reference, serial)
+    found = store.calibrations.get(reference, serial)
     if found.record.layout_id != target.record.layout_id or found.record.serial != serial:
         raise LayoutError(
             "other-detector",
@@ -55,7 +55,7 @@ def named(target: Target, reference: str, store: Store) -> Choice:
 
 def resolved(
     target: Target,
-    store: Store,
+    store: StoreLike,
     *,
     as_known_at: int | datetime | None,
     distance_policy: DistancePolicy,

@@ -13,8 +13,8 @@ from calib.model.detector.families import family_of, known_layout
 from calib.model.detector.layout import Layout
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.pose import layout_of
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import DetectorRecord
-from calib.store.store import Store
 
 _ON_GRID_MM = 1e-3
 _SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
@@ -56,10 +56,10 @@ def checked_serial(serial: str) -> str:
     return serial
 
 
-def known_detector(store: Store, serial: str) -> DetectorRecord | None:
+def known_detector(store: StoreLike, serial: str) -> DetectorRecord | None:
     """The detector as the store knows it, if it does."""
     try:
-        return store.detector(serial)
+        return store.detectors.get(serial)
     except NotFoundError:
         return None
 

@@ -11,10 +11,10 @@ from calib.files.native.summary import summary_bytes, summary_from_bytes
 from calib.flows.shared.distances import merged_distances
 from calib.model.result.report import DatasetUse
 from calib.model.result.summary import Statement, Summary, SummaryFile
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
 from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
 from calib.solve.panels.solution import Solution
-from calib.store.store import Store
 from calib.version import __version__
 
 _SHORTEST_PREFIX = 8
@@ -58,16 +58,16 @@ class Kept:
         return self.summary.statement.use.name
 
 
-def base_of(store: Store, serial: str, onto: str | None) -> StoredCalibration:
+def base_of(store: StoreLike, serial: str, onto: str | None) -> StoredCalibration:
     """The calibration to build on: the one that is named, else the detector's latest accepted one.
 
     Raises ``NotFoundError`` where there is none.
     """
     if onto is not None:
-        return store.calibration(onto, serial)
-    for line in reversed(store.calibrations(serial)):
+        return store.calibrations.get(onto, serial)
+    for line in reversed(store.calibrations.list(serial)):
         if line.state in (State.ACCEPTED, State.CERTIFIED):
-            return store.calibration(line.id)
+            return store.calibrations.get(line.id)
     raise NotFoundError(
         "no-base",
         f"detector {serial} has no accepted calibration to add to.",
@@ -75,9 +75,9 @@ def base_of(store: Store, serial: str, onto: str | None) -> StoredCalibration:
     )
 
 
-def kept_summaries(store: Store, stored: StoredCalibration) -> list[Kept]:
+def kept_summaries(store: StoreLike, stored: StoredCalibration) -> list[Kept]:
     """All that a calibration rests on. Raises ``NotFoundError`` where a dataset has no summary."""
-    files = store.summaries(stored)
+    files = store.summaries.read(stored)
     bare = [
         use.name
         for use, file in zip(stored.record.report.datasets, files, strict=True)

@@ -21,8 +21,8 @@ from calib.model.detector.correction import Correction
 from calib.model.detector.layout import PanelFrames
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.pose import DetectorPose, locate_detector
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import DetectorRecord
-from calib.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ class Target:
 def targets_in(
     file: ExperimentFile,
     place: Path,
-    store: Store,
+    store: StoreLike,
     *,
     serial: str | None,
     force_serial: bool,
@@ -84,8 +84,8 @@ def targets_in(
         detector = models.detectors[index]
         refuse_one_panel(detector, str(place))
         name = serial_of(detector, serial, force=force_serial, place=str(place))
-        record = store.detector(name)
-        placement = locate_detector(record.layout, detector, store.known_corrections(name))
+        record = store.detectors.get(name)
+        placement = locate_detector(record.layout, detector, store.calibrations.corrections(name))
         time = (
             read_instant(at, record.time_zone, now)
             if at is not None

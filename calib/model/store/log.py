@@ -23,6 +23,8 @@ from calib.model.base.canonical import canonical_bytes, content_id
 from calib.model.base.content import to_content
 from calib.model.store.record import ChangeStamp
 
+LATEST = 2**63 - 1
+"""As a position of the log: everything that is recorded."""
 STORE_CHAIN = ""
 """The name of the store's own chain; the others bear the serial of their detector."""
 

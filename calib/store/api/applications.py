@@ -1,30 +1,34 @@
-"""The store's door: applications."""
+"""Applications: which file was corrected with which calibration."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from calib.model.store.log import LATEST
 from calib.model.store.record import Application, ChangeStamp
-from calib.store.api.entity import Door
+from calib.store.api.entity import EntityApi, read, write
 from calib.store.records.applications import add_application, read_applications
-from calib.store.records.certifications import LATEST
 
 
-class ApplicationDoor(Door):
-    """Which file got which calibration."""
+class ApplicationApi(EntityApi):
+    """Record and list applications."""
 
-    def record_application(
-        self, application: Application, stamp: ChangeStamp | None = None
-    ) -> bool:
-        """Record a receipt, once; False where it is recorded. ``stamp`` is the recording's own
-        where that happens later than the application."""
+    @write
+    def record(self, application: Application, stamp: ChangeStamp | None = None) -> bool:
+        """Record an application once; False where it is recorded already.
+
+        ``stamp`` is that of the recording, where this happens later than the application.
+        """
         with self._database.writing() as connection:
             return add_application(connection, application, stamp or application.applied)
 
-    def applications(
+    @read
+    def list(
         self,
         serial: str | None = None,
         calibration_id: str | None = None,
         known_at: int = LATEST,
-    ) -> list[Application]:
-        """What was applied, in the order of the record, as known at a position of the log."""
+    ) -> Sequence[Application]:
+        """The applications in the order of recording, as of a position of the log."""
         with self._database.reading() as connection:
             return read_applications(connection, serial, calibration_id, known_at)

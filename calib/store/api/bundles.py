@@ -1,10 +1,11 @@
-"""The store's door: moving between stores."""
+"""Bundles: detectors and calibrations with their history, moved between stores."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from calib.store.api.entity import Door
+from calib.store.api.entity import EntityApi, read, write
 from calib.store.records import detectors
 from calib.store.records.references import position_of
 from calib.store.schema import revision
@@ -15,53 +16,72 @@ if TYPE_CHECKING:
     from calib.model.store.record import ChangeStamp
 
 
-class BundleDoor(Door):
-    """Detectors and calibrations that travel, seldom: what it takes is loaded then."""
+class BundleApi(EntityApi):
+    """Export and load bundles. The modules for this are imported when they are needed."""
 
-    def bundle(
+    @read
+    def export(
         self, serial: str, calibration_id: str | None = None, *, with_usage: bool = False
     ) -> Bundle:
-        """Everything of a detector, or of the one of its calibrations with that id.
+        """A bundle of everything of a detector, or of the one calibration with that id.
 
-        Without ``with_usage`` actors, hosts, commands, paths and applications stay at home.
+        Actors, hosts, commands, paths and applications are included only ``with_usage``.
         """
         from calib.store.bundle.export import collected
 
         with self._database.reading() as connection:
-            # A newer store's rows and log speak of columns that this program does not know.
+            # The rows and log of a newer store may have columns that this program does not know.
             revision.check_revision(revision.revision_of(connection), self._database.location)
             detectors.detector_position(connection, serial)
             position = None if calibration_id is None else position_of(connection, calibration_id)
             return collected(connection, serial, position, with_usage=with_usage)
 
-    def load_bundle(
+    @write
+    def load(
         self,
         bundle: Bundle,
         stamp: ChangeStamp,
         *,
         adopt: bool = False,
         supersede: bool = False,
-        dry_run: bool = False,
     ) -> Loaded:
-        """Record what a bundle carries and this store does not have yet, whole or not at all.
+        """Record everything in a bundle that this store does not have yet, in one transaction.
 
-        Its certifications arrive as history; they hold here only with ``adopt``, under the same
-        law as all others (``supersede``). ``dry_run`` goes through all of it beside the store,
-        which need not be writable.
+        Certifications of the bundle are recorded as history. They become certifications of this
+        store only with ``adopt``, under the rules for all others (``supersede``).
         """
+        from calib.store.bundle.load import load
+        from calib.store.bundle.scratch_store import unpacked
+
+        bundle.verify()
+        # The scratch store is filled before the write begins, so that other writers do not wait.
+        with unpacked(bundle) as origin, self._database.writing() as connection:
+            return load(connection, origin, bundle, stamp, adopt=adopt, supersede=supersede)
+
+    @read
+    def preview_load(
+        self,
+        bundle: Bundle,
+        stamp: ChangeStamp,
+        *,
+        adopt: bool = False,
+        supersede: bool = False,
+    ) -> Loaded:
+        """What ``load`` would do, with its errors, by loading into a scratch copy of the store."""
         from calib.store.bundle.load import load
         from calib.store.bundle.scratch_store import rehearsal, unpacked
 
         bundle.verify()
-        # Laid out before the write begins: other writers wait for what is written here alone.
-        written = rehearsal(self._database, bundle.serial) if dry_run else self._database.writing()
-        with unpacked(bundle) as origin, written as connection:
+        copy = rehearsal(self._database, bundle.serial)
+        with unpacked(bundle) as origin, copy as connection:
             return load(connection, origin, bundle, stamp, adopt=adopt, supersede=supersede)
 
+    @read
     def origins(
         self, *, serial: str | None = None, calibration_id: str | None = None
-    ) -> list[OriginEntry]:
-        """What bundles told of a detector or a calibration, in the order of its own record."""
+    ) -> Sequence[OriginEntry]:
+        """The entries of other stores' logs that bundles brought for a detector or a calibration,
+        in their original order."""
         from calib.store.records.origins import read_origins
 
         with self._database.reading() as connection:

@@ -1,4 +1,4 @@
-"""The store's door: the log."""
+"""The log: one entry for every change of the store, in chains of hashes."""
 
 from __future__ import annotations
 
@@ -6,43 +6,48 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from calib.model.store.log import Audit, ChainHead, Entry, Moment
-from calib.store.api.entity import Door
+from calib.store.api.entity import EntityApi, read
 from calib.store.log.log import read_entries, read_entries_at, read_heads, read_moment
 from calib.store.maintenance.audit import audited
 from calib.store.records import detectors
 from calib.store.schema import revision
 
 
-class LogDoor(Door):
-    """Every change that was recorded."""
+class LogApi(EntityApi):
+    """Read and verify the log."""
 
-    def log(self, serial: str | None = None, last: int | None = None) -> list[Entry]:
-        """The entries of a detector from its birth on, or of all, in order; only the ``last`` ones
-        where a number is given."""
+    @read
+    def entries(self, serial: str | None = None, last: int | None = None) -> Sequence[Entry]:
+        """The entries of a detector since its registration, or of all, in order; only the ``last``
+        ones where a number is given."""
         with self._database.reading() as connection:
             if serial is not None:
                 detectors.detector_position(connection, serial)
             return read_entries(connection, serial, last)
 
-    def moment(self, when: datetime | int | None = None) -> Moment:
-        """The last entry up to an instant or a position; of all where None is given."""
-        with self._database.reading() as connection:
-            return read_moment(connection, when)
-
-    def entries_at(self, times: Sequence[datetime]) -> list[Entry]:
-        """The entries that were recorded at these instants, in order."""
+    @read
+    def entries_at(self, times: Sequence[datetime]) -> Sequence[Entry]:
+        """The entries that were recorded at these times, in order."""
         with self._database.reading() as connection:
             return read_entries_at(connection, times)
 
+    @read
+    def moment(self, when: datetime | int | None = None) -> Moment:
+        """The last entry up to a time or a position; the last of all for None."""
+        with self._database.reading() as connection:
+            return read_moment(connection, when)
+
+    @read
     def heads(self) -> tuple[ChainHead, ...]:
-        """The end of every chain, the store's first."""
+        """The head of every chain, the store's own first."""
         with self._database.reading() as connection:
             return read_heads(connection)
 
+    @read
     def audit(self, checkpoint: Sequence[ChainHead] = ()) -> Audit:
-        """Compare every row, artifact and entry with the log, and the log with ends of its chains
-        that were signed once. What is wrong is found, not raised."""
+        """Compare every row, artifact and entry with the log, and the log with the chain heads of a
+        signed checkpoint. Differences are returned, not raised."""
         with self._database.reading() as connection:
-            # A newer store's log speaks of columns that this program does not know.
+            # The log of a newer store may have columns that this program does not know.
             revision.check_revision(revision.revision_of(connection), self._database.location)
             return audited(connection, checkpoint)

@@ -1,4 +1,8 @@
-"""The store's door: making, keeping and carrying whole stores, of whatever revision."""
+"""Maintenance of whole stores: back-up, restore, upgrade and checks.
+
+Each function takes the location of a store, of whatever revision, and opens it itself. What it
+needs is imported when it is called, since these commands are rare.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calib.config.location import Location
-from calib.store.api.entity import Door
 from calib.store.database.database import Database, existing_file, require_file
 from calib.store.database.journal import Journal
 from calib.store.database.retry import retry_read
@@ -18,101 +21,96 @@ if TYPE_CHECKING:
     from calib.model.store.backup import Backup, Check, StoreRevision, Upgraded
 
 
-class KeepingDoor(Door):
-    """What is done with a store as a whole, seldom, so that each loads what it needs by itself;
-    nothing needs to be open."""
+def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
+    """Create an empty store; False where one of the current revision exists already.
 
-    @staticmethod
-    def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
-        """Make an empty store; False where one of today's revision is there already.
+    Raises ``InputError`` where something else exists, or a store of another revision.
+    """
+    return schema.create(_location(location), journal)
 
-        Raises ``InputError`` where something else is there, or a store of another revision.
-        """
-        return schema.create(_place(location), journal)
 
-    @staticmethod
-    def revision(location: str | Path | Location) -> StoreRevision:
-        """The revision of the store that is there, and whom it admits."""
-        from calib.model.store.backup import StoreRevision
+def exists(location: str | Path | Location) -> bool:
+    """Whether the store's file exists; always true for a server."""
+    place = _location(location)
+    return place.path is None or existing_file(place)
 
-        place = _place(location)
-        if place.path is not None and not existing_file(place):
-            return StoreRevision(None)
-        database = Database(place, read_only=True)
-        try:
-            return _revision(database)
-        finally:
-            database.close()
 
-    @staticmethod
-    def upgrade(
-        location: str | Path | Location,
-        backup: Path | None = None,
-        journal: Journal | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> Upgraded:
-        """Carry an older store to today's revision, whole or not at all, backed up before."""
-        from calib.store.maintenance.upgrade import upgrade
+def revision(location: str | Path | Location) -> StoreRevision:
+    """The revision of a store, and the oldest programs that may read and write it."""
+    from calib.model.store.backup import StoreRevision
 
-        return upgrade(_place(location), backup, journal, dry_run=dry_run)
+    place = _location(location)
+    if place.path is not None and not existing_file(place):
+        return StoreRevision(None)
+    database = Database(place, read_only=True)
+    try:
+        return _revision(database)
+    finally:
+        database.close()
 
-    @staticmethod
-    def back_up(location: str | Path | Location, path: Path) -> Backup:
-        """Write the store, as it is at one moment, to a new file, which is a store itself."""
-        from calib.store.maintenance.backup import back_up
 
-        place = _place(location)
-        require_file(place)
-        database = Database(place, read_only=True)
-        try:
-            return back_up(database, path)
-        finally:
-            database.close()
+def upgrade(
+    location: str | Path | Location,
+    backup: Path | None = None,
+    journal: Journal | None = None,
+    *,
+    dry_run: bool = False,
+) -> Upgraded:
+    """Upgrade an older store to the current revision in one transaction, after a backup."""
+    from calib.store.maintenance.upgrade import upgrade
 
-    @staticmethod
-    def backup_name(location: str | Path | Location, now: datetime) -> Path:
-        """Where a backup goes if nobody says."""
-        from calib.store.maintenance.backup import backup_name
+    return upgrade(_location(location), backup, journal, dry_run=dry_run)
 
-        return backup_name(_place(location), now)
 
-    @staticmethod
-    def restore(
-        location: str | Path | Location,
-        path: Path,
-        journal: Journal | None = None,
-        *,
-        dry_run: bool = False,
-    ) -> Backup:
-        """Make a store again from a backup, where no store is; a dry run only checks both."""
-        from calib.store.maintenance.backup import checked_backup, refuse_store, restore
+def back_up(location: str | Path | Location, path: Path) -> Backup:
+    """Write a consistent copy of the store to a new file, which is a store itself."""
+    from calib.store.maintenance.backup import back_up
 
-        place = _place(location)
-        if dry_run:
-            refuse_store(place)
-            return checked_backup(path)
-        return restore(place, path, journal)
+    place = _location(location)
+    require_file(place)
+    database = Database(place, read_only=True)
+    try:
+        return back_up(database, path)
+    finally:
+        database.close()
 
-    @staticmethod
-    def check(location: str | Path | Location) -> list[Check]:
-        """What is right and what is wrong with a store as a database."""
-        from calib.store.maintenance.check import check
 
-        return check(_place(location))
+def backup_name(location: str | Path | Location, now: datetime) -> Path:
+    """The default name of a backup."""
+    from calib.store.maintenance.backup import backup_name
 
-    @staticmethod
-    def exists(location: str | Path | Location) -> bool:
-        """Whether there is something: a file, or what a server can be asked."""
-        place = _place(location)
-        return place.path is None or existing_file(place)
+    return backup_name(_location(location), now)
 
-    @staticmethod
-    def environment(location: str | Path | Location, now: datetime) -> list[Check]:
-        """Where a store lies, what this user may do there, and what the clocks say."""
-        from calib.store.maintenance.environment import environment
 
-        return environment(_place(location), now)
+def restore(
+    location: str | Path | Location,
+    path: Path,
+    journal: Journal | None = None,
+    *,
+    dry_run: bool = False,
+) -> Backup:
+    """Create a store from a backup, where none exists; a dry run only checks both."""
+    from calib.store.maintenance.backup import checked_backup, refuse_store, restore
+
+    place = _location(location)
+    if dry_run:
+        refuse_store(place)
+        return checked_backup(path)
+    return restore(place, path, journal)
+
+
+def check(location: str | Path | Location) -> list[Check]:
+    """Check a store as a database: its file, schema, foreign keys and triggers."""
+    from calib.store.maintenance.check import check
+
+    return check(_location(location))
+
+
+def environment(location: str | Path | Location, now: datetime) -> list[Check]:
+    """Check the place of a store, the user's permissions on it, and the clocks."""
+    from calib.store.maintenance.environment import environment
+
+    return environment(_location(location), now)
 
 
 @retry_read
@@ -126,5 +124,5 @@ def _revision(database: Database) -> StoreRevision:
         return StoreRevision(found, *admitted_by(connection, found))
 
 
-def _place(location: str | Path | Location) -> Location:
+def _location(location: str | Path | Location) -> Location:
     return location if isinstance(location, Location) else Location.parse(location)

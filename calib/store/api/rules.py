@@ -1,21 +1,25 @@
-"""The store's door: what it demands of those who use it."""
+"""Rules: what a store demands of its users."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from calib.model.store.rule import Rule
-from calib.store.api.entity import Door
+from calib.store.api.entity import EntityApi, read, write
 from calib.store.records.rules import add_rule, read_rules
 
 
-class RuleDoor(Door):
-    """Rules of the store, with their history."""
+class RuleApi(EntityApi):
+    """Set and list rules, with their history."""
 
-    def set_rule(self, rule: Rule) -> Rule | None:
-        """Set a rule; as recorded, or None where it has this value already."""
+    @write
+    def set(self, rule: Rule) -> Rule | None:
+        """Set a rule; returns it as recorded, or None where it has this value already."""
         with self._database.writing() as connection:
             return add_rule(connection, rule)
 
-    def rules(self) -> list[Rule]:
+    @read
+    def list(self) -> Sequence[Rule]:
         """Every rule that was ever set, newest first."""
         with self._database.reading() as connection:
             return read_rules(connection)

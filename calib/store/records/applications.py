@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select
 
 from calib.errors import IntegrityError, NotFoundError
+from calib.model.store.log import LATEST
 from calib.model.store.record import Application, ChangeStamp
 from calib.store.log.log import recording
-from calib.store.records.certifications import LATEST
 from calib.store.schema.tables import APPLICATION, CALIBRATION, DETECTOR
 
 

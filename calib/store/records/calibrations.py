@@ -23,6 +23,7 @@ from calib.model.detector.correction import (
 )
 from calib.model.result.report import DatasetUse, Report
 from calib.model.result.summary import SummaryFile
+from calib.model.store.log import LATEST
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import (
     CalibrationLine,
@@ -32,7 +33,6 @@ from calib.model.store.record import (
 )
 from calib.store.records.artifacts import COVARIANCE, get_artifact, insert_provenance, put_artifact
 from calib.store.records.calibration_rows import changed, heads, verified_row
-from calib.store.records.certifications import LATEST
 from calib.store.records.panels import COLUMNS, panel_rows, read_panels, verified
 from calib.store.records.states import states
 from calib.store.records.summaries import insert_summaries

@@ -11,6 +11,7 @@ from sqlalchemy import Row as SqlRow
 
 from calib.errors import InputError, NotFoundError
 from calib.model.store.certification_rules import Change, changes_by_certifying, is_succession
+from calib.model.store.log import LATEST
 from calib.model.store.record import Certification, ChangeStamp
 from calib.model.store.validity import DistanceRange, Validity, shown_instant
 from calib.store.log.log import recording
@@ -18,8 +19,6 @@ from calib.store.schema.tables import CALIBRATION, CERTIFICATION, DEED, DETECTOR
 
 _PAGE = 8
 _TAKEN_BACK = DEED.alias("taken_back")
-LATEST = 2**63 - 1
-"""The position at which everything that is recorded is known."""
 MOST_SHOWN = 5
 """So many regions are named where a certification is refused."""
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from sqlalchemy import Connection, insert, select
 
 from calib.errors import InputError
+from calib.model.store.log import LATEST
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import ChangeStamp
 from calib.store.log.log import recording
-from calib.store.records.certifications import LATEST
 from calib.store.records.detectors import detector_position
 from calib.store.schema.tables import DEED, DETECTOR, PLACEMENT
 

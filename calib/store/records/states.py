@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from calib.model.store.certification_rules import Region, answering
+from calib.model.store.log import LATEST
 from calib.model.store.record import State
 from calib.model.store.validity import DistanceRange, Validity
 from calib.store.database.raw_sql import SqlStatement, instant, instant_or_none
-from calib.store.records.certifications import LATEST
 
 _OF_DETECTOR = SqlStatement(
     "SELECT c.position, c.calibration, c.valid_from, c.valid_to, c.distance_min_mm, "

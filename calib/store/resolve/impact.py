@@ -15,8 +15,9 @@ from calib.model.store.certification_rules import (
     changes_by_withdrawing,
     live,
 )
+from calib.model.store.log import LATEST
 from calib.model.store.record import Certification
-from calib.store.records.certifications import LATEST, of_detector, read_certifications, to_withdraw
+from calib.store.records.certifications import of_detector, read_certifications, to_withdraw
 from calib.store.records.detectors import detector_position
 from calib.store.schema.tables import APPLICATION, CALIBRATION, CERTIFICATION, WITHDRAWAL
 

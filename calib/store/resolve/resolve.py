@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from calib.errors import InputError, NotFoundError
 from calib.model.detector.correction import Correction, PanelStatus
+from calib.model.store.log import LATEST
 from calib.model.store.record import Certification, ChangeStamp
 from calib.model.store.resolution import (
     DistancePolicy,
@@ -27,7 +28,6 @@ from calib.model.store.validity import DistanceRange, Validity, utc
 from calib.store.database.raw_sql import SqlStatement, instant, instant_or_none
 from calib.store.log.log import read_moment
 from calib.store.records.calibration_rows import changed, verified_row
-from calib.store.records.certifications import LATEST
 from calib.store.records.detectors import detector_position
 from calib.store.records.panels import read_panels
 from calib.store.resolve.no_match import unanswered

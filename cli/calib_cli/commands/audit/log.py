@@ -32,7 +32,7 @@ def log(
     from calib.report.log import entry_view, log_table
 
     with open_store(ctx, store, read_only=True) as opened:
-        views = [entry_view(entry) for entry in opened.log(serial, last)]
+        views = [entry_view(entry) for entry in opened.log.entries(serial, last)]
     if as_json:
         write_json(views)
         return

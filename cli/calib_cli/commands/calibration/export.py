@@ -73,7 +73,7 @@ def export(
             output=output,
             force=force,
         )
-        found = opened.calibration(reference, serial)
+        found = opened.calibrations.get(reference, serial)
     if as_json:
         write_json(
             {

@@ -29,10 +29,10 @@ def show(
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        record, known = opened.detector(serial), opened.moment()
-        lines = opened.calibrations(serial, known.position)
-        words = opened.certifications(serial, known.position)
-        placed = opened.placements(serial, known.position)
+        record, known = opened.detectors.get(serial), opened.log.moment()
+        lines = opened.calibrations.list(serial, known.position)
+        words = opened.certifications.list(serial, known.position)
+        placed = opened.placements.list(serial, known.position)
     view = {
         "as_known_at": moment_view(known),
         **detector_view(record),

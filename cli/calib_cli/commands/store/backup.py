@@ -38,11 +38,11 @@ def backup(
       calib db backup -o calib.backup.sqlite
     """
     from calib.report.maintenance import backup_facts, backup_view
-    from calib.store.store import Store
+    from calib.store.api import maintenance
 
     place = place_of(ctx, store)
-    path = Store.backup_name(place, datetime.now(UTC)) if output is None else output
-    view = backup_view(place.shown, Store.back_up(place, path))
+    path = maintenance.backup_name(place, datetime.now(UTC)) if output is None else output
+    view = backup_view(place.shown, maintenance.back_up(place, path))
     if as_json:
         write_json(view)
     else:

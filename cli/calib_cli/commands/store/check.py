@@ -20,10 +20,10 @@ def check(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False)
       calib db check
     """
     from calib.report.maintenance import check_blocks, checks_view
-    from calib.store.store import Store
+    from calib.store.api import maintenance
 
     place = place_of(ctx, store)
-    view = checks_view(place.shown, Store.check(place))
+    view = checks_view(place.shown, maintenance.check(place))
     if as_json:
         write_json(view)
     else:

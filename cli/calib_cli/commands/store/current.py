@@ -20,11 +20,11 @@ def current(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = Fals
       calib db current
     """
     from calib.report.maintenance import revision_facts, revision_view
+    from calib.store.api import maintenance
     from calib.store.schema.revision import HEAD
-    from calib.store.store import Store
 
     place = place_of(ctx, store)
-    view = revision_view(place.shown, Store.revision(place), HEAD)
+    view = revision_view(place.shown, maintenance.revision(place), HEAD)
     if as_json:
         write_json(view)
     else:

@@ -23,10 +23,11 @@ def init(
     Example:
       calib init --store beamline.sqlite
     """
+    from calib.store.api import maintenance
     from calib.store.store import Store
 
     place = place_of(ctx, store)
-    created = Store.revision(place).revision is None if dry_run else Store.create(place)
+    created = maintenance.revision(place).revision is None if dry_run else Store.create(place)
     if as_json:
         write_json({"store": place.shown, "created": created})
     elif created:

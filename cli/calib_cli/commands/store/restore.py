@@ -29,10 +29,10 @@ def restore(
       calib db restore calib.backup.sqlite --store restored.sqlite
     """
     from calib.report.maintenance import backup_facts, backup_view
-    from calib.store.store import Store
+    from calib.store.api import maintenance
 
     place = place_of(ctx, store)
-    done = Store.restore(place, backup, dry_run=dry_run)
+    done = maintenance.restore(place, backup, dry_run=dry_run)
     view = {**backup_view(place.shown, done), "stored": not dry_run}
     if as_json:
         write_json(view)

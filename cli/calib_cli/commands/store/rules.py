@@ -20,7 +20,7 @@ def rules(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False)
     from calib.report.maintenance import rule_blocks, rules_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        view = rules_view(rules_in_force(opened), opened.rules())
+        view = rules_view(rules_in_force(opened), opened.rules.list())
     if as_json:
         write_json(view)
     else:

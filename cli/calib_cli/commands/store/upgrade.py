@@ -40,16 +40,16 @@ def upgrade(
       calib db upgrade
     """
     from calib.report.maintenance import upgrade_view
+    from calib.store.api import maintenance
     from calib.store.schema.revision import HEAD
-    from calib.store.store import Store
 
     if backup is not None and no_backup:
         raise typer.BadParameter("--backup and --no-backup contradict each other")  # noqa: EM101
     place = place_of(ctx, store)
     path = None
     if not no_backup:
-        path = backup or Store.backup_name(place, datetime.now(UTC))
-    done = Store.upgrade(place, path, dry_run=dry_run)
+        path = backup or maintenance.backup_name(place, datetime.now(UTC))
+    done = maintenance.upgrade(place, path, dry_run=dry_run)
     view = upgrade_view(place.shown, done, stored=not dry_run)
     if as_json:
         write_json(view)

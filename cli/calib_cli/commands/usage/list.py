@@ -35,10 +35,10 @@ def list_applications(
     from calib.report.applications import application_table, application_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        named = None if calibration is None else opened.calibration(calibration, serial).id
+        named = None if calibration is None else opened.calibrations.get(calibration, serial).id
         if serial is not None:
-            opened.detector(serial)
-        found = opened.applications(serial, named)
+            opened.detectors.get(serial)
+        found = opened.applications.list(serial, named)
     views = [application_view(one) for one in found]
     if as_json:
         write_json(views)
