@@ -1,4 +1,6 @@
-"""What calib shows: frozen values as plain mappings (for scripts) and as blocks (for people).
+"""Reports: results as plain mappings for scripts (views), and as blocks of text for people.
 
-Pure functions; neither terminal nor page is known here.
+One file per noun holds both: ``x_view`` makes the mapping that ``--json`` prints, ``x_table``,
+``x_facts`` or ``x_blocks`` make blocks from that mapping. All are pure functions and independent of
+how blocks are rendered.
 """

@@ -13,7 +13,7 @@ from calib.report.scalar import moment_view
 
 
 class AffectedFile(Protocol):
-    """One application with what answers now and without its calibration."""
+    """An application, with the certifications that answer now and after a withdrawal."""
 
     @property
     def application(self) -> Application: ...
@@ -28,7 +28,7 @@ class AffectedFile(Protocol):
 def affected_view(
     known_at: Moment, calibration: StoredCalibration, files: Sequence[AffectedFile]
 ) -> dict[str, Any]:
-    """Every file, with how many have another answer by now."""
+    """All files that got the calibration, and how many would get another one now."""
     return {
         "as_known_at": moment_view(known_at),
         "calibration": calibration.name,
@@ -49,14 +49,14 @@ def affected_view(
 
 
 def affected_blocks(view: View) -> list[Block]:
-    """The same for people."""
+    """Counts, and one line per file."""
     blocks: list[Block] = [
         Facts(
             (
                 ("Calibration", f"{view['calibration']} ({view['state']})"),
                 ("As known at", moment_words(view["as_known_at"])),
-                ("Files", f"{view['n_files']} got it"),
-                ("Superseded", f"{view['n_superseded']} would get another answer now"),
+                ("Files", str(view["n_files"])),
+                ("Superseded", f"{view['n_superseded']} of them would get another calibration now"),
             )
         )
     ]
@@ -64,7 +64,15 @@ def affected_blocks(view: View) -> list[Block]:
         blocks.append(
             Table(
                 "",
-                ("file", "data taken", "applied", "by", "now", "if withdrawn", "distance mm"),
+                (
+                    "file",
+                    "data taken",
+                    "applied",
+                    "by",
+                    "current answer",
+                    "answer if withdrawn",
+                    "distance mm",
+                ),
                 tuple(
                     (
                         one["output_names"][0],

@@ -13,7 +13,7 @@ from calib.report.scalar import instant, number
 
 
 def application_view(application: Application) -> dict[str, Any]:
-    """One file that got one calibration."""
+    """One application of a calibration to a file; times in UTC, distance in mm."""
     return {
         "id": application.id,
         "calibration": f"{application.serial}:{application.version}",
@@ -30,7 +30,7 @@ def application_view(application: Application) -> dict[str, Any]:
 
 
 class AppliedDetector(Protocol):
-    """One detector of an experiment list, and what it got (``calib.flows.apply``)."""
+    """One detector of an experiment list with the calibration applied (``calib.flows.apply``)."""
 
     @property
     def index(self) -> int: ...
@@ -65,7 +65,7 @@ def applied_view(
     written: bool,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """What an application answers; ``written`` is false in a dry run."""
+    """The result of ``calib apply``; ``written`` is false in a dry run."""
     return {
         "inputs": list(inputs),
         "outputs": list(outputs),
@@ -93,7 +93,7 @@ def applied_view(
 
 
 def application_table(views: Sequence[View]) -> Table:
-    """Which files got which calibration, a line each."""
+    """Applications, one per line."""
     return Table(
         "",
         ("file", "calibration", "data taken", "applied", "by", "distance mm"),
@@ -113,10 +113,18 @@ def application_table(views: Sequence[View]) -> Table:
 
 
 def applied_table(views: Sequence[View]) -> Table:
-    """What each detector of each experiment list got."""
+    """The calibration applied to each detector of each experiment list."""
     return Table(
         "",
-        ("output", "calibration", "state", "data taken", "replaced", "distance mm", "pose um"),
+        (
+            "output",
+            "calibration",
+            "state",
+            "data taken",
+            "replaced",
+            "distance mm",
+            "pose fit residual um",
+        ),
         tuple(
             (
                 view["outputs"][0],

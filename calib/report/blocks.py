@@ -9,32 +9,32 @@ from typing import Any
 from calib.model.base.text import joined
 
 View = Mapping[str, Any]
-"""A view for scripts, from which the blocks for people are made."""
+"""A mapping of plain values, printed by ``--json``; blocks are made from it."""
 NONE = "-"
-"""Stands where there is no value."""
+"""Shown where there is no value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Labels and what they say."""
+    """Labelled values, one per line."""
 
     rows: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under headings."""
+    """Rows of cells, all of them text, under the heads of their columns."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     n_text: int = 1
-    """So many columns at the left hold text; the others hold numbers."""
+    """Number of columns, from the left, that hold text; the others hold numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """A heading (or none) and a sentence for each line."""
+    """A title, which may be empty, and sentences, one per line."""
 
     title: str
     lines: tuple[str, ...]
@@ -57,32 +57,39 @@ Block = Facts | Table | Sentences | Figure
 
 
 def fixed(value: float | None, digits: int) -> str:
-    """A number with so many digits after the point."""
+    """A number with this many decimals."""
     return NONE if value is None else f"{value:.{digits}f}"
 
 
 def general(value: float | None, digits: int = 3) -> str:
-    """A number with so many digits that count."""
+    """A number with this many significant digits."""
     return NONE if value is None else f"{value:.{digits}g}"
 
 
 def at_second(text: str | None) -> str:
-    """``2026-03-01T09:30:00.25Z`` as people read it: ``2026-03-01 09:30:00 UTC``."""
+    """``2026-03-01T09:30:00.25Z`` as ``2026-03-01 09:30:00 UTC``."""
     return NONE if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
 def moment_words(moment: View) -> str:
-    """A point of the record."""
+    """A position in the log, with the time of its entry."""
     if moment["at"] is None:
-        return "the beginning"
+        return "before the first entry"
     return f"position {moment['position']}, {at_second(moment['at'])}"
 
 
 def span(start: str | None, end: str | None) -> str:
-    """A half-open interval of time."""
-    return f"{at_second(start)} to {'open' if end is None else at_second(end)}"
+    """A half-open interval of time; ``end`` None means until further notice."""
+    return f"{at_second(start)} " + (
+        "until further notice" if end is None else f"to {at_second(end)}"
+    )
 
 
 def distances(values_mm: Sequence[float | None]) -> str:
-    """Distances in mm, joined: ``150.0, 265.0 and 400.0 mm``."""
+    """A list of distances in mm: ``150.0, 265.0 and 400.0 mm``."""
     return f"{joined([fixed(value, 1) for value in values_mm])} mm"
+
+
+def distance_range(view: View) -> str:
+    """The range of distances of a certification or change, in mm, without the unit."""
+    return f"{general(view['min_distance_mm'], 6)} to {general(view['max_distance_mm'], 6)}"

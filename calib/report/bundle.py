@@ -1,4 +1,4 @@
-"""Bundles as scripts and people see them."""
+"""Bundles: their contents, what loading one changed, and entries of another store's log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calib.report.scalar import instant, number
 
 
 def bundle_view(bundle: Bundle) -> dict[str, Any]:
-    """What a bundle carries."""
+    """What a bundle contains: identity, numbers of rows, last log entry."""
     last = bundle.entries[-1].entry
     n_rows = {
         table: sum(
@@ -42,8 +42,12 @@ def bundle_view(bundle: Bundle) -> dict[str, Any]:
 
 
 def bundle_facts(view: View) -> Facts:
-    """The same for people."""
-    what = "all of it" if view["calibration_id"] is None else view["calibration_id"][:12]
+    """Contents of a bundle: counts, origin and last log entry."""
+    what = (
+        "whole detector"
+        if view["calibration_id"] is None
+        else f"calibration {view['calibration_id'][:12]}"
+    )
     counts = ", ".join(
         f"{view[f'n_{noun}']} {noun}"
         for noun in ("calibrations", "certifications", "withdrawals", "placements", "applications")
@@ -52,20 +56,20 @@ def bundle_facts(view: View) -> Facts:
     return Facts(
         (
             ("Detector", view["serial"]),
-            ("Carries", f"{what}: {counts}"),
-            ("Names and paths", "included" if view["with_usage"] else "left out"),
-            ("Made by", f"calib {view['code_version']}"),
+            ("Contents", f"{what}: {counts}"),
+            ("Names and paths", "included" if view["with_usage"] else "omitted"),
+            ("Written by", f"calib {view['code_version']}"),
             (
                 "Log",
-                f"{view['n_entries']} entries, the last at position {head['position']} of "
-                f"{at_second(head['recorded_at'])}: {head['hash'][:16]}",
+                f"{view['n_entries']} entries, the last at position {head['position']}, recorded "
+                f"{at_second(head['recorded_at'])}, hash {head['hash'][:16]}",
             ),
         )
     )
 
 
 def loaded_view(loaded: Loaded) -> dict[str, Any]:
-    """What came of loading."""
+    """What loading a bundle added to the store."""
     return {
         "serial": loaded.serial,
         "detector_registered": loaded.registered,
@@ -80,13 +84,13 @@ def loaded_view(loaded: Loaded) -> dict[str, Any]:
 
 
 def loaded_blocks(view: View) -> list[Block]:
-    """The same for people."""
+    """What was added, and one line per calibration."""
     blocks: list[Block] = [
         Facts(
             (
                 ("Detector", view["serial"] + (" (new)" if view["detector_registered"] else "")),
-                ("History", f"{view['n_history']} new entries of the origin's log"),
-                ("Adopted", f"{len(view['adopted'])} certifications hold here now"),
+                ("History", f"{view['n_history']} new log entries of the original store"),
+                ("Adopted", f"{len(view['adopted'])} certifications are now valid here"),
                 ("Applications", f"{view['n_applications']} new"),
             )
         )
@@ -95,12 +99,14 @@ def loaded_blocks(view: View) -> list[Block]:
         blocks.append(
             Table(
                 "",
-                ("calibration", "number at its origin", ""),
+                ("calibration", "original version", ""),
                 tuple(
                     (
                         one["calibration"],
-                        str(one["origin_version"]),
-                        "new" if one["new"] else "was here",
+                        NONE
+                        if one["origin_version"] is None
+                        else str(one["origin_version"]),
+                        "new" if one["new"] else "already present",
                     )
                     for one in view["calibrations"]
                 ),
@@ -110,31 +116,31 @@ def loaded_blocks(view: View) -> list[Block]:
     return blocks
 
 
-def origin_view(told: OriginEntry) -> dict[str, Any]:
-    """An entry of another store's log."""
-    entry, said = told.told.entry, told.said
+def origin_view(origin: OriginEntry) -> dict[str, Any]:
+    """One entry of another store's log, as carried by a bundle."""
+    entry, content = origin.told.entry, origin.said
     return {
         "event": entry.kind,
-        "calibration_id": told.calibration_id,
+        "calibration_id": origin.calibration_id,
         "position": entry.position,
-        "version": told.version,
+        "version": origin.version,
         "recorded_at": instant(entry.recorded.at),
         "by": entry.recorded.actor or None,
         "host": entry.recorded.host or None,
-        "reason": said.get("reason") or entry.recorded.reason or None,
-        "from": instant(said.get("valid_from")),
-        "to": instant(said.get("valid_to")),
-        "min_distance_mm": number(said.get("distance_min_mm")),
-        "max_distance_mm": number(said.get("distance_max_mm")),
-        "loaded": stamp_view(told.loaded),
+        "reason": content.get("reason") or entry.recorded.reason or None,
+        "from": instant(content.get("valid_from")),
+        "to": instant(content.get("valid_to")),
+        "min_distance_mm": number(content.get("distance_min_mm")),
+        "max_distance_mm": number(content.get("distance_max_mm")),
+        "loaded": stamp_view(origin.loaded),
     }
 
 
 def origin_table(views: Sequence[View]) -> Table:
-    """What another store recorded; it holds nothing here."""
+    """Entries of another store's log, one per line; none of them is valid here."""
     return Table(
-        "Told of another store (it holds nothing here)",
-        ("recorded there", "by", "number there", "id", "what", "valid", "reason", "loaded"),
+        "Recorded in another store (not valid here)",
+        ("recorded there", "by", "original version", "id", "event", "valid", "reason", "loaded"),
         tuple(
             (
                 at_second(view["recorded_at"]),

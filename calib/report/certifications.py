@@ -7,19 +7,29 @@ from typing import Any
 
 from calib.model.store.certification_rules import Change
 from calib.model.store.record import Certification, ChangeStamp
-from calib.report.blocks import NONE, Block, Sentences, Table, View, at_second, general, span
+from calib.report.blocks import (
+    NONE,
+    Block,
+    Sentences,
+    Table,
+    View,
+    at_second,
+    distance_range,
+    general,
+    span,
+)
 from calib.report.scalar import instant, number
 
 
 def stamp_view(stamp: ChangeStamp | None) -> dict[str, Any] | None:
-    """Who, when, where; None where nobody did."""
+    """When, by whom and on which host a change was made; None if it was not."""
     return (
         None if stamp is None else {"at": instant(stamp.at), "by": stamp.actor, "host": stamp.host}
     )
 
 
 def change_view(change: Change) -> dict[str, Any]:
-    """A region in which another calibration answers than before."""
+    """A region of time and distance, and the calibrations valid there before and after."""
     return {
         "from": instant(change.region.validity.start),
         "to": instant(change.region.validity.end),
@@ -40,7 +50,7 @@ def _named(certification: Certification | None) -> dict[str, Any] | None:
 
 
 def certification_view(certification: Certification) -> dict[str, Any]:
-    """One certification, withdrawn or not; its number is None before it is recorded."""
+    """One certification and its withdrawal; its number is None before it is recorded."""
     withdrawn = stamp_view(certification.withdrawn)
     return {
         "number": certification.number or None,
@@ -62,7 +72,7 @@ def certification_view(certification: Certification) -> dict[str, Any]:
 
 
 def certification_table(views: Sequence[View]) -> Table:
-    """Certifications, withdrawn ones as well."""
+    """Certifications, one per line, including withdrawn ones."""
     return Table(
         "Certifications",
         (
@@ -70,7 +80,7 @@ def certification_table(views: Sequence[View]) -> Table:
             "calibration",
             "valid",
             "distances mm",
-            "gap mm",
+            "extrapolation limit mm",
             "by",
             "recorded",
             "reason",
@@ -81,7 +91,7 @@ def certification_table(views: Sequence[View]) -> Table:
                 "-" if view["number"] is None else str(view["number"]),
                 view["calibration"],
                 span(view["from"], view["to"]),
-                f"{general(view['min_distance_mm'], 6)} to {general(view['max_distance_mm'], 6)}",
+                distance_range(view),
                 general(view["gap_mm"], 6),
                 view["recorded"]["by"],
                 at_second(view["recorded"]["at"]),
@@ -98,16 +108,16 @@ def certification_table(views: Sequence[View]) -> Table:
 
 
 def change_blocks(views: Sequence[View], affected: int) -> list[Block]:
-    """What held before, what holds now, and how many files are concerned."""
+    """Which calibration was and is valid in each region, and the number of files affected."""
     if not views:
-        return [Sentences("", ("No answer changes.",))]
+        return [Sentences("", ("No calibration in use changes.",))]
     table = Table(
-        "What changes",
-        ("for data of", "distances mm", "held before", "holds now"),
+        "Changes",
+        ("data taken", "distances mm", "valid before", "valid now"),
         tuple(
             (
                 span(view["from"], view["to"]),
-                f"{general(view['min_distance_mm'], 6)} to {general(view['max_distance_mm'], 6)}",
+                distance_range(view),
                 _calibration_words(view["before"]),
                 _calibration_words(view["after"]),
             )
@@ -120,14 +130,13 @@ def change_blocks(views: Sequence[View], affected: int) -> list[Block]:
 
 
 def change_sentences(views: Sequence[View]) -> list[str]:
-    """The same in words, to be said before anything is done."""
+    """The changes in words, for the question before they are made."""
     if not views:
-        return ["No answer changes."]
+        return ["No calibration in use changes."]
     return [
-        f"{_calibration_words(view['after'], 'nothing')} will hold for data of "
-        f"{span(view['from'], view['to'])} at {general(view['min_distance_mm'], 6)} to "
-        f"{general(view['max_distance_mm'], 6)} mm, instead of "
-        f"{_calibration_words(view['before'], 'nothing')}."
+        f"{_calibration_words(view['after'], 'No calibration')} will be valid for data taken "
+        f"{span(view['from'], view['to'])} at {distance_range(view)} mm, instead of "
+        f"{_calibration_words(view['before'], 'none')}."
         for view in views
     ]
 

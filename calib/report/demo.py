@@ -1,4 +1,4 @@
-"""What the demonstration found, for scripts and for people."""
+"""The demonstration: calibrations from simulated data compared with the known truth."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calib.report.scalar import number
 
 
 class CornerErrors(Protocol):
-    """How far an estimate is from the truth (``calib.simulate.score``)."""
+    """Rms distances of panel corners from the truth in um (``calib.simulate.score``)."""
 
     @property
     def in_plane_um(self) -> float: ...
@@ -31,7 +31,7 @@ def demo_view(
     store: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """The derivations against the truth, and the target before and after."""
+    """Errors of each derivation in um, and RMSD in px of the target before and after."""
     return {
         "derivations": [
             {
@@ -60,17 +60,17 @@ def demo_view(
 
 
 def demo_blocks(view: View) -> list[Block]:
-    """The same for people."""
+    """The derivations, the target dataset, and the files written."""
     target = view["target"]
     before, after = target["distance_mm"]["before"], target["distance_mm"]["after"]
     return [
         Table(
-            "Derived, against the known truth (rms of panel corners)",
+            "Derived calibrations compared with the known truth (rms over panel corners)",
             (
                 "calibration",
                 "freedom",
                 "distances",
-                "held-out px before",
+                "held-out RMSD px before",
                 "after",
                 "error um in plane",
                 "along normal",
@@ -80,7 +80,7 @@ def demo_blocks(view: View) -> list[Block]:
             n_text=3,
         ),
         Table(
-            "Target, rigidly refined with its panels",
+            "Target dataset, refined as a rigid detector",
             ("panels", "RMSD px"),
             tuple(
                 (name.replace("_", " "), fixed(value, 4))
@@ -89,10 +89,10 @@ def demo_blocks(view: View) -> list[Block]:
         ),
         Facts(
             (
-                ("Distance kept", f"{fixed(before, 4)} mm before, {fixed(after, 4)} mm after"),
+                ("Distance", f"{fixed(before, 4)} mm before, {fixed(after, 4)} mm after"),
                 ("Written", ", ".join(target["outputs"])),
                 ("Store", view["store"]),
-                ("Took", f"{fixed(view['seconds'], 1)} s"),
+                ("Time", f"{fixed(view['seconds'], 1)} s"),
             )
         ),
     ]

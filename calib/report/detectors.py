@@ -30,7 +30,7 @@ def detector_view(record: DetectorRecord) -> dict[str, Any]:
 
 
 def panel_frames_view(record: DetectorRecord) -> list[dict[str, Any]]:
-    """The panels as drawn, relative to the detector's root frame, in mm."""
+    """Nominal panel geometry: origin in mm and unit axes, relative to the root frame."""
     layout = record.layout
     return [
         {
@@ -47,10 +47,10 @@ def panel_frames_view(record: DetectorRecord) -> list[dict[str, Any]]:
 
 
 def detector_table(views: Sequence[View]) -> Table:
-    """Detectors, a line each."""
+    """Detectors, one per line."""
     return Table(
         "",
-        ("serial", "kind", "time zone", "description", "panels"),
+        ("serial", "model", "time zone", "description", "panels"),
         tuple(
             (
                 view["serial"],
@@ -68,14 +68,14 @@ def detector_table(views: Sequence[View]) -> Table:
 def detector_facts(view: View) -> Facts:
     """A detector without its panels."""
     sizes = ", ".join(
-        f"{one['size_px'][0]} x {one['size_px'][1]} px of {one['pixel_mm'][0]:g} mm"
+        f"{one['size_px'][0]} x {one['size_px'][1]} px of {_pixel_words(*one['pixel_mm'])}"
         for one in view["panel_sizes"]
     )
     return Facts(
         (
             ("Detector", view["serial"]),
             ("Description", view["description"] or NONE),
-            ("Kind", view["family"] or "none that calib knows by name"),
+            ("Model", view["family"] or "not a known model"),
             ("Panels", f"{view['n_panels']} of {sizes}"),
             ("Time zone", view["time_zone"]),
             ("Layout", view["layout_id"][:12]),
@@ -83,8 +83,13 @@ def detector_facts(view: View) -> Facts:
     )
 
 
+def _pixel_words(fast_mm: float, slow_mm: float) -> str:
+    """The size of a pixel: one number where it is square."""
+    return f"{fast_mm:g} mm" if fast_mm == slow_mm else f"{fast_mm:g} x {slow_mm:g} mm"
+
+
 def detector_blocks(view: View, *, all_panels: bool) -> list[Block]:
-    """A detector with its panels as drawn, its calibrations and certifications."""
+    """A detector with its calibrations, certifications and placements; panels if asked for."""
     known = ("As known at", moment_words(view["as_known_at"]))
     blocks: list[Block] = [Facts((*detector_facts(view).rows, known))]
     if all_panels:
@@ -103,7 +108,7 @@ def detector_blocks(view: View, *, all_panels: bool) -> list[Block]:
 
 def _panel_table(panels: Sequence[View]) -> Table:
     return Table(
-        "Panels as drawn, from the root frame",
+        "Nominal panel geometry in the root frame",
         ("panel", "name", "fast px", "slow px", "origin x mm", "y mm", "z mm"),
         tuple(
             (

@@ -27,7 +27,7 @@ _SHOWN_PANELS = 10
 
 
 def drift_view(found: Drift) -> dict[str, Any]:
-    """A drift without its panels."""
+    """Verdict, test statistics and rms shifts in um, without single panels."""
     compared = list(found.compared)
     return {
         "verdict": found.verdict.value,
@@ -50,7 +50,7 @@ def drift_view(found: Drift) -> dict[str, Any]:
 def difference_view(
     first: StoredCalibration, second: StoredCalibration, found: Drift
 ) -> dict[str, Any]:
-    """A drift with everything."""
+    """The whole comparison; shifts in mm, rotations in mrad, motions in um."""
     shift, sigma = found.shift.tolist(), found.sigma.tolist()
     return {
         "first": first.name,
@@ -86,14 +86,14 @@ def _rms_um(found: Drift, panels: list[int], parameters: tuple[int, ...]) -> flo
 
 
 def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
-    """The verdict, and the panels that moved or came nearest to it; all of them where asked."""
+    """The verdict, and the panels with the most significant motion; all panels if asked for."""
     rms = view["rms_shift_um"]
     height = rms["normal"]
     normal = "" if height is None else f", {fixed(height, 1)} um along the normal"
     blocks: list[Block] = [
         Facts(
             (
-                ("Compared", f"{view['second']} against {view['first']}"),
+                ("Compared", f"{view['second']} with {view['first']}"),
                 ("Verdict", verdict_words(view)),
                 (
                     "Chi-square",
@@ -102,8 +102,8 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
                 ),
                 (
                     "Shifts",
-                    f"rms {fixed(rms['in_plane'], 1)} um in the plane{normal}, rigid motions taken "
-                    "out",
+                    f"rms {fixed(rms['in_plane'], 1)} um in the plane{normal}, after rigid "
+                    "alignment",
                 ),
                 ("Panels", f"{view['n_panels_compared']} of {len(view['panels'])} compared"),
             )
@@ -116,12 +116,12 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
     if panels:
         blocks.append(_panel_table(panels, len(view["panels"])))
     if view["notes"]:
-        blocks.append(Sentences("Mind", tuple(view["notes"])))
+        blocks.append(Sentences("Notes", tuple(view["notes"])))
     return blocks
 
 
 def verdict_words(view: View) -> str:
-    """The verdict with the panels it names."""
+    """The verdict, with the panels that moved."""
     moved = view["moved_panels"]
     if not moved:
         return str(view["verdict"])
@@ -137,7 +137,7 @@ def _panel_table(panels: Sequence[View], n_panels: int) -> Table:
         (
             *("panel", "name", "", "motion um"),
             *headings(PANEL_PARAMETERS),
-            *("p", "p (all panels)"),
+            *("p", "p (Holm)"),
         ),
         tuple(
             (

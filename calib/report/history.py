@@ -21,6 +21,7 @@ from calib.report.blocks import (
     Table,
     View,
     at_second,
+    distance_range,
     fixed,
     general,
     moment_words,
@@ -44,7 +45,7 @@ def history_view(
     events: Sequence[Told],
     origins: Sequence[OriginEntry],
 ) -> dict[str, Any]:
-    """The timeline, and what held at some time where that was asked for."""
+    """The events of a detector, and the certifications valid for a time if one is given."""
     return {
         "serial": serial,
         "as_known_at": moment_view(known_at),
@@ -52,7 +53,7 @@ def history_view(
         "holding": [certification_view(one) for one in holding],
         "placement": None if placement is None else placement_view(placement),
         "n_events": n_events,
-        "events": [_event_view(told) for told in events],
+        "events": [_event_view(one) for one in events],
         "origins": [origin_view(one) for one in origins],
     }
 
@@ -60,7 +61,7 @@ def history_view(
 def panel_history_view(
     serial: str, panel: int, period: Validity, then: Knowledge, now: Knowledge
 ) -> dict[str, Any]:
-    """What was held of one panel, as known then and as known now."""
+    """The corrections of one panel for a period, as known then and as known now."""
     return {
         "serial": serial,
         "panel": panel,
@@ -77,10 +78,10 @@ def period_view(period: Validity | None) -> dict[str, Any] | None:
     return {"from": instant(period.start), "to": instant(period.end)}
 
 
-def _event_view(told: Told) -> dict[str, Any]:
-    event = told.event
-    word = event.certified if event.certified is not None else event.withdrawn
-    reason = "" if told.entry is None else told.entry.recorded.reason
+def _event_view(recorded: Told) -> dict[str, Any]:
+    event = recorded.event
+    certification = event.certified if event.certified is not None else event.withdrawn
+    reason = "" if recorded.entry is None else recorded.entry.recorded.reason
     if event.withdrawn is not None:
         reason = event.withdrawn.withdrawn_reason
     elif event.certified is not None:
@@ -88,20 +89,22 @@ def _event_view(told: Told) -> dict[str, Any]:
     return {
         "event": _kind(event),
         "recorded": stamp_view(event.recorded),
-        "position": None if told.entry is None else told.entry.position,
+        "position": None if recorded.entry is None else recorded.entry.position,
         "reason": reason or None,
-        "command": (told.entry.recorded.command or None) if told.entry is not None else None,
+        "command": (recorded.entry.recorded.command or None)
+        if recorded.entry is not None
+        else None,
         "calibration": None if event.derived is None else _derived_view(event.derived),
-        "certification": None if word is None else certification_view(word),
+        "certification": None if certification is None else certification_view(certification),
         "placement": None if event.placed is None else placement_view(event.placed),
         "drift": None
-        if told.drift is None
-        else {"against": told.against, **drift_view(told.drift)},
+        if recorded.drift is None
+        else {"against": recorded.against, **drift_view(recorded.drift)},
     }
 
 
 def _derived_view(line: CalibrationLine) -> dict[str, Any]:
-    """What was true of a calibration when it was derived, and is for ever."""
+    """The properties of a calibration that never change after it is derived."""
     return {
         "calibration": f"{line.serial}:{line.version}",
         "id": line.id,
@@ -151,29 +154,29 @@ def _belief_view(belief: Belief, panel: int) -> dict[str, Any]:
 
 
 def history_blocks(view: View) -> list[Block]:
-    """The timeline, the latest first; before it, what held at the time that was asked for."""
+    """Events, latest first; before them, the certifications for a time if one was given."""
     known = view["as_known_at"]
     facts = [("Detector", view["serial"]), ("As known at", moment_words(known))]
     blocks: list[Block] = []
     if view["at"] is not None:
         facts.append(("At", span(view["at"]["from"], view["at"]["to"])))
-        stood = view["placement"]
-        facts.append(("Stood at", NONE if stood is None else stood["beamline"]))
+        placement = view["placement"]
+        facts.append(("Beamline", NONE if placement is None else placement["beamline"]))
     blocks.append(Facts(tuple(facts)))
     if view["at"] is not None:
         if view["holding"]:
             blocks.append(certification_table(view["holding"]))
         else:
-            blocks.append(Sentences("", ("Nothing was certified for that time.",)))
+            blocks.append(Sentences("", ("No calibration was certified for that time.",)))
     shown, n_all = view["events"], view["n_events"]
     if not shown:
-        blocks.append(Sentences("", ("Nothing was recorded about this detector until then.",)))
+        blocks.append(Sentences("", ("Nothing had been recorded for this detector by then.",)))
         return blocks
-    which = f"the latest {len(shown)} of {n_all}" if len(shown) < n_all else f"all {n_all}"
+    which = f"{len(shown)} of {n_all}" if len(shown) < n_all else f"all {n_all}"
     blocks.append(
         Table(
-            f"Events, the latest first ({which})",
-            ("recorded", "by", "what", "why", "drift"),
+            f"Events, latest first ({which})",
+            ("recorded", "by", "event", "reason", "drift"),
             tuple(_event_row(event) for event in shown),
             n_text=5,
         )
@@ -184,7 +187,7 @@ def history_blocks(view: View) -> list[Block]:
 
 
 def panel_history_blocks(view: View) -> list[Block]:
-    """What was held of one panel: as known then, and as known now where that differs."""
+    """The corrections of one panel as known then, and as known now if that differs."""
     blocks: list[Block] = [
         Facts(
             (
@@ -197,7 +200,7 @@ def panel_history_blocks(view: View) -> list[Block]:
     then, now = view["then"], view["now"]
     blocks += _known_blocks("As known then", then)
     if then["held"] == now["held"]:
-        blocks.append(Sentences("As known now", ("The same.",)))
+        blocks.append(Sentences("As known now", ("Unchanged.",)))
     else:
         blocks += _known_blocks("As known now", now)
     return blocks
@@ -206,15 +209,15 @@ def panel_history_blocks(view: View) -> list[Block]:
 def _known_blocks(title: str, known: View) -> list[Block]:
     heading = f"{title} ({moment_words(known['as_known_at'])})"
     if not known["held"]:
-        return [Sentences(heading, ("Nothing was certified for that time.",))]
+        return [Sentences(heading, ("No calibration was certified for that time.",))]
     table = Table(
         heading,
         ("calibration", "status", *headings(PANEL_PARAMETERS), "reflections"),
         tuple(_values(held) for held in known["held"]),
         n_text=2,
     )
-    said = [line for held in known["held"] for line in _why(held)]
-    return [table, Sentences("", tuple(said))]
+    lines = [line for held in known["held"] for line in _grounds(held)]
+    return [table, Sentences("", tuple(lines))]
 
 
 def _values(held: View) -> tuple[str, ...]:
@@ -227,19 +230,18 @@ def _values(held: View) -> tuple[str, ...]:
     )
 
 
-def _why(held: View) -> list[str]:
-    word = held["certification"]
+def _grounds(held: View) -> list[str]:
+    certification = held["certification"]
     datasets = ", ".join(
         f"{one['name']} ({one['n_reflections']} reflections, {general(one['distance_mm'], 4)} mm)"
         for one in held["datasets"]
     )
-    override = f" (override: {word['override']})" if word["override"] else ""
+    override = f" (override: {certification['override']})" if certification["override"] else ""
     return [
-        f"{held['calibration']} was certified by {word['recorded']['by']} on "
-        f"{at_second(word['recorded']['at'])} for {span(word['from'], word['to'])}, "
-        f"{general(word['min_distance_mm'], 6)} to {general(word['max_distance_mm'], 6)} mm: "
-        f"{word['reason']}{override}.",
-        f"It rests on {datasets}.",
+        f"{held['calibration']} was certified by {certification['recorded']['by']} on "
+        f"{at_second(certification['recorded']['at'])} for {_region(certification)}: "
+        f"{certification['reason']}{override}.",
+        f"Derived from {datasets}.",
         *held["acceptance_reasons"],
     ]
 
@@ -255,18 +257,18 @@ def _event_row(event: View) -> tuple[str, ...]:
 
 
 def _what(event: View) -> str:
-    line, word, placed = event["calibration"], event["certification"], event["placement"]
+    line, certification, placed = event["calibration"], event["certification"], event["placement"]
     if line is not None:
         at = joined([fixed(value, 0) for value in line["distances_mm"]])
-        draft = "" if line["accepted"] else ", a draft"
+        draft = "" if line["accepted"] else ", draft"
         return f"derived {line['calibration']} ({line['freedom']}, {at} mm{draft})"
-    if word is not None:
-        reach = (
-            f"{span(word['from'], word['to'])}, {general(word['min_distance_mm'], 6)} to "
-            f"{general(word['max_distance_mm'], 6)} mm"
-        )
-        return f"{event['event']} {word['calibration']} for {reach}"
+    if certification is not None:
+        return f"{event['event']} {certification['calibration']} for {_region(certification)}"
     return f"placed at {placed['beamline']} from {at_second(placed['from'])}"
+
+
+def _region(certification: View) -> str:
+    return f"{span(certification['from'], certification['to'])}, {distance_range(certification)} mm"
 
 
 def _drift(drift: View | None) -> str:
@@ -274,6 +276,6 @@ def _drift(drift: View | None) -> str:
         return NONE
     shift = fixed(drift["rms_shift_um"]["in_plane"], 1)
     return (
-        f"against {drift['against']}: {verdict_words(drift)} (rms {shift} um, "
+        f"compared with {drift['against']}: {verdict_words(drift)} (rms {shift} um, "
         f"p = {general(drift['p_value'], 2)})"
     )

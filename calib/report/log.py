@@ -31,7 +31,7 @@ def entry_view(entry: Entry) -> dict[str, Any]:
 
 
 def audit_view(audit: Audit, checkpoint: Checkpoint | None) -> dict[str, Any]:
-    """What came of verifying a log."""
+    """The result of verifying a log."""
     return {
         "verified": not audit.findings,
         "findings": [
@@ -47,7 +47,7 @@ def audit_view(audit: Audit, checkpoint: Checkpoint | None) -> dict[str, Any]:
 
 
 def checkpoint_view(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Where a log stood."""
+    """A checkpoint: when it was made and the last position it covers."""
     return {
         "made_at": instant(checkpoint.made_at),
         "last_position": checkpoint.last_position,
@@ -56,7 +56,7 @@ def checkpoint_view(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def log_table(views: Sequence[View]) -> Table:
-    """Entries of the log, in order."""
+    """Entries of the log, one per line, in order of position."""
     return Table(
         "Log",
         ("position", "recorded", "by", "host", "chain", "kind", "hash", "command", "reason"),
@@ -79,7 +79,7 @@ def log_table(views: Sequence[View]) -> Table:
 
 
 def audit_blocks(view: View) -> list[Block]:
-    """What came of verifying a log."""
+    """The result of verifying a log."""
     compared = (
         f"{view['n_entries']} entries in {view['n_chains']} chains up to position "
         f"{view['last_position']}, {view['n_rows']} rows."
@@ -87,10 +87,10 @@ def audit_blocks(view: View) -> list[Block]:
     against = []
     if view["checkpoint"] is not None:
         against = [
-            f"The checkpoint of {at_second(view['checkpoint']['made_at'])} at position "
-            f"{view['checkpoint']['last_position']} was compared with it."
+            f"Compared with the checkpoint of {at_second(view['checkpoint']['made_at'])} at "
+            f"position {view['checkpoint']['last_position']}."
         ]
-    title = "Verified" if view["verified"] else "Not as recorded"
+    title = "Verified" if view["verified"] else "Verification failed"
     blocks: list[Block] = [Sentences(title, (compared, *against))]
     if not view["verified"]:
         rows = tuple((f["table"], f["row"], f["problem"]) for f in view["findings"])

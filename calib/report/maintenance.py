@@ -12,7 +12,7 @@ from calib.report.certifications import stamp_view
 
 
 def revision_view(store: str, found: StoreRevision, known: str) -> dict[str, Any]:
-    """The revision of a store, whom it admits, and the revision of this program."""
+    """Schema revisions of a store and of this program, and the oldest ones that may use it."""
     return {
         "store": store,
         "revision": found.revision,
@@ -24,7 +24,7 @@ def revision_view(store: str, found: StoreRevision, known: str) -> dict[str, Any
 
 
 def check_view(check: Check) -> dict[str, Any]:
-    """One thing that was looked at."""
+    """The result of one check."""
     return {
         "name": check.name,
         "fine": check.fine,
@@ -34,7 +34,7 @@ def check_view(check: Check) -> dict[str, Any]:
 
 
 def checks_view(store: str, checks: Sequence[Check]) -> dict[str, Any]:
-    """Everything that was looked at."""
+    """The results of all checks of a store."""
     return {
         "store": store,
         "fine": all(check.fine for check in checks),
@@ -43,7 +43,7 @@ def checks_view(store: str, checks: Sequence[Check]) -> dict[str, Any]:
 
 
 def doctor_view(settings: Sequence[Setting], checks: Sequence[Check]) -> dict[str, Any]:
-    """What calib stands on: settings with where they come from, and what was looked at."""
+    """Settings with their origins, and the results of all checks of the installation."""
     return {
         "fine": all(check.fine for check in checks),
         "settings": [
@@ -65,7 +65,7 @@ def backup_view(store: str, backup: Backup) -> dict[str, Any]:
 
 
 def upgrade_view(store: str, done: Upgraded, *, stored: bool) -> dict[str, Any]:
-    """What an upgrade did."""
+    """Schema revisions before and after an upgrade, and the backup made first."""
     return {
         "store": store,
         "before": done.before,
@@ -76,7 +76,7 @@ def upgrade_view(store: str, done: Upgraded, *, stored: bool) -> dict[str, Any]:
 
 
 def rules_view(current: Mapping[str, str], rules: Sequence[Rule]) -> dict[str, Any]:
-    """What a store demands now, and everything that was ever set, newest first."""
+    """The rules of a store now, and all values they had, newest first."""
     return {
         "rules": [{"name": name, "value": value} for name, value in current.items()],
         "history": [
@@ -91,13 +91,13 @@ def rules_view(current: Mapping[str, str], rules: Sequence[Rule]) -> dict[str, A
 
 
 def revision_facts(view: View) -> Facts:
-    """The revision of a store, that of this program, and whom the store admits."""
+    """Schema revisions of a store and of this program, and the oldest ones that may use it."""
     found = view["revision"]
     return Facts(
         (
             ("Store", view["store"]),
-            ("Revision", "none: there is no store here" if found is None else found),
-            ("This program's", view["program"]),
+            ("Revision", "none: there is no store at this location" if found is None else found),
+            ("Program revision", view["program"]),
             ("Oldest reader", view["oldest_reader"] or NONE),
             ("Oldest writer", view["oldest_writer"] or NONE),
         )
@@ -105,12 +105,12 @@ def revision_facts(view: View) -> Facts:
 
 
 def check_blocks(view: View) -> list[Block]:
-    """What was looked at, and what to do about what is wrong."""
+    """Results of the checks, with a remedy for each failure."""
     return [Facts((("Store", view["store"]), *_checked(view))), *_remedies(view)]
 
 
 def doctor_blocks(view: View) -> list[Block]:
-    """Settings, what was looked at, and what to do about what is wrong."""
+    """Settings and results of the checks, with a remedy for each failure."""
     settings = Table(
         "Settings",
         ("setting", "value", "from"),
@@ -130,7 +130,7 @@ def _remedies(view: View) -> list[Block]:
 
 
 def rule_blocks(view: View) -> list[Block]:
-    """What a store demands now, and since when it demanded what."""
+    """The rules of a store now, and when each value was set."""
     now = Facts(tuple((one["name"], one["value"]) for one in view["rules"]))
     if not view["history"]:
         return [now]
@@ -148,7 +148,7 @@ def rule_blocks(view: View) -> list[Block]:
 
 
 def backup_facts(view: View) -> Facts:
-    """A backup."""
+    """A backup: its file, revision, size and checksum."""
     return Facts(
         (
             ("Store", view["store"]),
@@ -161,7 +161,7 @@ def backup_facts(view: View) -> Facts:
 
 
 def _result(check: View) -> str:
-    return str(check["said"]) if check["fine"] else f"WRONG: {check['said']}"
+    return str(check["said"]) if check["fine"] else f"FAILED: {check['said']}"
 
 
 def _capital(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A detector's panels on a grid of text, each with a number and a direction."""
+"""Map of a detector as text: size and direction of each panel's motion."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _MOST_COLUMNS = 16
 
 
 def drift_map(layout: Layout, found: Drift) -> Table | None:
-    """How far each panel moved, in um and which way in its plane, as one looks at the root frame
-    with its slow direction downwards; None where the panels do not stand on a grid."""
+    """Rms motion of each panel's corners in um, with an arrow for its direction in the root frame,
+    x to the right and y downwards; None where the panels form no grid."""
     place = _grid(layout)
     if place is None:
         return None
@@ -25,7 +25,7 @@ def drift_map(layout: Layout, found: Drift) -> Table | None:
     for panel in range(len(layout)):
         cells[row[panel]][column[panel]] = _cell(found, panel, motion[panel])
     return Table(
-        "Motion of each panel's corners in um (rms), and which way; * moved",
+        "Rms motion of each panel's corners in um with its direction; * moved",
         ("", *(str(k) for k in range(len(cells[0])))),
         tuple((str(k), *line) for k, line in enumerate(cells)),
     )

@@ -24,7 +24,7 @@ def placement_view(placement: BeamlinePlacement) -> dict[str, Any]:
 
 
 def placement_table(views: Sequence[View]) -> Table:
-    """Placements, one a line."""
+    """Placements, one per line."""
     return Table(
         "Placements",
         ("beamline", "from", "by", "recorded", "reason"),

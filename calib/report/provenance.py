@@ -1,4 +1,4 @@
-"""Provenance as scripts and people see it."""
+"""Provenance: machine, input files and parent of a calibration; the result of rederiving it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from calib.report.blocks import NONE, Facts, View
 
 
 def provenance_view(provenance: Provenance | None) -> dict[str, Any] | None:
-    """On which machine and from which files a calibration was derived; None where not kept."""
+    """Environment, input files and parent of a calibration; None if they were not recorded."""
     if provenance is None:
         return None
     content = provenance.content()
@@ -21,7 +21,7 @@ def provenance_view(provenance: Provenance | None) -> dict[str, Any] | None:
 
 
 def provenance_facts(view: View) -> Facts:
-    """The same for people."""
+    """Environment, input files and parent, one per line."""
     machine = view["environment"]
     scipy = f"scipy {machine['scipy']}, " if machine["scipy"] else ""
     return Facts(
@@ -31,8 +31,8 @@ def provenance_facts(view: View) -> Facts:
                 f"Python {machine['python']}, numpy {machine['numpy']}, {scipy}"
                 f"{machine['blas']} with {machine['threads']} threads, {machine['processor']}",
             ),
-            ("Inputs lay at", ", ".join(one["path"] for one in view["inputs"]) or NONE),
-            ("Made from", NONE if view["parent"] is None else view["parent"][:12]),
+            ("Input files", ", ".join(one["path"] for one in view["inputs"]) or NONE),
+            ("Based on", NONE if view["parent"] is None else view["parent"][:12]),
         )
     )
 
@@ -47,7 +47,7 @@ def rederived_view(
     environment: tuple[str, ...],
     environment_known: bool,
 ) -> dict[str, Any]:
-    """What came of deriving again."""
+    """The result of deriving a calibration again from the same files."""
     return {
         "calibration": calibration,
         "calibration_id": calibration_id,
@@ -60,16 +60,16 @@ def rederived_view(
 
 
 def rederived_facts(view: View) -> Facts:
-    """The same for people."""
+    """Whether the calibration was reproduced, and what differs in the environment."""
     if view["identical"]:
-        result = "the same, bit for bit"
+        result = "identical, bit for bit"
     else:
-        word = "the same but for rounding" if view["reproduced"] else "another one"
-        result = f"{word}: it differs by up to {view['largest_difference_sigma']:.3g} sigma"
+        word = "reproduced within rounding" if view["reproduced"] else "not reproduced"
+        result = f"{word}: differs by up to {view['largest_difference_sigma']:.3g} sigma"
     if not view["environment_known"]:
-        machine = "not known: it was not kept"
+        machine = "unknown: not recorded"
     else:
-        machine = ", ".join(view["environment_differences"]) or "the same versions and processor"
+        machine = ", ".join(view["environment_differences"]) or "same versions and processor"
     return Facts(
         (("Calibration", view["calibration"]), ("Result", result), ("Environment", machine))
     )

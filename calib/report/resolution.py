@@ -1,4 +1,4 @@
-"""Which calibration answers a question, and why."""
+"""Resolution: the calibration valid for a time and distance, and why."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from calib.report.blocks import (
     Table,
     View,
     at_second,
+    distance_range,
     distances,
     fixed,
     general,
@@ -26,7 +27,7 @@ _DAY_SECONDS = 86400.0
 
 
 def resolution_view(found: Resolution) -> dict[str, Any]:
-    """The answer with its explanation."""
+    """The calibration chosen, its certification, and the certifications not chosen."""
     query, calibration = found.query, found.calibration
     return {
         "calibration": calibration.name,
@@ -54,23 +55,26 @@ def resolution_view(found: Resolution) -> dict[str, Any]:
 
 
 def resolution_blocks(view: View, *, explain: bool) -> list[Block]:
-    """The answer; with ``explain`` also the certifications that lost."""
-    word = view["certification"]
-    whose = f"number {word['number']} by {word['recorded']['by']}: {word['reason']}"
+    """The calibration chosen; with ``explain`` also the certifications not chosen."""
+    certification = view["certification"]
+    certified = (
+        f"certification {certification['number']} by {certification['recorded']['by']}: "
+        f"{certification['reason']}"
+    )
     reach = (
-        f"{general(word['min_distance_mm'], 6)} to {general(word['max_distance_mm'], 6)} mm, "
-        f"gap {general(word['gap_mm'], 6)} mm"
+        f"{distance_range(certification)} mm, "
+        f"extrapolation limit {general(certification['gap_mm'], 6)} mm"
     )
     blocks: list[Block] = [
         Facts(
             (
                 ("Calibration", f"{view['calibration']}  {view['calibration_id'][:12]}"),
-                ("Certified", whose),
-                ("Valid", span(word["from"], word["to"])),
+                ("Certified", certified),
+                ("Valid", span(certification["from"], certification["to"])),
                 ("Distances", reach),
-                ("Derived", f"at {distances(view['derived_at_mm'])}"),
-                ("Measured", f"{at_second(view['last_measured'])}, {_age(view['age_days'])}"),
-                ("Known at", moment_words(view["known_at"])),
+                ("Derived at", distances(view["derived_at_mm"])),
+                ("Last measured", f"{at_second(view['last_measured'])}, {_age(view['age_days'])}"),
+                ("As known at", moment_words(view["known_at"])),
             )
         )
     ]
@@ -80,18 +84,19 @@ def resolution_blocks(view: View, *, explain: bool) -> list[Block]:
         )
         rows = tuple(
             (
-                str(one["certification"]["number"]),
+                NONE
+                if one["certification"]["number"] is None
+                else str(one["certification"]["number"]),
                 one["certification"]["calibration"],
                 span(one["certification"]["from"], one["certification"]["to"]),
-                f"{general(one['certification']['min_distance_mm'], 6)} to "
-                f"{general(one['certification']['max_distance_mm'], 6)}",
+                distance_range(one["certification"]),
                 one["lost"],
             )
             for one in view["candidates"]
         )
-        columns = ("number", "calibration", "valid", "distances mm", "why not")
+        columns = ("number", "calibration", "valid", "distances mm", "reason")
         if rows:
-            blocks.append(Table("Certifications that do not answer", columns, rows, n_text=5))
+            blocks.append(Table("Certifications not chosen", columns, rows, n_text=5))
     return blocks
 
 

@@ -1,4 +1,4 @@
-"""Single values as JSON has them."""
+"""Single values as in JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from calib.model.store.log import Moment
 
 
 def number(value: float | None) -> float | None:
-    """The number, or None where there is none: JSON knows neither NaN nor infinity."""
+    """The number as a float; None for None, NaN and infinity, which JSON cannot express."""
     return None if value is None or not math.isfinite(value) else float(value)
 
 
@@ -20,5 +20,5 @@ def instant(value: datetime | None) -> str | None:
 
 
 def moment_view(moment: Moment) -> dict[str, Any]:
-    """A point of the record."""
+    """A position in the log, with the time of its entry."""
     return {"position": moment.position, "at": instant(moment.at)}

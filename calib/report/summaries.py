@@ -12,7 +12,7 @@ from calib.report.scalar import instant, number
 
 
 def summary_view(summary: Summary, size_bytes: int) -> dict[str, Any]:
-    """What a summary is of."""
+    """What a summary contains: dataset, counts, chi-square, RMSD in px, size in bytes."""
     said = summary.statement
     used = said.used_on_panel.sum(axis=0)
     return {
@@ -39,10 +39,20 @@ def summary_view(summary: Summary, size_bytes: int) -> dict[str, Any]:
 
 
 def summary_table(views: Sequence[View]) -> Table:
-    """Summaries, a line each."""
+    """Summaries, one per line."""
     return Table(
         "",
-        ("dataset", "summary", "taken", "mm", "used", "panels", "x after", "y after", "kB"),
+        (
+            "dataset",
+            "summary",
+            "data taken",
+            "distance mm",
+            "used",
+            "panels",
+            "RMSD x px",
+            "RMSD y px",
+            "kB",
+        ),
         tuple(
             (
                 view["dataset"],

@@ -27,11 +27,11 @@ def test_a_detector_travels_and_its_certifications_hold_where_they_are_adopted(
     assert "24-0107 (new)" in done("bundle", "load", "all.calib-bundle", *THERE).stdout
     assert calib("apply", "imported.expt", "-o", "a.expt", *THERE).code == 1
     shown = done("show", "24-0107:3", *THERE).stdout
-    assert "Told of another store (it holds nothing here)" in shown
+    assert "Recorded in another store (not valid here)" in shown
     told = done("history", "24-0107", "--json", *THERE).json["origins"]
     assert [one["event"] for one in told if one["version"] == 3] == ["certification", "calibration"]
     assert {one["by"] for one in told} == {None}
-    assert "Told of another store" in done("history", "24-0107", *THERE).stdout
+    assert "Recorded in another store" in done("history", "24-0107", *THERE).stdout
     assert done("history", "24-0107", "--json").json["origins"] == []
     again = done("bundle", "load", "all.calib-bundle", "--adopt", "--json", *THERE).json
     assert (again["n_history"], len(again["adopted"])) == (0, 1)

@@ -61,7 +61,7 @@ def test_withdrawing_says_first_what_will_hold_again(here: Path) -> None:
     certified(2, "--from", "2026-03-03")
     certified(2, "--from", "2026-04-01", "--to", "2026-05-01")
     told = done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved", "--dry-run")
-    assert "24-0107:1 (certification 4) will hold for data of 2026-03-03" in told.stderr
+    assert "24-0107:1 (certification 4) will be valid for data taken 2026-03-03" in told.stderr
     assert answers("--at", "2026-03-05") == "24-0107:2"
     done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved")
     assert answers("--at", "2026-03-05") == "24-0107:1"
@@ -141,5 +141,5 @@ def test_the_explanation_is_shown_where_it_is_asked_for(here: Path, explain: boo
     certified(2, "--from", "2026-03-02")
     words = ("--explain",) if explain else ()
     shown = done(*ASK, "--at", "2026-03-05", *words).stdout
-    assert "Known at     position 5" in shown
+    assert "As known at    position 5" in shown
     assert ("certification 5 was recorded later" in shown) is explain

@@ -17,7 +17,7 @@ def test_two_nights_of_an_unchanged_detector_are_the_same(here: Path) -> None:
     answer = calib("diff", "24-0107:1", "24-0107:2", "--json")
     assert (answer.code, answer.json["verdict"]) == (0, "same")
     text = done("diff", "24-0107:1", "24-0107:2").stdout
-    assert "24-0107:2 against 24-0107:1" in text
+    assert "24-0107:2 with 24-0107:1" in text
     assert "Motion of each panel" in text
 
 

@@ -38,7 +38,7 @@ def test_what_is_wrong_is_named_with_a_remedy_and_exit_1(here: Path) -> None:
     raw.execute("beamline.sqlite", "DROP TRIGGER panel_no_update")
     answer = calib("doctor")
     assert answer.code == 1
-    assert "WRONG: nothing keeps rows of panel from being changed." in answer.stdout
+    assert "FAILED: nothing keeps rows of panel from being changed." in answer.stdout
     assert answer.stdout.endswith("Try\nrestore the store from a backup\n")
 
 

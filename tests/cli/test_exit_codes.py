@@ -163,7 +163,7 @@ def test_not_accepted_is_1_and_kept_as_a_draft(here: Path) -> None:
     assert done("show", name, "--json").json["calibration"] == found["calibration"]
     people = command(*words[:-1])
     assert people.code == 1
-    assert "Not accepted, kept as a draft" in people.stdout
+    assert "Not accepted (draft)" in people.stdout
     assert f"calib certify {name} --override" in people.stderr
     refusal = command("certify", name, "--from", "2026-03-01", "--reason", "new")
     assert refusal.code == 2

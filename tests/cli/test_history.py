@@ -39,7 +39,7 @@ def test_the_timeline_says_who_did_what_when_and_how_far_the_panels_had_moved(
     assert drifts[3]["verdict"] == "same"
     text = done("history", "24-0107").stdout
     assert "placed at I04" in text
-    assert "against 24-0107:1: same" in text
+    assert "compared with 24-0107:1: same" in text
 
 
 def test_a_past_view_stays_what_it_was(storied: Path) -> None:
@@ -68,10 +68,12 @@ def test_what_was_believed_of_a_panel_then_is_told_apart_from_now(storied: Path)
     assert [use["name"] for use in held["datasets"]] == ["night1"]
     text = done(*asked).stdout
     assert "24-0107:1 was certified by ada" in text
-    assert "It rests on night1" in text
+    assert "Derived from night1" in text
     then = done(*asked, "--as-known-at", "3", "--json").json
     assert (then["then"]["held"], then["now"]) == ([], found["now"])
-    assert "Nothing was certified for that time." in done(*asked, "--as-known-at", "3").stdout
+    assert (
+        "No calibration was certified for that time." in done(*asked, "--as-known-at", "3").stdout
+    )
 
 
 def test_only_the_latest_events_are_shown_where_there_are_many(storied: Path) -> None:

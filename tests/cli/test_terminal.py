@@ -99,7 +99,13 @@ WIDE = Table(
     "Wide",
     ("number", "valid", "reason", "dx um", "dy um"),
     (
-        ("3", "2026-03-01 09:00:00 UTC to open", "the module was swapped", "-46.6 (0.6)", "1"),
+        (
+            "3",
+            "2026-03-01 09:00:00 UTC until further notice",
+            "the module was swapped",
+            "-46.6 (0.6)",
+            "1",
+        ),
         ("4", "-", "a " * 200 + "/a/very/long/path/to/a/file.expt", "+1234.5 (12.5)", "22"),
     ),
     n_text=3,

@@ -194,7 +194,8 @@ def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
     (table,) = [
         block
         for block in derived_blocks(view, all_panels=False)
-        if isinstance(block, Table) and block.title == "Left out, since they do not fit"
+        if isinstance(block, Table)
+        and block.title == "Excluded because they do not fit the other data"
     ]
     assert [row[1] for row in table.rows][1] == f"9 ({identifier[:8]})"
     assert all(row[3].endswith(("px", "mrad")) for row in table.rows)

@@ -195,7 +195,7 @@ def test_of_many_panels_sparse_ones_are_listed_and_unmeasured_ones_named() -> No
         for block in blocks
         if isinstance(block, Sentences)
         for line in block.lines
-        if line.startswith("Unmeasured")
+        if line.startswith("Without data")
     )
     named: set[int] = set()
     for run in said.rpartition(": ")[2].rstrip(".").split(", "):
@@ -212,7 +212,7 @@ def test_the_verdict_and_what_is_not_determined_are_said() -> None:
     draft = calibration(accepted=False)
     draft = replace(draft, report=replace(draft.report, null_directions=("beam tilt",)))
     blocks = derived_blocks(derived(draft), all_panels=False)
-    assert "Not accepted, kept as a draft" in titles(blocks)
+    assert "Not accepted (draft)" in titles(blocks)
     assert ("beam tilt",) in [b.lines for b in blocks if isinstance(b, Sentences)]
 
 
@@ -242,7 +242,7 @@ def test_times_are_shown_in_utc() -> None:
     assert instant(None) is None
     assert instant(datetime(2026, 3, 1, 0, 0, 0, 250_000, UTC)) == "2026-03-01T00:00:00.250000Z"
     assert at_second("2026-03-01T00:00:00.250000Z") == "2026-03-01 00:00:00 UTC"
-    assert span("2026-03-01T00:00:00Z", None) == "2026-03-01 00:00:00 UTC to open"
+    assert span("2026-03-01T00:00:00Z", None) == "2026-03-01 00:00:00 UTC until further notice"
 
 
 def test_a_number_that_is_none_is_a_dash() -> None:

@@ -12,7 +12,7 @@ from calib.model.detector.families import known_layout
 from calib.model.result.report import Determined
 from calib.model.result.summary import Part
 from calib.report.blocks import Sentences
-from calib.report.calibration.weak_modes import determined_blocks, determined_view
+from calib.report.calibration.weak_modes import information_blocks, information_view
 from calib.solve.panels.solution import Solution
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem
@@ -104,9 +104,9 @@ def test_noise_leaves_more_to_the_tolerances() -> None:
 def test_fixed_parameters_are_named_as_fixed() -> None:
     words = determined_by(found(freedom=Freedom.IN_PLANE))
     assert [k for k, share in enumerate(words.parameters) if share is None] == [2, 3, 4]
-    (block,) = determined_blocks(determined_view(words))
+    (block,) = information_blocks(information_view(words))
     assert isinstance(block, Sentences)
     lines = " ".join(block.lines)
     assert "Held: normal, tilt about fast, tilt about slow." in lines
     assert "bow" not in lines
-    assert determined_blocks(determined_view(None)) == []
+    assert information_blocks(information_view(None)) == []

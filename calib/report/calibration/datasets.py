@@ -49,8 +49,8 @@ def _influence_view(found: Influence | None) -> dict[str, Any] | None:
 def dataset_table(views: Sequence[View]) -> Table:
     """Datasets, one per line."""
     return Table(
-        "Datasets",
-        ("dataset", "mm", "used", "rejected", "flagged", *STAGES, "left out"),
+        "Datasets (RMSD in px)",
+        ("dataset", "distance mm", "used", "rejected", "flagged", *STAGES, "shift if omitted"),
         tuple(
             (
                 view["name"],
@@ -67,5 +67,5 @@ def dataset_table(views: Sequence[View]) -> Table:
 
 
 def _influence_cell(view: View | None) -> str:
-    """How far the solution moves without a dataset."""
+    """Rms shift of the solution when the dataset is omitted, in sigma."""
     return NONE if view is None else f"{fixed(view['rms_sigma'], 2)} sigma"

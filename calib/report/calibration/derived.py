@@ -1,4 +1,4 @@
-"""What a derivation answers."""
+"""The result of a derivation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def derived_view(
     notices: Sequence[str],
     seconds: float,
 ) -> dict[str, Any]:
-    """What a derivation answers; ``stored`` is None in a dry run."""
+    """The result of ``calib derive`` and ``calib combine``; ``stored`` is None in a dry run."""
     if stored is None:
         state = State.ACCEPTED if record.acceptance.accepted else State.DRAFT
         head = head_view(record, record.id, None, state)
@@ -46,7 +46,7 @@ def derived_view(
 
 
 def derived_blocks(view: View, *, all_panels: bool) -> list[Block]:
-    """What a derivation found."""
+    """Facts and findings of a new calibration."""
     head = view["calibration"]
     facts = [
         ("Calibration", title(head)),

@@ -22,16 +22,16 @@ def disagreement_view(found: Disagreement) -> dict[str, Any]:
 
 
 def disagreement_blocks(views: Sequence[View]) -> list[Block]:
-    """Distances compared pair by pair: a p-value near 0 says that no set describes both."""
+    """Distances compared in pairs; at a small p-value no common corrections describe both."""
     if not views:
         return []
-    said = []
+    lines = []
     for view in views:
         one, other = (fixed(distance, 0) for distance in view["distances_mm"])
         worst = min(range(len(view["panel_p_values"])), key=view["panel_p_values"].__getitem__)
-        said.append(
-            f"{one} and {other} mm: chi-square {fixed(view['chi_square'], 0)} of "
-            f"{view['degrees_of_freedom']}, p {general(view['p_value'], 2)}; least alike panel "
-            f"{worst}, p {general(view['panel_p_values'][worst], 2)}"
+        lines.append(
+            f"{one} and {other} mm: chi-square {fixed(view['chi_square'], 0)} for "
+            f"{view['degrees_of_freedom']} degrees of freedom, p = {general(view['p_value'], 2)}; "
+            f"most discrepant panel: {worst}, p = {general(view['panel_p_values'][worst], 2)}"
         )
-    return [Sentences("Do the distances agree", tuple(said))]
+    return [Sentences("Agreement between distances", tuple(lines))]

@@ -1,4 +1,4 @@
-"""What a calibration found, stored or not: residuals, panels, tests and verdict."""
+"""Findings of a calibration, stored or not: residuals, panels, tests and verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from calib.report.calibration.residuals import (
     rmsd_px,
     shell_view,
 )
-from calib.report.calibration.weak_modes import determined_blocks, directions_view
+from calib.report.calibration.weak_modes import directions_view, information_blocks
 from calib.report.scalar import number
 
 
@@ -39,7 +39,7 @@ def head_view(
 
 
 def record_view(record: CalibrationRecord) -> dict[str, Any]:
-    """What a calibration says, wherever it stands."""
+    """The content of a calibration record: residuals, panels, tests and verdict."""
     report = record.report
     return {
         "rmsd_px": rmsd_px(report.overall),
@@ -84,7 +84,7 @@ def _convergence(convergence: Convergence) -> dict[str, Any]:
 
 
 def title(head: View) -> str:
-    """Name, state and the first digits of the identity."""
+    """Name, state and the first digits of the id."""
     version = head["version"]
     name = f"{head['serial']} (not stored)" if version is None else f"{head['serial']}:{version}"
     return f"{name}  {head['state']}  {head['id'][:12]}"
@@ -93,7 +93,7 @@ def title(head: View) -> str:
 def common_facts(view: View) -> list[tuple[str, str]]:
     """Distances, panels, refinement and, where there is one, the half-dataset agreement."""
     panels = view["panels"]
-    tally = [
+    counted = [
         f"{sum(panel['status'] == status for panel in panels)} {status}"
         for status in ("measured", "sparse", "unmeasured")
     ]
@@ -105,7 +105,7 @@ def common_facts(view: View) -> list[tuple[str, str]]:
     reduced = convergence["chi_square"] / max(convergence["degrees_of_freedom"], 1)
     facts = [
         ("Distances", distances(view["calibration"]["distances_mm"])),
-        ("Panels", f"{len(panels)}: {', '.join(tally)}"),
+        ("Panels", f"{len(panels)}: {', '.join(counted)}"),
         (
             "Refinement",
             f"{ended}, last shift "
@@ -117,10 +117,10 @@ def common_facts(view: View) -> list[tuple[str, str]]:
         normal = halves["rms_normal_um"]
         facts.append(
             (
-                "Halves",
-                f"differ by {fixed(halves['rms_in_plane_um'], 1)} um in the plane"
+                "Half-dataset agreement",
+                f"{fixed(halves['rms_in_plane_um'], 1)} um rms in the plane"
                 + ("" if normal is None else f", {fixed(normal, 1)} um along the normal")
-                + f" (rms over {halves['n_panels']} panels)",
+                + f" (over {halves['n_panels']} panels)",
             )
         )
     return facts
@@ -130,10 +130,10 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
     """All tables and sentences, the verdict last."""
     accepted = view["acceptance"]["accepted"]
     verdict = Sentences(
-        "Accepted" if accepted else "Not accepted, kept as a draft",
+        "Accepted" if accepted else "Not accepted (draft)",
         tuple(view["acceptance"]["reasons"]),
     )
-    blind = view["null_directions"]
+    undetermined = view["null_directions"]
     weak = [f"{m['words']}: {fixed(m['sigma_um'], 1)} um" for m in view["weak_modes"]]
     return [
         residual_table(view),
@@ -141,9 +141,9 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *rejected_blocks(view["misfits"]),
         *group_table(view["groups"]),
         *panel_blocks(view, all_panels=all_panels),
-        *determined_blocks(view["determined"]),
-        *([Sentences("Not determined by these data", tuple(blind))] if blind else []),
-        *([Sentences("Hardest to tell (one standard deviation)", tuple(weak))] if weak else []),
+        *information_blocks(view["determined"]),
+        *([Sentences("Not determined by these data", tuple(undetermined))] if undetermined else []),
+        *([Sentences("Least well determined (1 sigma)", tuple(weak))] if weak else []),
         *disagreement_blocks(view["disagreements"]),
         verdict,
     ]

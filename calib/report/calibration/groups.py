@@ -11,7 +11,7 @@ from calib.report.calibration.parameters import cells, headings, keyed, refined
 
 
 def group_view(group: GroupMotion) -> dict[str, Any]:
-    """A group's motion in mm and mrad; a sigma is null where the value was held."""
+    """A group's motion in mm and mrad; a sigma is null where the parameter is fixed."""
     return {
         "name": group.name,
         "level": group.level,
@@ -23,7 +23,7 @@ def group_view(group: GroupMotion) -> dict[str, Any]:
 
 
 def group_table(views: Sequence[View]) -> list[Block]:
-    """Groups of panels, outer ones first; nothing where there are none."""
+    """Groups of panels, outer levels first; empty if the detector has none."""
     if not views:
         return []
     parameters = refined(views)

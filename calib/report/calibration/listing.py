@@ -12,7 +12,7 @@ from calib.report.scalar import number
 
 
 def line_view(line: CalibrationLine) -> dict[str, Any]:
-    """A calibration as a list shows it."""
+    """One calibration of a list."""
     return {
         "calibration": f"{line.serial}:{line.version}",
         "id": line.id,
@@ -27,7 +27,7 @@ def line_view(line: CalibrationLine) -> dict[str, Any]:
 
 
 def list_table(views: Sequence[View]) -> Table:
-    """Calibrations, a line each."""
+    """Calibrations, one per line."""
     return Table(
         "",
         ("calibration", "id", "state", "freedom", "stored", "by", "distances", "reflections"),

@@ -11,7 +11,7 @@ from calib.report.calibration.parameters import cells, headings, refined
 from calib.report.calibration.residuals import counts, median_abs_px, rmsd_px
 
 _FEW_PANELS = 12
-"""So many panels are shown whole without being asked for."""
+"""Detectors of up to this many panels are always shown in full."""
 
 
 def panel_views(record: CalibrationRecord) -> list[dict[str, Any]]:
@@ -36,7 +36,7 @@ def _at(counts: Sequence[int], index: int) -> int | None:
 
 
 def panel_blocks(view: View, *, all_panels: bool) -> list[Block]:
-    """All panels; or, where they are many, those that lean on the prior."""
+    """All panels; of detectors with many, only sparse ones unless ``all_panels`` is set."""
     panels = view["panels"]
     whole = all_panels or len(panels) <= _FEW_PANELS
     shown = [panel for panel in panels if whole or panel["status"] == "sparse"]
@@ -60,17 +60,17 @@ def panel_blocks(view: View, *, all_panels: bool) -> list[Block]:
                 n_text=3,
             )
         )
-    said = []
-    blind = [panel["panel"] for panel in panels if panel["status"] == "unmeasured"]
-    if blind and not whole:
-        said.append(f"Unmeasured, moving only with the rest: {_ranges(blind)}.")
+    lines = []
+    unmeasured = [panel["panel"] for panel in panels if panel["status"] == "unmeasured"]
+    if unmeasured and not whole:
+        lines.append(f"Without data, following the rigid-body average: {_ranges(unmeasured)}.")
     if len(shown) < len(panels):
-        said.append("--panels lists every panel.")
-    return [*blocks, Sentences("", tuple(said))] if said else blocks
+        lines.append("Use --panels to list every panel.")
+    return [*blocks, Sentences("", tuple(lines))] if lines else blocks
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers in words: 0-15, 18, 20-39."""
+    """Ascending numbers as ranges: ``0-15, 18, 20-39``."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""Datasets and experiments that were excluded since they do not fit the others."""
+"""Datasets and experiments excluded because they do not fit the others."""
 
 from __future__ import annotations
 
@@ -31,20 +31,28 @@ def rejected_view(found: Misfit) -> dict[str, Any]:
 
 
 def rejected_blocks(views: Sequence[View]) -> list[Block]:
-    """What does not fit the others, line by line; nothing where everything does."""
+    """Excluded datasets and experiments, one per line; empty if there are none."""
     if not views:
         return []
     blocks: list[Block] = [
         Table(
-            "Left out, since they do not fit",
-            ("dataset", "experiment", "reason", "residual", "usual", "unpredictable", "of"),
+            "Excluded because they do not fit the other data",
+            (
+                "dataset",
+                "experiment",
+                "reason",
+                "residual",
+                "typical",
+                "unpredicted",
+                "reflections",
+            ),
             tuple(_row(view) for view in views[:_SHOWN_ROWS]),
             n_text=3,
         )
     ]
     if len(views) > _SHOWN_ROWS:
         more = len(views) - _SHOWN_ROWS
-        blocks.append(Sentences("", (f"And {more} more, which --json lists.",)))
+        blocks.append(Sentences("", (f"{more} more: see --json.",)))
     return blocks
 
 

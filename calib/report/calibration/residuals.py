@@ -39,7 +39,7 @@ def phi_mrad(fit: Fit) -> dict[str, Any]:
 
 
 def counts(fit: Fit) -> dict[str, int]:
-    """How many reflections stand behind the numbers."""
+    """Numbers of reflections used and held out."""
     return {
         "used": 0 if fit.used is None else fit.used.after.n,
         "held_out": 0 if fit.held_out is None else fit.held_out.after.n,
@@ -47,7 +47,7 @@ def counts(fit: Fit) -> dict[str, int]:
 
 
 def both_px(both: BeforeAfter | None) -> dict[str, Any] | None:
-    """``{before: {x, y}, after: {x, y}}`` RMSD in px; None where there is no such reflection."""
+    """``{before: {x, y}, after: {x, y}}`` RMSD in px; None if there are no reflections."""
     if both is None:
         return None
     return {stage: _xy(_of(both, stage), ("rms_x_px", "rms_y_px")) for stage in ("before", "after")}
@@ -100,8 +100,8 @@ def residual_table(view: View) -> Table:
             )
         )
     return Table(
-        "RMSD in px, before and after",
-        ("on", "number", *STAGES, "med. |x|", "med. |y|"),
+        "RMSD in px before and after the corrections",
+        ("subset", "number", *STAGES, "median |x|", "median |y|"),
         tuple(rows),
     )
 

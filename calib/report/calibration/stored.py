@@ -24,7 +24,7 @@ def stored_view(
     certifications: Sequence[Certification],
     n_applications: int,
 ) -> dict[str, Any]:
-    """Everything that the store knows of a calibration, with where it comes from."""
+    """A stored calibration: findings, options, origin, certifications and applications."""
     record = stored.record
     return {
         "calibration": head_view(record, stored.id, stored.version, stored.state),
@@ -40,7 +40,7 @@ def stored_view(
 
 
 def stored_blocks(view: View, *, all_panels: bool) -> list[Block]:
-    """Everything that the store knows of a calibration."""
+    """Facts, findings and certifications of a stored calibration."""
     head, stored = view["calibration"], view["stored"]
     taken = [at_second(time) for time in view["data_taken"]]
     options = ", ".join(f"{key}={_option(value)}" for key, value in view["parameters"].items())

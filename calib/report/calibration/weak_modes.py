@@ -21,13 +21,13 @@ def directions_view(report: Report) -> dict[str, Any]:
         "weak_modes": [
             {"words": mode.words, "sigma_um": number(mode.sigma_um)} for mode in report.weak_modes
         ],
-        "determined": determined_view(report.determined),
+        "determined": information_view(report.determined),
         "groups": [group_view(group) for group in report.groups],
     }
 
 
-def determined_view(found: Determined | None) -> dict[str, Any] | None:
-    """The data's share in what is known; None where that was not recorded."""
+def information_view(found: Determined | None) -> dict[str, Any] | None:
+    """Fractions determined by the data rather than the prior; None if not recorded."""
     if found is None:
         return None
     shares = zip(PARAMETERS, found.parameters, strict=True)
@@ -41,26 +41,26 @@ def determined_view(found: Determined | None) -> dict[str, Any] | None:
     }
 
 
-def determined_blocks(view: View | None) -> list[Block]:
-    """How much of each direction comes from the data; nothing where that was not recorded."""
+def information_blocks(view: View | None) -> list[Block]:
+    """Fractions determined by the data rather than the prior; empty if not recorded."""
     if view is None:
         return []
     shares, patterns = view["data_share"], view["patterns"]
     free = [f"{_WORDS[name]} {_percent(own)}" for name, own in shares.items() if own is not None]
-    held = [_WORDS[name] for name, own in shares.items() if own is None]
+    fixed = [_WORDS[name] for name, own in shares.items() if own is None]
     lines = [
-        f"{view['n_determined']} of {view['n_directions']} independent motions of the panels, more "
-        "than the tolerances of assembly do.",
-        f"Their share in each panel: {', '.join(free)}.",
+        f"Data constrain {view['n_determined']} of {view['n_directions']} degrees of freedom more "
+        "tightly than the assembly tolerance.",
+        f"Fraction determined by data rather than prior: {', '.join(free)}.",
     ]
-    if held:
-        lines.append(f"Held: {', '.join(held)}.")
+    if fixed:
+        lines.append(f"Fixed at nominal: {', '.join(fixed)}.")
     if patterns:
         named = [f"{one['words']} {_percent(one['data_share'])}" for one in patterns]
-        lines.append(f"As a whole: {', '.join(named)}.")
-    return [Sentences("What the data determine", tuple(lines))]
+        lines.append(f"Collective modes: {', '.join(named)}.")
+    return [Sentences("Information in the data", tuple(lines))]
 
 
 def _percent(share: float) -> str:
-    """Rounded down: 100 % is said of nothing less."""
+    """A fraction in per cent, rounded down, so that 100 % means all of it."""
     return f"{int(1000.0 * share) / 10.0:.1f} %"

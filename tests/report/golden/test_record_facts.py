@@ -42,7 +42,7 @@ def name_of(one: Certification | None) -> str:
 
 
 def test_a_certification_is_shown_with_its_times_distances_and_author() -> None:
-    table = table_with(blocks("certified"), "calibration", "gap", "withdrawn")
+    table = table_with(blocks("certified"), "calibration", "extrapolation", "withdrawn")
     for one, row in zip(certified.certifications(), table.rows, strict=True):
         assert cell(table, row, "number") == (str(one.number) if one.number else "-")
         assert cell(table, row, "calibration") == name_of(one)
@@ -50,7 +50,7 @@ def test_a_certification_is_shown_with_its_times_distances_and_author() -> None:
         check_numbers(
             cell(table, row, "distances"), one.distances.minimum_mm, one.distances.maximum_mm
         )
-        check_numbers(cell(table, row, "gap"), one.gap_mm)
+        check_numbers(cell(table, row, "extrapolation"), one.gap_mm)
         check_deed(table, row, one.recorded)
         assert cell(table, row, "reason").startswith(one.reason)
         assert one.override in cell(table, row, "reason")
@@ -94,11 +94,9 @@ def test_an_answer_is_shown_with_its_own_certification() -> None:
     check_numbers(line, one.distances.minimum_mm, one.distances.maximum_mm, one.gap_mm)
     (line,) = lines_with(shown, "151.9", "263.4")
     check_numbers(line, 151.87, 263.41, 402.19)
-    table = table_with(shown, "number", "calibration", "why")
-    assert [(cell(table, row, "calibration"), cell(table, row, "why")) for row in table.rows] == [
-        ("W-14:3", "withdrawn"),
-        ("N-05:2", "begins later"),
-    ]
+    table = table_with(shown, "number", "calibration", "reason")
+    reasons = [(cell(table, row, "calibration"), cell(table, row, "reason")) for row in table.rows]
+    assert reasons == [("W-14:3", "withdrawn"), ("N-05:2", "begins later")]
     for row, lost in zip(table.rows, certified.certifications()[1:], strict=True):
         check_span(cell(table, row, "valid"), lost.validity)
         reach = lost.distances
@@ -117,10 +115,10 @@ def test_a_file_is_shown_with_the_time_of_its_data_and_of_its_application() -> N
 
 
 def test_an_affected_file_is_shown_with_its_answers_now_and_if_withdrawn() -> None:
-    table = table_with(blocks("affected"), "file", "now", "withdrawn")
+    table = table_with(blocks("affected"), "file", "current", "withdrawn")
     for one, row in zip(certified.affected(), table.rows, strict=True):
         assert cell(table, row, "file") == one.application.output_names[0]
-        assert cell(table, row, "now") == name_of(one.now)
+        assert cell(table, row, "current") == name_of(one.now)
         assert cell(table, row, "withdrawn") == name_of(one.without)
         check_deed(table, row, one.application.applied, "applied")
         check_numbers(cell(table, row, "distance"), one.application.distance_mm)
@@ -168,7 +166,7 @@ def test_an_event_is_shown_with_who_recorded_it_and_what_it_was() -> None:
     )
     for one, row in zip(recorded.events(), table.rows, strict=True):
         check_deed(table, row, one.event.recorded)
-        said, drift = cell(table, row, "what"), cell(table, row, "drift")
+        said, drift = cell(table, row, "event"), cell(table, row, "drift")
         if one.event.derived is not None:
             assert f"{one.event.derived.serial}:{one.event.derived.version}" in said
             assert ("draft" in said) == (not one.event.derived.accepted)
@@ -191,8 +189,8 @@ def test_a_placement_is_shown_with_its_start_and_its_record() -> None:
 def test_what_another_store_said_is_shown_with_its_number_there() -> None:
     table = table_with(blocks("show"), "there", "id", "loaded")
     first, second = table.rows
-    assert cell(table, first, "number", "there") == "9"
-    assert cell(table, second, "number", "there") == "-"
+    assert cell(table, first, "original", "version") == "9"
+    assert cell(table, second, "original", "version") == "-"
     assert cell(table, first, "recorded", "there") == written(recorded.entries()[2].recorded.at)
     assert cell(table, first, "loaded") == written(recorded.origins()[0].loaded.at)
     assert cell(table, first, "by") == "mona@vm-3"

@@ -66,13 +66,13 @@ def test_each_dataset_is_shown_with_its_own_numbers(name: str) -> None:
 
 
 def test_a_misfit_is_shown_with_its_residual_and_the_usual_one_in_their_unit() -> None:
-    table = table_with(blocks("derived"), "experiment", "reason", "residual", "usual")
+    table = table_with(blocks("derived"), "experiment", "reason", "residual", "typical")
     for found in calibrations.wide_report().misfits:
         row = row_of(table, found.name, "dataset")
         assert cell(table, row, "reason") == found.reason.value
-        check_numbers(cell(table, row, "unpredictable"), found.n_lost)
-        check_numbers(cell(table, row, "of"), found.n_reflections)
-        residual, usual = cell(table, row, "residual"), cell(table, row, "usual")
+        check_numbers(cell(table, row, "unpredicted"), found.n_lost)
+        check_numbers(cell(table, row, "reflections"), found.n_reflections)
+        residual, usual = cell(table, row, "residual"), cell(table, row, "typical")
         if found.scatter_px is not None:
             assert residual.endswith(" px")
             assert usual.endswith(" px")
@@ -116,7 +116,7 @@ def test_the_chi_square_of_a_difference_comes_with_its_degrees_and_p_value() -> 
 
 def test_the_second_calibration_is_compared_with_the_first() -> None:
     (line,) = lines_with(blocks("difference"), "W-14:3", "W-14:4")
-    assert line.index("W-14:4") < line.index("against") < line.index("W-14:3")
+    assert line.index("W-14:4") < line.index("with") < line.index("W-14:3")
 
 
 def test_the_panels_that_moved_are_named() -> None:
@@ -164,8 +164,8 @@ def test_a_summary_is_shown_with_its_residuals_after_correction() -> None:
     check_numbers(cell(table, row, "mm"), use.distance_mm)
     check_numbers(cell(table, row, "used"), use.n_reflections)
     check_numbers(cell(table, row, "panels"), 4)
-    check_numbers(cell(table, row, "x", "after"), use.rmsd.after.rms_x_px)
-    check_numbers(cell(table, row, "y", "after"), use.rmsd.after.rms_y_px)
+    check_numbers(cell(table, row, "RMSD", "x"), use.rmsd.after.rms_x_px)
+    check_numbers(cell(table, row, "RMSD", "y"), use.rmsd.after.rms_y_px)
     check_numbers(cell(table, row, "kB"), 45.678)
 
 
