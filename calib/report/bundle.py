@@ -103,9 +103,7 @@ def loaded_blocks(view: View) -> list[Block]:
                 tuple(
                     (
                         one["calibration"],
-                        NONE
-                        if one["origin_version"] is None
-                        else str(one["origin_version"]),
+                        NONE if one["origin_version"] is None else str(one["origin_version"]),
                         "new" if one["new"] else "already present",
                     )
                     for one in view["calibrations"]

@@ -10,6 +10,9 @@ from calib.report.blocks import NONE, Block, Facts, Table, View, distances, fixe
 from calib.report.calibration.residuals import rmsd_px
 from calib.report.scalar import number
 
+_GEOMETRIES = {"as_drawn": "nominal", "as_applied": "calibrated", "as_they_truly_are": "true"}
+"""Keys of JSON, and what they are called in the table."""
+
 
 class CornerErrors(Protocol):
     """Rms distances of panel corners from the truth in um (``calib.simulate.score``)."""
@@ -81,9 +84,9 @@ def demo_blocks(view: View) -> list[Block]:
         ),
         Table(
             "Target dataset, refined as a rigid detector",
-            ("panels", "RMSD px"),
+            ("panel geometry", "RMSD px"),
             tuple(
-                (name.replace("_", " "), fixed(value, 4))
+                (_GEOMETRIES.get(name, name.replace("_", " ")), fixed(value, 4))
                 for name, value in target["rmsd_px"].items()
             ),
         ),

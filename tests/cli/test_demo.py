@@ -63,7 +63,7 @@ def test_the_example_in_the_help_tells_people(
     (words,) = examples(done("demo", "--help").stdout)
     answer = program(*words)
     assert answer.code == 0, answer.stderr
-    for said in ("compared with the known truth", "as they truly are", "Distance "):
+    for said in ("compared with the known truth", "calibrated ", "Distance "):
         assert said in answer.stdout
     assert "Next: calib list --store calib-demo/calib.db" in answer.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["calib-demo"]

@@ -18,7 +18,7 @@ def test_two_nights_of_an_unchanged_detector_are_the_same(here: Path) -> None:
     assert (answer.code, answer.json["verdict"]) == (0, "same")
     text = done("diff", "24-0107:1", "24-0107:2").stdout
     assert "24-0107:2 with 24-0107:1" in text
-    assert "Motion of each panel" in text
+    assert "Rms motion of each panel" in text
 
 
 def test_a_panel_that_was_moved_is_named_and_the_answer_is_no(here: Path) -> None:
