@@ -1,1 +1,1 @@
-"""Frozen values that cross the walls between the wings: numpy only, checked when made."""
+"""Frozen values, checked when made, that the other packages exchange; they need numpy only."""

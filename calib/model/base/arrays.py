@@ -1,4 +1,4 @@
-"""Arrays that stand still: copied once to their dtype, shape checked, made read-only."""
+"""Read-only arrays: copied once to their dtype, with their shape checked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calib.errors import InputError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64 | np.int32 | np.int16 | np.int8]
-"""Those of reflections are of as few bits as hold them, for there may be many millions."""
+"""Index arrays of reflections use the smallest dtype that holds them: there may be millions."""
 Bools = NDArray[np.bool_]
 
 
@@ -20,11 +20,11 @@ def frozen(
 ) -> NDArray[Any]:
     """A read-only C-ordered copy of ``values``, of the given dtype and shape.
 
-    An array that is all this already, and stands still to its last owner, is taken as it is.
-    ``None`` in ``shape`` admits any length on that axis. Raises ``InputError`` with the name of
-    the array and both shapes where they differ.
+    An array that already meets all of this, and whose memory nobody can write to, is returned
+    without a copy. ``None`` in ``shape`` admits any length on that axis. Raises ``InputError``
+    with the name of the array and both shapes if they differ.
     """
-    if isinstance(values, np.ndarray) and _stands_still(values) and values.dtype == dtype:
+    if isinstance(values, np.ndarray) and _is_immutable(values) and values.dtype == dtype:
         array: NDArray[Any] = values
     else:
         array = np.array(values, dtype=dtype, order="C")
@@ -38,7 +38,7 @@ def frozen(
     return array
 
 
-def _stands_still(array: NDArray[Any]) -> bool:
+def _is_immutable(array: NDArray[Any]) -> bool:
     owner: Any = array
     while isinstance(owner, np.ndarray) and not owner.flags.writeable:
         owner = owner.base
@@ -46,7 +46,7 @@ def _stands_still(array: NDArray[Any]) -> bool:
 
 
 def frozen_floats(values: ArrayLike, shape: tuple[int | None, ...], name: str) -> Floats:
-    """``frozen`` for float64 arrays that must be finite."""
+    """``frozen`` for float64 arrays; raises ``InputError`` unless all values are finite."""
     array: Floats = frozen(values, np.float64, shape, name)
     if not np.isfinite(array).all():
         raise InputError("not-finite", f"{name} contains NaN or infinity.")

@@ -1,16 +1,16 @@
-"""The canonical form of content, and the name that it gives: a SHA-256.
+"""The canonical form of content, and its hash: a SHA-256 that identifies it.
 
 JSON in UTF-8 with sorted keys and no white space, in which
 
 * a float is ``{"$f": HEX}`` with HEX its exact binary value (``float.hex``), -0.0 as 0.0;
 * an instant is ``{"$t": N}`` with N the microseconds since 1970-01-01 UTC;
 * an array of float64 is ``{"$a": SHA, "$n": SHAPE}`` with the SHA-256 of its values, row by row,
-  as little-endian float64, -0.0 as 0.0 (a 60-panel calibration is verified in a tenth of a
-  millisecond, where writing out each float takes seven);
+  as little-endian float64, -0.0 as 0.0 (verifying a calibration of 60 panels takes 0.1 ms;
+  writing out each float would take 7 ms);
 * NaN and infinity are refused (a value that was not measured is null), as are keys that begin
-  with ``$`` and any type other than mappings, sequences, text, integers, truth values and null.
+  with ``$`` and any type other than mappings, sequences, text, integers, booleans and null.
 
-Content names its own format under the key ``format``, so that no two kinds share a name.
+Content states its own format under the key ``format``, so that no two kinds share a hash.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def canonical_bytes(content: Any) -> bytes:
-    """The canonical form of ``content``; raises ``InputError`` for what has none."""
+    """The canonical form of ``content``; raises ``InputError`` if it has none."""
     return _WRITTEN(_tagged(content, "$")).encode("utf-8")
 
 
 def content_id(content: Mapping[str, Any]) -> str:
     """The SHA-256 of the canonical form, in hexadecimal."""
     if not isinstance(content.get("format"), str):
-        raise InputError("no-format", "content to be named must state its format.")
+        raise InputError("no-format", "content must state its format to be hashed.")
     return hashlib.sha256(canonical_bytes(content)).hexdigest()
 
 
@@ -51,15 +51,15 @@ def microseconds(instant: datetime) -> int:
 
 
 def instant_from(micros: int) -> datetime:
-    """The instant so many microseconds after 1970-01-01 UTC."""
+    """The instant this many microseconds after 1970-01-01 UTC."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
 def _tagged(value: Any, path: str) -> Any:
-    teller = _TELLERS.get(type(value))
-    if teller is not None:
-        return teller(value, path)
-    for kind, other in _TELLERS.items():
+    encode = _ENCODERS.get(type(value))
+    if encode is not None:
+        return encode(value, path)
+    for kind, other in _ENCODERS.items():
         if isinstance(value, kind):
             return other(value, path)
     if isinstance(value, Mapping):
@@ -69,7 +69,7 @@ def _tagged(value: Any, path: str) -> Any:
     raise InputError("no-canonical-form", f"{path} is a {type(value).__name__}.")
 
 
-def _as_it_is(value: Any, _path: str) -> Any:
+def _unchanged(value: Any, _path: str) -> Any:
     return value
 
 
@@ -95,7 +95,7 @@ def _tagged_mapping(value: Mapping[Any, Any], path: str) -> dict[str, Any]:
 
 def _tagged_sequence(value: Sequence[Any], path: str) -> Any:
     if type(value) in (list, tuple) and _PLAIN.issuperset(map(type, value)):
-        return value  # as it is: panels have a name, a status and a count each
+        return value  # unchanged: long lists of names, statuses and counts
     return [_tagged(item, f"{path}[{index}]") for index, item in enumerate(value)]
 
 
@@ -108,10 +108,10 @@ def _tagged_array(values: np.ndarray[Any, Any], path: str) -> dict[str, Any]:
     return {"$a": hashlib.sha256(packed).hexdigest(), "$n": list(values.shape)}
 
 
-_TELLERS: dict[type, Callable[[Any, str], Any]] = {
-    str: _as_it_is,
-    int: _as_it_is,  # truth values as well
-    type(None): _as_it_is,
+_ENCODERS: dict[type, Callable[[Any, str], Any]] = {
+    str: _unchanged,
+    int: _unchanged,  # booleans as well
+    type(None): _unchanged,
     float: _tagged_float,
     datetime: _tagged_instant,
     np.ndarray: _tagged_array,
@@ -119,4 +119,4 @@ _TELLERS: dict[type, Callable[[Any, str], Any]] = {
     list: _tagged_sequence,
     tuple: _tagged_sequence,
 }
-"""How values of a class, or of one derived from it, are told."""
+"""The encoder of each class, used for its subclasses as well."""

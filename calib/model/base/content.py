@@ -1,8 +1,8 @@
 """Frozen dataclasses as plain content (mappings, lists, numbers, text), and back.
 
-A field that stands at its default is left out, and filled in again on the way back: so a field
-which is added later, with a default, changes neither what older content says nor its name. What
-is to be done with a class is worked out once: reports have thousands of values.
+A field that equals its default is omitted, and restored when content is read: a field that is
+added later, with a default, changes neither older content nor its hash. The conversion of each
+class is worked out once, since reports have thousands of values.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Maker = Callable[[Any], Any]
-"""Gives content for a value, or a value for content."""
+"""Converts a value to content, or content to a value."""
 
 
 def to_content(value: Any) -> Any:
-    """Dataclasses become mappings, tuples lists, enumerations their values; the rest stays."""
+    """Convert dataclasses to mappings, tuples to lists, enumerations to their values."""
     kind: Any = type(value)
-    teller = _teller(kind)
-    return value if teller is None else teller(value)
+    encode = _encoder(kind)
+    return value if encode is None else encode(value)
 
 
 @cache
-def _teller(kind: type) -> Maker | None:
-    """How values of a class are told; None where they stay as they are."""
+def _encoder(kind: type) -> Maker | None:
+    """The conversion of a class's values to content; None if they need none."""
     if is_dataclass(kind):
-        told = tuple((f.name, f.default) for f in fields(kind))
+        defaults = tuple((f.name, f.default) for f in fields(kind))
 
-        def tell(value: Any) -> dict[str, Any]:
-            said = ((name, getattr(value, name), default) for name, default in told)
+        def encode(value: Any) -> dict[str, Any]:
+            given = ((name, getattr(value, name), default) for name, default in defaults)
             return {
                 name: to_content(own)
-                for name, own, default in said
+                for name, own, default in given
                 if default is MISSING or own != default
             }
 
-        return tell
+        return encode
     if issubclass(kind, Enum):
         return lambda value: value.value
     if issubclass(kind, Mapping):
@@ -52,10 +52,10 @@ def _teller(kind: type) -> Maker | None:
 
 
 def from_content(kind: type[T], content: Any) -> T:
-    """The dataclass ``kind`` whose ``to_content`` this is (ISO text is read as an instant).
+    """The value of class ``kind`` with this content (ISO text is read as an instant).
 
-    Raises ``TypeError``, ``ValueError``, ``KeyError`` or ``AttributeError`` where it is none: a
-    leaf of another kind is never taken for what it is not.
+    Raises ``TypeError``, ``ValueError``, ``KeyError`` or ``AttributeError`` for anything else:
+    values of another type are never coerced.
     """
     wanted: Any = kind
     value: T = _maker(wanted)(content)
@@ -64,7 +64,7 @@ def from_content(kind: type[T], content: Any) -> T:
 
 @cache
 def _maker(kind: Any) -> Maker:
-    """How a value of some type is made of content."""
+    """The conversion of content to a value of some type."""
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         inner = _maker(next(arg for arg in get_args(kind) if arg is not type(None)))
@@ -114,7 +114,7 @@ def _of(kind: type[T], content: Any) -> T:
 
 
 def _misplaced(content: Any, wanted: str) -> TypeError:
-    return TypeError(f"{type(content).__name__} where {wanted} should be")
+    return TypeError(f"{type(content).__name__} instead of {wanted}")
 
 
 _LEAVES: dict[Any, Maker] = {

@@ -1,4 +1,4 @@
-"""Words: names and reasons that people give, on one line, and lists as they are read."""
+"""Names and reasons that people type, checked, and lists as English text."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from calib.errors import InputError
 
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Control characters, lone surrogates, ends of lines and paragraphs, as Unicode calls them."""
+"""Unicode categories: control characters, surrogates, line and paragraph separators."""
 
 
 def checked_words(text: str, called: str) -> str:
-    """The text itself; raises ``InputError`` (``bad-text``) where it holds what would steer a
-    terminal or break a line, and stay in the record for ever."""
+    """The text itself; raises ``InputError`` (``bad-text``) if it contains control characters,
+    which would stay in the record for ever and could control a terminal."""
     found = next((one for one in text if unicodedata.category(one) in _CONTROLS), None)
     if found is not None:
         raise InputError(

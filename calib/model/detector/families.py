@@ -1,6 +1,6 @@
-"""The detector families that calib knows: modules on a regular grid.
+"""Detector families: modules of one size on a regular grid.
 
-Sizes and gaps are the makers' (DECTRIS technical specifications); modules are numbered along the
+Sizes and gaps are those of the DECTRIS technical specifications; modules are numbered along the
 fast direction first.
 """
 
@@ -39,17 +39,17 @@ KNOWN: dict[str, tuple[Family, tuple[int, int]]] = {
     "EIGER2 9M": (_EIGER2, (3, 6)),
     "EIGER2 16M": (_EIGER2, (4, 8)),
 }
-"""Name of a detector -> its family and how many modules it has (fast, slow)."""
+"""Detector name -> its family and its number of modules (fast, slow)."""
 
 
 def known_layout(name: str) -> Layout:
-    """The layout of a known detector, its root frame on the first module's first pixel.
+    """The nominal layout of a known detector; its root frame is at the first pixel.
 
     Raises ``InputError`` with the known names for any other.
     """
     if name not in KNOWN:
         known = ", ".join(sorted(KNOWN))
-        raise InputError("unknown-layout", f"{name!r} is no known detector.", remedy=known + ".")
+        raise InputError("unknown-layout", f"{name!r} is not a known detector.", remedy=known + ".")
     family, (n_fast, n_slow) = KNOWN[name]
     step = (np.array(family.module_px) + family.gap_px) * family.pixel_mm
     column, row = np.meshgrid(np.arange(n_fast), np.arange(n_slow))
@@ -61,7 +61,7 @@ def known_layout(name: str) -> Layout:
 
 
 def family_of(layout: Layout) -> str | None:
-    """The known detector that has as many panels of the same size and pixel, if there is one."""
+    """The known detector with the same number and size of panels and pixels, if any."""
     for name in KNOWN:
         if not known_layout(name).difference(layout.panels):
             return name

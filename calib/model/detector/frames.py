@@ -1,7 +1,7 @@
 """Rotations and rigid motions.
 
-A rotation is a 3x3 matrix whose columns are the axes of the inner frame seen in the outer one;
-``lab_from_panel`` turns panel coordinates into laboratory ones. A rotation vector is the axis
+A rotation is a 3x3 matrix whose columns are the axes of the inner frame in the outer one;
+``lab_from_panel`` maps panel coordinates to laboratory coordinates. A rotation vector is the axis
 times the angle in rad (Rodrigues).
 """
 
@@ -42,8 +42,8 @@ def rotation_from_vector(vectors: Floats) -> Floats:
 def vector_from_rotation(rotations: Floats) -> Floats:
     """Rotation vectors (..., 3) in rad of rotation matrices (..., 3, 3), angle up to pi.
 
-    The axis stands in R - R^T = 2 sin(t) skew(n), and near half a turn, where the sine is lost in
-    rounding, in R + R^T = 2 cos(t) + 2 (1 - cos(t)) n n^T.
+    The axis n follows from R - R^T = 2 sin(t) skew(n) and, near t = pi, where the sine is lost to
+    rounding, from R + R^T = 2 cos(t) + 2 (1 - cos(t)) n n^T.
     """
     r = np.asarray(rotations, dtype=np.float64)
     twice_axis_sin = np.stack(
@@ -112,7 +112,7 @@ class RigidMotion:
 
     @staticmethod
     def identity() -> RigidMotion:
-        """The motion that leaves everything where it is."""
+        """The identity."""
         return RigidMotion(np.eye(3), np.zeros(3))
 
     def __matmul__(self, inner: RigidMotion) -> RigidMotion:
@@ -123,16 +123,16 @@ class RigidMotion:
         )
 
     def inverse(self) -> RigidMotion:
-        """The motion back."""
+        """The inverse motion."""
         return RigidMotion(self.rotation.T, -self.rotation.T @ self.translation_mm)
 
     def points(self, inner_mm: Floats) -> Floats:
-        """Points (..., 3) in mm carried from the inner to the outer frame."""
+        """Points (..., 3) in mm of the inner frame, in the outer frame."""
         return np.asarray(inner_mm @ self.rotation.T + self.translation_mm)
 
 
 def fit_rigid(inner_mm: Floats, outer_mm: Floats, weights: Floats) -> RigidMotion:
-    """The rigid motion that carries points ``inner_mm`` (n, 3) closest to ``outer_mm`` (n, 3).
+    """The rigid motion that best maps points ``inner_mm`` (n, 3) to ``outer_mm`` (n, 3).
 
     Minimises sum w |outer - (R inner + t)|^2 with ``weights`` (n,) (Kabsch 1976).
     """

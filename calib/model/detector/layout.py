@@ -1,4 +1,4 @@
-"""A detector as drawn: the panels' shapes and nominal frames, relative to its root frame."""
+"""The nominal layout of a detector: shapes and frames of its panels in its root frame."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calib.model.detector.frames import RigidMotion, orthonormal
 
 @dataclass(frozen=True, slots=True)
 class PanelShape:
-    """What a panel is, wherever it stands."""
+    """The name, size and pixel size of a panel, whatever its position."""
 
     name: str
     """The panel's name in its detector model, such as ``row-01-col-02``."""
@@ -31,18 +31,18 @@ class PanelShape:
 
 @dataclass(frozen=True, slots=True)
 class PanelGroup:
-    """Panels that are mounted on one thing, such as a quadrant, a sensor or a row of modules."""
+    """Panels that share a mount, such as a quadrant, a sensor or a row of modules."""
 
     name: str
     level: int
-    """How deep it lies in the detector: 1 for groups directly below the root."""
+    """Depth in the hierarchy: 1 for groups directly below the root."""
     panels: tuple[int, ...]
-    """The panels in it and in the groups below it, ascending."""
+    """Indices of the panels in it and in the groups below it, ascending."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelFrames:
-    """Where n panels stand in one outer frame (the detector's root, or the laboratory)."""
+    """Frames of n panels in one outer frame (the detector's root, or the laboratory)."""
 
     rotation: Floats
     """(n, 3, 3); columns are each panel's fast, slow and normal axes in the outer frame."""
@@ -63,7 +63,7 @@ class PanelFrames:
         return len(self.origin_mm)
 
     def moved(self, outer_from_inner: RigidMotion) -> PanelFrames:
-        """The same panels seen from a further frame."""
+        """The same panels in a further outer frame."""
         return PanelFrames(
             outer_from_inner.rotation @ self.rotation, outer_from_inner.points(self.origin_mm)
         )
@@ -73,7 +73,7 @@ class PanelFrames:
         return PanelFrames(self.rotation[order], self.origin_mm[order])
 
     def points(self, panel_mm: Floats) -> Floats:
-        """Points (n, k, 2) in mm on each panel's plane, carried to the outer frame (n, k, 3)."""
+        """Points (n, k, 2) in mm on each panel's plane, in the outer frame (n, k, 3)."""
         return np.asarray(
             panel_mm @ self.rotation[:, :, :2].transpose(0, 2, 1) + self.origin_mm[:, None, :]
         )
@@ -81,15 +81,15 @@ class PanelFrames:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The panels of one detector as drawn."""
+    """The nominal panels of one detector."""
 
     panels: tuple[PanelShape, ...]
     """The panels, in the order in which reflections number them."""
     frames: PanelFrames
     """Nominal frames relative to the detector's root frame."""
     groups: tuple[PanelGroup, ...] = ()
-    """What holds panels between the root and themselves, outer groups first; no part of the
-    identity, since readers of one detector give different trees, or none."""
+    """Groups of panels between the root and the panels, outer groups first; not part of the
+    identity, since readers of the same detector give different trees, or none."""
     size_mm: Floats = field(init=False, repr=False)
     """(n, 2) fast and slow extent of each panel in mm."""
 
@@ -116,8 +116,8 @@ class Layout:
         return unit[None] * self.size_mm[:, None, :]
 
     def axes_of(self, group: PanelGroup) -> Floats:
-        """(3, 3) columns: a group's fast, slow and normal axes in the root frame: the mean normal
-        of its panels, and its first panel's fast axis as far as that lies across it."""
+        """(3, 3) a group's fast, slow and normal axes in the root frame, as columns: the mean
+        normal of its panels, and the fast axis of its first panel made perpendicular to it."""
         rotation = self.frames.rotation[list(group.panels)]
         normal = rotation[:, :, 2].mean(axis=0)
         normal /= np.linalg.norm(normal)
@@ -139,8 +139,8 @@ class Layout:
         return abs(float(normal_lab @ centre_lab))
 
     def identity(self) -> dict[str, Any]:
-        """What makes this layout this layout, for the canonical form: numbers as whole arrays,
-        which are hashed ten times faster than written out one by one."""
+        """The content that identifies this layout, for the canonical form; numbers are whole
+        arrays, which are hashed ten times faster than single values."""
         return {
             "format": "calib/layout/1",
             "names": [panel.name for panel in self.panels],
@@ -151,7 +151,7 @@ class Layout:
         }
 
     def content(self) -> dict[str, Any]:
-        """The layout in JSON's own kinds; ``from_content`` gives it back exactly."""
+        """The layout as plain JSON values; ``from_content`` restores it exactly."""
         content: dict[str, Any] = {
             "format": "calib/layout/1",
             "panels": [
@@ -169,7 +169,7 @@ class Layout:
 
     @staticmethod
     def from_content(content: dict[str, Any]) -> Layout:
-        """The layout whose ``content`` this is."""
+        """The layout with this ``content``."""
         panels = tuple(
             PanelShape(
                 p["name"],
@@ -184,9 +184,9 @@ class Layout:
         return Layout(panels, PanelFrames(content["rotation"], content["origin_mm"]), groups)
 
     def difference(self, shapes: tuple[PanelShape, ...]) -> str:
-        """In words, how other panels differ in number, size or pixel; empty where they do not.
+        """How other panels differ in number, size or pixel size, as text; empty if they do not.
 
-        Names do not count: readers of the same detector give different ones.
+        Names are not compared: readers of the same detector give different ones.
         """
         if len(shapes) != len(self.panels):
             return f"{len(shapes)} panels, expected {len(self.panels)}"

@@ -21,12 +21,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """Reflections that lie nowhere near where their experiments place them."""
+    """Reflections that are far from where their experiments predict them."""
 
     share: float
-    """Half of them are farther off than this share of their scattering vectors."""
+    """Half of them are off by more than this fraction of their scattering vectors."""
     n: int
-    """How many there are."""
+    """Number of reflections."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class Dataset:
     """One group of experiments with a common detector: a scan, forty wedges, many stills."""
 
     name: str
-    """What to call it: the stem of its experiment file."""
+    """The stem of its experiment file."""
     source: Source
     experiments: ExperimentList
     """All experiments of the file; reflections index into them."""
@@ -42,11 +42,12 @@ class Dataset:
     """The detector that the group's experiments share."""
     reflections: Reflections
     epoch: float | None
-    """Seconds of the earliest image as the files give them: the site's wall clock posing as UTC."""
+    """Seconds of the earliest image as the files give them: local time, stored as if it were
+    UTC."""
     notices: tuple[str, ...] = ()
-    """What a person should know of these files, a sentence each."""
+    """Remarks on these files for the user, a sentence each."""
     apart: Apart | None = None
-    """Where the reflections cannot be of these experiments."""
+    """Set if the reflections cannot belong to these experiments."""
 
     def __post_init__(self) -> None:
         n_panels, n = len(self.detector.panels), len(self.experiments.experiments)
@@ -68,7 +69,7 @@ class Dataset:
             )
 
     def header(self) -> Dataset:
-        """Without reflections and experiments: what it is called, its files and its detector."""
+        """The dataset without reflections and experiments: its name, files and detector."""
         return replace(
             self,
             reflections=Reflections.none(),

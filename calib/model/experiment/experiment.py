@@ -59,11 +59,11 @@ class Scan:
     width_rad: float
     """The rotation of one image."""
     epoch: float | None
-    """Seconds of the first image as the file gives them: the site's wall clock posing as UTC."""
+    """Seconds of the first image as the file gives them: local time, stored as if it were UTC."""
 
     @property
     def n_images(self) -> int:
-        """How many images the scan has."""
+        """Number of images."""
         return self.image_range[1] - self.image_range[0] + 1
 
     @property
@@ -74,14 +74,14 @@ class Scan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crystal:
-    """A crystal lattice in its orientation at datum."""
+    """A crystal lattice and its orientation at datum."""
 
     real_space: Floats
     """(3, 3) Angstrom; rows are a, b, c."""
     hall_symbol: str
     a_at_scan_points: Floats | None = None
-    """(k, 3, 3) 1/Angstrom, setting matrices evenly spaced from the start of its scan to the end,
-    where a file says how the crystal changed."""
+    """(k, 3, 3) 1/Angstrom, setting matrices at evenly spaced scan points from the start of the
+    scan to its end, if the file has a scan-varying crystal."""
 
     def __post_init__(self) -> None:
         basis = frozen_floats(self.real_space, (3, 3), "real space basis")
@@ -98,7 +98,7 @@ class Crystal:
 
     @property
     def mean_a_matrix(self) -> Floats:
-        """(3, 3) the mean over its scan points, where it has them; else ``a_matrix``."""
+        """(3, 3) the mean over the scan points, if there are any; else ``a_matrix``."""
         points = self.a_at_scan_points
         return self.a_matrix if points is None else np.asarray(points.mean(axis=0))
 
@@ -124,19 +124,19 @@ class Sensors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detector:
-    """A detector as one experiment list describes it."""
+    """A detector as described by an experiment list."""
 
     panels: tuple[PanelShape, ...]
     frames: PanelFrames
     """The panels in the laboratory."""
     lab_from_root: RigidMotion | None
-    """The root frame where the file has a hierarchy with one; None where panels stand in the
-    laboratory directly (no hierarchy, or a root that is the identity)."""
+    """The root frame if the file has a hierarchy with one; None if panels are given in the
+    laboratory frame (no hierarchy, or a root that is the identity)."""
     sensors: Sensors
     identifier: str
     """The first non-empty panel identifier, such as ``PILATUS 2M, S/N 24-0107 Diamond``."""
     groups: tuple[PanelGroup, ...] = ()
-    """What holds panels between the root and themselves, outer groups first."""
+    """Groups of panels between the root and the panels, outer groups first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +166,7 @@ class ExperimentList:
 
     @property
     def stills(self) -> Bools:
-        """(e,) which experiments are stills: without a scan, or with one that does not turn."""
+        """(e,) which experiments are stills: without a scan, or with one of zero width."""
         turning = [scan.width_rad != 0.0 for scan in self.scans]
         return np.array(
             [entry.scan is None or not turning[entry.scan] for entry in self.experiments],

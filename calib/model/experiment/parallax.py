@@ -1,12 +1,12 @@
 """From pixels to millimetres on a panel and back, exactly as dxtbx does it.
 
-Plain: mm = px * pixel size. Where a sensor asks for the parallax correction, a photon that comes
-in at the angle c = s1 . normal is absorbed on average at the depth
+Without parallax: mm = px * pixel size. With the parallax correction, a photon that enters with
+cosine c = s1 . normal is absorbed on average at the depth
 
     o = 1/mu - (t/c + 1/mu) exp(-mu t / c)
 
-along its way, so that px * pixel size = mm + o (s1 . fast, s1 . slow); the way back takes s1 at
-the uncorrected point, in one step (``parallax_correction.h`` of dxtbx).
+along its path, so that px * pixel size = mm + o (s1 . fast, s1 . slow); the inverse evaluates
+s1 at the uncorrected point, in one step (``parallax_correction.h`` of dxtbx).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def mm_from_px(
 ) -> Floats:
     """Positions (n, 2) in mm on the panels ``panel`` (n,) of positions ``px`` (n, 2).
 
-    ``frames`` stands in for the detector's own laboratory frames. Raises ``InputError`` where a
+    ``frames`` replaces the detector's own laboratory frames. Raises ``InputError`` if a
     panel with parallax is seen edge-on from the sample.
     """
     plain = np.asarray(px, dtype=np.float64) * _pixel_mm(detector)[panel]
@@ -36,7 +36,7 @@ def px_from_mm(
 ) -> Floats:
     """Positions (n, 2) in px of positions ``mm`` (n, 2) on the panels ``panel`` (n,).
 
-    ``frames`` stands in for the detector's own laboratory frames. Raises ``InputError`` where a
+    ``frames`` replaces the detector's own laboratory frames. Raises ``InputError`` if a
     panel with parallax is seen edge-on from the sample.
     """
     mm = np.asarray(mm, dtype=np.float64)
@@ -44,9 +44,9 @@ def px_from_mm(
 
 
 def corrected(detector: Detector) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(n,) on which panels the correction acts: it is asked for, and mu and thickness are known.
+    """(n,) the panels whose parallax is corrected: it is requested, and mu and thickness are known.
 
-    dxtbx falls back to the plain strategy, without a word, where either is missing.
+    dxtbx silently uses no parallax correction if either is missing.
     """
     sensors = detector.sensors
     return np.asarray(sensors.parallax & (sensors.mu_per_mm > 0) & (sensors.thickness_mm > 0))
@@ -76,8 +76,7 @@ def _depth_shift_mm(
         edge_on = int(which[np.argmax(cosine <= 0.0)])
         raise InputError(
             "edge-on-panel",
-            f"panel {edge_on} stands edge-on to the rays from the sample, so that no parallax "
-            "correction exists.",
+            f"panel {edge_on} is seen edge-on from the sample, so its parallax is undefined.",
             place=f"panel {edge_on}",
         )
     mu, thickness = detector.sensors.mu_per_mm[which], detector.sensors.thickness_mm[which]

@@ -1,8 +1,8 @@
-"""Where a detector stands in one experiment, and which correction its panels already carry.
+"""The pose of a detector in one experiment, and the correction that its panels already have.
 
-Candidates are the layout as drawn and every known calibration of it. Where the file has a root
-frame and the panels stand in it as a candidate says, the root frame is the pose, kept exactly.
-Otherwise each candidate is fitted rigidly; the best one counts if it fits within a micrometre.
+Candidates are the nominal layout and every known calibration of it. If the file has a root frame
+and the panels agree with a candidate in it, the root frame is the pose, kept exactly. Otherwise
+each candidate is fitted rigidly; the best one is used if it fits within a micrometre.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from calib.model.detector.layout import Layout, PanelFrames, PanelShape
 from calib.model.experiment.experiment import Detector
 
 DRAWN = "as drawn"
-"""The name of the candidate without a correction."""
+"""The name of the candidate without a correction (stored in receipts)."""
 _SAME_MM = 1e-6
 _FITS_MM = 1e-3
 _OTHERS_MM = 5.0
-"""No refinement moves a panel this far: panels that do not fit better come in another order, or
-are others of the same size."""
+"""No refinement moves a panel this far: panels that fit worse are in another order, or belong to
+another detector."""
 _ROUNDS = 20
 
 
@@ -36,13 +36,13 @@ class DetectorPose:
     lab_from_root: RigidMotion
     """The pose."""
     order: tuple[int, ...]
-    """Of each panel of the layout, its index in the experiment."""
+    """For each panel of the layout, its index in the experiment."""
     carries: str
-    """The candidate that the panels agree with; empty where none fits within a micrometre."""
+    """The candidate that the panels agree with; empty if none fits within a micrometre."""
     correction: Correction | None
-    """The correction of that candidate; None where none fits."""
+    """The correction of that candidate; None if none fits."""
     residual_mm: float
-    """The farthest that a panel corner lies from the candidate that comes closest."""
+    """The largest distance of a panel corner from the best-fitting candidate."""
     exact: bool
     """Whether the pose is the file's own root frame."""
 
@@ -52,7 +52,7 @@ def locate_detector(
 ) -> DetectorPose:
     """The pose of a detector, and which of the ``known`` corrections its panels carry.
 
-    Raises ``LayoutError`` with what differs where the panels are others than the layout's.
+    Raises ``LayoutError``, which says what differs, if the panels are not those of the layout.
     """
     order = panel_order(layout, detector.panels)
     candidates = [(DRAWN, Correction.none(len(layout))), *known]
@@ -75,8 +75,8 @@ def locate_detector(
     if miss > _OTHERS_MM:
         raise LayoutError(
             "other-layout",
-            "these are not the panels of the calibrated detector, or they come in another order "
-            f"under other names: as they come they stand up to {miss:.0f} mm from their places.",
+            "these are not the panels of the calibrated detector, or their order and names differ: "
+            f"in this order they are up to {miss:.0f} mm from their nominal places.",
             remedy="give the serial of the detector that took these data with --serial, or import "
             "the images again with the program that imported the metrology data.",
         )
@@ -84,8 +84,8 @@ def locate_detector(
 
 
 def panel_order(layout: Layout, panels: tuple[PanelShape, ...]) -> tuple[int, ...]:
-    """Of each panel of the layout, its index in another reader's order: by name where the same
-    names stand in another order, else as they come."""
+    """For each panel of the layout, its index in another reader's order: by name if the same names
+    appear in another order, else by position."""
     mine, theirs = [p.name for p in layout.panels], [p.name for p in panels]
     index = {name: k for k, name in enumerate(theirs)}
     if len(index) == len(theirs) and set(mine) == set(theirs):
@@ -103,8 +103,8 @@ def panel_order(layout: Layout, panels: tuple[PanelShape, ...]) -> tuple[int, ..
 
 
 def layout_of(detector: Detector) -> tuple[Layout, RigidMotion]:
-    """The layout and the pose of a detector taken as drawn: within its root frame, or where the
-    file has none, within the frame of its first panel."""
+    """The layout and the pose of a detector whose panels are taken to be nominal: relative to its
+    root frame or, without one, to the frame of its first panel."""
     root = detector.lab_from_root or RigidMotion(
         detector.frames.rotation[0], detector.frames.origin_mm[0]
     )
@@ -116,10 +116,10 @@ def _farthest(a: Floats, b: Floats) -> float:
 
 
 def _fit(root_frames: PanelFrames, corners: Floats, seen_lab: Floats) -> tuple[RigidMotion, float]:
-    """The pose that carries the panels closest to where they are seen, and the farthest miss.
+    """The pose that best maps the panels to their observed places, and the largest residual.
 
-    Panels far from the others' agreement count less (Cauchy weights), so that a few that moved
-    on their own do not turn the detector.
+    Panels far from the consensus get less weight (Cauchy weights), so that a few displaced panels
+    do not rotate the detector.
     """
     here, there = root_frames.points(corners).reshape(-1, 3), seen_lab.reshape(-1, 3)
     weights = np.ones(len(here))
@@ -138,10 +138,10 @@ def facing_pose(
     beam_centre_mm: tuple[float, float] = (0.0, 0.0),
     tilt_rad: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> RigidMotion:
-    """lab_from_root of a detector that looks at the sample from ``distance_mm`` along -z.
+    """lab_from_root of a detector that faces the sample at ``distance_mm`` along -z.
 
-    Fast runs along +x and slow along -y; ``beam_centre_mm`` is where the middle of the detector
-    lies from the beam (fast, slow); ``tilt_rad`` turns it about that middle.
+    Fast runs along +x and slow along -y; ``beam_centre_mm`` (fast, slow) is the position of the
+    detector's centre relative to the beam; ``tilt_rad`` rotates it about that centre.
     """
     upright = np.diag([1.0, -1.0, -1.0])
     middle_root = layout.centre_root_mm.mean(axis=0)

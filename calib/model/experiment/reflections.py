@@ -1,4 +1,4 @@
-"""Observed reflections: what of a reflection table the metrology needs."""
+"""Observed reflections: the columns of a reflection table that metrology needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXCLUDING_BITS = (10, 17, 25, 27)
 """Flag bits that keep a reflection out: overloaded, centroid outlier, excluded for refinement,
 not suitable for refinement."""
 RECONSIDERED_BITS = (17, 25)
-"""The excluding bits that are somebody's judgement, which ``--ignore-flags`` sets aside."""
+"""The excluding bits set by an earlier refinement, which ``--ignore-flags`` overrides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class Reflections:
 
     @staticmethod
     def none() -> Reflections:
-        """An empty list."""
+        """No reflections."""
         numbers, vectors = np.zeros(0, dtype=np.int32), np.zeros((0, 3))
         return Reflections(numbers, numbers, vectors.astype(np.int32), vectors, vectors, numbers)
 
@@ -54,7 +54,7 @@ class Reflections:
         return len(self.experiment)
 
     def where(self, chosen: Bools | Ints) -> Reflections:
-        """The reflections that a mask or an index picks."""
+        """The reflections selected by a mask or by indices."""
         taken = [getattr(self, field.name)[chosen] for field in fields(self)]
         for array in taken:
             array.flags.writeable = False
