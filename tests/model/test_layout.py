@@ -62,7 +62,7 @@ def test_every_known_detector_is_recognised_whatever_its_panels_are_called() -> 
 def test_an_unknown_detector_is_refused_with_the_known_names() -> None:
     with pytest.raises(InputError) as caught:
         known_layout("PILATUS 7M")
-    assert "'PILATUS 7M' is no known detector." in str(caught.value)
+    assert "'PILATUS 7M' is not a known detector." in str(caught.value)
     assert all(name in caught.value.remedy for name in KNOWN)
 
 

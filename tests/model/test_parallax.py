@@ -104,5 +104,5 @@ def test_a_panel_seen_edge_on_is_refused() -> None:
     shape = PanelShape("p", (10, 10), (0.1, 0.1))
     sensors = Sensors(np.array([True]), np.array([1.0]), np.array([0.3]))
     edge_on = Detector((shape,), frames, None, sensors, "")
-    with pytest.raises(InputError, match=r"panel 0 stands edge-on to the rays from the sample"):
+    with pytest.raises(InputError, match=r"panel 0 is seen edge-on from the sample"):
         mm_from_px(np.array([[1.0, 1.0]]), np.array([0]), edge_on)

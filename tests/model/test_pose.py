@@ -200,7 +200,7 @@ def test_panels_in_another_order_under_other_names_are_refused(with_root: bool) 
     detector = standing(Correction.none(10), some_pose(1), with_root=with_root)
     shuffled = reordered(detector, [1, 0, *range(2, 10)])
     renamed = tuple(replace(p, name=f"q{k}") for k, p in enumerate(shuffled.panels))
-    with pytest.raises(LayoutError, match="in another order under other names: as they come they"):
+    with pytest.raises(LayoutError, match="or their order and names differ: in this order they"):
         locate_detector(LAYOUT, replace(shuffled, panels=renamed), [("a", some_correction(1))])
 
 

@@ -111,7 +111,7 @@ class EliminatedCrystals:
     """The weighted sum of squared residuals."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Accumulator:
     """Sums over the batches so far."""
 
