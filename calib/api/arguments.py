@@ -13,6 +13,7 @@ from typing import TypeVar
 from calib.config.actor import Actor, chosen_actor
 from calib.config.location import Location
 from calib.errors import InputError
+from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
 from calib.store.store import Store
 
@@ -21,7 +22,7 @@ AnyPath = str | PathLike[str]
 Time = str | datetime
 """ISO 8601 text, ``"now"``, or a ``datetime`` with a time zone. Text without an offset is read in
 the detector's time zone."""
-AnyStore = AnyPath | Location | Store | None
+AnyStore = AnyPath | Location | StoreLike | None
 """A path, an address, an open store, or None: the store of the settings."""
 By = str | Actor | None
 """A name; None: the name in the settings, else the login name."""
@@ -30,9 +31,9 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @contextmanager
-def opened(store: AnyStore, *, read_only: bool) -> Iterator[Store]:
+def opened(store: AnyStore, *, read_only: bool) -> Iterator[StoreLike]:
     """The store, opened for this call, or left open where it was given open."""
-    if isinstance(store, Store):
+    if store is not None and not isinstance(store, str | PathLike | Location):
         yield store
         return
     place = store if store is None or isinstance(store, str | Location) else Path(store)
