@@ -19,6 +19,7 @@ import numpy as np
 
 from calib.model.base.arrays import Floats
 from calib.model.detector.layout import Layout, PanelGroup
+from calib.solve.algebra.linalg import inverse
 from calib.solve.algebra.rigid_motion import adjoints
 
 _RIGID = 1e-3
@@ -81,9 +82,7 @@ class PanelPrior:
         covariance = self.covariance(layout, free)
         if not layout.groups:
             return np.diag(1.0 / np.diag(covariance))
-        scale = 1.0 / np.sqrt(np.diag(covariance))
-        inverse = np.linalg.inv(covariance * np.outer(scale, scale)) * np.outer(scale, scale)
-        return np.asarray(0.5 * (inverse + inverse.T))
+        return inverse(covariance)
 
     def _factor(self, level: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The tolerance of levels of a detector with groups, relative to the usual one."""

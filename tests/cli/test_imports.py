@@ -58,7 +58,9 @@ KEEPING = {
     "calib.store.maintenance.upgrade",
 }
 TRAVELLING = {"calib.store.bundle.export", "calib.store.bundle.load"}
-NEVER = {"distributed"} | KEEPING | TRAVELLING
+UNUSED_OF_SCIPY = {f"scipy.{name}" for name in ("interpolate", "optimize", "sparse", "spatial")}
+"""The solver uses scipy.linalg and scipy.special; each of these takes longer to load than both."""
+NEVER = {"distributed"} | UNUSED_OF_SCIPY | KEEPING | TRAVELLING
 COMMAND = """
 import sys
 from calib_cli.main import main
@@ -69,12 +71,13 @@ except SystemExit as end:
 print("loaded:", *sys.modules)
 """
 NOT_USED = {
-    "list": REFINING | SOLVING | FORMATS | UPGRADING,
-    "history 24-0107": REFINING | FORMATS | UPGRADING | {"scipy"},
-    "resolve 24-0107 --at 2026-03-05 --distance-mm 200": REFINING | SOLVING | FORMATS | UPGRADING,
+    "list": REFINING | FORMATS | UPGRADING | SOLVING,
+    "history 24-0107": REFINING | FORMATS | UPGRADING,  # compares calibrations by chi-square
+    "resolve 24-0107 --at 2026-03-05 --distance-mm 200": REFINING | FORMATS | UPGRADING | SOLVING,
     "apply night1.expt --calibration 24-0107:3 -o out.expt": FORMATS
     | UPGRADING
-    | {"gemmi", "scipy"},
+    | SOLVING
+    | {"gemmi"},
     "combine 24-0107:3 --without night1 --json": REFINING | UPGRADING | {"fabio"},
     "derive night1.expt night1.refl --json": UPGRADING | {"fabio"},
 }

@@ -22,10 +22,12 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def this_environment() -> Environment:
     """What results may depend on here."""
+    import scipy  # what applies calibrations needs none
+
     return Environment(
         python=platform.python_version(),
         numpy=np.__version__,
-        scipy="",
+        scipy=scipy.__version__,
         blas=_blas(),
         processor=_processor(),
         threads=_threads(),

@@ -22,6 +22,7 @@ import numpy as np
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.result.report import SAME_DISTANCE, Disagreement
+from calib.solve.algebra.linalg import solve_positive_definite
 from calib.solve.algebra.statistics import chance_above
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.system import PanelSystem, gauge_free
@@ -110,7 +111,7 @@ class _GaugeProjector:
     def of(gauge: Floats, weight: Floats) -> _GaugeProjector:
         """For motions ``gauge`` (m, k), weighted with ``weight`` (m,)."""
         held = weight[:, None] * gauge
-        return _GaugeProjector(gauge, np.asarray(np.linalg.solve(gauge.T @ held, held.T).T))
+        return _GaugeProjector(gauge, solve_positive_definite(gauge.T @ held, held.T).T)
 
     def values(self, values: Floats) -> Floats:
         """(m,) or (m, ...) without."""

@@ -25,7 +25,7 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Part, Statement
-from calib.solve.algebra.linalg import congruence, inverse, whitener
+from calib.solve.algebra.linalg import congruence, inverse, solve_positive_definite, whitener
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
@@ -179,7 +179,7 @@ class PanelSystem:
         if gauge.shape[1]:
             prior = gauge_free(prior, gauge)
             pull = weight[:, None] * gauge
-            within = np.asarray(np.linalg.inv(gauge.T @ pull))
+            within = inverse(gauge.T @ pull)
             fixed = pull @ within @ pull.T
             matrix = information + prior + fixed
             rhs = vector - prior @ x - fixed @ x
@@ -208,4 +208,4 @@ def gauge_free(precision: Floats, gauge: Floats) -> Floats:
     if not gauge.shape[1]:
         return precision
     held = precision @ gauge
-    return np.asarray(precision - held @ np.linalg.solve(gauge.T @ held, held.T))
+    return np.asarray(precision - held @ solve_positive_definite(gauge.T @ held, held.T))
