@@ -28,12 +28,13 @@ from calib.report.blocks import (
     general,
     span,
 )
-from calib.report.calibration.derived import derived_blocks, derived_view
+from calib.report.calibration.derived import derived_blocks, derived_summary, derived_view
 from calib.report.calibration.listing import list_table
 from calib.report.calibration.stored import stored_blocks, stored_view
 from calib.report.certifications import certification_view
 from calib.report.detectors import detector_facts, detector_view, panel_frames_view
 from calib.report.scalar import instant, number
+from calib_cli.rendering import render
 from support.records import (
     DEEDS,
     INSTANTS,
@@ -249,3 +250,13 @@ def test_a_number_that_is_none_is_a_dash() -> None:
     assert [number(x) for x in (math.nan, math.inf, -math.inf, None, 1)] == [None] * 4 + [1.0]
     assert [fixed(None, 2), general(None), at_second(None)] == ["-"] * 3
     assert (fixed(0.12345, 3), general(1234.5, 3)) == ("0.123", "1.23e+03")
+
+
+def test_the_summary_of_a_derivation_fits_on_one_screen() -> None:
+    """24 lines of 80 columns, less the three that the command prints on stderr."""
+    record = calibration(n_panels=60, distances_mm=(150.0, 265.0))
+    blocks = derived_summary(derived(record))
+    text = render(blocks, coloured=False, width=80)
+    assert len(record.report.datasets) == 2
+    assert len(text.splitlines()) <= 21
+    assert titles(blocks)[:2] == ["Accepted", "RMSD in px before and after the corrections"]

@@ -13,7 +13,10 @@ from calib.report.calibration.findings import (
     head_view,
     record_view,
     title,
+    verdict,
 )
+from calib.report.calibration.rejected import rejected_blocks
+from calib.report.calibration.residuals import residual_table
 from calib.report.scalar import number
 
 
@@ -47,10 +50,25 @@ def derived_view(
 
 def derived_blocks(view: View, *, all_panels: bool) -> list[Block]:
     """Facts and findings of a new calibration."""
+    return [Facts(_facts(view)), *findings_blocks(view, all_panels=all_panels)]
+
+
+def derived_summary(view: View) -> list[Block]:
+    """The verdict, the residuals and the main facts of a derivation, on one screen."""
+    name, *facts = _facts(view)
+    return [
+        Facts((name,)),
+        verdict(view),
+        residual_table(view),
+        *rejected_blocks(view["misfits"]),
+        Facts(tuple(facts)),
+    ]
+
+
+def _facts(view: View) -> tuple[tuple[str, str], ...]:
     head = view["calibration"]
-    facts = [
+    return (
         ("Calibration", title(head)),
         ("Freedom", f"{head['freedom']}: {view['freedom_reason']}"),
         *common_facts(view),
-    ]
-    return [Facts(tuple(facts)), *findings_blocks(view, all_panels=all_panels)]
+    )

@@ -128,11 +128,6 @@ def common_facts(view: View) -> list[tuple[str, str]]:
 
 def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
     """All tables and sentences, the verdict last."""
-    accepted = view["acceptance"]["accepted"]
-    verdict = Sentences(
-        "Accepted" if accepted else "Not accepted (draft)",
-        tuple(view["acceptance"]["reasons"]),
-    )
     undetermined = view["null_directions"]
     weak = [f"{m['words']}: {fixed(m['sigma_um'], 1)} um" for m in view["weak_modes"]]
     return [
@@ -145,5 +140,14 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *([Sentences("Not determined by these data", tuple(undetermined))] if undetermined else []),
         *([Sentences("Least well determined (1 sigma)", tuple(weak))] if weak else []),
         *disagreement_blocks(view["disagreements"]),
-        verdict,
+        verdict(view),
     ]
+
+
+def verdict(view: View) -> Sentences:
+    """Whether a calibration was accepted, and the reasons."""
+    accepted = view["acceptance"]["accepted"]
+    return Sentences(
+        "Accepted" if accepted else "Not accepted (draft)",
+        tuple(view["acceptance"]["reasons"]),
+    )

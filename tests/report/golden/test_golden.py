@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import calib.report
-from calib_cli.rendering import rendered
+from calib_cli.rendering import render
 from support.asymmetric.cases import CASES
 from support.golden import compare, json_text
 
@@ -27,7 +27,7 @@ def texts(name: str) -> dict[str, str]:
     case = CASES[name]()
     found = {} if case.view is None else {f"{name}.json": json_text(case.view)}
     for suffix, width in WIDTHS.items():
-        found[f"{name}{suffix}.txt"] = rendered(case.blocks, coloured=False, width=width)
+        found[f"{name}{suffix}.txt"] = render(case.blocks, coloured=False, width=width)
     return found
 
 

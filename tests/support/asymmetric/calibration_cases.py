@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from calib.model.store.log import Moment
 from calib.report.bundle import origin_table, origin_view
-from calib.report.calibration.derived import derived_blocks, derived_view
+from calib.report.calibration.derived import derived_blocks, derived_summary, derived_view
 from calib.report.calibration.findings import record_view
 from calib.report.calibration.listing import line_view, list_table
 from calib.report.calibration.rejected import rejected_blocks
@@ -59,6 +59,13 @@ def derived_draft() -> Case:
         seconds=0.98765,
     )
     return Case(view, derived_blocks(view, all_panels=False))
+
+
+def derived_in_short() -> Case:
+    """calib derive without --details."""
+    view = derived(all_panels=False).view
+    assert view is not None
+    return Case(None, derived_summary(view))
 
 
 def shown(*, all_panels: bool) -> Case:

@@ -23,6 +23,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "demo": calibration_cases.demo,
     "derived": lambda: calibration_cases.derived(all_panels=False),
     "derived-draft": calibration_cases.derived_draft,
+    "derived-short": calibration_cases.derived_in_short,
     "derived-panels": lambda: calibration_cases.derived(all_panels=True),
     "detector": lambda: store_cases.detector_shown(all_panels=False),
     "detector-panels": lambda: store_cases.detector_shown(all_panels=True),
