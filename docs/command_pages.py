@@ -37,7 +37,7 @@ def _help(root: Any, words: tuple[str, ...]) -> str:
     printed = io.StringIO()
     narrow = {"COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
     with patch.dict(os.environ, narrow), contextlib.redirect_stdout(printed):
-        root.main([*words, "--help"], prog_name="calib", standalone_mode=False)
+        root.main([*words, "--help-all"], prog_name="calib", standalone_mode=False)
     return printed.getvalue().strip("\n")
 
 

@@ -21,14 +21,14 @@ WHILE_LOADING = 200_000
 _USUAL = gc.get_threshold()
 
 
-def place_of(ctx: typer.Context, option: str | None) -> Location:
+def store_location(ctx: typer.Context, option: str | None) -> Location:
     """The store that a command works on: its own ``--store``, else that of ``calib --store``."""
     from calib.config.settings import chosen_location
 
-    return named_place(ctx, option) or chosen_location(None)
+    return given_location(ctx, option) or chosen_location(None)
 
 
-def named_place(ctx: typer.Context, option: str | None) -> Location | None:
+def given_location(ctx: typer.Context, option: str | None) -> Location | None:
     """The store that an option names; None where it is for the settings to say."""
     from calib.config.location import Location
 
@@ -44,7 +44,7 @@ def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = Fals
     if gc.get_threshold()[0] == WHILE_LOADING:
         gc.freeze()  # the modules: the collector passes over them from here on
         gc.set_threshold(*_USUAL)
-    return Store.open(place_of(ctx, option), read_only=read_only)
+    return Store.open(store_location(ctx, option), read_only=read_only)
 
 
 def actor(by: str | None) -> Actor:

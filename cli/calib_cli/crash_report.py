@@ -14,7 +14,7 @@ from pathlib import Path
 _PACKAGES = ("calib-metrology", "numpy", "scipy", "sqlalchemy", "sqlmodel", "typer", "gemmi")
 
 
-def written_report(error: BaseException, words: list[str]) -> Path | None:
+def write_report(error: BaseException, words: list[str]) -> Path | None:
     """Write what happened; where nothing can be written, None."""
     now = datetime.now(UTC)
     name = f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log"

@@ -95,9 +95,9 @@ def _misuse(error: BaseException) -> Failure:
 
 def _bug(error: BaseException, words: list[str]) -> Failure:
     from calib.config.location import without_password
-    from calib_cli.crash_report import written_report
+    from calib_cli.crash_report import write_report
 
-    path = written_report(error, words)
+    path = write_report(error, words)
     what = without_password(f"{type(error).__name__}: {error}").rstrip(": ")
     if path is None:
         remedy = "report it to the developers of calib, with what you typed"

@@ -15,7 +15,7 @@ from calib.version import __version__
 from calib_cli.context import WHILE_LOADING
 from calib_cli.errors import TERMINATED
 from calib_cli.options import StorePlace
-from calib_cli.output import say, write
+from calib_cli.output import notify, write
 from calib_cli.program import Program
 
 app = typer.Typer(
@@ -33,10 +33,7 @@ def calib(
     store: StorePlace = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """A calibration database for multi-panel X-ray detectors.
-
-    Derive panel corrections from metrology data, store and certify them, apply the right one
-    to any new experiment.
+    """Derive, certify and apply calibrations of multi-panel X-ray detectors.
 
     \b
     Example:
@@ -48,7 +45,7 @@ def calib(
         write(f"calib {__version__}\n")
         raise typer.Exit
     if ctx.invoked_subcommand is None:
-        say(ctx.get_help())
+        notify(ctx.get_help())
         raise typer.Exit(2)
 
 

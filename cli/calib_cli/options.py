@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share, each with its panel of the help."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_bundle, complete_calibration, complete_serial
+from calib_cli.help import ADVANCED, INPUT, METHOD, OUTPUT, STORE
+
 
 class DistancePolicyName(StrEnum):
-    """Which distances a certification answers (``calib.model.store.resolution.DistancePolicy``)."""
+    """The names of ``calib.model.store.resolution.DistancePolicy``, without loading numpy."""
 
     EXACT = "exact"
     NEAREST = "nearest"
 
 
 class TimePolicyName(StrEnum):
-    """Which instants a certification answers (``calib.model.store.resolution.TimePolicy``)."""
+    """The names of ``calib.model.store.resolution.TimePolicy``, without loading numpy."""
 
     PRIOR = "prior"
     CLOSEST = "closest"
@@ -27,21 +30,65 @@ StorePlace = Annotated[
     str | None,
     typer.Option(
         "--store",
-        metavar="PLACE",
-        help="The store: a file, or postgresql://USER@HOST/DATABASE. "
-        "Default: CALIB_STORE or the settings, else a file in your data folder.",
+        metavar="STORE",
+        help="Use this file or postgresql:// URL. [$CALIB_STORE]",
         show_default=False,
+        rich_help_panel=STORE,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything except writing.")]
 By = Annotated[
     str | None,
     typer.Option(
         "--by",
         metavar="NAME",
-        help="Who does this. Default: CALIB_ACTOR or the settings, else your login name.",
+        help="Record this author. [$CALIB_ACTOR, or login name]",
         show_default=False,
+        rich_help_panel=STORE,
+    ),
+]
+AsKnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--as-known-at",
+        metavar="TIME",
+        help="Ignore records after a time or log position.",
+        show_default=False,
+        rich_help_panel=STORE,
+    ),
+]
+AdvancedAsKnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--as-known-at",
+        metavar="TIME",
+        help="Ignore records after a time or log position.",
+        show_default=False,
+        rich_help_panel=ADVANCED,
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Print what would be done; write nothing.", rich_help_panel=OUTPUT
+    ),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite existing output files.", rich_help_panel=OUTPUT)
+]
+AllPanels = Annotated[
+    bool, typer.Option("--panels", help="List every panel.", rich_help_panel=OUTPUT)
+]
+Reference = Annotated[
+    str,
+    typer.Argument(
+        metavar="CALIBRATION",
+        help="SERIAL:VERSION, or the start of an id (8 characters).",
+        show_default=False,
+        rich_help_panel=INPUT,
+        autocompletion=complete_calibration,
     ),
 ]
 Serial = Annotated[
@@ -49,8 +96,31 @@ Serial = Annotated[
     typer.Option(
         "--serial",
         metavar="SERIAL",
-        help="The detector's serial number, where a bare version is given.",
+        help="Look up CALIBRATION, a bare version, in this detector.",
         show_default=False,
+        rich_help_panel=INPUT,
+        autocompletion=complete_serial,
+    ),
+]
+OnlySerial = Annotated[
+    str | None,
+    typer.Option(
+        "--serial",
+        metavar="SERIAL",
+        help="List this detector only.",
+        show_default=False,
+        rich_help_panel=INPUT,
+        autocompletion=complete_serial,
+    ),
+]
+SerialName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SERIAL",
+        help="Serial number of the detector.",
+        show_default=False,
+        rich_help_panel=INPUT,
+        autocompletion=complete_serial,
     ),
 ]
 FileSerial = Annotated[
@@ -58,60 +128,56 @@ FileSerial = Annotated[
     typer.Option(
         "--serial",
         metavar="SERIAL",
-        help="The detector's serial number. Default: as the file names it.",
-        show_default=False,
+        help="Set the serial number.",
+        show_default="from the file",
+        rich_help_panel=INPUT,
+        autocompletion=complete_serial,
     ),
 ]
 ForceSerial = Annotated[
-    bool, typer.Option("--force-serial", help="Use --serial even where the file names another.")
-]
-AsKnownAt = Annotated[
-    str | None,
+    bool,
     typer.Option(
-        "--as-known-at",
-        metavar="MOMENT",
-        help="What was recorded later does not count: a position of the log (calib audit log), or "
-        "a time.",
-        show_default=False,
+        "--force-serial",
+        help="Use --serial even if the file names another detector.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+BundleFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="BUNDLE",
+        help="File written by calib bundle create.",
+        rich_help_panel=INPUT,
+        autocompletion=complete_bundle,
     ),
 ]
 DistanceChoice = Annotated[
     DistancePolicyName,
     typer.Option(
         "--distance-policy",
-        help="exact: certified for this distance. nearest: or beyond, within the stated gap.",
+        metavar="exact|nearest",
+        help="exact: require a certification for this distance; nearest: accept the nearest one "
+        "within its extrapolation limit (calib certify --gap-mm).",
+        rich_help_panel=ADVANCED,
     ),
 ]
 TimeChoice = Annotated[
     TimePolicyName,
     typer.Option(
         "--time-policy",
-        help="prior: certified for this time. closest: or the closest in time, from the future "
-        "as well.",
+        metavar="prior|closest",
+        help="prior: require a certification in force at this time; closest: if none is, use the "
+        "closest in time, future ones included.",
+        rich_help_panel=ADVANCED,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite outputs that exist.")]
-AllPanels = Annotated[bool, typer.Option("--panels", help="List all panels.")]
 RepeatUm = Annotated[
     float,
     typer.Option(
         "--repeat-um",
         metavar="UM",
-        help="By how much calibrations of an unchanged detector scatter beyond their sigmas, "
-        "which know of noise only; 5 was seen on real scans.",
+        help="Add this repeatability (1 sigma) to the uncertainties; real scans repeat to "
+        "about 5 um.",
+        rich_help_panel=METHOD,
     ),
-]
-Reference = Annotated[
-    str,
-    typer.Argument(
-        metavar="CALIBRATION",
-        help="SERIAL:VERSION, 8 or more characters of an id, or a bare version.",
-        show_default=False,
-    ),
-]
-SerialName = Annotated[
-    str, typer.Argument(metavar="SERIAL", help="The detector's serial number.", show_default=False)
-]
-BundleFile = Annotated[
-    Path, typer.Argument(metavar="BUNDLE", help="A file of calib bundle create.")
 ]

@@ -43,13 +43,13 @@ def write_json(value: Any) -> None:
 
 def write_blocks(blocks: Sequence[Block]) -> None:
     """Write facts, tables and sentences as text."""
-    from calib_cli.rendering import rendered
+    from calib_cli.rendering import render
 
     width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
-    write(rendered(blocks, coloured=is_coloured(sys.stdout), width=width))
+    write(render(blocks, coloured=is_coloured(sys.stdout), width=width))
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     """Talk to the person at the terminal; a closed stderr harms nobody."""
     stream: TextIO | None = sys.stderr
     if stream is None:
@@ -59,9 +59,9 @@ def say(text: str) -> None:
         stream.flush()
 
 
-def say_json(value: Any) -> None:
+def notify_json(value: Any) -> None:
     """Talk to a script: one JSON object on one line of stderr."""
-    say(_json(value, indented=False))
+    notify(_json(value, indented=False))
 
 
 def is_terminal(stream: TextIO | None) -> bool:

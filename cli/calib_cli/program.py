@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from calib_cli import shells
 from calib_cli.errors import INTERRUPTED, PIPE_CLOSED, failure_of
-from calib_cli.output import OutputClosedError, say, say_json
+from calib_cli.output import OutputClosedError, notify, notify_json
 from calib_cli.registry import Group
 
 _WORDS: ContextVar[Sequence[str]] = ContextVar("words", default=())
@@ -45,7 +46,7 @@ class Program(Group):
                 words, prog_name, complete_var, False, windows_expand_args, **extra
             )
 
-        code = exit_code_of(run, words)
+        code = shells.complete(run) if shells.VARIABLE in os.environ else exit_code_of(run, words)
         if standalone_mode:
             sys.exit(code)
         return code
@@ -58,14 +59,14 @@ def exit_code_of(run: Callable[[], Any], words: list[str]) -> int:
     except OutputClosedError:
         return PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
-        return _told(error, words)
+        return _report_failure(error, words)
     # Typer answers Ctrl-C with an exit code.
-    return _told(KeyboardInterrupt(), words) if code == INTERRUPTED else code
+    return _report_failure(KeyboardInterrupt(), words) if code == INTERRUPTED else code
 
 
-def _told(error: BaseException, words: list[str]) -> int:
+def _report_failure(error: BaseException, words: list[str]) -> int:
     failure = failure_of(error, words)
-    say(failure.text)
+    notify(failure.text)
     if "--json" in words:
-        say_json(failure.content)
+        notify_json(failure.content)
     return failure.exit_code

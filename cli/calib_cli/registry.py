@@ -3,6 +3,7 @@ or its help is printed."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,48 +13,62 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
-COMMANDS = {
-    "derive": "calibration.derive:derive",
-    "combine": "calibration.combine:combine",
-    "certify": "calibration.certify:certify",
-    "withdraw": "calibration.withdraw:withdraw",
-    "apply": "calibration.apply:apply",
-    "resolve": "calibration.resolve:resolve",
-    "list": "calibration.list:list_calibrations",
-    "show": "calibration.show:show",
-    "affected": "calibration.affected:affected",
-    "rederive": "calibration.rederive:rederive",
-    "diff": "calibration.diff:diff",
-    "history": "detector.history:history",
-    "export": "calibration.export:export",
-    "init": "store.init:init",
-    "demo": "store.demo:demo",
-    "doctor": "store.doctor:doctor",
-    "summary export": "summary.export:export",
-    "summary show": "summary.show:show",
-    "detector add": "detector.add:add",
-    "detector place": "detector.place:place",
-    "detector list": "detector.list:list_detectors",
-    "detector show": "detector.show:show",
-    "bundle create": "bundle.create:create",
-    "bundle load": "bundle.load:load",
-    "bundle show": "bundle.show:show",
-    "usage push": "usage.push:push",
-    "usage list": "usage.list:list_applications",
-    "audit log": "audit.log:log",
-    "audit verify": "audit.verify:verify",
-    "audit checkpoint": "audit.checkpoint:checkpoint",
-    "audit key": "audit.key:key",
-    "db current": "store.current:current",
-    "db check": "store.check:check",
-    "db upgrade": "store.upgrade:upgrade",
-    "db backup": "store.backup:backup",
-    "db restore": "store.restore:restore",
-    "db set": "store.set:set_rule",
-    "db rules": "store.rules:rules",
+from calib_cli.help import Command, help_text, with_help_all
+from calib_cli.output import is_coloured
+
+SECTIONS = {
+    "Derive": {
+        "derive": "calibration.derive:derive",
+        "combine": "calibration.combine:combine",
+        "rederive": "calibration.rederive:rederive",
+    },
+    "Certify": {
+        "certify": "calibration.certify:certify",
+        "withdraw": "calibration.withdraw:withdraw",
+        "affected": "calibration.affected:affected",
+    },
+    "Use": {
+        "apply": "calibration.apply:apply",
+        "resolve": "calibration.resolve:resolve",
+        "export": "calibration.export:export",
+        "usage push": "usage.push:push",
+        "usage list": "usage.list:list_applications",
+    },
+    "Look up": {
+        "list": "calibration.list:list_calibrations",
+        "show": "calibration.show:show",
+        "diff": "calibration.diff:diff",
+        "history": "detector.history:history",
+        "detector add": "detector.add:add",
+        "detector place": "detector.place:place",
+        "detector list": "detector.list:list_detectors",
+        "detector show": "detector.show:show",
+        "summary export": "summary.export:export",
+        "summary show": "summary.show:show",
+    },
+    "Keep a store": {
+        "init": "store.init:init",
+        "demo": "store.demo:demo",
+        "doctor": "store.doctor:doctor",
+        "db current": "store.current:current",
+        "db check": "store.check:check",
+        "db upgrade": "store.upgrade:upgrade",
+        "db backup": "store.backup:backup",
+        "db restore": "store.restore:restore",
+        "db set": "store.set:set_rule",
+        "db rules": "store.rules:rules",
+        "audit log": "audit.log:log",
+        "audit verify": "audit.verify:verify",
+        "audit checkpoint": "audit.checkpoint:checkpoint",
+        "audit key": "audit.key:key",
+        "bundle create": "bundle.create:create",
+        "bundle load": "bundle.load:load",
+        "bundle show": "bundle.show:show",
+    },
 }
-"""Each command with its module below ``calib_cli.commands`` and its function there, in the order
-of the help."""
+"""The commands under the headings of the help, each with its module below ``calib_cli.commands``
+and its function there."""
+COMMANDS = {path: place for section in SECTIONS.values() for path, place in section.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +85,19 @@ class GroupHelp:
 
 
 GROUPS = {
-    "summary": GroupHelp("Summaries of datasets: export, show.", "calib summary show 24-0107:3"),
-    "detector": GroupHelp("Detectors: register, place, list, show.", "calib detector show 24-0107"),
+    "usage": GroupHelp(
+        "Record and list applications of calibrations.", "calib usage list --serial 24-0107"
+    ),
+    "detector": GroupHelp(
+        "Register, place, list and show detectors.", "calib detector show 24-0107"
+    ),
+    "summary": GroupHelp("Export and show summaries of datasets.", "calib summary show 24-0107:3"),
+    "db": GroupHelp("Check, upgrade, back up and restore the store.", "calib db check"),
+    "audit": GroupHelp("Print and verify the log of changes.", "calib audit log 24-0107"),
     "bundle": GroupHelp(
         "Carry detectors and calibrations between stores.",
         "calib bundle create 24-0107 -o detector.calib-bundle",
     ),
-    "usage": GroupHelp("Which files got which calibration.", "calib usage list --serial 24-0107"),
-    "audit": GroupHelp("The log of every change, and its verification.", "calib audit log 24-0107"),
-    "db": GroupHelp("The store as a whole: check, upgrade, back up.", "calib db check"),
 }
 
 
@@ -111,16 +130,33 @@ class Commands(Mapping[str, Any]):
 
 
 class Group(TyperGroup):
-    """A group of commands, which are imported on demand."""
+    """A group of commands, which are imported on demand; its help is printed in panels."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        name = self.name or ""
-        self.commands: Any = Commands(name if name in GROUPS else "")
+        name = self.name if self.name in GROUPS else ""
+        self.commands: Any = Commands(name or "")
+        self.headings = {"Commands": list(self.commands)} if name else _headings()
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands, in the order of the help."""
         return list(self.commands)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The options of the group, with ``--help`` and ``--help-all``."""
+        return with_help_all(super().get_params(ctx))
+
+    def get_help(self, ctx: Any) -> str:
+        """The options and commands of the group."""
+        return help_text(self, ctx, coloured=is_coloured(sys.stdout))
+
+
+def _headings() -> dict[str, list[str]]:
+    """The headings of the program's help, each with the first words of its commands."""
+    return {
+        heading: list(dict.fromkeys(path.partition(" ")[0] for path in section))
+        for heading, section in SECTIONS.items()
+    }
 
 
 def _group(name: str) -> Any:
@@ -142,5 +178,5 @@ def _command(path: str) -> Any:
         rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False
     )
     found = getattr(import_module(f"calib_cli.commands.{module}"), function)
-    wrapper.command(path.rpartition(" ")[2])(found)
+    wrapper.command(path.rpartition(" ")[2], cls=Command)(found)
     return get_command(wrapper)

@@ -32,7 +32,7 @@ Part = dict[int, int]
 """Some columns of a table, by number, with their widths."""
 
 
-def rendered(blocks: Sequence[Block], *, coloured: bool, width: int | None = None) -> str:
+def render(blocks: Sequence[Block], *, coloured: bool, width: int | None = None) -> str:
     """The blocks one below the other, an empty line between them; ``width`` is that of the
     terminal, None for a pipe."""
     out = io.StringIO()

@@ -96,7 +96,7 @@ def test_a_list_shows_the_states_of_then(here: Path) -> None:
     assert states("--as-known-at", "2") == ["accepted", "accepted"]
     assert states("--limit", "1") == ["accepted"]
     assert states("--limit", "2") == ["certified", "accepted"]
-    assert "The 2 that were stored last" in done("list", "--limit", "2").stderr
+    assert "Showing the 2 stored last" in done("list", "--limit", "2").stderr
     assert calib("list", "--limit", "0").code == 2
 
 

@@ -76,7 +76,7 @@ def test_deriving_twice_is_deriving_once(here: Path) -> None:
     again = done("derive", *NIGHT_1, *NEW, "--json").json
     assert (first["new"], again["new"]) == (True, False)
     assert first["calibration"] == again["calibration"]
-    assert "stored before, as 24-0107:4" in done("derive", *NIGHT_1, *NEW).stderr
+    assert "already stored as 24-0107:4" in done("derive", *NIGHT_1, *NEW).stderr
 
 
 def test_a_dry_run_stores_nothing(here: Path) -> None:
@@ -108,11 +108,11 @@ def test_a_detector_not_seen_before_is_registered_and_said(here: Path) -> None:
     done("init", "--store", "new.sqlite")
     words = ("derive", *NIGHT_1, "--store", "new.sqlite")
     dry = done(*words, "--dry-run")
-    assert "Would register detector 24-0107, not seen before" in dry.stderr
+    assert "Would register detector 24-0107, which the store did not know" in dry.stderr
     assert done("detector", "list", "--json", "--store", "new.sqlite").json == []
     answer = done(*words)
-    assert "Registered detector 24-0107, not seen before; times without offset" in answer.stderr
-    assert "are read in UTC." in answer.stderr
+    assert "Registered detector 24-0107, which the store did not know;" in answer.stderr
+    assert "times without offset are read in UTC." in answer.stderr
     (detector,) = done("detector", "list", "--json", "--store", "new.sqlite").json
     assert (detector["serial"], detector["family"]) == ("24-0107", "PILATUS 300K")
     assert detector["description"] == "PILATUS 300K, S/N 24-0107"
@@ -122,12 +122,28 @@ def test_people_read_a_summary_and_what_comes_next(here: Path) -> None:
     answer = done("derive", *NIGHT_1, *NEW)
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("Calibration  24-0107:4  accepted  ")
-    assert lines[1].startswith("Freedom      in-plane: one distance only (150 mm)")
-    for text in ("RMSD in px, before and after", "held out", "Datasets", "Panels", "Accepted"):
-        assert text in lines or any(line.startswith(text) for line in lines)
+    assert lines[2] == "Accepted"
+    assert lines[5] == "RMSD in px before and after the corrections"
+    assert lines[8].startswith("held out")
+    assert any("in-plane: one distance only" in line for line in lines)
     assert answer.stderr == (
+        "Datasets, panels and weak modes: calib show 24-0107:4\n"
         'Next: calib certify 24-0107:4 --from 2026-03-01T09:00:00Z --reason "..."\n'
     )
+
+
+@pytest.mark.parametrize("option", ["--details", "--panels"])
+def test_details_are_what_show_prints(here: Path, option: str) -> None:
+    short = done("derive", *NIGHT_1, *NIGHT_2, "--dry-run").stdout
+    details = done("derive", *NIGHT_1, *NIGHT_2, "--dry-run", option).stdout
+    shown = done("show", "24-0107:3").stdout
+    for heading in ("Panels", "Information in the data"):
+        assert heading not in short.splitlines()
+        assert heading in details.splitlines()
+    tables = details.split("\n\n")[1:]
+    assert len(tables) > 5
+    assert set(tables[:-1]) <= set(shown.split("\n\n"))
+    assert set(short.split("\n\n")[2:-1]) <= set(tables), "the residuals are the same"
 
 
 def test_who_did_it_is_recorded(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

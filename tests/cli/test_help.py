@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from enum import Enum
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import pytest
+from typer.main import get_command
 
 from calib.model.detector.correction import Freedom
 from calib.solve.prior import PanelPrior
 from calib_cli.commands.calibration.combine import combine
 from calib_cli.commands.calibration.derivation import FreedomName
 from calib_cli.commands.calibration.derive import derive
+from calib_cli.help import ADVANCED, PANELS
+from calib_cli.main import app
+from calib_cli.registry import COMMANDS as COMMAND_PLACES
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
@@ -73,13 +82,127 @@ def test_the_examples_of_the_program_work_one_after_the_other(here: Path) -> Non
     assert (here / "calibrated.expt").exists()
 
 
+def lines_of(*words: str) -> list[str]:
+    return done(*words).stdout.splitlines()
+
+
+@pytest.fixture
+def columns(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Sets the width of the terminal."""
+    return lambda width: monkeypatch.setenv("COLUMNS", str(width))
+
+
 @pytest.mark.parametrize("words", ALL_COMMANDS, ids=str)
-def test_help_fits_a_narrow_terminal(words: tuple[str, ...]) -> None:
-    text = done(*words, "-h").stdout
-    assert text.startswith("Usage: calib")
+def test_the_help_of_a_command_fits_on_one_screen(
+    words: tuple[str, ...], columns: Callable[[int], None]
+) -> None:
+    columns(80)
+    lines = lines_of(*words, "-h")
+    assert lines[0].startswith("Usage: calib")
+    assert len(lines) <= (40 if words else 50)
+    assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=str)
+@pytest.mark.parametrize("width", [60, 100, 200])
+def test_help_is_as_wide_as_the_terminal_up_to_120_columns(
+    words: tuple[str, ...], width: int, columns: Callable[[int], None]
+) -> None:
+    columns(width)
+    lines = lines_of(*words, "--help-all")
     # An example may be longer than the terminal is wide, since it is to be copied.
-    assert [line for line in text.splitlines() if len(line) > 80 and "  calib" not in line] == []
-    assert "..." not in text.partition("Commands:")[2], "a summary is cut off"
+    assert [line for line in lines if len(line) > min(width, 120) and "  calib" not in line] == []
+
+
+def test_a_wide_terminal_is_used(columns: Callable[[int], None]) -> None:
+    n_lines = []
+    for width in (80, 120):
+        columns(width)
+        n_lines.append(len(lines_of("derive", "--help-all")))
+    assert n_lines[1] < n_lines[0] - 5
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=str)
+def test_each_option_of_a_command_is_in_its_panel(words: tuple[str, ...]) -> None:
+    usual, everything = (panels(lines_of(*words, how)) for how in ("--help", "--help-all"))
+    assert list(usual) == [name for name in PANELS if name in usual]
+    assert set(usual) <= {"Input", "Method", "Prior", "Validity", "Output", "Store"}
+    everything.pop(ADVANCED, None)
+    assert [[row.split()[0].rstrip(",") for row in rows] for rows in usual.values()] == [
+        [row.split()[0].rstrip(",") for row in rows] for rows in everything.values()
+    ]
+    rows = [row for rows in panels(lines_of(*words, "--help-all")).values() for row in rows]
+    labels = [row.partition("  ")[0] for row in rows]
+    assert len(labels) == len(own_params(words))
+    for label, param in zip(labels, sorted(own_params(words), key=panel_number), strict=True):
+        is_option = param.param_type_name == "option"
+        assert set(param.opts) <= set(names(label)) if is_option else label == param.metavar
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=str)
+def test_advanced_options_are_counted_in_the_usual_help_and_work(words: tuple[str, ...]) -> None:
+    advanced = panels(lines_of(*words, "--help-all")).get(ADVANCED, [])
+    usual = "\n".join(lines_of(*words, "--help"))
+    assert (f"Show {len(advanced)} advanced options as well." in usual) == bool(advanced)
+    assert not {row.split()[0] for row in advanced} & set(usual.split())
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=str)
+def test_no_python_type_is_shown(words: tuple[str, ...]) -> None:
+    text = done(*words, "--help-all").stdout
+    assert not re.findall(r"<[a-zA-Z]|list\[|\b(Path|str|int|float|bool|None|TEXT RANGE)\b", text)
+    for param in own_params(words):
+        if not getattr(param, "is_flag", False):
+            assert re.fullmatch(r"[A-Z][A-Z|.\[\] ]*|[a-z|-]+", param.metavar), param.opts
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=str)
+def test_a_choice_is_shown_with_all_its_values(words: tuple[str, ...]) -> None:
+    module, _, function = COMMAND_PLACES[" ".join(words)].partition(":")
+    command = getattr(import_module(f"calib_cli.commands.{module}"), function)
+    by_name = {param.name: param for param in own_params(words)}
+    for name, hint in get_type_hints(command).items():
+        for kind in (hint, *get_args(hint)):
+            if isinstance(kind, type) and issubclass(kind, Enum):
+                assert by_name[name].metavar == "|".join(value.value for value in kind)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=str)
+def test_every_option_is_explained_in_a_sentence(words: tuple[str, ...]) -> None:
+    for param in own_params(words):
+        assert re.match(r"[A-Zydep]", param.help), param.opts
+        assert param.help.endswith((".", "]")), param.opts
+
+
+def panels(lines: list[str]) -> dict[str, list[str]]:
+    """Heading of each panel -> its rows without what is wrapped below them."""
+    found: dict[str, list[str]] = {}
+    rows: list[str] = []
+    for line in lines:
+        if line.endswith(":") and line.removesuffix(":") in PANELS:
+            rows = found[line.removesuffix(":")] = []
+        elif not line:
+            rows = []
+        elif re.match(r"  \S", line) and found:
+            rows.append(line.strip())
+    return found
+
+
+def names(label: str) -> list[str]:
+    """The names of an option in the help: ``-o, --output FILE``."""
+    return [word.rstrip(",") for word in label.split() if word.startswith("-")]
+
+
+def panel_number(param: Any) -> int:
+    return PANELS.index(param.rich_help_panel)
+
+
+def own_params(words: tuple[str, ...]) -> list[Any]:
+    """The arguments and options of a command."""
+    command: Any = get_command(app)
+    for word in words:
+        command = command.commands[word]
+    return list(command.params)
 
 
 def test_without_a_command_the_help_is_shown_as_misuse() -> None:

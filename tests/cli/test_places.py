@@ -81,7 +81,7 @@ def test_init_makes_a_store_once(home: Path) -> None:
     assert done(*words, "--dry-run").json["created"] is False
     assert Path("new.sqlite").read_bytes() == before
     assert done("init", "--store", "new.sqlite").stdout == (
-        f"There is a store already: {home / 'new.sqlite'}\n"
+        f"The store already exists: {home / 'new.sqlite'}\n"
     )
 
 
@@ -112,6 +112,6 @@ def test_an_older_store_is_upgraded_only_when_asked(home: Path) -> None:
     assert answer.stdout == f"Backed up: before.sqlite\nUpgraded {way}"
     assert done("db", "current", "--store", "before.sqlite", "--json").json["revision"] == "0003"
     assert done(*words).stdout == (
-        f"The store is at revision {HEAD} already: {home / 'old.sqlite'}\n"
+        f"The store is already at revision {HEAD}: {home / 'old.sqlite'}\n"
     )
     assert done("list", "--store", "old.sqlite", "--json").json == []

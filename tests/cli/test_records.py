@@ -133,10 +133,10 @@ def test_a_detector_is_registered_once(here: Path, source: tuple[str, str]) -> N
     assert (dry.json["new"], dry.json["stored"]) == (True, False)
     assert done("detector", "list", "--json", *place).json == []
     first = done(*words, "--json")
-    assert "read in UTC for this detector (--time-zone says otherwise)." in first.stderr
+    assert "read in UTC for this detector; --time-zone sets another." in first.stderr
     again = done(*words, "--json")
     assert (first.json["new"], again.json["new"]) == (True, False)
-    assert "registered already; nothing was changed." in again.stderr
+    assert "already registered; nothing was changed." in again.stderr
     view = first.json["detector"]
     assert (view["family"], view["n_panels"], view["time_zone"]) == (DETECTOR, 3, "UTC")
     assert view["panel_sizes"] == [{"size_px": [487, 195], "pixel_mm": [0.172, 0.172]}]

@@ -13,12 +13,13 @@ import pytest
 
 from calib.report.blocks import Facts, Sentences, Table
 from calib.store.store import Store
-from calib_cli.rendering import rendered
+from calib_cli.rendering import render
 from support.children import environment
 from support.commands import done, program
 from support.records import detector, stamp
 
 ESCAPE = "\x1b"
+HINT = "--details prints datasets, panels and weak modes.\n"
 DERIVE = ("derive", "night1.expt", "night1.refl", "--dry-run")
 
 
@@ -65,14 +66,14 @@ def test_a_pipe_gets_neither(here: Path) -> None:
     answer = program(*DERIVE, FORCE_COLOR="1")
     assert answer.code == 0
     assert ESCAPE not in answer.stdout + answer.stderr
-    assert answer.stderr == ""
+    assert answer.stderr == HINT
 
 
 def test_no_color_gets_neither(here: Path) -> None:
     for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         out, err = at_terminal(*DERIVE, **variables)
         assert ESCAPE not in out + err
-        assert err == ""
+        assert err == HINT.replace("\n", "\r\n")
         assert "Calibration" in out
 
 
@@ -85,7 +86,7 @@ def test_json_on_a_terminal_is_still_json(here: Path) -> None:
 def test_a_pipe_gets_whole_lines() -> None:
     long = "word " * 100 + "end"
     table = Table("Title", ("a", "b"), ((long, "1"), ("x", "22")))
-    assert rendered([Sentences("", (long,)), table], coloured=False).splitlines() == [
+    assert render([Sentences("", (long,)), table], coloured=False).splitlines() == [
         long,
         "",
         "Title",
@@ -114,7 +115,7 @@ WIDE = Table(
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 130, 700])
 def test_a_table_fits_the_terminal_and_no_number_or_word_is_broken(width: int) -> None:
-    text = rendered([WIDE], coloured=False, width=width)
+    text = render([WIDE], coloured=False, width=width)
     assert all(len(line) <= width for line in text.splitlines())
     words = text.split()
     for column, heading in enumerate(WIDE.columns):
@@ -125,7 +126,7 @@ def test_a_table_fits_the_terminal_and_no_number_or_word_is_broken(width: int) -
 
 
 def test_each_part_of_a_wide_table_says_whose_it_is() -> None:
-    parts = rendered([WIDE], coloured=False, width=40).split("\n\n")
+    parts = render([WIDE], coloured=False, width=40).split("\n\n")
     assert len(parts) > 1
     for part in parts:
         heading, *rows = part.removeprefix("Wide\n").splitlines()
@@ -136,7 +137,7 @@ def test_each_part_of_a_wide_table_says_whose_it_is() -> None:
 def test_text_is_wrapped_rather_than_columns_parted() -> None:
     row = ("a.expt", "2026-03-01 09:00:00 UTC", "2026-03-02 09:00:00 UTC", "149.93")
     table = Table("", ("file", "taken", "applied", "distance mm"), (row,), n_text=3)
-    assert rendered([table], coloured=False, width=50).splitlines() == [
+    assert render([table], coloured=False, width=50).splitlines() == [
         "file    taken          applied         distance mm",
         "a.expt  2026-03-01     2026-03-02           149.93",
         "        09:00:00 UTC   09:00:00 UTC",
@@ -145,7 +146,7 @@ def test_text_is_wrapped_rather_than_columns_parted() -> None:
 
 def test_markup_and_control_characters_are_shown_not_obeyed(here: Path) -> None:
     sly = "[red]x[/red] \x1b[2J\x07 :smile:"
-    text = rendered([Facts((("Description", sly),))], coloured=True)
+    text = render([Facts((("Description", sly),))], coloured=True)
     assert "[red]x[/red]" in text
     assert "\x1b[2J" not in text
     assert "\x07" not in text

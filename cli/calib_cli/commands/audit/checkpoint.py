@@ -9,30 +9,39 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, Force, StorePlace
-from calib_cli.output import say, write, write_json
+from calib_cli.output import notify, write, write_json
 
 
 def checkpoint(
     ctx: typer.Context,
     output: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Where to write.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Write the checkpoint to this file.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ],
     key: Annotated[
         Path | None,
         typer.Option(
             "--key",
             metavar="FILE",
-            help="The private key to sign with. Default: the one of calib audit key.",
+            help="Sign with this private key.",
+            show_default="the key of calib audit key",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     force: Force = False,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign where the log stands.
+    """Sign the current state of the log.
 
-    Keep the file away from the store; calib audit verify --checkpoint compares the log with it.
+    Keep the file apart from the store; calib audit verify --checkpoint compares the log with it.
 
     \b
     Example:
@@ -48,4 +57,4 @@ def checkpoint(
         write_json({**view, "output": str(output)})
     else:
         write(f"{output}\n")
-        say(f"Signed {view['n_chains']} chains up to position {view['last_position']}.")
+        notify(f"Signed {view['n_chains']} chains up to position {view['last_position']}.")

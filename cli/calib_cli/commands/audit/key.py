@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.help import OUTPUT
 from calib_cli.options import AsJson
 from calib_cli.output import write, write_json
 
@@ -15,16 +16,17 @@ def key(
     output: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
-            help="Where to write the private key. Default: in your settings folder.",
-            show_default=False,
+            metavar="FILE",
+            help="Write the private key to this file.",
+            show_default="in your settings folder",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the key pair that signs checkpoints.
+    """Create the key pair that signs checkpoints.
 
-    The private key stays with you; who verifies needs the public one (FILE.pub).
+    Keep the private key to yourself; give the public key (FILE.pub) to those who verify.
 
     \b
     Example:

@@ -6,19 +6,34 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_serial
 from calib_cli.context import open_store
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def log(
     ctx: typer.Context,
     serial: Annotated[
         str | None,
-        typer.Argument(metavar="[SERIAL]", help="This detector only.", show_default=False),
+        typer.Argument(
+            metavar="SERIAL",
+            help="Show this detector only.",
+            show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_serial,
+        ),
     ] = None,
     last: Annotated[
-        int, typer.Option("--last", metavar="N", min=1, help="So many entries, the newest ones.")
+        int,
+        typer.Option(
+            "--last",
+            metavar="N",
+            min=1,
+            help="Show the N newest entries.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = 100,
     store: StorePlace = None,
     as_json: AsJson = False,
@@ -37,8 +52,8 @@ def log(
         write_json(views)
         return
     if len(views) == last:
-        say(f"The newest {last} entries; --last N shows more.")
+        notify(f"Showing the newest {last} entries; --last N shows more.")
     if views:
         write_blocks([log_table(views)])
     else:
-        say("Nothing was recorded yet.")
+        notify("The log has no entries yet.")

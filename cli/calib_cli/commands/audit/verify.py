@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
 
@@ -21,7 +22,9 @@ def verify(
         typer.Option(
             "--checkpoint",
             metavar="FILE",
-            help="A signed checkpoint: reveals a log that was cut off or rewritten since.",
+            help="Compare the log with this signed checkpoint; this detects a log truncated or "
+            "rewritten since.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     public_key: Annotated[
@@ -29,7 +32,9 @@ def verify(
         typer.Option(
             "--public-key",
             metavar="FILE",
-            help="Of who signed the checkpoint. Default: the one of calib audit key.",
+            help="Verify the signature with this key.",
+            show_default="the key of calib audit key",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     store: StorePlace = None,
@@ -37,8 +42,8 @@ def verify(
 ) -> None:
     """Compare every row and artifact with the log.
 
-    Finds anything edited, deleted, inserted or reordered; then the exit code is 1. A tail that was
-    cut off whole is found with a checkpoint.
+    Exits with 1 if anything was edited, deleted, inserted or reordered. A log whose latest entries
+    were all removed is only detected with a checkpoint.
 
     \b
     Example:

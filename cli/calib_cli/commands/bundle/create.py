@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_serial_or_calibration
 from calib_cli.context import open_store
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, Force, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def create(
@@ -17,9 +19,12 @@ def create(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="WHAT",
-            help="A detector's serial, or a calibration: SERIAL:VERSION or the start of its id.",
+            metavar="SERIAL|CALIBRATION",
+            help="A detector with all its calibrations, or one calibration (SERIAL:VERSION or "
+            "the start of an id).",
             show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_serial_or_calibration,
         ),
     ],
     output: Annotated[
@@ -28,14 +33,17 @@ def create(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where to write. Default: SERIAL.calib-bundle in the current folder.",
+            help="Write to this file.",
+            show_default="SERIAL.calib-bundle in the current folder",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     with_usage: Annotated[
         bool,
         typer.Option(
             "--with-usage",
-            help="Take along who did what on which host, where inputs lay, and applications.",
+            help="Include names of people and hosts, paths of inputs, and applications.",
+            rich_help_panel=INPUT,
         ),
     ] = False,
     force: Force = False,
@@ -44,7 +52,7 @@ def create(
 ) -> None:
     """Write a detector or a calibration with its history to one file.
 
-    Names of people and hosts, paths and applications stay at home unless asked for.
+    Names of people and hosts, paths and applications are left out by default.
 
     \b
     Example:
@@ -56,7 +64,7 @@ def create(
     with open_store(ctx, store, read_only=True) as opened:
         done = created(opened, what, output, with_usage=with_usage, force=force)
     view = bundle_view(done.bundle)
-    say(f"Wrote {done.output}.")
+    notify(f"Wrote {done.output}.")
     if as_json:
         write_json({**view, "output": str(done.output)})
     else:

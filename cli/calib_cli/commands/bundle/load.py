@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import actor, open_store, stamp
+from calib_cli.help import VALIDITY
 from calib_cli.options import AsJson, BundleFile, By, DryRun, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def load(
@@ -16,21 +17,29 @@ def load(
     path: BundleFile,
     adopt: Annotated[
         bool,
-        typer.Option("--adopt", help="Let its certifications hold here, by your word."),
+        typer.Option(
+            "--adopt",
+            help="Certify here, in your name, what the bundle certifies.",
+            rich_help_panel=VALIDITY,
+        ),
     ] = False,
     supersede: Annotated[
         bool,
-        typer.Option("--supersede", help="With --adopt: also where that replaces what holds here."),
+        typer.Option(
+            "--supersede",
+            help="With --adopt: replace overlapping certifications.",
+            rich_help_panel=VALIDITY,
+        ),
     ] = False,
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Record what a bundle carries; loading it twice adds nothing.
+    """Load a bundle into the store; loading it again adds nothing.
 
-    Calibrations keep their ids and take the next numbers here. Certifications arrive as
-    history, and hold here only with --adopt.
+    Calibrations keep their ids and get the next free versions. Certifications become part of the
+    history, and take effect here only with --adopt.
 
     \b
     Example:
@@ -46,7 +55,7 @@ def load(
         done = loaded(opened, path, stamp(by), adopt=adopt, supersede=supersede, dry_run=dry_run)
     view = {**loaded_view(done), "stored": not dry_run}
     if dry_run:
-        say("Nothing was loaded; loading it would do this:")
+        notify("Dry run: nothing was loaded. Loading would do this:")
     if as_json:
         write_json(view)
     else:

@@ -7,7 +7,7 @@ from calib_cli.output import write_blocks, write_json
 
 
 def show(path: BundleFile, as_json: AsJson = False) -> None:
-    """Verify a bundle and tell what it carries.
+    """Verify a bundle and show its contents.
 
     \b
     Example:

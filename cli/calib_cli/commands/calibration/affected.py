@@ -1,4 +1,4 @@
-"""calib affected: which files must be processed again when a calibration no longer holds."""
+"""calib affected: files that got a calibration, to be processed again if it is withdrawn."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def affected(
 ) -> None:
     """List the files that a withdrawal would affect.
 
-    Each with what answers for its time and distance now, and what would if the calibration
-    were withdrawn.
+    Each file is listed with the calibration in force for its time and distance now, and the one
+    that would take over.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""calib apply: the right calibration for experiments."""
+"""calib apply: apply the certified calibration to experiments."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from calib.errors import CalibError, InputError
+from calib_cli.completion import (
+    complete_calibration,
+    complete_dials_files,
+    complete_reflections,
+)
 from calib_cli.context import actor, open_store
 from calib_cli.errors import SOME_FAILED, failure_of
+from calib_cli.help import ADVANCED, INPUT, OUTPUT, VALIDITY
 from calib_cli.options import (
+    AdvancedAsKnownAt,
     AsJson,
-    AsKnownAt,
     By,
     DistanceChoice,
     DistancePolicyName,
@@ -27,7 +33,7 @@ from calib_cli.options import (
     TimeChoice,
     TimePolicyName,
 )
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 if TYPE_CHECKING:
     from calib.flows.apply import Applied
@@ -36,7 +42,7 @@ Apply = Callable[["Job"], "Applied"]
 
 
 class IfMissing(StrEnum):
-    """What to do where nothing is certified for the data."""
+    """What to do if no certification matches the data."""
 
     FAIL = "fail"
     COPY = "copy"
@@ -44,7 +50,7 @@ class IfMissing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One experiment list with its reflections, and where they go."""
+    """One experiment list with its reflections, and the output files."""
 
     experiments: Path
     output: Path
@@ -57,9 +63,11 @@ def apply(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILES",
-            help="An experiment list (.expt), with its reflections (.refl) or without; or several.",
+            metavar="EXPT [REFL] ...",
+            help="Experiment lists, with their reflections if any.",
             show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_dials_files,
         ),
     ],
     output: Annotated[
@@ -68,17 +76,29 @@ def apply(
             "--output",
             "-o",
             metavar="FILE",
-            help="Where to write. Default: STEM_calibrated.expt in the current folder.",
+            help="Write the experiments here.",
+            show_default="./STEM_calibrated.expt",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     reflections: Annotated[
         Path | None,
-        typer.Option("--reflections", metavar="REFL", help="The reflections, whatever their name."),
+        typer.Option(
+            "--reflections",
+            metavar="REFL",
+            help="Read reflections from this file, whatever its suffix.",
+            rich_help_panel=ADVANCED,
+            autocompletion=complete_reflections,
+        ),
     ] = None,
     reflections_output: Annotated[
         Path | None,
         typer.Option(
-            "--reflections-out", metavar="FILE", help="Default: beside the output, as .refl."
+            "--reflections-out",
+            metavar="FILE",
+            help="Write the reflections here.",
+            show_default="beside it",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     serial: FileSerial = None,
@@ -88,30 +108,43 @@ def apply(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="When the data were taken, without offset in the detector's time zone; or now. "
-            "Default: as the experiment says.",
+            help="Set the time of the data.",
+            show_default="from the file",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     distance_mm: Annotated[
         float | None,
-        typer.Option("--distance-mm", metavar="MM", help="Default: as the experiment says."),
+        typer.Option(
+            "--distance-mm",
+            "--distance",
+            metavar="MM",
+            help="Set the distance.",
+            show_default="from the file",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     calibration: Annotated[
         str | None,
         typer.Option(
             "--calibration",
             metavar="CALIBRATION",
-            help="This one, whatever is certified. Default: the one certified for the data's "
-            "time and distance.",
+            help="Apply this calibration.",
+            show_default="the certified one",
+            rich_help_panel=VALIDITY,
+            autocompletion=complete_calibration,
         ),
     ] = None,
-    as_known_at: AsKnownAt = None,
+    as_known_at: AdvancedAsKnownAt = None,
     distance_policy: DistanceChoice = DistancePolicyName.EXACT,
     time_policy: TimeChoice = TimePolicyName.PRIOR,
     if_missing: Annotated[
         IfMissing,
         typer.Option(
-            "--if-missing", help="Where nothing is certified: fail, or copy the input unchanged."
+            "--if-missing",
+            metavar="fail|copy",
+            help="Copy the input unchanged if none is certified.",
+            rich_help_panel=VALIDITY,
         ),
     ] = IfMissing.FAIL,
     force: Force = False,
@@ -120,10 +153,10 @@ def apply(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Apply the right calibration to experiments.
+    """Apply the certified calibration to experiments.
 
-    Only panels are changed. Pose, beam, crystal and scan stay as they are; an earlier
-    correction is replaced.
+    Uses the calibration certified for the time and distance of the data. Changes the panels only;
+    replaces an earlier correction.
 
     \b
     Example:
@@ -178,38 +211,38 @@ def jobs_of(
     reflections: Path | None,
     reflections_output: Path | None,
 ) -> list[Job]:
-    """Which reflections belong to which experiment list, and where both go.
+    """Pair experiment lists with reflection tables and output files.
 
-    One list takes the one table that is given; several take those of the same stem.
+    A single list takes the single table that is given; several take those of the same stem.
     """
     tables = [path for path in paths if ".refl" in path.suffixes]
     lists = [path for path in paths if path not in tables]
     tables += [] if reflections is None else [reflections]
     if not lists:
         raise InputError(
-            "no-experiments", "there is no experiment list.", remedy="give the .expt file, too."
+            "no-experiments", "no experiment list is given.", remedy="add the .expt file."
         )
     if len(lists) == 1:
         if len(tables) > 1:
             raise InputError(
                 "ambiguous-files",
-                f"{len(tables)} reflection tables for one experiment list.",
-                remedy="one table for each list.",
+                f"{len(tables)} reflection tables are given for one experiment list.",
+                remedy="give one table for each list.",
             )
         if reflections_output is not None and not tables:
             raise InputError(
                 "bad-use",
-                "--reflections-out names a place, but there are no reflections.",
-                remedy="give the .refl file, too.",
+                "--reflections-out is given, but no reflections are.",
+                remedy="add the .refl file.",
             )
         table = tables[0] if tables else None
         return [Job(lists[0], output or _output(lists[0]), table, reflections_output)]
     if output is not None or reflections_output is not None or reflections is not None:
         raise InputError(
             "bad-use",
-            "-o, --reflections and --reflections-out are for one experiment list, but there are "
-            f"{len(lists)}.",
-            remedy="leave them out: each list gets STEM_calibrated.expt in the current folder.",
+            "-o, --reflections and --reflections-out work for one experiment list only; "
+            f"{len(lists)} are given.",
+            remedy="omit them: each list is written to ./STEM_calibrated.expt.",
         )
     by_stem = {table.with_suffix(""): table for table in tables}
     jobs = [
@@ -219,8 +252,8 @@ def jobs_of(
         left = ", ".join(str(path) for path in by_stem.values())
         raise InputError(
             "unmatched-files",
-            f"no experiment list of the same name is given: {left}.",
-            remedy="one calib apply for each pair whose names differ.",
+            f"no experiment list has the stem of {left}.",
+            remedy="run calib apply once for each pair whose stems differ.",
         )
     return jobs
 
@@ -234,9 +267,9 @@ def _applied(job: Job, applied: Apply, *, dry_run: bool) -> dict[str, Any]:
 
     done = applied(job)
     for warning in done.warnings:
-        say(f"Warning: {job.experiments}: {warning}")
+        notify(f"Warning: {job.experiments}: {warning}")
     if not dry_run:
-        say(f"Wrote {' and '.join(str(path) for path in done.outputs)}.")
+        notify(f"Wrote {' and '.join(str(path) for path in done.outputs)}.")
     inputs = [path for path in (job.experiments, job.reflections) if path is not None]
     return applied_view(
         [str(path) for path in inputs],
@@ -253,7 +286,8 @@ def _applied(job: Job, applied: Apply, *, dry_run: bool) -> dict[str, Any]:
 def _applied_to_each(
     jobs: list[Job], applied: Apply, *, dry_run: bool
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """One answer and one exit code for each; one that fails does not stop the others."""
+    """Apply each request; return a view and an exit code for each. A failure does not stop the
+    others."""
     views: list[dict[str, Any]] = []
     codes = []
     for job in jobs:
@@ -264,7 +298,7 @@ def _applied_to_each(
             failure = failure_of(error, [])
             if not failure.place:
                 failure = replace(failure, place=str(job.experiments))
-            say(failure.text)
+            notify(failure.text)
             views.append({"inputs": [str(job.experiments)], **failure.content})
             codes.append(failure.exit_code)
     return views, codes

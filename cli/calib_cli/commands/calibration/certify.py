@@ -7,29 +7,42 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import actor, open_store
+from calib_cli.help import INPUT, VALIDITY
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def certify(
     ctx: typer.Context,
     reference: Reference,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why it holds.", show_default=False)
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Record why it holds.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ],
     start: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="TIME",
-            help="From when on it holds, this instant included; without offset in the "
-            "detector's time zone. Default: when its earliest dataset was taken.",
+            help="Start at this time.",
+            show_default="of its first data",
+            rich_help_panel=VALIDITY,
         ),
     ] = None,
     end: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="TIME", help="Until when, this instant excluded. Default: for ever."
+            "--to",
+            metavar="TIME",
+            help="End before this time.",
+            show_default="open",
+            rich_help_panel=VALIDITY,
         ),
     ] = None,
     min_distance_mm: Annotated[
@@ -38,7 +51,9 @@ def certify(
             "--min-distance-mm",
             "--min-distance",
             metavar="MM",
-            help="The shortest distance. Default: half the shortest one it was derived from.",
+            help="Require at least this distance.",
+            show_default="half its shortest",
+            rich_help_panel=VALIDITY,
         ),
     ] = None,
     max_distance_mm: Annotated[
@@ -47,7 +62,9 @@ def certify(
             "--max-distance-mm",
             "--max-distance",
             metavar="MM",
-            help="The longest distance, itself excluded. Default: twice the longest one.",
+            help="Require less than this distance.",
+            show_default="twice its longest",
+            rich_help_panel=VALIDITY,
         ),
     ] = None,
     gap_mm: Annotated[
@@ -55,20 +72,26 @@ def certify(
         typer.Option(
             "--gap-mm",
             metavar="MM",
-            help="How far beyond these distances it may serve where the nearest one is asked for. "
-            "Default: a tenth of the longest one it was derived from.",
+            help="Allow extrapolation (--distance-policy nearest) by this much.",
+            show_default="a tenth of its longest distance",
+            rich_help_panel=VALIDITY,
         ),
     ] = None,
     supersede: Annotated[
         bool,
-        typer.Option("--supersede", help="Replace what holds already where they overlap."),
+        typer.Option(
+            "--supersede",
+            help="Replace overlapping certifications.",
+            rich_help_panel=VALIDITY,
+        ),
     ] = False,
     override: Annotated[
         str,
         typer.Option(
             "--override",
             metavar="REASON",
-            help="Why a draft that failed acceptance is certified all the same.",
+            help="Certify a draft that failed acceptance.",
+            rich_help_panel=INPUT,
         ),
     ] = "",
     serial: Serial = None,
@@ -77,10 +100,10 @@ def certify(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Certify a calibration for a time and distances.
+    """Certify a calibration for a period and distances.
 
-    calib apply uses the latest one certified for the data's time and distance. One that begins
-    later takes over from one without an end; to replace anything else takes --supersede.
+    A later start takes over from a certification without an end; use --supersede to replace any
+    other. Times without offset are in the time zone of the detector.
 
     \b
     Example:
@@ -113,7 +136,7 @@ def certify(
     view = certification_view(done.certification)
     changes = [change_view(change) for change in done.consequences.changes]
     for warning in done.warnings:
-        say(f"Warning: {warning}")
+        notify(f"Warning: {warning}")
     if as_json:
         write_json(
             {
@@ -125,6 +148,6 @@ def certify(
             }
         )
     else:
-        say("Would certify:" if dry_run else f"Certified {done.calibration.name}.")
+        notify("Would certify:" if dry_run else f"Certified {done.calibration.name}.")
         blocks = change_blocks(changes, done.consequences.affected)
         write_blocks([certification_table([view]), *blocks])

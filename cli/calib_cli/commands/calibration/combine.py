@@ -7,16 +7,19 @@ from typing import Annotated
 import typer
 
 from calib_cli.commands.calibration.derivation import (
+    Details,
     FreedomChoice,
     LevelRatio,
     Levels,
     PriorNormal,
     PriorShift,
     PriorTilt,
+    print_derived,
     prior_of,
-    tell_derived,
 )
+from calib_cli.completion import complete_summary_source
 from calib_cli.context import actor, open_store
+from calib_cli.help import INPUT
 from calib_cli.options import AllPanels, AsJson, By, DryRun, Serial, StorePlace
 
 
@@ -25,9 +28,12 @@ def combine(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCES",
-            help="Calibrations (SERIAL:VERSION, an id, or a version), and files of summaries.",
+            metavar="SOURCE ...",
+            help="Calibrations (SERIAL:VERSION, an id, or a version with --serial) and files of "
+            "summaries.",
             show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_summary_source,
         ),
     ],
     without: Annotated[
@@ -35,8 +41,9 @@ def combine(
         typer.Option(
             "--without",
             metavar="DATASET",
-            help="Leave this dataset out: its name, or its summary's id. May be repeated.",
+            help="Leave out this dataset, named or by the id of its summary; repeatable.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     freedom: FreedomChoice = None,
@@ -46,15 +53,16 @@ def combine(
     levels: Levels = "all",
     level_ratio: LevelRatio = 10.0,
     serial: Serial = None,
+    details: Details = False,
     panels: AllPanels = False,
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Combine what datasets said before, or leave some of them out.
+    """Combine summaries of datasets into a calibration.
 
-    The summaries that calibrations rest on are added up and solved with the prior; no reflection is
+    Sums the stored normal equations of datasets and solves them with the prior; no reflection is
     read. The result is stored like that of calib derive.
 
     \b
@@ -75,4 +83,6 @@ def combine(
             prior=prior,
             dry_run=dry_run,
         )
-    tell_derived(done, dry_run=dry_run, as_json=as_json, all_panels=panels)
+    print_derived(
+        done, dry_run=dry_run, as_json=as_json, details=details or panels, all_panels=panels
+    )

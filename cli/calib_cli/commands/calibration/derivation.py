@@ -1,4 +1,4 @@
-"""What derive and combine share: options of the prior, and how a derivation is told."""
+"""What derive and combine share: options of the method and the prior, and printing the result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib_cli.errors import NO
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.help import ADVANCED, METHOD, OUTPUT, PRIOR
+from calib_cli.output import notify, write_blocks, write_json
 
 if TYPE_CHECKING:
     from calib.flows.shared.results import Derived
@@ -32,28 +33,47 @@ FreedomChoice = Annotated[
     FreedomName | None,
     typer.Option(
         "--freedom",
-        help="Which parameters of a panel are refined. Default: full where the distances "
-        "differ by a factor of 1.5 or more, else in-plane.",
+        metavar="in-plane|full",
+        help="Refine these panel parameters.",
+        show_default="full if distances differ by 1.5 times or more",
+        rich_help_panel=METHOD,
     ),
 ]
 PriorShift = Annotated[
     float,
-    typer.Option("--prior-shift-um", metavar="UM", help="Assembly tolerance in the plane."),
+    typer.Option(
+        "--prior-shift-um",
+        metavar="UM",
+        help="Set the in-plane assembly tolerance.",
+        rich_help_panel=PRIOR,
+    ),
 ]
 PriorNormal = Annotated[
-    float, typer.Option("--prior-normal-um", metavar="UM", help="The same along the normal.")
+    float,
+    typer.Option(
+        "--prior-normal-um",
+        metavar="UM",
+        help="Set the tolerance along the normal.",
+        rich_help_panel=PRIOR,
+    ),
 ]
 PriorTilt = Annotated[
-    float, typer.Option("--prior-tilt-mrad", metavar="MRAD", help="The same in angle.")
+    float,
+    typer.Option(
+        "--prior-tilt-mrad",
+        metavar="MRAD",
+        help="Set the tolerance of the angles.",
+        rich_help_panel=PRIOR,
+    ),
 ]
-
 Levels = Annotated[
     str,
     typer.Option(
         "--levels",
         metavar="N",
-        help="Of a detector in groups (quadrants, sensors): how many levels are refined, or all. "
-        "What lies deeper moves with its group.",
+        help="Refine N levels of a detector in groups (quadrants, sensors), or all; deeper levels "
+        "move with their group.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 LevelRatio = Annotated[
@@ -61,8 +81,17 @@ LevelRatio = Annotated[
     typer.Option(
         "--level-ratio",
         metavar="R",
-        help="How much tighter each level of groups is mounted than the one above; the tolerances "
-        "are those of the second level.",
+        help="Divide the tolerances by R from each level of groups to the next; they are given for "
+        "the second level.",
+        rich_help_panel=ADVANCED,
+    ),
+]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details",
+        help="Print also datasets, panels and weak modes.",
+        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -70,7 +99,7 @@ LevelRatio = Annotated[
 def prior_of(
     shift_um: float, normal_um: float, tilt_mrad: float, levels: str, level_ratio: float
 ) -> PanelPrior:
-    """The prior that was asked for; raises ``InputError`` for what is no tolerance."""
+    """The prior from the options; raises ``InputError`` for a tolerance out of range."""
     from calib.solve.prior import PanelPrior
 
     return PanelPrior(
@@ -82,9 +111,14 @@ def prior_of(
     )
 
 
-def tell_derived(done: Derived, *, dry_run: bool, as_json: bool, all_panels: bool) -> None:
-    """Print what was derived; raises ``typer.Exit`` where it was not accepted."""
-    from calib.report.calibration.derived import derived_blocks, derived_view
+def print_derived(
+    done: Derived, *, dry_run: bool, as_json: bool, details: bool, all_panels: bool
+) -> None:
+    """Print what was derived; raises ``typer.Exit`` if it was not accepted.
+
+    Without ``details``, the verdict, the residuals and the main facts only.
+    """
+    from calib.report.calibration.derived import derived_blocks, derived_summary, derived_view
 
     view = derived_view(
         done.record,
@@ -96,19 +130,21 @@ def tell_derived(done: Derived, *, dry_run: bool, as_json: bool, all_panels: boo
         seconds=done.seconds,
     )
     if done.registered is not None:
-        said = "Would register" if dry_run else "Registered"
-        say(
-            f"{said} detector {done.record.serial}, not seen before; times without offset are "
-            f"read in {done.registered.time_zone}."
+        verb = "Would register" if dry_run else "Registered"
+        notify(
+            f"{verb} detector {done.record.serial}, which the store did not know; times without "
+            f"offset are read in {done.registered.time_zone}."
         )
     for notice in done.notices:
-        say(f"Note: {notice}")
+        notify(f"Note: {notice}")
     if as_json:
         write_json(view)
     else:
-        write_blocks(derived_blocks(view, all_panels=all_panels))
-        if done.stored is not None:
-            _say_what_next(done.stored, new=done.new)
+        if details:
+            write_blocks(derived_blocks(view, all_panels=all_panels))
+        else:
+            write_blocks(derived_summary(view))
+        _notify_next_step(done.stored, new=done.new, details=details)
     if not done.record.acceptance.accepted:
         raise typer.Exit(NO)
 
@@ -121,7 +157,9 @@ def _levels(text: str) -> int | None:
     if text.isdecimal() and 1 <= int(text) <= _DEEPEST:
         return int(text)
     raise InputError(
-        "bad-levels", f"--levels {text} names no levels.", remedy="all, or a number from 1 on."
+        "bad-levels",
+        f"--levels {text} is not a number of levels.",
+        remedy="--levels all, or a number from 1 to 9.",
     )
 
 
@@ -132,7 +170,7 @@ def _ratio(value: float) -> float:
         return value
     raise InputError(
         "bad-prior",
-        f"--level-ratio {value:g} is no ratio of tolerances.",
+        f"--level-ratio {value:g} is out of range.",
         remedy=f"a number from 1 to {_LARGEST_RATIO:g}.",
     )
 
@@ -145,21 +183,27 @@ def _positive(option: str, value: float) -> float:
     if 0.0 < value < float("inf"):
         raise InputError(
             "bad-prior",
-            f"{option} {value:g} is no tolerance of a detector.",
+            f"{option} {value:g} is out of range.",
             remedy=f"a number from {_SMALLEST_PRIOR:g} to {_LARGEST_PRIOR:g}.",
         )
     raise InputError(
-        "bad-prior", f"{option} {value:g} is no tolerance.", remedy="a number above 0."
+        "bad-prior", f"{option} {value:g} is not a tolerance.", remedy="a number above 0."
     )
 
 
-def _say_what_next(stored: StoredCalibration, *, new: bool) -> None:
+def _notify_next_step(stored: StoredCalibration | None, *, new: bool, details: bool) -> None:
     from calib.report.scalar import instant
 
+    if stored is None:
+        if not details:
+            notify("--details prints datasets, panels and weak modes.")
+        return
     if not new:
-        say(f"The same derivation was stored before, as {stored.name}.")
+        notify(f"The same derivation is already stored as {stored.name}.")
+    if not details:
+        notify(f"Datasets, panels and weak modes: calib show {stored.name}")
     if not stored.record.acceptance.accepted:
-        say(f'It can only be certified with calib certify {stored.name} --override "REASON" ...')
+        notify(f'To certify it all the same: calib certify {stored.name} --override "REASON" ...')
         return
     start = instant(min(stored.starts, default=None)) or "DATE"
-    say(f'Next: calib certify {stored.name} --from {start} --reason "..."')
+    notify(f'Next: calib certify {stored.name} --from {start} --reason "..."')

@@ -9,16 +9,19 @@ from typing import Annotated
 import typer
 
 from calib_cli.commands.calibration.derivation import (
+    Details,
     FreedomChoice,
     LevelRatio,
     Levels,
     PriorNormal,
     PriorShift,
     PriorTilt,
+    print_derived,
     prior_of,
-    tell_derived,
 )
+from calib_cli.completion import complete_calibration, complete_dials_files
 from calib_cli.context import actor, open_store
+from calib_cli.help import ADVANCED, INPUT, METHOD
 from calib_cli.options import (
     AllPanels,
     AsJson,
@@ -40,7 +43,7 @@ class CrystalsName(StrEnum):
 
 
 class PoseName(StrEnum):
-    """How many poses the experiments of one file have."""
+    """Whether the experiments of a file share one detector pose."""
 
     SHARED = "shared"
     PER_EXPERIMENT = "per-experiment"
@@ -51,9 +54,11 @@ def derive(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILES",
-            help="Experiment lists (.expt) and reflection tables (.refl), in any order.",
+            metavar="EXPT REFL ...",
+            help="DIALS experiment lists and reflection tables.",
             show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_dials_files,
         ),
     ],
     serial: FileSerial = None,
@@ -62,8 +67,8 @@ def derive(
         bool,
         typer.Option(
             "--add",
-            help="Add to what the detector's latest accepted calibration rests on, from stored "
-            "summaries.",
+            help="Add to the latest accepted calibration.",
+            rich_help_panel=INPUT,
         ),
     ] = False,
     onto: Annotated[
@@ -71,15 +76,18 @@ def derive(
         typer.Option(
             "--onto",
             metavar="CALIBRATION",
-            help="Add to this calibration instead.",
+            help="Add to this calibration instead of the latest accepted one.",
             show_default=False,
+            rich_help_panel=ADVANCED,
+            autocompletion=complete_calibration,
         ),
     ] = None,
     relinearise: Annotated[
         bool,
         typer.Option(
             "--relinearise",
-            help="Add; datasets that are there already are read again in place of their summaries.",
+            help="Like --add, but read datasets again where their files are given.",
+            rich_help_panel=ADVANCED,
         ),
     ] = False,
     freedom: FreedomChoice = None,
@@ -92,28 +100,44 @@ def derive(
         bool,
         typer.Option(
             "--ignore-flags",
-            help="Reconsider reflections that the files flag as outliers or excluded.",
+            help="Reconsider reflections flagged in the files as outliers or excluded.",
+            rich_help_panel=ADVANCED,
         ),
     ] = False,
     pose: Annotated[
         PoseName,
-        typer.Option("--pose", help="One pose for the experiments of a file, or one for each."),
+        typer.Option(
+            "--pose",
+            metavar="shared|per-experiment",
+            help="Refine one detector pose for all experiments of a file, or one for each.",
+            rich_help_panel=ADVANCED,
+        ),
     ] = PoseName.SHARED,
     space_group: Annotated[
         str | None,
         typer.Option(
-            "--space-group", metavar="NAME", help="Overrule the crystals' symmetry, as in P43212."
+            "--space-group",
+            metavar="NAME",
+            help="Override the space group of the crystals, as in P43212.",
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     free_beam: Annotated[
-        bool, typer.Option("--free-beam", help="Refine the beam's tilt towards the spindle, too.")
+        bool,
+        typer.Option(
+            "--free-beam",
+            help="Refine the tilt of the beam towards the spindle as well.",
+            rich_help_panel=ADVANCED,
+        ),
     ] = False,
     crystals: Annotated[
         CrystalsName,
         typer.Option(
             "--crystals",
-            help="Whether orientation and cell may change smoothly along a scan. auto: in scans "
-            "over 90 degrees, where held-out reflections are the better for it.",
+            metavar="auto|static|varying",
+            help="Let orientation and cell vary smoothly along a scan; auto: in scans over 90 "
+            "degrees, if held-out reflections improve.",
+            rich_help_panel=ADVANCED,
         ),
     ] = CrystalsName.AUTO,
     crystal_interval: Annotated[
@@ -121,20 +145,27 @@ def derive(
         typer.Option(
             "--crystal-interval",
             metavar="DEG",
-            help="Length of the intervals of that change. Default: chosen from the data.",
+            help="Set the interval of the crystals' smooth variation.",
+            show_default="chosen from the data",
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     keep_all: Annotated[
         bool,
-        typer.Option("--keep-all", help="Keep what does not fit the others."),
+        typer.Option(
+            "--keep-all",
+            help="Keep datasets and crystals that do not fit.",
+            rich_help_panel=METHOD,
+        ),
     ] = False,
     workers: Annotated[
         int | None,
         typer.Option(
             "--workers",
             metavar="N",
-            help="Let so many processes read and hold the datasets; 0: none but this one. Default: "
-            "one for each core where the files are many and large.",
+            help="Use N processes; 0: this one only.",
+            show_default="auto",
+            rich_help_panel=METHOD,
         ),
     ] = None,
     scheduler: Annotated[
@@ -142,10 +173,12 @@ def derive(
         typer.Option(
             "--scheduler",
             metavar="ADDRESS",
-            help="Let an existing Dask cluster do it, as in tcp://host:8786; it must see the files "
-            "under the same names.",
+            help="Use a Dask cluster, as in tcp://host:8786, that sees the files under the same "
+            "names.",
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
+    details: Details = False,
     panels: AllPanels = False,
     by: By = None,
     store: StorePlace = None,
@@ -154,10 +187,8 @@ def derive(
 ) -> None:
     """Derive panel corrections from metrology data.
 
-    Datasets of any number of crystals and distances, scans and stills, are refined jointly, and
-    the result is stored. A derivation that fails acceptance is stored as a draft, and the exit
-    code is 1. With --add, what earlier datasets said is taken from the store; their files are not
-    read.
+    Refines all datasets jointly, scans and stills at any distances, and stores the result.
+    Exits with 1 if it fails acceptance; it is then stored as a draft.
 
     \b
     Example:
@@ -191,4 +222,6 @@ def derive(
             dry_run=dry_run,
             progress=progress,
         )
-    tell_derived(done, dry_run=dry_run, as_json=as_json, all_panels=panels)
+    print_derived(
+        done, dry_run=dry_run, as_json=as_json, details=details or panels, all_panels=panels
+    )

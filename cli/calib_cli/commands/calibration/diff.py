@@ -1,4 +1,4 @@
-"""calib diff: whether a detector has changed between two of its calibrations."""
+"""calib diff: test whether a detector changed between two of its calibrations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_calibration
 from calib_cli.context import open_store
 from calib_cli.errors import NO
+from calib_cli.help import INPUT
 from calib_cli.options import AllPanels, AsJson, Reference, RepeatUm, Serial, StorePlace
 from calib_cli.output import write_blocks, write_json
 
@@ -18,7 +20,11 @@ def diff(
     second: Annotated[
         str,
         typer.Argument(
-            metavar="CALIBRATION", help="The one to compare with it.", show_default=False
+            metavar="CALIBRATION",
+            help="The calibration to compare with it.",
+            show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_calibration,
         ),
     ],
     repeat_um: RepeatUm = 0.0,
@@ -27,10 +33,10 @@ def diff(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether the detector changed between two calibrations.
+    """Test whether a detector has changed.
 
-    Rigid motions of the whole detector are taken out. Exits with 0 where chance explains the
-    difference, and with 1 where it does not.
+    Rigid motions of the whole detector are ignored. Exits with 1 if the difference is larger than
+    the uncertainties explain.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""calib export: a calibrated detector in another program's form."""
+"""calib export: write a calibrated detector for another program."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_experiments
 from calib_cli.context import open_store
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
-from calib_cli.output import say, write, write_json
+from calib_cli.output import notify, write, write_json
 
 
 class Form(StrEnum):
-    """What can be written."""
+    """Formats of other programs."""
 
     DIALS = "dials"
 
@@ -22,22 +24,45 @@ class Form(StrEnum):
 def export(
     ctx: typer.Context,
     reference: Reference,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to this file.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
+    ],
     form: Annotated[
-        Form, typer.Option("--format", help="dials: a reference geometry for dials.import.")
+        Form,
+        typer.Option(
+            "--format",
+            metavar="dials",
+            help="Write a reference geometry for dials.import.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = Form.DIALS,
     like: Annotated[
         Path | None,
         typer.Option(
-            "--like", metavar="EXPT", help="The detector stands as in this experiment list."
+            "--like",
+            metavar="EXPT",
+            help="Take the pose of the detector from this experiment list.",
+            rich_help_panel=INPUT,
+            autocompletion=complete_experiments,
         ),
     ] = None,
     distance_mm: Annotated[
         float | None,
         typer.Option(
             "--distance-mm",
+            "--distance",
             metavar="MM",
-            help="It faces the beam at this distance. Default: the shortest of the datasets.",
+            help="Place the detector perpendicular to the beam at this distance.",
+            show_default="the shortest of its datasets",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     serial: Serial = None,
@@ -47,8 +72,8 @@ def export(
 ) -> None:
     """Write a calibrated detector for another program.
 
-    DIALS takes the whole detector from a reference geometry, its distance and beam centre too;
-    calib apply changes nothing but the panels.
+    DIALS takes the whole detector from a reference geometry, including distance and beam centre;
+    calib apply changes the panels only.
 
     \b
     Example:
@@ -60,8 +85,8 @@ def export(
     if like is not None and distance_mm is not None:
         raise InputError(
             "bad-use",
-            "--like gives a distance, and --distance-mm another.",
-            remedy="one of the two.",
+            "--like and --distance-mm both set the distance.",
+            remedy="give only one of the two.",
         )
     with open_store(ctx, store, read_only=True) as opened:
         written = export_dials(
@@ -85,7 +110,7 @@ def export(
         )
     else:
         write(f"{written}\n")
-        say(
+        notify(
             f"Use it with dials.import reference_geometry={written} "
             "use_beam_reference=False use_gonio_reference=False"
         )

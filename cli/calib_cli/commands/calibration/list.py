@@ -8,33 +8,32 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
-from calib_cli.options import AsJson, AsKnownAt, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.help import OUTPUT
+from calib_cli.options import AsJson, AsKnownAt, OnlySerial, StorePlace
+from calib_cli.output import notify, write_blocks, write_json
 
 _SHOWN = 100
-"""So many calibrations a table shows where nothing else is asked for."""
+"""Calibrations in a table, unless --limit is given."""
 
 
 def list_calibrations(
     ctx: typer.Context,
-    serial: Annotated[
-        str | None,
-        typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
-    ] = None,
+    serial: OnlySerial = None,
     as_known_at: AsKnownAt = None,
     limit: Annotated[
         int | None,
         typer.Option(
             "--limit",
             metavar="N",
-            help="So many at most, those stored last. Default: 100, or all with --json.",
-            show_default=False,
+            help="List the N calibrations stored last.",
+            show_default="100; with --json, all",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """List calibrations.
+    """List the calibrations in the store.
 
     \b
     Example:
@@ -51,12 +50,12 @@ def list_calibrations(
     with open_store(ctx, store, read_only=True) as opened:
         found = listed(opened, serial, as_known_at, limit, now)
     views = [line_view(line) for line in found.lines]
-    say(f"As known at {moment_words(moment_view(found.known_at))}.")
+    notify(f"As known at {moment_words(moment_view(found.known_at))}.")
     if found.more:
-        say(f"The {limit} that were stored last; --serial or --limit shows others.")
+        notify(f"Showing the {limit} stored last; --serial or --limit shows others.")
     if as_json:
         write_json(views)
     elif views:
         write_blocks([list_table(views)])
     else:
-        say("The store holds no calibration yet.")
+        notify("The store has no calibrations yet.")

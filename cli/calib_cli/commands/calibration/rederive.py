@@ -1,4 +1,4 @@
-"""calib rederive: whether a calibration comes out again from the same inputs."""
+"""calib rederive: check that the inputs of a calibration give the same result again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from calib_cli.context import open_store, stamp
 from calib_cli.errors import NO
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, Reference, Serial, StorePlace
 from calib_cli.output import write_blocks, write_json
 from calib_cli.progress import derive_progress
@@ -22,7 +23,8 @@ def rederive(
         typer.Option(
             "--from",
             metavar="FOLDER",
-            help="Look for the inputs below this folder as well; may be given again.",
+            help="Search this folder for the inputs as well; repeatable.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     serial: Serial = None,
@@ -31,9 +33,9 @@ def rederive(
 ) -> None:
     """Derive a calibration again and compare the results.
 
-    Inputs are found by their hashes, where they lay or below --from; what was combined is combined
-    again from the summaries in the store. Nothing is stored. Exits with 0 where the result is the
-    same: bit for bit, or on another machine within a tenth of a sigma; else with 1.
+    Input files are found by their hashes; summaries are taken from the store. Nothing is stored.
+    Exits with 0 if the result is the same (bit for bit, or on another machine within 0.1 sigma),
+    else with 1.
 
     \b
     Example:

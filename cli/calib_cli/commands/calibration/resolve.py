@@ -1,4 +1,4 @@
-"""calib resolve: which calibration would be used, and why."""
+"""calib resolve: which calibration would be applied, and why."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import (
     AsJson,
     AsKnownAt,
     DistanceChoice,
     DistancePolicyName,
+    SerialName,
     StorePlace,
     TimeChoice,
     TimePolicyName,
 )
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def resolve(
     ctx: typer.Context,
-    serial: Annotated[
-        str,
-        typer.Argument(metavar="SERIAL", help="The detector's serial number.", show_default=False),
-    ],
+    serial: SerialName,
     at: Annotated[
         str,
         typer.Option(
             "--at",
             metavar="TIME",
-            help="When the data were taken, without offset in the detector's time zone; or now.",
+            help="Set the time of the data, or now; without offset in the detector's time zone.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     distance_mm: Annotated[
@@ -40,23 +40,29 @@ def resolve(
             "--distance-mm",
             "--distance",
             metavar="MM",
-            help="The detector's distance.",
+            help="Set the distance of the detector.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     as_known_at: AsKnownAt = None,
     distance_policy: DistanceChoice = DistancePolicyName.EXACT,
     time_policy: TimeChoice = TimePolicyName.PRIOR,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Also why it was accepted, and why others lost.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="Print also why it was accepted and why others do not match.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which calibration would be used, and why.
+    """Print which calibration would be applied, and why.
 
-    The answer names the last position of the log that it saw: asked again with --as-known-at that
-    position, it is the same for ever.
+    The answer names the current position of the log; --as-known-at with that position gives the
+    same answer at any later time.
 
     \b
     Example:
@@ -77,7 +83,7 @@ def resolve(
         )
     view = resolution_view(found)
     for warning in view["warnings"]:
-        say(f"Warning: {warning}")
+        notify(f"Warning: {warning}")
     if as_json:
         write_json(view)
     else:

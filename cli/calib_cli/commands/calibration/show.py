@@ -20,7 +20,9 @@ def show(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a calibration with all that is known of it.
+    """Show a calibration in full.
+
+    Prints residuals, datasets, panels, weak modes, certifications and the origin of its data.
 
     \b
     Example:

@@ -7,23 +7,32 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import actor, open_store
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def withdraw(
     ctx: typer.Context,
     reference: Reference,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why not any more.", show_default=False)
+        str,
+        typer.Option(
+            "--reason",
+            metavar="TEXT",
+            help="Record why it no longer holds.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ],
     number: Annotated[
         int | None,
         typer.Option(
             "--number",
             metavar="N",
-            help="This certification only. Default: all of the calibration.",
-            show_default=False,
+            help="Withdraw this certification only.",
+            show_default="all of the calibration",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     serial: Serial = None,
@@ -34,8 +43,8 @@ def withdraw(
 ) -> None:
     """Withdraw the certifications of a calibration.
 
-    Nothing is deleted: what was applied stays on record. Earlier certifications hold again where
-    the withdrawn ones stood before them; this is said before anything is done.
+    Nothing is deleted: applications stay on record. Earlier certifications that the withdrawn ones
+    had replaced come into force again; they are listed first.
 
     \b
     Example:
@@ -51,9 +60,9 @@ def withdraw(
         change_view,
     )
 
-    def tell(consequences: Consequences) -> None:
+    def notify_changes(consequences: Consequences) -> None:
         for sentence in change_sentences([change_view(one) for one in consequences.changes]):
-            say(sentence)
+            notify(sentence)
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = withdrawn(
@@ -63,7 +72,7 @@ def withdraw(
             serial=serial,
             number=number,
             reason=reason,
-            before=tell,
+            before=notify_changes,
             dry_run=dry_run,
         )
     views = [certification_view(one) for one in done.certifications]
@@ -79,5 +88,5 @@ def withdraw(
             }
         )
     else:
-        say("Would withdraw:" if dry_run else "Withdrawn:")
+        notify("Would withdraw:" if dry_run else "Withdrawn:")
         write_blocks([certification_table(views), *change_blocks(changes, affected)])

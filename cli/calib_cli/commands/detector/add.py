@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_experiments, complete_layout
 from calib_cli.context import open_store, stamp
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def add(
@@ -17,29 +19,48 @@ def add(
     serial: SerialName,
     experiments: Annotated[
         Path | None,
-        typer.Option("--from", metavar="EXPT", help="Its panels as in this experiment list."),
+        typer.Option(
+            "--from",
+            metavar="EXPT",
+            help="Take the panels from this experiment list.",
+            rich_help_panel=INPUT,
+            autocompletion=complete_experiments,
+        ),
     ] = None,
     layout: Annotated[
         str | None,
-        typer.Option("--layout", metavar="NAME", help='Its panels as drawn, such as "PILATUS 6M".'),
+        typer.Option(
+            "--layout",
+            metavar="NAME",
+            help='Take the panels from the drawing of this model, such as "PILATUS 6M".',
+            rich_help_panel=INPUT,
+            autocompletion=complete_layout,
+        ),
     ] = None,
     time_zone: Annotated[
         str | None,
         typer.Option(
-            "--time-zone", metavar="ZONE", help="How to read times without offset. Default: UTC."
+            "--time-zone",
+            metavar="ZONE",
+            help="Read times without offset in this time zone, as in Europe/London.",
+            show_default="UTC",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     description: Annotated[
-        str, typer.Option("--description", metavar="TEXT", help="What people call it.")
+        str,
+        typer.Option(
+            "--description", metavar="TEXT", help="Describe the detector.", rich_help_panel=INPUT
+        ),
     ] = "",
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Register a detector before any data of it.
+    """Register a detector.
 
-    calib derive registers a detector by itself, with times in UTC.
+    calib derive registers a new detector by itself, with UTC as its time zone.
 
     \b
     Example:
@@ -61,13 +82,13 @@ def add(
         )
     view = detector_view(done.record)
     if not done.new:
-        say(f"Detector {serial} is registered already; nothing was changed.")
+        notify(f"Detector {serial} is already registered; nothing was changed.")
     elif dry_run:
-        say(f"Would register detector {serial}.")
+        notify(f"Would register detector {serial}.")
     if time_zone is None:
-        say(
+        notify(
             f"Times without offset are read in {done.record.time_zone} for this detector"
-            + (" (--time-zone says otherwise)." if done.new else ".")
+            + ("; --time-zone sets another." if done.new else ".")
         )
     if as_json:
         write_json({"detector": view, "new": done.new, "stored": not dry_run})

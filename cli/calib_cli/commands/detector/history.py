@@ -1,4 +1,4 @@
-"""calib history: what was said of a detector, when, by whom and why."""
+"""calib history: the calibrations and certifications of a detector, in order of time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
-from calib_cli.options import AsJson, RepeatUm, SerialName, StorePlace
+from calib_cli.help import INPUT, OUTPUT
+from calib_cli.options import AsJson, AsKnownAt, RepeatUm, SerialName, StorePlace
 from calib_cli.output import write_blocks, write_json
 
 
@@ -20,43 +21,41 @@ def history(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="What held at that time of the data as well: an instant, a day, or 2026-03.",
+            help="Show what held for data of this time: an instant, a day, or a month (2026-03).",
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    as_known_at: Annotated[
-        str | None,
-        typer.Option(
-            "--as-known-at",
-            metavar="MOMENT",
-            help="As it was known then: a position of the log (calib audit log), or a time.",
-        ),
-    ] = None,
+    as_known_at: AsKnownAt = None,
     panel: Annotated[
         int | None,
         typer.Option(
             "--panel",
             metavar="N",
-            help="What was held of this panel, as known then and as known now.",
+            help="Show the corrections of this panel.",
+            rich_help_panel=INPUT,
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", metavar="N", help="So many events at most.")
+        int,
+        typer.Option(
+            "--limit", metavar="N", help="Show the N latest events.", rich_help_panel=OUTPUT
+        ),
     ] = 20,
     repeat_um: RepeatUm = 0.0,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a detector's history, each calibration with its drift.
+    """Show the history of a detector with its drift.
 
-    The latest comes first. A calibration is compared with the one before it that passed
-    acceptance, as calib diff does.
+    The latest event comes first. Each calibration is compared with the last accepted one before
+    it, as in calib diff.
 
     \b
     Example:
       calib history 24-0107
       calib history 24-0107 --panel 1 --at 2026-03
     """
-    from calib.flows.history import history as told
+    from calib.flows.history import history as read_history
     from calib.flows.history import panel_history
     from calib.report.history import (
         history_blocks,
@@ -72,7 +71,7 @@ def history(
             view = panel_history_view(held.serial, held.panel, held.period, held.then, held.now)
             blocks = panel_history_blocks(view)
         else:
-            done = told(
+            done = read_history(
                 opened,
                 serial,
                 at=at,

@@ -6,11 +6,11 @@ import typer
 
 from calib_cli.context import open_store
 from calib_cli.options import AsJson, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
-    """List the detectors.
+    """List the detectors in the store.
 
     \b
     Example:
@@ -25,4 +25,4 @@ def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson
     elif views:
         write_blocks([detector_table(views)])
     else:
-        say("The store knows no detector yet.")
+        notify("The store has no detectors yet.")

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store, stamp
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def place(
@@ -16,36 +17,46 @@ def place(
     serial: SerialName,
     beamline: Annotated[
         str,
-        typer.Option("--beamline", metavar="NAME", help="Where it stands.", show_default=False),
+        typer.Option(
+            "--beamline",
+            metavar="NAME",
+            help="Record this beamline.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ],
     start: Annotated[
         str,
         typer.Option(
             "--from",
             metavar="TIME",
-            help="Since when; without offset in the detector's time zone; or now.",
+            help="Start at this time (or now); without offset in the detector's time zone.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")] = "",
+    reason: Annotated[
+        str,
+        typer.Option("--reason", metavar="TEXT", help="Record why.", rich_help_panel=INPUT),
+    ] = "",
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Record at which beamline a detector stands.
+    """Record the beamline at which a detector is installed.
 
-    Its calibrations travel with it: what is certified does not change.
+    Calibrations and certifications stay as they are.
 
     \b
     Example:
       calib detector place 24-0107 --beamline I04 --from 2026-03-01
     """
-    from calib.flows.place import place as placed
+    from calib.flows.place import place as record_placement
     from calib.report.placements import placement_table, placement_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
-        done = placed(
+        done = record_placement(
             opened,
             serial,
             beamline=beamline,
@@ -59,6 +70,7 @@ def place(
     if as_json:
         write_json({"placement": view, "before": before, "stored": not dry_run})
         return
-    stood = "" if done.before is None else f", before that at {done.before.beamline}"
-    say(f"{'Would place' if dry_run else 'Placed'} {serial} at {done.placement.beamline}{stood}.")
+    previous = "" if done.before is None else f", previously at {done.before.beamline}"
+    verb = "Would place" if dry_run else "Placed"
+    notify(f"{verb} {serial} at {done.placement.beamline}{previous}.")
     write_blocks([placement_table([view])])

@@ -16,7 +16,7 @@ def show(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show a detector with its calibrations.
+    """Show a detector with its calibrations and certifications.
 
     \b
     Example:
@@ -31,15 +31,15 @@ def show(
     with open_store(ctx, store, read_only=True) as opened:
         record, known = opened.detectors.get(serial), opened.log.moment()
         lines = opened.calibrations.list(serial, known.position)
-        words = opened.certifications.list(serial, known.position)
-        placed = opened.placements.list(serial, known.position)
+        certifications = opened.certifications.list(serial, known.position)
+        placements = opened.placements.list(serial, known.position)
     view = {
         "as_known_at": moment_view(known),
         **detector_view(record),
         "panels": panel_frames_view(record),
         "calibrations": [line_view(line) for line in lines],
-        "certifications": [certification_view(one) for one in words],
-        "placements": [placement_view(one) for one in placed],
+        "certifications": [certification_view(one) for one in certifications],
+        "placements": [placement_view(one) for one in placements],
     }
     if as_json:
         write_json(view)

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import place_of
+from calib_cli.context import store_location
+from calib_cli.help import OUTPUT
 from calib_cli.options import AsJson, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def backup(
@@ -21,17 +22,18 @@ def backup(
             "--output",
             "-o",
             metavar="FILE",
-            help="The new file. Default: with the time in its name, beside the store's file; for "
-            "a server, here.",
+            help="Write to this file.",
+            show_default="named by the time, beside the store's file; for a server, here",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the store, as it is at one moment, to a new file.
+    """Copy the store to a new file, while others read and write it.
 
-    The file is an SQLite store itself, whatever database this one lies in, and can be looked into
-    with --store. Its SHA-256 is written beside it. Others may go on reading and writing.
+    The copy is a consistent SQLite store, also of a Postgres store, and can be read with --store.
+    Its SHA-256 is written beside it.
 
     \b
     Example:
@@ -40,11 +42,11 @@ def backup(
     from calib.report.maintenance import backup_facts, backup_view
     from calib.store.api import maintenance
 
-    place = place_of(ctx, store)
+    place = store_location(ctx, store)
     path = maintenance.backup_name(place, datetime.now(UTC)) if output is None else output
     view = backup_view(place.shown, maintenance.back_up(place, path))
     if as_json:
         write_json(view)
     else:
-        say("Backed up.")
+        notify("Backed up.")
         write_blocks([backup_facts(view)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from calib_cli.context import place_of
+from calib_cli.context import store_location
 from calib_cli.errors import NO
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
@@ -13,7 +13,7 @@ from calib_cli.output import write_blocks, write_json
 def check(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
     """Check the store: file, tables, triggers, log.
 
-    Every row is compared with what the log says of it. Exit code 1 where something is wrong.
+    Compares every row with its log entry. Exits with 1 if something is wrong.
 
     \b
     Example:
@@ -22,7 +22,7 @@ def check(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False)
     from calib.report.maintenance import check_blocks, checks_view
     from calib.store.api import maintenance
 
-    place = place_of(ctx, store)
+    place = store_location(ctx, store)
     view = checks_view(place.shown, maintenance.check(place))
     if as_json:
         write_json(view)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from calib_cli.context import place_of
+from calib_cli.context import store_location
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
 
 
 def current(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
-    """Show the store's revision, and whom it admits.
+    """Show the revision of the store and which programs can use it.
 
-    Programs that know the revision of the oldest reader may read it, those that know that of the
-    oldest writer may write it.
+    A program that knows the revision of the oldest reader can read the store; one that knows that
+    of the oldest writer can write it.
 
     \b
     Example:
@@ -23,7 +23,7 @@ def current(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = Fals
     from calib.store.api import maintenance
     from calib.store.schema.revision import HEAD
 
-    place = place_of(ctx, store)
+    place = store_location(ctx, store)
     view = revision_view(place.shown, maintenance.revision(place), HEAD)
     if as_json:
         write_json(view)

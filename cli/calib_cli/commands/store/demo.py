@@ -1,4 +1,4 @@
-"""calib demo: the whole way on simulated data."""
+"""calib demo: a complete example on simulated data."""
 
 from __future__ import annotations
 
@@ -8,23 +8,32 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import stamp
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, By
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 from calib_cli.progress import derive_progress
 
 
 def demo(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where files and the store are left.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="Write files and store to this folder.", rich_help_panel=OUTPUT
+        ),
     ] = Path("calib-demo"),
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another detector.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", metavar="N", help="Simulate another detector.", rich_help_panel=INPUT
+        ),
+    ] = 0,
     by: By = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the whole way on simulated data whose truth is known.
+    """Run a complete example on simulated data.
 
-    Crystals at 150 and 400 mm, a target at 265 mm: derives from one distance and from both,
-    certifies, applies, and compares with the truth. Your own store is not touched.
+    Simulates crystals at 150 and 400 mm and a target at 265 mm; derives from one distance and from
+    both, certifies, applies, and compares with the true corrections. Uses a store of its own.
 
     \b
     Example:
@@ -32,13 +41,13 @@ def demo(
     """
     from time import perf_counter
 
-    from calib.flows.demo import demo as demonstrated
+    from calib.flows.demo import demo as run_demo
     from calib.report.demo import demo_blocks, demo_view
 
     begun = perf_counter()
-    say(f"Simulating, deriving, certifying, applying in {folder} (under a minute).")
+    notify(f"Simulating, deriving, certifying and applying in {folder} (under a minute).")
     with derive_progress() as progress:
-        done = demonstrated(folder, stamp(by), seed=seed, progress=progress)
+        done = run_demo(folder, stamp(by), seed=seed, progress=progress)
     view = demo_view(
         [(each.derived.record, each.derived.stored, each.errors) for each in done.derivations],
         distances_mm=(done.distance_before_mm, done.distance_after_mm),
@@ -51,4 +60,4 @@ def demo(
         write_json(view)
     else:
         write_blocks(demo_blocks(view))
-        say(f"Next: calib list --store {done.store}")
+        notify(f"Next: calib list --store {done.store}")

@@ -1,10 +1,10 @@
-"""calib init: make a store."""
+"""calib init: create an empty store."""
 
 from __future__ import annotations
 
 import typer
 
-from calib_cli.context import place_of
+from calib_cli.context import store_location
 from calib_cli.options import AsJson, DryRun, StorePlace
 from calib_cli.output import write, write_json
 
@@ -15,9 +15,7 @@ def init(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Make an empty store.
-
-    One that is there already is left as it is.
+    """Create an empty store, unless it exists.
 
     \b
     Example:
@@ -26,11 +24,11 @@ def init(
     from calib.store.api import maintenance
     from calib.store.store import Store
 
-    place = place_of(ctx, store)
+    place = store_location(ctx, store)
     created = maintenance.revision(place).revision is None if dry_run else Store.create(place)
     if as_json:
         write_json({"store": place.shown, "created": created})
     elif created:
-        write(f"{'Would make' if dry_run else 'Made'} an empty store: {place.shown}\n")
+        write(f"{'Would create' if dry_run else 'Created'} an empty store: {place.shown}\n")
     else:
-        write(f"There is a store already: {place.shown}\n")
+        write(f"The store already exists: {place.shown}\n")

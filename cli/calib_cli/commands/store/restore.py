@@ -7,22 +7,28 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import place_of
+from calib_cli.context import store_location
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, DryRun, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def restore(
     ctx: typer.Context,
-    backup: Annotated[Path, typer.Argument(metavar="BACKUP", help="A file of calib db backup.")],
+    backup: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BACKUP", help="File written by calib db backup.", rich_help_panel=INPUT
+        ),
+    ],
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Make a store again from a backup.
+    """Create a store from a backup.
 
-    Where a store is already, nothing is done: move that away first. A backup of either database
-    can be restored to either: a new file, or an empty database on a server.
+    The target must not exist: a new file, or an empty database on a server. A backup of either
+    kind of store can be restored to either.
 
     \b
     Example:
@@ -31,15 +37,15 @@ def restore(
     from calib.report.maintenance import backup_facts, backup_view
     from calib.store.api import maintenance
 
-    place = place_of(ctx, store)
+    place = store_location(ctx, store)
     done = maintenance.restore(place, backup, dry_run=dry_run)
     view = {**backup_view(place.shown, done), "stored": not dry_run}
     if as_json:
         write_json(view)
     else:
-        say(
+        notify(
             "Would restore."
             if dry_run
-            else "Restored. calib db check compares what it holds with its log."
+            else "Restored. To compare its contents with its log: calib db check"
         )
         write_blocks([backup_facts(view)])

@@ -10,7 +10,7 @@ from calib_cli.output import write_blocks, write_json
 
 
 def rules(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
-    """Show what the store demands of its users.
+    """Show the rules for the users of the store.
 
     \b
     Example:

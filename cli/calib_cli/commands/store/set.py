@@ -6,24 +6,42 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_rule, complete_yes_or_no
 from calib_cli.context import open_store, stamp
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, StorePlace
 from calib_cli.output import write, write_json
 
 
 def set_rule(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="RULE", help="demand-actor.")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="yes or no.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="RULE",
+            help="demand-actor: certify and withdraw require a name.",
+            rich_help_panel=INPUT,
+            autocompletion=complete_rule,
+        ),
+    ],
+    value: Annotated[
+        str,
+        typer.Argument(
+            metavar="VALUE",
+            help="yes or no.",
+            rich_help_panel=INPUT,
+            autocompletion=complete_yes_or_no,
+        ),
+    ],
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Set what the store demands of its users.
+    """Set a rule for the users of the store.
 
-    With demand-actor, whoever certifies or withdraws says who he is (--by, or CALIB_ACTOR): a
-    login name may be shared by many. Who set a rule when is recorded.
+    With demand-actor, certify and withdraw require a name (--by or CALIB_ACTOR), since a login may
+    be shared by several people. Changes of rules are recorded in the log.
 
     \b
     Example:
@@ -36,6 +54,6 @@ def set_rule(
     if as_json:
         write_json({"rule": name, "value": value, "new": new, "stored": not dry_run})
     elif not new:
-        write(f"{name} is {value} already; nothing was changed.\n")
+        write(f"{name} is already {value}; nothing was changed.\n")
     else:
         write(f"{'Would set' if dry_run else 'Set'} {name} to {value}.\n")

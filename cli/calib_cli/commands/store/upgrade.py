@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import place_of
+from calib_cli.context import store_location
+from calib_cli.help import OUTPUT
 from calib_cli.options import AsJson, DryRun, StorePlace
 from calib_cli.output import write, write_json
 
@@ -20,20 +21,27 @@ def upgrade(
         typer.Option(
             "--backup",
             metavar="FILE",
-            help="Where the backup goes. Default: beside the store's file; for a server, here.",
+            help="Write the backup to this file.",
+            show_default="beside the store's file; for a server, here",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     no_backup: Annotated[
-        bool, typer.Option("--no-backup", help="Make no backup before, since there is one.")
+        bool,
+        typer.Option(
+            "--no-backup",
+            help="Skip the backup, if you have made one.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     store: StorePlace = None,
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Carry an older store to today's revision.
+    """Upgrade an older store to the revision of this program.
 
-    It is backed up first, then changed as a whole or not at all. Older programs may not be able
-    to use it any more.
+    The store is backed up first, then upgraded in one transaction. Older programs may no longer be
+    able to use it.
 
     \b
     Example:
@@ -44,8 +52,8 @@ def upgrade(
     from calib.store.schema.revision import HEAD
 
     if backup is not None and no_backup:
-        raise typer.BadParameter("--backup and --no-backup contradict each other")  # noqa: EM101
-    place = place_of(ctx, store)
+        raise typer.BadParameter("--backup and --no-backup exclude each other")  # noqa: EM101
+    place = store_location(ctx, store)
     path = None
     if not no_backup:
         path = backup or maintenance.backup_name(place, datetime.now(UTC))
@@ -54,7 +62,7 @@ def upgrade(
     if as_json:
         write_json(view)
     elif done.before == done.after:
-        write(f"The store is at revision {HEAD} already: {place.shown}\n")
+        write(f"The store is already at revision {HEAD}: {place.shown}\n")
     else:
         if done.backup is not None:
             write(f"Backed up: {done.backup.path}\n")

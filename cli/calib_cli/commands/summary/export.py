@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
+from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
 from calib_cli.output import write, write_json
 
@@ -16,15 +17,24 @@ def export(
     ctx: typer.Context,
     reference: Reference,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where to write the files.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Write the files to this folder.",
+            show_default=False,
+            rich_help_panel=OUTPUT,
+        ),
     ],
     datasets: Annotated[
         list[str] | None,
         typer.Option(
             "--dataset",
             metavar="DATASET",
-            help="This one only: its name, or its summary's id. May be repeated.",
+            help="Write this dataset only, named or by the id of its summary; repeatable.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     serial: Serial = None,
@@ -32,9 +42,7 @@ def export(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the summaries of a calibration to files.
-
-    Each dataset that it rests on gets a file.
+    """Write the summaries of a calibration to files, one for each dataset.
 
     \b
     Example:

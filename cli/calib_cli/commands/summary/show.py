@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_summary_source
 from calib_cli.context import open_store
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, Serial, StorePlace
 from calib_cli.output import write_blocks, write_json
 
@@ -18,17 +20,18 @@ def show(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="A calibration (SERIAL:VERSION, an id, or a version), or a file of a summary.",
+            help="A calibration (SERIAL:VERSION, an id, or a version with --serial), or a file "
+            "of a summary.",
             show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_summary_source,
         ),
     ],
     serial: Serial = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the summaries of a calibration.
-
-    Or the one in a file.
+    """Show the summaries of a calibration, or the one in a file.
 
     \b
     Example:

@@ -6,27 +6,30 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.completion import complete_calibration
 from calib_cli.context import open_store
-from calib_cli.options import AsJson, StorePlace
-from calib_cli.output import say, write_blocks, write_json
+from calib_cli.help import INPUT
+from calib_cli.options import AsJson, OnlySerial, StorePlace
+from calib_cli.output import notify, write_blocks, write_json
 
 
 def list_applications(
     ctx: typer.Context,
-    serial: Annotated[
-        str | None,
-        typer.Option("--serial", metavar="SERIAL", help="Those of this detector only."),
-    ] = None,
+    serial: OnlySerial = None,
     calibration: Annotated[
         str | None,
         typer.Option(
-            "--calibration", metavar="CALIBRATION", help="Those of this calibration only."
+            "--calibration",
+            metavar="CALIBRATION",
+            help="List applications of this calibration only.",
+            rich_help_panel=INPUT,
+            autocompletion=complete_calibration,
         ),
     ] = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what was applied, when and by whom.
+    """List which calibration was applied to which files, when and by whom.
 
     \b
     Example:
@@ -45,4 +48,4 @@ def list_applications(
     elif views:
         write_blocks([application_table(views)])
     else:
-        say("Nothing was applied yet.")
+        notify("No applications are recorded yet.")

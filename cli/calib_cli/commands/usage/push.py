@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store, stamp
+from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, StorePlace
 from calib_cli.output import write, write_json
 
@@ -17,9 +18,10 @@ def push(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RECEIPTS",
-            help="Receipts (OUT.calib.json), or folders with receipts anywhere below.",
+            metavar="RECEIPT ...",
+            help="Receipts (OUT.calib.json), or folders to search for them.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ],
     by: By = None,
@@ -27,9 +29,9 @@ def push(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Deliver receipts to the store, each once.
+    """Record applications in the store from their receipts.
 
-    They are the record where the user of calib apply could not write the store.
+    calib apply leaves receipts where its user cannot write the store. Each is recorded once.
 
     \b
     Example:
@@ -49,8 +51,8 @@ def push(
             }
         )
         return
-    said = "Would record" if dry_run else "Recorded"
+    verb = "Would record" if dry_run else "Recorded"
     write(
-        f"{said} {done.recorded} applications from {len(done.files)} receipts; "
-        f"{done.already} were recorded already.\n"
+        f"{verb} {done.recorded} applications from {len(done.files)} receipts; "
+        f"{done.already} were already recorded.\n"
     )
