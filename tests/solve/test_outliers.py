@@ -206,10 +206,11 @@ def test_the_robust_scale_is_that_of_the_middle_half() -> None:
 
 def test_huber_weights_fall_off_beyond_two_robust_sigma() -> None:
     seen = observations(np.zeros(2001, dtype=np.int64), sigma=0.5)
-    residuals = np.repeat(np.linspace(-3.0, 3.0, 2001)[None], 3, axis=0)
+    residuals = np.repeat(np.linspace(-3.0, 3.0, 2001)[None] ** 3, 3, axis=0)
     scale = robust_scale(seen, residuals)[0]
     weights = huber_weights(seen, residuals)
     far = np.abs(residuals[0]) / (0.5 * scale)
+    assert 200 < (far > 2.0).sum() < 1000
     assert weights[0][far < 2.0] == pytest.approx((0.5 * scale) ** -2.0)
     pull = weights[0] * np.abs(residuals[0]) * 0.5 * scale
     assert pull[far > 2.0] == pytest.approx(2.0)
