@@ -1,0 +1,64 @@
+"""What is named where nothing is certified for a point: the nearest certification, or a version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from calib.errors import NotFoundError
+from calib.model.store.record import StoredCalibration
+from calib.store.store import Store
+from support.records import DAY, HOUR, NOON, SERIAL, calibration, certification, stamp
+
+
+def add(store: Store, seed: int, accepted: bool) -> StoredCalibration:
+    record = calibration(seed=seed, accepted=accepted)
+    return store.calibrations.add(record, (None, None), stamp())[0]
+
+
+def refused(store: Store, distance_mm: float = 150.0, **known: int) -> NotFoundError:
+    with pytest.raises(NotFoundError) as caught:
+        store.resolve(SERIAL, NOON, distance_mm, as_known_at=known.get("known"))
+    return caught.value
+
+
+def test_the_newest_accepted_version_is_proposed_as_known_then(
+    store: Store, stored: StoredCalibration
+) -> None:
+    add(store, 1, accepted=True)
+    position = store.log.entries(last=1)[0].position
+    add(store, 2, accepted=False)
+    assert "calib certify 24-0107:2 " in refused(store).remedy
+    add(store, 3, accepted=True)
+    assert "calib certify 24-0107:4 " in refused(store).remedy
+    assert "calib certify 24-0107:2 " in refused(store, known=position).remedy
+
+
+def test_a_certification_that_misses_in_one_way_is_nearer_than_one_that_misses_in_both(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Whatever the sizes; of those that miss in one way the right time counts first."""
+    other = add(store, 1, accepted=True)
+    third = add(store, 2, accepted=True)
+    both = certification(stored, NOON + HOUR, NOON + 2 * HOUR, (160.0, 170.0))
+    late = certification(other, NOON + 2 * DAY, NOON + 3 * DAY, (100.0, 200.0))
+    store.certifications.certify(late)
+    store.certifications.certify(both)
+    assert "Nearest: 24-0107:2 " in refused(store).problem
+    assert "(the data are 2 days before)" in refused(store).problem
+    far = replace(certification(third, NOON, NOON + HOUR, (400.0, 500.0)), gap_mm=10.0)
+    store.certifications.certify(far)
+    assert "Nearest: 24-0107:3 " in refused(store).problem
+    assert "(the data are 250 mm off)" in refused(store).problem
+
+
+def test_of_equally_near_certifications_the_newest_is_named(
+    store: Store, stored: StoredCalibration
+) -> None:
+    other = add(store, 1, accepted=True)
+    store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 140.0)))
+    store.certifications.certify(certification(other, NOON, NOON + DAY, (160.0, 200.0)))
+    assert "Nearest: 24-0107:2 " in refused(store).problem
+    store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 140.0)))
+    assert "Nearest: 24-0107:1 " in refused(store).problem
