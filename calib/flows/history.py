@@ -14,12 +14,12 @@ from calib.model.store.certification_rules import holding
 from calib.model.store.history import (
     Belief,
     Event,
+    ExplainedEvent,
     Knowledge,
-    Told,
     events_of,
 )
 from calib.model.store.log import Moment
-from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import (
     CalibrationLine,
@@ -42,7 +42,7 @@ class History:
     placement: BeamlinePlacement | None
     """Where the detector stood at the period's start."""
     n_events: int
-    events: tuple[Told, ...]
+    events: tuple[ExplainedEvent, ...]
     """The latest first, at most as many as were asked for."""
     origins: tuple[OriginEntry, ...]
     """What bundles told of other stores' records, as many at most, the latest first."""
@@ -90,7 +90,7 @@ def history(
         known_at=known_at,
         period=period,
         holding=() if period is None else tuple(holding(certifications, period)),
-        placement=None if period is None else standing_at(placements, period.start),
+        placement=None if period is None else placement_at(placements, period.start),
         n_events=len(events),
         events=tuple(_told(store, serial, events[:limit], lines, repeat_mm)),
         origins=_origins(store, serial, known_at.at, limit),
@@ -139,7 +139,7 @@ def _told(
     events: list[Event],
     lines: Sequence[CalibrationLine],
     repeat_mm: float,
-) -> list[Told]:
+) -> list[ExplainedEvent]:
     layout = store.detectors.get(serial).layout
     entries = {
         entry.recorded.at: entry
@@ -159,7 +159,7 @@ def _told(
         if event.derived is not None and before is not None:
             drift = between(layout, record(before), record(event.derived), repeat_mm)
         told.append(
-            Told(
+            ExplainedEvent(
                 event=event,
                 entry=entries.get(event.recorded.at),
                 against="" if before is None else f"{serial}:{before.version}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from calib.flows.shared.times import read_instant
 from calib.model.base.text import checked_words
-from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
 
@@ -44,7 +44,7 @@ def place(
         reason=checked_words(reason.strip(), "the reason"),
         recorded=stamp.signature,
     )
-    before = standing_at(store.placements.list(serial), placement.start)
+    before = placement_at(store.placements.list(serial), placement.start)
     if not dry_run:
         placement = store.placements.place(placement, stamp)
     return Placed(placement, before)

@@ -116,7 +116,7 @@ def loaded_blocks(view: View) -> list[Block]:
 
 def origin_view(origin: OriginEntry) -> dict[str, Any]:
     """One entry of another store's log, as carried by a bundle."""
-    entry, content = origin.told.entry, origin.said
+    entry, content = origin.bundled.entry, origin.values
     return {
         "event": entry.kind,
         "calibration_id": origin.calibration_id,

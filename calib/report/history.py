@@ -8,7 +8,7 @@ from typing import Any
 from calib.model.base.text import joined
 from calib.model.detector.correction import PANEL_PARAMETERS
 from calib.model.store.bundle import OriginEntry
-from calib.model.store.history import Belief, Event, Knowledge, Told
+from calib.model.store.history import Belief, Event, ExplainedEvent, Knowledge
 from calib.model.store.log import Moment
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import CalibrationLine, Certification
@@ -42,7 +42,7 @@ def history_view(
     holding: Sequence[Certification],
     placement: BeamlinePlacement | None,
     n_events: int,
-    events: Sequence[Told],
+    events: Sequence[ExplainedEvent],
     origins: Sequence[OriginEntry],
 ) -> dict[str, Any]:
     """The events of a detector, and the certifications valid for a time if one is given."""
@@ -78,7 +78,7 @@ def period_view(period: Validity | None) -> dict[str, Any] | None:
     return {"from": instant(period.start), "to": instant(period.end)}
 
 
-def _event_view(recorded: Told) -> dict[str, Any]:
+def _event_view(recorded: ExplainedEvent) -> dict[str, Any]:
     event = recorded.event
     certification = event.certified if event.certified is not None else event.withdrawn
     reason = "" if recorded.entry is None else recorded.entry.recorded.reason

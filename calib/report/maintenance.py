@@ -28,7 +28,7 @@ def check_view(check: Check) -> dict[str, Any]:
     return {
         "name": check.name,
         "fine": check.fine,
-        "said": check.said,
+        "said": check.finding,
         "remedy": check.remedy.removesuffix(".") or None,
     }
 

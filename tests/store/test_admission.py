@@ -70,7 +70,9 @@ def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
                 whole()  # its log speaks of columns that nobody here knows
     check = maintenance.check(place)[0]
     assert (check.name, check.fine) == ("revision", False)
-    assert check.said.startswith(f"9999, newer than this program's {schema.HEAD}, which may read")
+    assert check.finding.startswith(
+        f"9999, newer than this program's {schema.HEAD}, which may read"
+    )
 
 
 def test_a_bundle_is_tried_on_a_newer_store(place: str) -> None:

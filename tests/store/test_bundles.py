@@ -79,14 +79,14 @@ def test_another_facilitys_word_holds_nothing_here(
     with pytest.raises(NotFoundError):
         store.resolve(SERIAL, NOON + 2 * DAY, 150.0)
     told = store.bundles.origins(serial=SERIAL)
-    assert [one.told.entry.hash for one in told] == [
+    assert [one.bundled.entry.hash for one in told] == [
         entry.hash for entry in home.log.entries(SERIAL)
     ]
-    certified = [one for one in told if one.told.entry.kind == "certification"]
+    certified = [one for one in told if one.bundled.entry.kind == "certification"]
     assert [one.version for one in certified] == [2, 1, 2]
-    assert certified[0].said["valid_from"] == NOON
-    (taken_back,) = (one for one in told if one.told.entry.kind == "withdrawal")
-    assert (taken_back.version, taken_back.said["reason"]) == (2, "a loose cable")
+    assert certified[0].values["valid_from"] == NOON
+    (taken_back,) = (one for one in told if one.bundled.entry.kind == "withdrawal")
+    assert (taken_back.version, taken_back.values["reason"]) == (2, "a loose cable")
 
 
 def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_there_and_back_again_changes_nothing_at_home(
     assert not any(new for _, _, new in back.calibrations)
     assert [one.version for one in home.calibrations.list(SERIAL)] == [1, 2]
     own = {entry.hash for entry in home.log.entries(SERIAL)}
-    assert not own & {one.told.entry.hash for one in home.bundles.origins(serial=SERIAL)}
+    assert not own & {one.bundled.entry.hash for one in home.bundles.origins(serial=SERIAL)}
     assert home.log.audit().findings == ()
     assert store.log.audit().findings == ()
 
@@ -192,7 +192,7 @@ def test_names_and_paths_stay_at_home_unless_they_are_to_travel(
     assert store.applications.list(SERIAL) == home.applications.list(SERIAL)
     first = home.calibrations.get(f"{SERIAL}:1")
     assert store.calibrations.provenance(first.id) == provenance()
-    assert store.bundles.origins(calibration_id=first.id)[0].told.entry.recorded.actor == "ada"
+    assert store.bundles.origins(calibration_id=first.id)[0].bundled.entry.recorded.actor == "ada"
 
 
 def test_one_calibration_travels_alone(home: Store, store: Store, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def wrong(place: str) -> dict[str, str]:
     """What is wrong, by name."""
     checks = maintenance.check(place)
     assert all(check.fine != bool(check.remedy) for check in checks)
-    return {check.name: check.said for check in checks if not check.fine}
+    return {check.name: check.finding for check in checks if not check.fine}
 
 
 def test_a_new_store_is_as_it_should_be(place: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calib.errors import InputError, NotFoundError
-from calib.model.store.placement import BeamlinePlacement, standing_at
+from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.store.store import Store
 from support.records import (
     DAY,
@@ -67,7 +67,7 @@ def test_a_detector_stands_where_it_was_placed_last_before_then(
     for name, days in zip(names, starts, strict=True):
         if latest <= days <= at:
             expected, latest = name, days
-    found = standing_at(store.placements.list(serial), NOON + at * DAY)
+    found = placement_at(store.placements.list(serial), NOON + at * DAY)
     assert (None if found is None else found.beamline) == expected
 
 

@@ -24,13 +24,13 @@ def looked_at(place: str, seconds: float = 0.0) -> dict[str, Check]:
 
 
 def test_a_clock_behind_the_log_is_found(place: str) -> None:
-    assert looked_at(place)["clock"].said == "nothing is recorded yet."
+    assert looked_at(place)["clock"].finding == "nothing is recorded yet."
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp(NOON))
-    assert looked_at(place, 7200.0)["clock"].said == "the last entry of the log is 2 hours old."
+    assert looked_at(place, 7200.0)["clock"].finding == "the last entry of the log is 2 hours old."
     behind = looked_at(place, -3 * 3600.0)["clock"]
     assert not behind.fine
-    assert behind.said.startswith("it is 3 hours behind the last entry of the log")
+    assert behind.finding.startswith("it is 3 hours behind the last entry of the log")
     assert "set this machine's clock" in behind.remedy
 
 
@@ -44,7 +44,7 @@ def test_what_others_record_meanwhile_is_not_from_the_future(
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp(NOON))
     clock = looked_at(place, -2.0)["clock"]
-    assert (clock.fine, clock.said) == (True, "the last entry of the log is 0 s old.")
+    assert (clock.fine, clock.finding) == (True, "the last entry of the log is 0 s old.")
 
 
 def test_a_server_whose_clock_differs_is_found(fresh_postgres_url: str) -> None:
@@ -57,16 +57,16 @@ def test_a_server_whose_clock_differs_is_found(fresh_postgres_url: str) -> None:
     assert looked_at(fresh_postgres_url, after_noon())["server's clock"].fine
     ahead = looked_at(fresh_postgres_url, after_noon() - 600.0)["server's clock"]
     assert not ahead.fine
-    assert ahead.said == "it is 10 minutes ahead of this machine's."
+    assert ahead.finding == "it is 10 minutes ahead of this machine's."
 
 
 def test_a_server_without_fsync_is_found(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
     server = looked_at(fresh_postgres_url)["server"]
     assert not server.fine  # the tests' server saves the time
-    assert "without fsync" in server.said
+    assert "without fsync" in server.finding
     may = looked_at(fresh_postgres_url)["permission"]
-    assert (may.fine, may.said) == (True, "the role postgres may read and write the store.")
+    assert (may.fine, may.finding) == (True, "the role postgres may read and write the store.")
 
 
 def test_the_journal_is_told(tmp_path: Path) -> None:
@@ -74,10 +74,10 @@ def test_the_journal_is_told(tmp_path: Path) -> None:
     Store.create(place, Journal.ROLLBACK)
     said = looked_at(place)["file system"]
     assert said.fine
-    assert said.said.endswith("; the store keeps a rollback journal until the next write.")
+    assert said.finding.endswith("; the store keeps a rollback journal until the next write.")
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp())
-    assert looked_at(place)["file system"].said.endswith("; the store keeps a write-ahead log.")
+    assert looked_at(place)["file system"].finding.endswith("; the store keeps a write-ahead log.")
 
 
 BESIDE = """
@@ -89,7 +89,7 @@ from calib.store.store import Store
 become_another_user()
 for check in Store.environment(sys.argv[1], NOON):
     if check.name == "permission":
-        print(check.fine, check.said, check.remedy)
+        print(check.fine, check.finding, check.remedy)
 """
 
 

@@ -1,4 +1,4 @@
-"""How far two calibrations of one detector differ, and whether that means anything."""
+"""The difference of two calibrations of one detector, and its significance."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from calib.model.detector.correction import N_PARAMETERS
 
 
 class Verdict(StrEnum):
-    """What a comparison comes to."""
+    """The verdict of a comparison."""
 
     SAME = "same"
-    """Nothing that chance does not explain."""
+    """No significant difference."""
     DRIFTED = "drifted"
-    """They differ by more than chance explains."""
+    """A significant difference."""
     REPLACED = "panel replaced"
-    """One or a few panels moved far more than the others, as far as a swapped panel would stand."""
+    """One or a few panels moved far more than the others, as a replaced panel would."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
-    """The second calibration minus the first one, rigid motions of the whole detector taken out."""
+    """The second calibration minus the first one, without rigid motions of the whole detector."""
 
     verdict: Verdict
     moved: tuple[int, ...]
-    """The panels that moved for certain, whatever the number of panels looked at; ascending."""
+    """The panels that moved significantly, allowing for multiple tests; ascending."""
     parameters: tuple[int, ...]
-    """Indices into ``PANEL_PARAMETERS`` of what both calibrations refined and is compared."""
+    """Indices into ``PANEL_PARAMETERS`` of the parameters that both calibrations refined."""
     shift: Floats
-    """(n, 6) in mm and rad in each panel's nominal frame; NaN where it was not compared."""
+    """(n, 6) in mm and rad in each panel's nominal frame; NaN if not compared."""
     sigma: Floats
-    """(n, 6) standard uncertainties of ``shift``; NaN where it was not compared."""
+    """(n, 6) standard uncertainties of ``shift``; NaN if not compared."""
     motion_mm: Floats
-    """(n,) root mean square motion of each panel's corners; NaN where it was not compared."""
+    """(n,) root mean square motion of each panel's corners; NaN if not compared."""
     panel_chi_square: Floats
     """(n,)"""
     panel_degrees: Ints
-    """(n,) 0 where the panel was not compared."""
+    """(n,) degrees of freedom; 0 if not compared."""
     panel_p_value: Floats
-    """(n,) how likely such a shift of this panel is by chance; 1 where it was not compared."""
+    """(n,) probability of such a shift by chance; 1 if not compared."""
     panel_p_holm: Floats
-    """(n,) the same, held against the number of panels (Holm 1979)."""
+    """(n,) the same, corrected for the number of panels (Holm 1979)."""
     chi_square: float
-    """Of all panels together."""
+    """Of all panels."""
     degrees_of_freedom: int
     p_value: float
     shared: tuple[float, float]
-    """Share of the first and of the second one's reflections that come from common datasets."""
+    """Fractions of the reflections of the first and of the second that are in common datasets."""
     notes: tuple[str, ...]
-    """What a person should know before he believes it."""
+    """Remarks on the validity of the comparison."""
 
     def __post_init__(self) -> None:
         n = len(self.shift)
@@ -72,5 +72,5 @@ class Drift:
 
     @property
     def compared(self) -> tuple[int, ...]:
-        """The panels that both calibrations measured."""
+        """The panels measured by both calibrations."""
         return tuple(np.flatnonzero(np.isfinite(self.motion_mm)).tolist())

@@ -1,5 +1,5 @@
-"""Residuals of many groups of reflections as arrays: a summary has hundreds of them, and forty
-summaries are pooled at once."""
+"""Residual statistics of many groups of reflections as arrays: a summary has hundreds of groups,
+and dozens of summaries are pooled at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calib.model.base.arrays import Floats, frozen_floats
 from calib.model.result.report import BeforeAfter, Fit, Shell, Spread
 
 COLUMNS = tuple(f.name for f in fields(Spread))
-"""What stands in a row; the count is first."""
+"""The columns of a row; the count is first."""
 _NONE = [[0.0] * len(COLUMNS)] * 2
 _SIDE = itemgetter(*COLUMNS)
 _SORTED = sorted(range(len(COLUMNS)), key=COLUMNS.__getitem__)
@@ -25,11 +25,11 @@ _BOTH = f'{{"after": {{{_SPREAD}}}, "before": {{{_SPREAD}}}}}'
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitTable:
-    """What k values of ``Fit`` say."""
+    """k values of ``Fit`` as one array."""
 
     values: Floats
-    """(k, 2, 2, 7) by group, on used and held-out reflections, before and after; zeros where there
-    is no reflection."""
+    """(k, 2, 2, 7): group, used and held-out, before and after, statistic; zeros without
+    reflections."""
 
     def __post_init__(self) -> None:
         shape = (None, 2, 2, len(COLUMNS))
@@ -40,7 +40,7 @@ class FitTable:
 
     @staticmethod
     def of(fits: Iterable[Fit]) -> FitTable:
-        """Those of some fits."""
+        """The table of these fits."""
         return FitTable(np.array([[_row(fit.used), _row(fit.held_out)] for fit in fits]))
 
     def __getitem__(self, place: int) -> Fit:
@@ -48,14 +48,14 @@ class FitTable:
         return Fit(_pair(used), _pair(held_out))
 
     def content(self) -> list[dict[str, Any]]:
-        """What ``to_content`` makes of the fits."""
+        """The same content as ``to_content`` of the fits."""
         return [
-            {"used": _told(used), "held_out": _told(held_out)}
+            {"used": _pair_content(used), "held_out": _pair_content(held_out)}
             for used, held_out in self.values.tolist()
         ]
 
     def texts(self) -> list[str]:
-        """The contents as JSON with sorted keys, without the mappings."""
+        """The content of each fit as JSON with sorted keys."""
         both = iter(_texts(self.values.reshape(-1, 2, len(COLUMNS))))
         return [
             f'{{"held_out": {held_out}, "used": {used}}}'
@@ -64,14 +64,14 @@ class FitTable:
 
     @staticmethod
     def from_content(content: Sequence[Mapping[str, Any]]) -> FitTable:
-        """The table whose content this is."""
+        """The table with this content."""
         rows = [(_read(one["used"]), _read(one["held_out"])) for one in content]
         return FitTable(np.array(rows, dtype=np.float64).reshape(-1, 2, 2, len(COLUMNS)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShellTable:
-    """What s values of ``Shell`` say."""
+    """s values of ``Shell`` as arrays."""
 
     limits: Floats
     """(s, 2) the largest and the smallest d in Angstrom."""
@@ -89,7 +89,7 @@ class ShellTable:
 
     @staticmethod
     def of(shells: Sequence[Shell]) -> ShellTable:
-        """Those of some shells."""
+        """The table of these shells."""
         limits = [(shell.d_max_angstrom, shell.d_min_angstrom) for shell in shells]
         values = [_row(shell.held_out) for shell in shells]
         return ShellTable(
@@ -103,15 +103,15 @@ class ShellTable:
         return Shell(largest, smallest, pair)
 
     def content(self) -> list[dict[str, Any]]:
-        """What ``to_content`` makes of the shells."""
+        """The same content as ``to_content`` of the shells."""
         both = zip(self.limits.tolist(), self.values.tolist(), strict=True)
         return [
-            {"d_max_angstrom": most, "d_min_angstrom": least, "held_out": _told(pair)}
+            {"d_max_angstrom": most, "d_min_angstrom": least, "held_out": _pair_content(pair)}
             for (most, least), pair in both
         ]
 
     def texts(self) -> list[str]:
-        """The contents as JSON with sorted keys."""
+        """The content of each shell as JSON with sorted keys."""
         both = zip(self.limits.tolist(), _texts(self.values), strict=True)
         return [
             f'{{"d_max_angstrom": {most!r}, "d_min_angstrom": {least!r}, "held_out": {held_out}}}'
@@ -120,7 +120,7 @@ class ShellTable:
 
     @staticmethod
     def from_content(content: Sequence[Mapping[str, Any]]) -> ShellTable:
-        """The table whose content this is."""
+        """The table with this content."""
         limits = [(one["d_max_angstrom"], one["d_min_angstrom"]) for one in content]
         values = [_read(one["held_out"]) for one in content]
         return ShellTable(
@@ -142,7 +142,7 @@ def _pair(values: Sequence[Sequence[float]]) -> BeforeAfter | None:
     return BeforeAfter(before, after)
 
 
-def _told(values: Sequence[Sequence[float]]) -> dict[str, Any] | None:
+def _pair_content(values: Sequence[Sequence[float]]) -> dict[str, Any] | None:
     if not values[0][0]:
         return None
     before, after = (dict(zip(COLUMNS, (int(side[0]), *side[1:]), strict=True)) for side in values)

@@ -1,4 +1,4 @@
-"""What a derivation says of itself: residuals before and after, halves, convergence, verdict."""
+"""The report of a derivation: residuals before and after, halves, convergence, verdict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import hypot
 
 SAME_DISTANCE = 0.01
-"""Distances that differ by less than this share count as one."""
+"""Distances that differ by less than this fraction count as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Spread:
 
     @property
     def scatter_px(self) -> float:
-        """The median residual, of x and y in squares."""
+        """The median residuals of x and y, added in quadrature."""
         return hypot(self.median_abs_x_px, self.median_abs_y_px)
 
 
 @dataclass(frozen=True, slots=True)
 class BeforeAfter:
-    """The same reflections with the panels as drawn (pose and crystals refined) and corrected."""
+    """The same reflections with nominal panels (pose and crystals refined) and corrected ones."""
 
     before: Spread
     after: Spread
@@ -38,12 +38,12 @@ class BeforeAfter:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Residuals on the reflections that the solution used, and on ones that it never saw."""
+    """Residuals of the reflections used in the solution, and of held-out ones."""
 
     used: BeforeAfter | None
-    """None where there is no such reflection."""
+    """None if there are no such reflections."""
     held_out: BeforeAfter | None
-    """From a solution without these reflections; None where there is no such reflection."""
+    """From a solution without these reflections; None if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Shell:
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """How far two solutions from independent halves of the reflections differ.
+    """The difference of two solutions from independent halves of the reflections.
 
     Over the panels with 100 reflections or more in each half, after rigid alignment.
     """
@@ -66,14 +66,14 @@ class Halves:
     rms_in_plane_um: float
     """Root mean square over dx and dy of half A minus half B."""
     rms_normal_um: float | None
-    """The same along the normal; None where it was held."""
+    """The same along the normal; None if it was fixed."""
     chi_square_per_degree: float
     """Of the differences of the two halves against their claimed covariance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convergence:
-    """How the iteration ended."""
+    """Convergence of the refinement."""
 
     converged: bool
     iterations: int
@@ -85,161 +85,159 @@ class Convergence:
 
 @dataclass(frozen=True, slots=True)
 class Influence:
-    """How far the solution moves when one dataset is left out, in its standard uncertainties."""
+    """The shift of the solution if one dataset is omitted, in standard uncertainties."""
 
     rms_sigma: float
     """Root mean square over all free parameters."""
     largest_sigma: float
     panel: int
-    """Where the largest shift is."""
+    """The panel with the largest shift."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetUse:
-    """What one dataset gave to a derivation."""
+    """The contribution of one dataset to a derivation."""
 
     name: str
     sha256: tuple[str, ...]
     """The hashes of its files, sorted."""
     n_reflections: int
-    """Used, after rejection."""
+    """Used after rejection."""
     n_rejected: int
-    """Rejected here as outliers."""
+    """Rejected as outliers."""
     n_flagged: int
-    """Indexed, but kept out by flags that came with the data."""
+    """Indexed, but excluded by flags in the data."""
     n_crystals: int
     distance_mm: float
     wavelength_angstrom: float
     rmsd: BeforeAfter
     """On the used reflections."""
     left_out: BeforeAfter | None
-    """The same reflections with corrections from the other datasets alone; None where this is
-    the only one."""
+    """Cross-validation: the same reflections with corrections from the other datasets only; None
+    if there are no others."""
     weight_scale: tuple[float, float, float]
-    """Achieved over claimed standard deviation of x, y and phi."""
+    """Achieved over claimed standard deviation of x, y and phi (or delta-psi)."""
     crystal_interval_deg: float | None = None
-    """Length of the intervals of crystals that change along their scans; None where they stand
-    still."""
+    """Interval length of scan-varying crystals; None for static ones."""
     slips_deg: tuple[float, ...] = ()
-    """Angles at which crystals slipped; before and behind they count as two."""
+    """Angles at which crystals slipped; the parts before and after count as two crystals."""
     sample_root_mm: tuple[float, float, float] | None = None
-    """Where the sample stands in the detector's root frame; None where it was not recorded."""
+    """Position of the sample in the root frame of the detector; None if not recorded."""
     influence: Influence | None = None
-    """What leaving it out would change; None where it is the only one."""
+    """The effect of omitting it; None if there are no others."""
     linearisation_error_sigma: float | None = None
-    """How far the solution may be off, at most, by this dataset's having been linearised
-    elsewhere; None where it was linearised at the solution."""
+    """Upper limit of the error of the solution because this dataset was linearised elsewhere; None
+    if it was linearised at the solution."""
     summary: str = ""
-    """The name of the summary that speaks for it; empty where none was made."""
+    """The id of its summary; empty if none was made."""
 
 
 class Reason(StrEnum):
-    """Why data were left out."""
+    """Why data were excluded."""
 
     SCATTER = "scatter"
-    """They scatter in the plane."""
+    """Large residuals in the plane of the detector."""
     ANGLE = "angle"
-    """They scatter in phi or delta-psi."""
+    """Large residuals in phi or delta-psi."""
     LOST = "unpredictable"
-    """Most of the reflections cannot diffract at all."""
+    """Most reflections cannot diffract with this model."""
     FAR = "far"
-    """As the files have them, reflections lie nowhere near where their indices place them."""
+    """Observed positions are far from those predicted by the indices in the files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """A dataset, or one experiment of it, that was left out, since it does not fit: indexed
-    wrongly, most likely."""
+    """A dataset, or one of its experiments, that was excluded because it does not fit; most likely
+    it is misindexed."""
 
     name: str
     sha256: tuple[str, ...]
     """The hashes of its files, sorted."""
     scatter_px: float | None
-    """Its median residual (of x and y, added in squares): of a dataset with pose and crystals
-    refined and panels as drawn, of an experiment with the panels nearly in place. None where hardly
-    a reflection could be predicted, and where the reason is another."""
+    """Its median residual (x and y added in quadrature): for a dataset with nominal panels after
+    refining pose and crystals, for an experiment with almost final panels. None if hardly any
+    reflection could be predicted, or if the reason is another one."""
     usual_px: float | None
-    """The same of the others."""
+    """The same for the others."""
     n_lost: int
-    """Reflections that cannot diffract at all where it was placed, of ..."""
+    """Number of its reflections that cannot diffract with this model."""
     n_reflections: int
     experiment: int | None = None
     """Its number in the file, from 0; None for the whole dataset."""
     identifier: str = ""
-    """The experiment's identifier; empty where it has none."""
+    """The identifier of the experiment; empty if it has none."""
     reason: Reason = Reason.SCATTER
     scatter_mrad: float | None = None
-    """The median residual in phi or delta-psi, where that is the reason."""
+    """The median residual in phi or delta-psi, if that is the reason."""
     usual_mrad: float | None = None
-    """The same of the others."""
+    """The same for the others."""
     off_share: float | None = None
-    """By which share of their scattering vectors half of the reflections lie apart at least, where
-    that is the reason."""
+    """The median deviation as a fraction of the scattering vectors, if that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeakMode:
-    """A pattern of panels that the data hardly determine."""
+    """A pattern of panel shifts that the data hardly determine."""
 
     words: str
     """Such as ``bow about fast``."""
     sigma_um: float
-    """One standard deviation, as the root mean square of the panels' motion."""
+    """One standard deviation, as the root mean square shift of the panels."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataShare:
-    """How much of what is known of a pattern of panels comes from the data."""
+    """The fraction of the information on a pattern of panel shifts that comes from the data."""
 
     words: str
     """Such as ``overall scale``."""
     share: float
-    """1 - variance after over variance before: 0 where the tolerances of assembly alone speak, 1
-    where the data do."""
+    """1 - posterior variance / prior variance: 0 if only the assembly tolerance determines it, 1
+    if only the data do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Determined:
-    """Which directions the data determine, and which lean on the tolerances of assembly."""
+    """How much is determined by the data, and how much by the assembly tolerances."""
 
     n_directions: int
-    """Independent motions of the panels within the free parameters, but those of all together."""
+    """Degrees of freedom of the panels within the free parameters, without rigid motions of all."""
     n_determined: int
-    """Those of which the data say more than the tolerances do."""
+    """Those that the data constrain more tightly than the assembly tolerances."""
     parameters: tuple[float | None, ...]
-    """The data's share in dx, dy, dz, rx, ry and rz, over all panels; None where held."""
+    """Fraction from the data of dx, dy, dz, rx, ry and rz, over all panels; None if fixed."""
     patterns: tuple[DataShare, ...]
-    """The same of patterns of the measured panels that have a name."""
+    """The same for named patterns of the measured panels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """How far the solutions from two distances differ, against their uncertainties."""
+    """Comparison of the solutions from two distances."""
 
     distances_mm: tuple[float, float]
     chi_square: float
     degrees_of_freedom: int
     p_value: float
-    """How likely a difference this large is where one set of corrections describes both."""
+    """Probability of a difference this large if one set of corrections describes both."""
     panel_p_values: tuple[float, ...]
-    """The same for each panel by itself."""
+    """The same for each panel."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupMotion:
-    """How a group of panels moved as a whole, in the detector's root frame."""
+    """The rigid motion of a group of panels, in the root frame of the detector."""
 
     name: str
     level: int
     """1 for groups directly below the root."""
     panels: tuple[int, ...]
     n_reflections: int
-    """On all of its panels."""
+    """Reflections on all of its panels."""
     values: tuple[float, ...]
-    """Shifts along the group's own fast, slow and normal axes (mm), and turns about them through
-    the middle of its panels (rad); 0 where held."""
+    """Shifts along the fast, slow and normal axes of the group (mm), and rotations about them
+    through the centre of its panels (rad); 0 if fixed."""
     sigma: tuple[float | None, ...]
-    """Their standard uncertainties; None where held."""
+    """Their standard uncertainties; None if fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,37 +246,37 @@ class Acceptance:
 
     accepted: bool
     reasons: tuple[str, ...]
-    """One sentence per gate that failed; where all passed, what was found."""
+    """One sentence per criterion that failed; if all passed, what was found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a derivation measured of itself."""
+    """All results of a derivation except the correction and its covariance."""
 
     overall: Fit
     panels: tuple[Fit, ...]
     shells: tuple[Shell, ...]
     halves: Halves | None
-    """None where no panel has enough reflections in both halves."""
+    """None if no panel has enough reflections in both halves."""
     convergence: Convergence
     datasets: tuple[DatasetUse, ...]
     held_out_dropped: float
-    """Share of the held-out reflections beyond five robust sigma of either model."""
+    """Fraction of the held-out reflections beyond five robust sigma of either model."""
     gauge: int
-    """How many rigid motions lay within the free parameters and were fixed by convention."""
+    """Number of rigid motions within the free parameters, which were fixed by convention."""
     rejected_on_panel: tuple[int, ...]
-    """Reflections of each panel that were rejected here as outliers."""
+    """Reflections of each panel that were rejected as outliers."""
     flagged_on_panel: tuple[int, ...]
-    """Indexed reflections of each panel that flags in the data kept out."""
+    """Indexed reflections of each panel that were excluded by flags in the data."""
     null_directions: tuple[str, ...]
-    """Further directions which the data do not determine, in words."""
+    """Further null directions, in words."""
     weak_modes: tuple[WeakMode, ...] = ()
-    """The least determined patterns of the panels, the worst first."""
+    """The least well determined patterns of the panels, the worst first."""
     disagreements: tuple[Disagreement, ...] = ()
-    """Solutions from single distances compared, pair by pair; empty for one distance."""
+    """Pairwise comparisons of the solutions from single distances; empty for one distance."""
     misfits: tuple[Misfit, ...] = ()
-    """Datasets and single experiments that were left out, since they do not fit the others."""
+    """Datasets and single experiments that were excluded because they do not fit the others."""
     groups: tuple[GroupMotion, ...] = ()
-    """Groups of panels, outer ones first; empty where the detector has none."""
+    """Groups of panels, outer ones first; empty if the detector has none."""
     determined: Determined | None = None
-    """Which directions the data determine; None where that was not recorded."""
+    """How much the data determine; None if not recorded."""

@@ -1,13 +1,13 @@
-"""What one dataset says of the panels, small enough to keep for ever.
+"""Summaries: the reduced normal equations of one dataset, small enough to keep for ever.
 
 A summary holds the normal equations of a dataset with its crystals, pose and beam eliminated,
 
     N (x - x0) = v,
 
-over all six correction parameters x of every panel (mm and rad), whatever freedom was solved for:
-linearised at the correction x0, without prior and without gauge. Sums of summaries are solved like
-those of datasets. N is kept as it arises, N = D - F^T F, with D what each panel's reflections
-would say by themselves and F what the elimination took away.
+over all six correction parameters x of every panel (mm and rad), whichever of them were free,
+linearised at the correction x0, without prior and without gauge. The sum of summaries is solved
+like that of datasets. N is stored as N = D - F^T F, where D is block-diagonal (each panel with all
+nuisance parameters known) and F comes from the elimination.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ FORMAT = "calib/summary/1"
 
 
 class Part(StrEnum):
-    """Which of a dataset's reflections an equation is made of."""
+    """The reflections of a dataset that enter the equations."""
 
     WHOLE = "whole"
-    """All that are used."""
+    """All used reflections."""
     WORKING = "working"
-    """All but the held-out ones."""
+    """All used reflections but the held-out ones."""
     HALF_A = "half_a"
     HALF_B = "half_b"
     """Two independent halves."""
@@ -47,9 +47,9 @@ class Equations:
     """Reduced normal equations over the six parameters of n panels, in mm and rad."""
 
     own: Floats
-    """(n, 6, 6) D: what each panel's reflections say with everything else known."""
+    """(n, 6, 6) D: the information on each panel with everything else known."""
     coupling: Floats
-    """(r, 6 n) F: the nuisance that was eliminated, so that N = D - F^T F."""
+    """(r, 6 n) F: the effect of the eliminated nuisance parameters, N = D - F^T F."""
     vector: Floats
     """(6 n,) v."""
 
@@ -76,12 +76,12 @@ class Equations:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
-    """What one dataset says, and how well it was fitted where it was linearised."""
+    """The equations of one dataset, and the quality of its fit at the linearisation point."""
 
     use: DatasetUse
     """Names, hashes, counts, distance, wavelength, weight scale and residuals."""
     point: Correction
-    """x0, the correction that the equations are linearised at."""
+    """x0, the linearisation point of the equations."""
     whole: Equations
     working: Equations
     half_a: Equations
@@ -89,28 +89,28 @@ class Statement:
     chi_square: float
     """Weighted sum of squared residuals at x0."""
     n_data: float
-    """How many residuals these are, each counting as much as it is trusted."""
+    """Number of residuals, each counted with its robust weight."""
     n_nuisance: int
-    """How many parameters of pose, crystals and beam were refined."""
+    """Number of refined parameters of pose, crystals and beam."""
     kept: str
-    """The rejection that it rests on: a hash over the reflections that were used."""
+    """The outlier rejection: a hash over the reflections that were used."""
     used_on_panel: Ints
-    """(2, n) reflections used on each panel, in each of the halves."""
+    """(2, n) reflections used on each panel, for each half."""
     rejected_on_panel: Ints
     """(n,) rejected as outliers."""
     flagged_on_panel: Ints
-    """(n,) indexed, but kept out by flags that came with the data."""
+    """(n,) indexed, but excluded by flags in the data."""
     fits: FitTable
-    """Residuals on used and on held-out reflections: all, and those of each panel."""
+    """Residuals of used and of held-out reflections: of all, and of each panel."""
     shells: ShellTable
-    """Held-out residuals in narrow shells whose limits are the same for all datasets."""
+    """Held-out residuals in narrow shells with the same limits for all datasets."""
     n_held_out: tuple[int, int]
-    """Held-out reflections beyond five robust sigma of either model, and all that there are."""
+    """Number of held-out reflections beyond five robust sigma of either model, and of all."""
     null_directions: tuple[str, ...]
-    """Directions of pose and beam that the data do not determine, in words."""
+    """Null directions of pose and beam, in words."""
 
     def __post_init__(self) -> None:
-        # What a dataset was among others is no property of its own.
+        # Results that depend on the other datasets do not belong to a summary.
         use = replace(
             self.use,
             left_out=None,
@@ -122,7 +122,7 @@ class Statement:
         n = len(self.point.values)
         for part in Part:
             if len(self.part(part).own) != n:
-                raise InputError("bad-shape", f"equations of another layout than {n} panels.")
+                raise InputError("bad-shape", f"the equations are not those of {n} panels.")
         for name, shape in (
             ("used_on_panel", (2, n)),
             ("rejected_on_panel", (n,)),
@@ -130,62 +130,63 @@ class Statement:
         ):
             object.__setattr__(self, name, frozen(getattr(self, name), np.int64, shape, name))
         if len(self.fits) != 1 + n:
-            raise InputError("bad-shape", f"residuals of {len(self.fits) - 1} panels, not of {n}.")
+            raise InputError(
+                "bad-shape", f"residuals of {len(self.fits) - 1} panels instead of {n}."
+            )
 
     def part(self, part: Part) -> Equations:
-        """The equations made of these reflections."""
+        """The equations of these reflections."""
         found: Equations = getattr(self, part.value)
         return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
-    """A statement with where it comes from."""
+    """A statement and its origin."""
 
     statement: Statement
     serial: str
-    """The detector's."""
+    """The serial number of the detector."""
     layout_id: str
-    """The name of the layout that the panels belong to."""
+    """The hash of the layout of the panels."""
     code_version: str
-    """Of the program that made it."""
+    """The version of the program that made it."""
     started: datetime | None
-    """When the data were taken, UTC; None where unknown."""
+    """When the data were taken, UTC; None if unknown."""
 
     _names: tuple[str, str] | None = field(default=None, init=False, repr=False)
 
     @property
     def id(self) -> str:
-        """The SHA-256 of the canonical content: not of what people call the dataset, nor of when
-        it was taken."""
+        """The SHA-256 of the canonical content, without the name of the dataset and its time."""
         return self._hashes()[0]
 
     @property
     def checksum(self) -> str:
-        """The SHA-256 over everything that it holds."""
+        """The SHA-256 of everything in it."""
         return self._hashes()[1]
 
     def _hashes(self) -> tuple[str, str]:
         if self._names is None:
             content = self._content()
-            said = content_id(content)
+            own = content_id(content)
             more = {
                 "format": FORMAT,
-                "id": said,
+                "id": own,
                 "name": self.statement.use.name,
                 "started": self.started,
             }
-            object.__setattr__(self, "_names", (said, content_id(more)))
+            object.__setattr__(self, "_names", (own, content_id(more)))
         assert self._names is not None  # noqa: S101 - just made
         return self._names
 
     def _content(self) -> dict[str, Any]:
-        """What names it, for the canonical form; residuals as JSON text, since there are many."""
-        said = self.statement
-        use = to_content(said.use)
+        """The content that identifies it; residuals are JSON text, since there are many."""
+        statement = self.statement
+        use = to_content(statement.use)
         del use["name"]
-        fit, *panels = said.fits.texts()
-        residuals = f"[{fit}, [{', '.join(panels)}], [{', '.join(said.shells.texts())}]]"
+        fit, *panels = statement.fits.texts()
+        residuals = f"[{fit}, [{', '.join(panels)}], [{', '.join(statement.shells.texts())}]]"
         return {
             "format": FORMAT,
             "serial": self.serial,
@@ -193,17 +194,17 @@ class Summary:
             "code_version": self.code_version,
             "use": use,
             "residuals": residuals,
-            "point": said.point.values,
-            **{part.value: _equations_content(said.part(part)) for part in Part},
-            "chi_square": said.chi_square,
-            "n_data": said.n_data,
-            "n_nuisance": said.n_nuisance,
-            "kept": said.kept,
-            "used_on_panel": said.used_on_panel.tolist(),
-            "rejected_on_panel": said.rejected_on_panel.tolist(),
-            "flagged_on_panel": said.flagged_on_panel.tolist(),
-            "n_held_out": list(said.n_held_out),
-            "null_directions": list(said.null_directions),
+            "point": statement.point.values,
+            **{part.value: _equations_content(statement.part(part)) for part in Part},
+            "chi_square": statement.chi_square,
+            "n_data": statement.n_data,
+            "n_nuisance": statement.n_nuisance,
+            "kept": statement.kept,
+            "used_on_panel": statement.used_on_panel.tolist(),
+            "rejected_on_panel": statement.rejected_on_panel.tolist(),
+            "flagged_on_panel": statement.flagged_on_panel.tolist(),
+            "n_held_out": list(statement.n_held_out),
+            "null_directions": list(statement.null_directions),
         }
 
 

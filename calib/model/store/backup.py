@@ -1,9 +1,4 @@
-"""Whole stores: their revision, backups and upgrades.
-
-Checks of a store and of what it stands on.
-
-Settings: what was set, and where.
-"""
+"""Maintenance of a store: its revision, backups, upgrades, checks, and settings."""
 
 from __future__ import annotations
 
@@ -14,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup that was made, or was restored."""
+    """A backup that was made or restored."""
 
     path: Path
     revision: str
@@ -29,42 +24,42 @@ class Upgraded:
     before: str
     after: str
     backup: Backup | None
-    """None where nothing had to be done, or no backup was wanted, or in a dry run."""
+    """None if nothing had to be done, no backup was requested, or in a dry run."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreRevision:
-    """A store's revision, and whom it admits."""
+    """The schema revision of a store, and which programs may use it."""
 
     revision: str | None
-    """None where there is no store."""
+    """None if there is no store."""
     oldest_reader: str | None = None
-    """Programs that know this revision may read it; None where it does not say."""
+    """The oldest revision whose programs may read it; None if not recorded."""
     oldest_writer: str | None = None
-    """Programs that know this revision may write it; None where it does not say."""
+    """The oldest revision whose programs may write it; None if not recorded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at, and what was found."""
+    """One check of a store or of its environment, and its result."""
 
     name: str
-    """What, in a word or two."""
+    """What was checked, in a word or two."""
     fine: bool
-    """Whether it is as it should be."""
-    said: str
+    """Whether the check passed."""
+    finding: str
     """What was found, in a sentence."""
     remedy: str = ""
-    """What to do about it; empty where it is fine."""
+    """What to do about it; empty if the check passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One value, and where it comes from."""
+    """One setting, and its origin."""
 
     name: str
     value: Any
     origin: str
     """A file, an environment variable, or ``default``."""
     shown: str
-    """The value as people may see it, passwords hidden; empty where there is none."""
+    """The value with passwords hidden, for display; empty if not set."""

@@ -1,12 +1,12 @@
-"""One detector, or one calibration, with its history: what a bundle carries and how it proves it.
+"""Bundles: one detector, or one calibration, with its history, verifiable without its store.
 
-A bundle holds the entries of the detector's chain, from its birth on, and the rows that they speak
-of, with the positions that they had in their store. Rows may be withheld: what says where files
-lay and who applied what to which file, unless usage is to travel along; and in the bundle of one
-calibration what belongs to others. Of an entry whose actor, host and command are withheld the hash
-``by`` stands for them.
+A bundle contains the entries of the detector's chain, from its registration on, and the rows that
+they hash, with their positions in the store of origin. Rows may be withheld: file paths and
+applications, unless usage is included; and, in the bundle of one calibration, the rows of others.
+If actor, host and command of an entry are withheld, their hash ``by`` is given instead.
 
-What a bundle told of another store: its log's entries, recorded here, holding nothing here.
+Entries of another store's log that a bundle brought are recorded as history only: they certify
+nothing here.
 """
 
 from __future__ import annotations
@@ -23,52 +23,51 @@ from calib.model.store.log import STORE_CHAIN, Entry, by_id, entry_id, rows_id
 from calib.model.store.record import ChangeStamp
 
 USAGE = ("application", "origin", "provenance")
-"""The tables whose rows may stay at home: they say who did what with which files."""
+"""Tables whose rows may be withheld: they record who did what with which files."""
 LOOSE = ("artifact", "dataset", "summary")
-"""The tables of which a row may come from another change than those of the chain."""
+"""Tables of which a row may come from a change outside the chain."""
 
 
 @dataclass(frozen=True, slots=True)
 class BundleEntry:
-    """An entry of the log as a bundle carries it."""
+    """An entry of the log in a bundle."""
 
     entry: Entry
-    """Actor, host, command and salt are empty where they were withheld."""
+    """Actor, host, command and salt are empty if they were withheld."""
     by: str
-    """What stands for them in the entry's hash."""
+    """The hash of actor, host and command that enters the hash of the entry."""
     signed: bool
-    """Whether they are given."""
+    """Whether actor, host, command and salt are given."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BundleRows:
-    """The rows of one table that one change added, column by column."""
+    """The rows of one table that one change added, by column."""
 
     table: str
     position: int
     columns: Mapping[str, tuple[Any, ...]]
-    """Null, truth values, integers, floats, text, instants and bytes."""
+    """Null, booleans, integers, floats, text, instants and bytes."""
     loose: bool
-    """Whether these are single rows out of a change, whose hash the chain cannot tell."""
+    """Whether these are only some rows of a change, to which no hash in the chain applies."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """What one file carries."""
+    """The content of one bundle file."""
 
     serial: str
     calibration_id: str | None
     """None: the whole detector."""
     with_usage: bool
     code_version: str
-    """The calib that made it."""
+    """The version of calib that wrote it."""
     entries: tuple[BundleEntry, ...]
-    """In the order of the record, the detector's birth first."""
+    """In log order, the registration of the detector first."""
     rows: tuple[BundleRows, ...]
 
     def verify(self) -> None:
-        """Raise ``FileFormatError`` unless the entries follow from one another and the rows are
-        those that they speak of."""
+        """Raise ``FileFormatError`` unless the entries form a chain and the rows match it."""
         try:
             self._verify_chain()
             self._verify_rows()
@@ -79,15 +78,15 @@ class Bundle:
 
     def _verify_chain(self) -> None:
         if not self.entries or self.entries[0].entry.chain != STORE_CHAIN:
-            raise _broken(why="it does not begin with the birth of the detector")
+            raise _broken(why="it does not begin with the registration of the detector")
         previous, ordinal, position = self.entries[0].entry.hash, 0, 0
         for one in self.entries:
             entry = one.entry
             by = by_id(entry.recorded, entry.salt) if one.signed else one.by
             if by != one.by or entry_id(entry, by) != entry.hash:
-                raise _broken(why=f"entry {entry.position} is not what it was")
+                raise _broken(why=f"entry {entry.position} does not match its hash")
             if entry.position <= position:
-                raise _broken(why=f"entry {entry.position} stands out of order")
+                raise _broken(why=f"entry {entry.position} is out of order")
             position = entry.position
             if one is self.entries[0]:
                 continue
@@ -105,7 +104,7 @@ class Bundle:
                 _verify_loose(rows, place)
                 continue
             if rows_id(_hashed(rows.columns)) != contents[rows.position].get(rows.table):
-                raise _broken(why=f"{place} are not those that the log speaks of")
+                raise _broken(why=f"{place} do not match the hash in the log")
             given.add((rows.position, rows.table))
         if self.calibration_id is not None:
             return
@@ -117,7 +116,7 @@ class Bundle:
 
 
 def _hashed(columns: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """The columns as the log hashes them: bytes by their SHA-256."""
+    """The columns as the log hashes them: bytes as their SHA-256."""
     return {
         name: tuple(
             hashlib.sha256(value).hexdigest() if isinstance(value, bytes) else value
@@ -128,54 +127,54 @@ def _hashed(columns: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]
 
 
 def _verify_loose(rows: BundleRows, place: str) -> None:
-    """Rows which name themselves: an artifact by its bytes, a dataset by its files."""
+    """Verify rows that contain their own hash: artifacts and datasets."""
     if rows.table not in LOOSE:
         raise _broken(why=f"{place} belong to no change")
     if rows.table == "artifact":
         for name, content in zip(rows.columns["sha256"], rows.columns["content"], strict=True):
             if hashlib.sha256(content).hexdigest() != name:
-                raise _broken(why=f"{place} are not what they were")
+                raise _broken(why=f"{place} do not match their own hash")
     if rows.table == "dataset":
         for name, files in zip(rows.columns["id"], rows.columns["sha256"], strict=True):
             if content_id({"format": "calib/dataset/1", "sha256": json.loads(files)}) != name:
-                raise _broken(why=f"{place} are not what they were")
+                raise _broken(why=f"{place} do not match their own hash")
 
 
 def _broken(why: str) -> FileFormatError:
     return FileFormatError(
         "broken-bundle",
-        f"the bundle is not as it was made: {why}.",
-        remedy="get it again from where it was made.",
+        f"the bundle is damaged: {why}.",
+        remedy="copy it again from where it was made, or create it again.",
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OriginEntry:
-    """An entry of another store's log."""
+    """An entry of the log of another store."""
 
-    told: BundleEntry
+    bundled: BundleEntry
     calibration_id: str | None
-    """The calibration that it is about; None where it is about the detector."""
+    """The calibration that it concerns; None if it concerns the detector."""
     version: int | None
-    """The number that the calibration had there."""
-    said: Mapping[str, Any]
-    """What was certified, withdrawn or placed, column by column; empty for other entries."""
+    """The version of the calibration in that store."""
+    values: Mapping[str, Any]
+    """The columns of what was certified, withdrawn or placed; empty for other entries."""
     loaded: ChangeStamp
-    """By whom and when it was recorded here."""
+    """When and by whom it was recorded here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Loaded:
-    """What came of loading a bundle."""
+    """The result of loading a bundle."""
 
     serial: str
     registered: bool
-    """Whether the store did not know the detector before."""
+    """Whether the detector is new to the store."""
     calibrations: tuple[tuple[str, int | None, bool], ...]
-    """Each calibration: its name here, its number in the store of origin, and whether it is new."""
+    """Each calibration: its name here, its version in the store of origin, whether it is new."""
     n_history: int
-    """Entries of the origin's log that are new here."""
+    """New entries of the log of origin."""
     adopted: tuple[int, ...]
-    """The numbers of the certifications that hold here by now."""
+    """Numbers of the certifications that were adopted."""
     n_applications: int
-    """Applications that are new here."""
+    """New applications."""

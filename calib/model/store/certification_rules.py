@@ -1,11 +1,8 @@
-"""What certifications say together: which one answers where, and what a further one would change.
+"""Which certification applies where, and what a further one or a withdrawal would change.
 
-An assertion covers a region: valid time [from, to) x distance [min, max). At any point the one that
-was recorded last among the live ones answers; so regions are cut into the parts that each answers.
-Everywhere ``standing`` are the live ones of one detector, newest first.
-
-What a certification or a withdrawal changes: where another calibration answers, and who is
-concerned.
+A certification covers a region: valid time [from, to) x distance [min, max). At any point the last
+recorded one that is not withdrawn applies, so regions are cut into parts by the one that applies.
+``active`` are always the certifications of one detector that are not withdrawn, newest first.
 """
 
 from __future__ import annotations
@@ -23,13 +20,13 @@ from calib.model.store.validity import DistanceRange, Validity
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Points (time, distance): a rectangle, half-open in both."""
+    """A rectangle of points (time, distance), half-open in both."""
 
     validity: Validity
     distances: DistanceRange
 
     def overlap(self, other: Region) -> Region | None:
-        """The points in both; None where there is none."""
+        """The points in both; None if there are none."""
         start = max(self.validity.start, other.validity.start)
         end = _earlier(self.validity.end, other.validity.end)
         minimum = max(self.distances.minimum_mm, other.distances.minimum_mm)
@@ -63,7 +60,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A region in which another calibration answers than before; None: no one."""
+    """A region in which another calibration applies than before; None: none applies."""
 
     region: Region
     before: Certification | None
@@ -71,24 +68,26 @@ class Change:
 
 
 def region_of(certification: Certification) -> Region:
-    """What a certification covers."""
+    """The region that a certification covers."""
     return Region(certification.validity, certification.distances)
 
 
 def live(certifications: Iterable[Certification]) -> list[Certification]:
-    """Those that are not withdrawn, newest first."""
+    """The certifications that are not withdrawn, newest first."""
     there = [one for one in certifications if one.withdrawn is None]
     return sorted(there, key=lambda one: -one.number)
 
 
 def answers_over(
-    region: Region, standing: Iterable[Certification]
+    region: Region, active: Iterable[Certification]
 ) -> list[tuple[Region, Certification | None]]:
-    """The region cut into parts without overlap, each with the one that answers all of it. No more
-    of ``standing`` is asked for than is needed."""
+    """Cut the region into disjoint parts, each with the certification that applies to all of it.
+
+    ``active`` is consumed only as far as needed.
+    """
     answered: list[tuple[Region, Certification | None]] = []
     left = [region]
-    for one in standing:
+    for one in active:
         covered = region_of(one)
         shared = (part.overlap(covered) for part in left)
         answered += [(part, one) for part in shared if part is not None]
@@ -99,10 +98,10 @@ def answers_over(
 
 
 def answering(claims: Iterable[tuple[int, Region]]) -> set[int]:
-    """The numbers of the live certifications that answer some point, each with what it covers.
+    """The numbers of the certifications that apply at some point, given what each covers.
 
-    Between neighbouring bounds of distance the answer changes with time alone: there one sweep
-    over the starts and ends finds, by a heap, the latest recorded of those that hold.
+    Between neighbouring bounds of distance the answer depends on time alone; there one sweep over
+    starts and ends finds the latest recorded certification with a heap.
     """
     by_start = sorted(claims, key=lambda claim: claim[1].validity.start)
     ranges = [region.distances for _, region in by_start]
@@ -122,11 +121,11 @@ def answering(claims: Iterable[tuple[int, Region]]) -> set[int]:
 
 
 def _answering_in_turn(by_start: Sequence[tuple[int, Validity]]) -> set[int]:
-    """The same where only time matters."""
+    """The same if only time matters."""
     times = {held.start for _, held in by_start}
     times |= {held.end for _, held in by_start if held.end is not None}
     found, begun = set(), 0
-    latest: list[tuple[int, datetime | None]] = []  # by number, negative: a heap's top is least
+    latest: list[tuple[int, datetime | None]] = []  # a heap of negated numbers
     for instant in sorted(times):
         while begun < len(by_start) and by_start[begun][1].start <= instant:
             number, held = by_start[begun]
@@ -140,36 +139,34 @@ def _answering_in_turn(by_start: Sequence[tuple[int, Validity]]) -> set[int]:
 
 
 def holding(certifications: Iterable[Certification], period: Validity) -> list[Certification]:
-    """Those that answer for some instant of the period and some distance, the latest recorded
-    first."""
+    """The certifications that apply at some instant of the period and some distance, the latest
+    recorded first."""
     asked = Region(period, DistanceRange(0.0, math.inf))
-    standing = live(certifications)
-    parts = ((one.number, region_of(one).overlap(asked)) for one in standing)
+    active = live(certifications)
+    parts = ((one.number, region_of(one).overlap(asked)) for one in active)
     found = answering((number, part) for number, part in parts if part is not None)
-    return [one for one in standing if one.number in found]
+    return [one for one in active if one.number in found]
 
 
-def changes_by_certifying(new: Certification, standing: Iterable[Certification]) -> list[Change]:
-    """Where another calibration answers once ``new`` is recorded after all others."""
+def changes_by_certifying(new: Certification, active: Iterable[Certification]) -> list[Change]:
+    """Where another calibration applies once ``new`` is recorded after all others."""
     found = [
         Change(part, before, new)
-        for part, before in answers_over(region_of(new), standing)
+        for part, before in answers_over(region_of(new), active)
         if before is None or before.calibration_id != new.calibration_id
     ]
     return _merged(found)
 
 
-def changes_by_withdrawing(
-    numbers: Iterable[int], standing: Sequence[Certification]
-) -> list[Change]:
-    """Where another calibration answers, or none, once these numbers are withdrawn."""
+def changes_by_withdrawing(numbers: Iterable[int], active: Sequence[Certification]) -> list[Change]:
+    """Where another calibration applies, or none, once these numbers are withdrawn."""
     gone = set(numbers)
-    kept = [one for one in standing if one.number not in gone]
+    kept = [one for one in active if one.number not in gone]
     found = [
         Change(part, before, after)
-        for lost in standing
+        for lost in active
         if lost.number in gone
-        for piece, before in answers_over(region_of(lost), standing)
+        for piece, before in answers_over(region_of(lost), active)
         if before is not None and before.number == lost.number
         for part, after in answers_over(piece, kept)
         if after is None or after.calibration_id != before.calibration_id
@@ -178,8 +175,8 @@ def changes_by_withdrawing(
 
 
 def is_succession(change: Change) -> bool:
-    """Whether a certification takes over as is usual: where none answered, or an open-ended one
-    that began earlier."""
+    """Whether a certification succeeds another in the usual way: none applied before, or an
+    open-ended one that began earlier."""
     before, after = change.before, change.after
     if before is None or after is None:
         return True
@@ -187,7 +184,7 @@ def is_succession(change: Change) -> bool:
 
 
 def _merged(changes: Sequence[Change]) -> list[Change]:
-    """The same changes with parts joined that form a rectangle, in order of time and distance."""
+    """The changes with adjacent parts merged into rectangles, in order of time and distance."""
     parts = sorted(changes, key=_place)
     pair = _first_pair(parts)
     while pair is not None:
@@ -231,9 +228,9 @@ def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What held before, what holds afterwards, and for how many files it matters."""
+    """What a change of certifications alters, and how many files that concerns."""
 
     changes: tuple[Change, ...]
-    """Where the answer changes, in order of time and distance."""
+    """Regions where the answer changes, in order of time and distance."""
     affected: int
-    """Recorded applications of what held before, at points whose answer changes."""
+    """Number of recorded applications at points whose answer changes."""

@@ -1,4 +1,4 @@
-"""A detector's history: what was said of it, when, by whom; and what held at some time."""
+"""The history of a detector: what was recorded, when and by whom; and what was valid when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calib.model.store.record import CalibrationLine, Certification, ChangeStamp
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that was recorded about a detector: exactly one of the four is given."""
+    """One record about a detector: exactly one of the four optional fields is given."""
 
     recorded: ChangeStamp
     derived: CalibrationLine | None = None
@@ -23,21 +23,21 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
-    """An event with what was looked up for it."""
+class ExplainedEvent:
+    """An event with its log entry and, for a calibration, the drift since the previous one."""
 
     event: Event
     entry: Entry | None
-    """Its entry in the log, where there is one."""
+    """Its entry in the log, if there is one."""
     against: str
-    """The calibration that a new one is compared with; empty where there is none before it."""
+    """The calibration that a new one is compared with; empty if it is the first."""
     drift: Drift | None
-    """How a new calibration differs from that one."""
+    """The difference of a new calibration from that one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Belief:
-    """By one certification, a calibration held somewhere in a period, as known at some moment."""
+    """A calibration that was certified somewhere in a period, as known at some moment."""
 
     certification: Certification
     calibration: StoredCalibration
@@ -45,7 +45,7 @@ class Belief:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Knowledge:
-    """What held in a period, as known at some moment."""
+    """The certified calibrations of a period, as known at some moment."""
 
     known_at: Moment
     beliefs: tuple[Belief, ...]
@@ -56,7 +56,7 @@ def events_of(
     certifications: Sequence[Certification],
     placements: Sequence[BeamlinePlacement],
 ) -> list[Event]:
-    """All that was recorded, the latest first."""
+    """All records, the latest first."""
     events = [Event(line.stored, derived=line) for line in lines]
     for one in certifications:
         events.append(Event(one.recorded, certified=one))

@@ -1,11 +1,11 @@
 """The log: one entry for each change of a store, chained by hashes.
 
-Every detector has a chain of its own, so that its history can be carried elsewhere and prove itself
-there; the store's chain holds the births of the detectors. A detector's first own entry names its
-birth as the previous one, so that all chains hang together.
+Every detector has its own chain, so that its history can be moved to another store and verified
+there; the chain of the store contains the registrations of detectors. The first entry of a
+detector's chain names its registration as the previous entry, which links all chains.
 
-A checkpoint: the ends of all chains of a store's log at one moment, to be signed and kept
-elsewhere. It reveals a log whose tail was cut off, or that was rewritten whole.
+A checkpoint is the list of the heads of all chains at one moment, signed and kept elsewhere. It
+reveals a log that was truncated or rewritten as a whole.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ class Entry:
 
 
 def by_id(stamp: ChangeStamp, salt: str) -> str:
-    """The hash that stands for actor, host and command, so that a chain can be proved where these
-    are to stay at home."""
+    """The hash of actor, host and command: it verifies a chain from which these are withheld."""
     return content_id(
         {
             "format": "calib/by/1",
@@ -87,47 +86,46 @@ def entry_id(entry: Entry, by: str | None = None) -> str:
 
 
 def rows_id(columns: Mapping[str, Sequence[Any]]) -> str:
-    """The hash of rows, column by column: floats, integers, truth values, text, instants and null.
+    """The hash of rows, by column: floats, integers, booleans, text, instants and null.
 
-    A column that is null throughout is left out, so that one which is added later does not change
-    what older rows are called. A column of floats is hashed as an array. Bytes are to be given as
-    their SHA-256.
+    A column of nulls only is omitted, so that adding a column does not change the hashes of older
+    rows. A column of floats is hashed as an array. Bytes have to be given as their SHA-256.
     """
-    said: dict[str, Any] = {}
+    hashed: dict[str, Any] = {}
     for name, values in columns.items():
         if all(value is None for value in values):
             continue
         floats = all(isinstance(value, float) for value in values)
-        said[name] = np.array(values, dtype=np.float64) if floats else list(values)
-    return content_id({"format": "calib/rows/1", "columns": said})
+        hashed[name] = np.array(values, dtype=np.float64) if floats else list(values)
+    return content_id({"format": "calib/rows/1", "columns": hashed})
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something in a store that is not as the log says."""
+    """A discrepancy between a store and its log."""
 
     table: str
     row: str
-    """Which row, in words, such as ``position 12``."""
+    """The row, such as ``position 12``."""
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What came of verifying a store's log."""
+    """The result of verifying a store against its log."""
 
     findings: tuple[Finding, ...]
     n_entries: int
     n_rows: int
-    """Rows that were compared with the log."""
+    """Number of rows compared with the log."""
     n_chains: int
     last_position: int
-    """0 where the log is empty."""
+    """0 if the log is empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point of the record: everything up to this position, and nothing after it."""
+    """A state of the store: everything recorded up to this position."""
 
     position: int
     """0 before the first entry."""
@@ -137,7 +135,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class ChainHead:
-    """The end of a chain."""
+    """The last entry of a chain."""
 
     chain: str
     ordinal: int
@@ -146,25 +144,25 @@ class ChainHead:
 
     def __post_init__(self) -> None:
         if self.ordinal < 1 or self.position < 1 or not re.fullmatch(r"[0-9a-f]{64}", self.hash):
-            raise InputError("bad-head", f"{self} is no end of a chain.")
+            raise InputError("bad-head", f"{self} is not the head of a chain.")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a log stood."""
+    """The heads of all chains of a log at one moment."""
 
     made_at: datetime
     """UTC."""
     heads: tuple[ChainHead, ...]
-    """The end of every chain, by name, the store's first."""
+    """The head of every chain, by name, that of the store first."""
 
     @property
     def last_position(self) -> int:
-        """The last position of the log then; 0 where it was empty."""
+        """The last position of the log at that moment; 0 if it was empty."""
         return max((head.position for head in self.heads), default=0)
 
     def content(self) -> dict[str, Any]:
-        """What is signed."""
+        """The signed content."""
         return {"format": "calib/checkpoint/1", **to_content(self)}
 
     def signed_bytes(self) -> bytes:

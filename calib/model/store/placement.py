@@ -1,4 +1,4 @@
-"""Where a detector stands: a dated fact of its own. Calibrations travel with the detector."""
+"""The beamline where a detector is mounted, by date; calibrations stay with the detector."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from calib.model.store.validity import utc
 
 @dataclass(frozen=True, slots=True)
 class BeamlinePlacement:
-    """From some instant on a detector stands at a beamline, until it is placed elsewhere."""
+    """A detector is mounted at a beamline from an instant on, until its next placement."""
 
     number: int
-    """Its place in the store's record; 0 before it is recorded."""
+    """Its position in the log; 0 before it is recorded."""
     serial: str
     beamline: str
     start: datetime
     """UTC, included."""
     reason: str
-    """Empty where nobody gave one."""
+    """Empty if none was given."""
     recorded: ChangeStamp
 
     def __post_init__(self) -> None:
@@ -36,8 +36,8 @@ class BeamlinePlacement:
             )
 
 
-def standing_at(placements: Iterable[BeamlinePlacement], at: datetime) -> BeamlinePlacement | None:
-    """The placement that says where the detector stood at an instant: the one with the latest
-    start up to then, of equal starts the one recorded last; None before the first."""
+def placement_at(placements: Iterable[BeamlinePlacement], at: datetime) -> BeamlinePlacement | None:
+    """The placement of the detector at an instant: the one with the latest start up to then, of
+    equal starts the one recorded last; None before the first."""
     begun = [one for one in placements if one.start <= at]
     return max(begun, key=lambda one: (one.start, one.number), default=None)

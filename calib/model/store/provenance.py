@@ -1,6 +1,6 @@
-"""How a calibration came about beyond what names it: the machine, and where its inputs lay.
+"""Provenance of a calibration that is not part of its id: the machine and the input paths.
 
-The same derivation on two machines is the same calibration, so none of this is part of its id.
+The same derivation on two machines gives the same calibration.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from calib.model.base.content import from_content
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What may change a result in its last bits."""
+    """Versions and hardware that may change a result in its last bits."""
 
     python: str
     numpy: str
     scipy: str
-    """Empty where it took no part: the solver has used it at one time."""
+    """Empty in calibrations made before the solver used scipy."""
     blas: str
     """Name and version of the linear algebra behind numpy."""
     processor: str
-    """Its kind, such as the model's name."""
+    """The model name."""
     threads: int
-    """Of the linear algebra."""
+    """Threads of the linear algebra."""
     platform: str
 
     def difference(self, other: Environment) -> tuple[str, ...]:
-        """What differs, a few words each; empty where results must agree bit for bit."""
+        """What differs, a few words each; empty if results must agree bit for bit."""
         found = []
         for name in ("python", "numpy", "scipy", "blas", "processor", "threads"):
             mine, yours = getattr(self, name), getattr(other, name)
@@ -40,16 +40,16 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where and from which files a calibration was derived."""
+    """The machine and the files that a calibration was derived with."""
 
     environment: Environment
     paths: Mapping[str, str]
-    """SHA-256 of an input file -> where it lay on the host that derived."""
+    """SHA-256 of an input file -> its path on the machine that derived."""
     parent: str | None = None
-    """The id of the calibration that this one was made from by adding to it."""
+    """The id of the calibration that datasets were added to, if any."""
 
     def content(self) -> dict[str, Any]:
-        """The same in JSON's own kinds."""
+        """The provenance as plain JSON values."""
         environment = self.environment
         return {
             "environment": {name: getattr(environment, name) for name in environment.__slots__},
@@ -59,7 +59,7 @@ class Provenance:
 
     @staticmethod
     def from_content(content: Mapping[str, Any]) -> Provenance:
-        """The provenance whose ``content`` this is; raises as ``content.from_content`` does."""
+        """The provenance with this ``content``; raises as ``content.from_content`` does."""
         paths, parent = dict(content["paths"]), content["parent"]
         if not all(isinstance(text, str) for text in (*paths, *paths.values(), parent or "")):
             raise TypeError

@@ -1,4 +1,4 @@
-"""What the store keeps: detectors, calibrations, certifications, applications."""
+"""Records of a store: detectors, calibrations, certifications, applications."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from calib.model.store.validity import DistanceRange, Validity
 
 @dataclass(frozen=True, slots=True)
 class ChangeStamp:
-    """Who did something, when, where."""
+    """Who changed something, when, and on which machine."""
 
     at: datetime
     """UTC."""
     actor: str
-    """Login name, or what ``CALIB_ACTOR`` or ``--by`` says."""
+    """Login name, or the name given by ``CALIB_ACTOR`` or ``--by``."""
     host: str
     command: str = ""
-    """The command line, passwords hidden; empty from a program that uses the library."""
+    """The command line with passwords hidden; empty if the library was used directly."""
     reason: str = ""
 
     @property
     def signature(self) -> ChangeStamp:
-        """Who, when and where alone, as rows and receipts keep it; the log keeps the rest."""
+        """Only who, when and where, as rows and receipts keep it; the log keeps the rest."""
         return ChangeStamp(self.at, self.actor, self.host)
 
 
@@ -45,15 +45,15 @@ class DetectorRecord:
 
     serial: str
     layout: Layout
-    """The panels as drawn."""
+    """The nominal panels."""
     time_zone: str
-    """IANA name; how times without offset are read for this detector."""
+    """IANA name; times without an offset are read in this zone."""
     description: str
-    """The identifier in the file it was registered from, or what a person said."""
+    """The identifier in the file it was registered from, or a typed description."""
 
     @property
     def layout_id(self) -> str:
-        """The name of the layout's identity."""
+        """The hash of the layout."""
         return content_id(self.layout.identity())
 
 
@@ -64,7 +64,7 @@ def panels_id(
     values: Floats,
     sigmas: Floats,
 ) -> str:
-    """The name of n panel rows: ``values`` (n, 6) and ``sigmas`` (n, f) of the free parameters,
+    """The hash of n panel rows: ``values`` (n, 6) and ``sigmas`` (n, f) of the free parameters,
     in mm and rad."""
     return content_id(
         {
@@ -91,8 +91,8 @@ def calibration_content(
     report_id: str,
     acceptance: Acceptance,
 ) -> dict[str, Any]:
-    """What names a calibration. Panels, covariance and report stand in it by their own names, so
-    that each can be read and verified without the others."""
+    """The content whose hash is the id of a calibration. Panels, covariance and report enter by
+    their own hashes, so that each can be read and verified without the others."""
     return {
         "format": "calib/calibration/1",
         "serial": serial,
@@ -110,16 +110,17 @@ def calibration_content(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationRecord:
-    """One derivation's result. Its id names its content: not its version, times, actor, place."""
+    """The result of a derivation. Its id is the hash of its content, which does not include
+    version, times, actor and paths."""
 
     serial: str
     layout_id: str
     distances_mm: tuple[float, ...]
-    """The distances of the datasets, ascending, those within 1 % of one another as one."""
+    """The distances of the datasets, ascending; those within 1 % of one another count as one."""
     panel_names: tuple[str, ...]
     estimate: CorrectionEstimate
     parameters: Mapping[str, Any]
-    """The options that the solver ran with."""
+    """The options of the solver."""
     code_version: str
     report: Report
     acceptance: Acceptance
@@ -131,7 +132,7 @@ class CalibrationRecord:
 
     @property
     def panels_id(self) -> str:
-        """The name of what the panel rows say."""
+        """The hash of the panel rows."""
         estimate = self.estimate
         return panels_id(
             self.panel_names,
@@ -143,7 +144,7 @@ class CalibrationRecord:
 
     @property
     def report_id(self) -> str:
-        """The name of what the report says, without what people call the datasets."""
+        """The hash of the report without the names of datasets."""
         report = to_content(from_content(Report, to_content(self.report)))
         for dataset in report["datasets"]:
             del dataset["name"]
@@ -152,7 +153,7 @@ class CalibrationRecord:
         return content_id({"format": "calib/report/1", **report})
 
     def content(self) -> dict[str, Any]:
-        """What makes this calibration this calibration, for the canonical form."""
+        """The content that identifies this calibration, for the canonical form."""
         return calibration_content(
             serial=self.serial,
             layout_id=self.layout_id,
@@ -173,34 +174,34 @@ class CalibrationRecord:
 
 
 class State(StrEnum):
-    """How far a calibration is trusted; derived from the record, never stored."""
+    """The state of a calibration; derived from the records, never stored."""
 
     DRAFT = "draft"
-    """It failed acceptance."""
+    """It failed the acceptance criteria."""
     ACCEPTED = "accepted"
-    """It passed the gates; nobody has certified it."""
+    """It passed the acceptance criteria and is not certified."""
     CERTIFIED = "certified"
-    """Somebody stands for it, and it answers at some time and distance."""
+    """It is certified, and applies at some time and distance."""
     SUPERSEDED = "superseded"
-    """Somebody stands for it, but later certifications cover all of that."""
+    """It was certified, but later certifications cover its whole range."""
     WITHDRAWN = "withdrawn"
-    """Every certification of it was withdrawn."""
+    """All its certifications were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredCalibration:
-    """A calibration with its place in one store."""
+    """A calibration as stored in one store."""
 
     record: CalibrationRecord
     id: str
-    """Verified against the record when it was read."""
+    """Verified against the record when read."""
     version: int
-    """Dense per detector, from 1."""
+    """Numbered from 1 for each detector, without gaps."""
     stored: ChangeStamp
-    """When it was first stored, by whom."""
+    """When and by whom it was first stored."""
     state: State
     starts: tuple[datetime, ...]
-    """When the datasets were taken, where known, ascending."""
+    """When the datasets were taken, if known, ascending."""
 
     @property
     def name(self) -> str:
@@ -210,7 +211,7 @@ class StoredCalibration:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationLine:
-    """A calibration as a list shows it, without its panels."""
+    """A calibration without its panels, for lists."""
 
     serial: str
     version: int
@@ -221,15 +222,15 @@ class CalibrationLine:
     n_reflections: int
     stored: ChangeStamp
     accepted: bool
-    """Whether it passed acceptance when it was derived."""
+    """Whether it passed the acceptance criteria."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certification:
-    """Somebody's word that a calibration holds over a time and a range of distances."""
+    """A named person's statement that a calibration is valid for a time and distance range."""
 
     number: int
-    """Its place in the store's record; 0 before it is recorded."""
+    """Its position in the log; 0 before it is recorded."""
     calibration_id: str
     serial: str
     version: int
@@ -237,38 +238,38 @@ class Certification:
     distances: DistanceRange
     reason: str
     override: str
-    """Why a calibration that failed acceptance is certified all the same; empty otherwise."""
+    """Why a calibration that failed acceptance is certified nevertheless; empty otherwise."""
     recorded: ChangeStamp
     withdrawn: ChangeStamp | None
-    """When it was withdrawn, by whom."""
+    """When and by whom it was withdrawn."""
     withdrawn_reason: str
     gap_mm: float = 0.0
-    """How far beyond the distances it answers where the nearest one is asked for."""
+    """Extrapolation limit: how far beyond its distances it may be used as the nearest one."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.gap_mm < math.inf:
             raise InputError(
                 "bad-gap",
-                f"a gap of {self.gap_mm} mm beyond the distances is none.",
+                f"the extrapolation limit of {self.gap_mm} mm is not a finite number from 0 on.",
                 remedy="a number from 0 on.",
             )
         if self.distances.maximum_mm == math.inf:
             raise InputError(
                 "endless-range",
-                "the distances have no end.",
+                "the distance range has no upper limit.",
                 remedy="give a maximum in mm.",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One file that got one calibration. Its receipt id is the hash of its content."""
+    """A calibration applied to a file. The hash of its content is the id of the receipt."""
 
     serial: str
     calibration_id: str
     version: int
     input_sha256: tuple[str, ...]
-    """Experiments first, then reflections where given."""
+    """Experiments first, then reflections if given."""
     output_sha256: tuple[str, ...]
     output_names: tuple[str, ...]
     """File names without folders."""
@@ -280,5 +281,5 @@ class Application:
 
     @property
     def id(self) -> str:
-        """The name of the receipt, under which it is recorded once."""
+        """The id of the receipt; each is recorded once."""
         return content_id({"format": "calib/application/1", **to_content(self)})

@@ -1,4 +1,4 @@
-"""What a store demands of those who use it: set by somebody at some time, and kept on record."""
+"""Rules of a store for its users; every change of a rule is recorded."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from calib.errors import InputError
 from calib.model.store.record import ChangeStamp
 
 DEMAND_ACTOR = "demand-actor"
-"""Whoever certifies or withdraws must say who he is; the login name alone is not enough."""
+"""Certifying and withdrawing require an explicit name; the login name alone is refused."""
 CHOICES = {DEMAND_ACTOR: ("no", "yes")}
-"""Every rule with the values that it can have, the default first."""
+"""Every rule with its possible values, the default first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """That a rule of a store has a value from some moment on."""
+    """A rule of a store has this value from the moment of its record on."""
 
     number: int
-    """Its place in the store's record; 0 before it is recorded."""
+    """Its position in the log; 0 before it is recorded."""
     name: str
     value: str
     recorded: ChangeStamp
@@ -28,7 +28,7 @@ class Rule:
         if self.name not in CHOICES:
             raise InputError(
                 "no-such-rule",
-                f"a store has no rule {self.name!r}.",
+                f"there is no rule {self.name!r}.",
                 remedy=f"one of {', '.join(CHOICES)}.",
             )
         if self.value not in CHOICES[self.name]:
@@ -40,6 +40,8 @@ class Rule:
 
 
 def in_force(rules: Iterable[Rule], name: str) -> str:
-    """The value that a rule has: the one recorded last, else the default."""
-    said = [rule for rule in rules if rule.name == name]
-    return max(said, key=lambda rule: rule.number).value if said else CHOICES[name][0]
+    """The value of a rule: the one recorded last, else the default."""
+    recorded = [rule for rule in rules if rule.name == name]
+    if not recorded:
+        return CHOICES[name][0]
+    return max(recorded, key=lambda rule: rule.number).value

@@ -162,8 +162,8 @@ def _history(
     connection: Connection, told: Sequence[OriginEntry], serial: str, stamp: ChangeStamp
 ) -> int:
     """Record the entries of the origin's log that this store has not heard of."""
-    known = known_hashes(connection, [one.told.entry.hash for one in told])
-    by_hash = {one.told.entry.hash: one for one in told}
+    known = known_hashes(connection, [one.bundled.entry.hash for one in told])
+    by_hash = {one.bundled.entry.hash: one for one in told}
     new = [one for name, one in by_hash.items() if name not in known]
     if not new:
         return 0

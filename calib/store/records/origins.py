@@ -36,22 +36,22 @@ def insert_origins(
         insert(ORIGIN),
         [
             {
-                "hash": one.told.entry.hash,
+                "hash": one.bundled.entry.hash,
                 "position": position,
                 "detector": detector,
-                "origin_position": one.told.entry.position,
-                "recorded_at": one.told.entry.recorded.at,
-                "chain": one.told.entry.chain,
-                "ordinal": one.told.entry.ordinal,
-                "kind": one.told.entry.kind,
-                "reason": one.told.entry.recorded.reason,
-                "contents": json.dumps(dict(one.told.entry.contents), sort_keys=True),
-                "previous": one.told.entry.previous,
-                "signed_by": one.told.by,
-                "signature": _signature(one.told),
+                "origin_position": one.bundled.entry.position,
+                "recorded_at": one.bundled.entry.recorded.at,
+                "chain": one.bundled.entry.chain,
+                "ordinal": one.bundled.entry.ordinal,
+                "kind": one.bundled.entry.kind,
+                "reason": one.bundled.entry.recorded.reason,
+                "contents": json.dumps(dict(one.bundled.entry.contents), sort_keys=True),
+                "previous": one.bundled.entry.previous,
+                "signed_by": one.bundled.by,
+                "signature": _signature(one.bundled),
                 "calibration_id": one.calibration_id,
                 "version": one.version,
-                "said": json.dumps(_plain(one.said), sort_keys=True),
+                "said": json.dumps(_plain(one.values), sort_keys=True),
             }
             for one in told
         ],
@@ -91,10 +91,10 @@ def _origin(row: Row[Any]) -> OriginEntry:
         hash=row.hash,
     )
     return OriginEntry(
-        told=BundleEntry(entry, row.signed_by, signature is not None),
+        bundled=BundleEntry(entry, row.signed_by, signature is not None),
         calibration_id=row.calibration_id,
         version=row.version,
-        said=_from_plain(json.loads(row.said)),
+        values=_from_plain(json.loads(row.said)),
         loaded=ChangeStamp(row.loaded_at, row.actor, row.host),
     )
 

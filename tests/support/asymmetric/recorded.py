@@ -12,7 +12,7 @@ from calib.model.result.report import Shell
 from calib.model.result.summary import Equations, Statement, Summary
 from calib.model.store.backup import Backup, Check, Setting, StoreRevision, Upgraded
 from calib.model.store.bundle import Bundle, BundleEntry, BundleRows, Loaded, OriginEntry
-from calib.model.store.history import Belief, Event, Knowledge, Told
+from calib.model.store.history import Belief, Event, ExplainedEvent, Knowledge
 from calib.model.store.log import Audit, ChainHead, Checkpoint, Entry, Finding, Moment
 from calib.model.store.provenance import Environment, Provenance
 from calib.model.store.record import ChangeStamp
@@ -52,7 +52,7 @@ def entries() -> tuple[Entry, ...]:
     )  # fmt: skip
 
 
-def events() -> tuple[Told, ...]:
+def events() -> tuple[ExplainedEvent, ...]:
     """One of each kind, the latest first."""
     first, second, _ = certifications()
     line, draft = lines()
@@ -60,11 +60,11 @@ def events() -> tuple[Told, ...]:
     placed, _ = placements()
     assert second.withdrawn is not None
     return (
-        Told(Event(draft.stored, derived=draft), None, "N-05:1", drifts.narrow()),
-        Told(Event(first.recorded, certified=first), certified, "", None),
-        Told(Event(line.stored, derived=line), derived, "W-14:3", drifts.wide()),
-        Told(Event(second.withdrawn, withdrawn=second), born, "", None),
-        Told(Event(placed.recorded, placed=placed), None, "", None),
+        ExplainedEvent(Event(draft.stored, derived=draft), None, "N-05:1", drifts.narrow()),
+        ExplainedEvent(Event(first.recorded, certified=first), certified, "", None),
+        ExplainedEvent(Event(line.stored, derived=line), derived, "W-14:3", drifts.wide()),
+        ExplainedEvent(Event(second.withdrawn, withdrawn=second), born, "", None),
+        ExplainedEvent(Event(placed.recorded, placed=placed), None, "", None),
     )
 
 
