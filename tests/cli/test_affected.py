@@ -29,7 +29,7 @@ def test_files_are_listed_with_what_they_would_get(here: Path) -> None:
     done("withdraw", "24-0107:3", "--reason", "a loose cable")
     (mine,) = files("24-0107:3")
     assert (mine["superseded"], mine["answer_now"]) == (True, "24-0107:1")
-    assert "1 would get another answer now" in done("affected", "24-0107:3").stdout
+    assert "1 of them would get another calibration now" in done("affected", "24-0107:3").stdout
     last = done("audit", "log", "--last", "1", "--json").json[-1]
     known = done("affected", "24-0107:3", "--json").json["as_known_at"]
     assert known == {"position": last["position"], "at": last["at"]}
