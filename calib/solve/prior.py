@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from calib.model.base.arrays import Floats
+from calib.model.detector.correction import PANEL_PARAMETERS, ParameterKind
 from calib.model.detector.layout import Layout, PanelGroup
 from calib.solve.algebra.linalg import inverse
 from calib.solve.algebra.rigid_motion import adjoints
@@ -49,7 +50,13 @@ class PanelPrior:
 
     def sigma(self) -> Floats:
         """(6,) in mm and rad, of panels in no group."""
-        return np.array([self.shift_mm] * 2 + [self.normal_mm] + [self.tilt_rad] * 3)
+        along = (self.shift_mm, self.shift_mm, self.normal_mm)
+        return np.array(
+            [
+                along[one.axis] if one.kind is ParameterKind.TRANSLATION else self.tilt_rad
+                for one in PANEL_PARAMETERS
+            ]
+        )
 
     def content(self, layout: Layout) -> dict[str, Any]:
         """The same as plain values, for a calibration's record; levels where there are any."""

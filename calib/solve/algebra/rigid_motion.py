@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.correction import N_PARAMETERS, Correction, Freedom
 from calib.model.detector.frames import right_jacobian, rotation_from_vector, skew
 
 _GAUGE_TOLERANCE = 5e-3
@@ -27,7 +27,7 @@ def adjoints(outer_from_panel: Floats, centre_mm: Floats, about_mm: Floats) -> F
     t = R^T (q + theta x (centre - about)), w = R^T theta.
     """
     back = np.swapaxes(outer_from_panel, -1, -2)
-    out = np.zeros((*centre_mm.shape[:-1], 6, 6))
+    out = np.zeros((*centre_mm.shape[:-1], N_PARAMETERS, 6))
     out[..., :3, :3] = back
     out[..., :3, 3:] = -back @ skew(centre_mm - about_mm)
     out[..., 3:, 3:] = back
@@ -42,7 +42,7 @@ def tangents_from_parameters(correction: Correction) -> Floats:
 def tangents_at(values: Floats) -> Floats:
     """(..., 6, 6) the same for any array (..., 6) of parameters."""
     turn = values[..., 3:]
-    out = np.zeros((*values.shape, 6))
+    out = np.zeros((*values.shape, N_PARAMETERS))
     out[..., :3, :3] = rotation_from_vector(turn).swapaxes(-1, -2)
     out[..., 3:, 3:] = right_jacobian(turn)
     return out
@@ -64,7 +64,7 @@ def gauge_directions(
     parameters = np.linalg.solve(parameters_to_tangent, moves)
     scale = np.array([1.0, 1.0, 1.0, _ARM_MM, _ARM_MM, _ARM_MM])
     parameters = parameters / scale
-    held = [i for i in range(6) if i not in freedom.free]
+    held = [i for i in range(N_PARAMETERS) if i not in freedom.free]
     combinations = np.eye(6)
     if held:
         left = (parameters * scale[None, :, None])[:, held].reshape(-1, 6)

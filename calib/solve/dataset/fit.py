@@ -23,7 +23,7 @@ from calib.solve.dataset.parameters import (
     Step,
     starting_point,
 )
-from calib.solve.dataset.prediction import Predictor
+from calib.solve.dataset.prediction import PANEL_COLUMNS, Predictor
 from calib.solve.dataset.schur import SchurComplement, eliminate
 from calib.solve.dataset.whitening import BlocksWithPose, PosePrior, eliminate_crystal
 from calib.solve.options import SolveOptions
@@ -168,7 +168,7 @@ class DatasetFit:
     def crystals_step(self, blocks: Blocks) -> Step:
         """The step of the crystals with panels, pose and beam standing still; ``blocks`` are those
         of ``across_panels``."""
-        held, nothing = self.instrument, np.zeros((len(blocks.matrices), 6, 6))
+        held, nothing = self.instrument, np.zeros((len(blocks.matrices), PANEL_COLUMNS, 6))
         wide, n = BlocksWithPose.of(blocks, nothing), len(self.layout)
         crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
         for which in range(len(crystal)):
@@ -315,7 +315,7 @@ class DatasetFit:
     ) -> tuple[Blocks | BatchedCrystals, Step | None]:
         """The equations at ``correction``, and the step of pose and crystals with panels that
         stand still; None where it is too short to matter."""
-        still = np.zeros(6 * len(self.layout))
+        still = np.zeros(PANEL_COLUMNS * len(self.layout))
         residuals = self.residuals(correction) if robust else None
         weights = self.weights if residuals is None else huber_weights(self.seen, residuals)
         del residuals

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import N_PARAMETERS
 from calib.model.detector.layout import PanelFrames
 from calib.solve.algebra.bspline import ORDER
 from calib.solve.algebra.vectors import cross, dot, shared, turned, turned_back
@@ -24,7 +25,7 @@ from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, Nuisance
 from calib.solve.dataset.rotation import ScanRays, rotated
 from calib.solve.dataset.stills import StillRays
 
-PANEL_COLUMNS = 6
+PANEL_COLUMNS = N_PARAMETERS
 BEAM_COLUMN = PANEL_COLUMNS + CRYSTAL_COLUMNS
 """Columns of the derivatives: panel (6), crystal (9), beam tilt (1), and the residual."""
 RESIDUAL_COLUMN = BEAM_COLUMN + 1

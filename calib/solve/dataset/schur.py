@@ -99,15 +99,15 @@ def eliminate(
     wide = BlocksWithPose.of(blocks, moves)
 
     total = np.zeros((rhs + 1, rhs + 1))
-    panel_information = np.zeros((n, 6, 6))
-    np.add.at(panel_information, blocks.panel, blocks.matrices[:, :6, :6])
+    panel_information = np.zeros((n, PANEL_COLUMNS, PANEL_COLUMNS))
+    np.add.at(panel_information, blocks.panel, blocks.matrices[:, :PANEL_COLUMNS, :PANEL_COLUMNS])
     for p in range(n):
-        own = slice(6 * p, 6 * p + 6)
+        own = slice(PANEL_COLUMNS * p, PANEL_COLUMNS * (p + 1))
         total[own, own] = panel_information[p]
     tail = wide.tail
-    coupling = np.zeros((n, 6, len(tail)))
-    np.add.at(coupling, blocks.panel, wide.matrices[:, :6, tail])
-    total[panels, poses.start :] = coupling.reshape(6 * n, -1)
+    coupling = np.zeros((n, PANEL_COLUMNS, len(tail)))
+    np.add.at(coupling, blocks.panel, wide.matrices[:, :PANEL_COLUMNS, tail])
+    total[panels, poses.start :] = coupling.reshape(PANEL_COLUMNS * n, -1)
     total[poses.start :, panels] = total[panels, poses.start :].T
     total[poses.start :, poses.start :] = wide.matrices[:, tail][:, :, tail].sum(axis=0)
 

@@ -100,7 +100,7 @@ def _is_worth(fit: DatasetFit, slip: Slip, correction: Correction) -> bool:
 def _tested(fit: DatasetFit, correction: Correction) -> float:
     """The weighted sum of squares of held-out reflections, from pose and crystals refined without
     them; what a slip does to a crystal held as one lies in its pose, too."""
-    still = np.zeros(6 * len(fit.layout))
+    still = np.zeros(PANEL_COLUMNS * len(fit.layout))
     for _ in range(_ITERATIONS):
         blocks, _residuals = fit.blocks(correction)
         working = fit.eliminate(blocks.of_folds(_WITHOUT_HELD_OUT), correction)

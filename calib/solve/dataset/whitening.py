@@ -46,9 +46,9 @@ class BlocksWithPose:
         g, m = len(blocks.matrices), blocks.matrices.shape[1]
         out = np.zeros((g, m + POSE_COLUMNS, m + POSE_COLUMNS))
         out[:, :m, :m] = blocks.matrices
-        out[:, :m, m:] = blocks.matrices[:, :, :6] @ moves
+        out[:, :m, m:] = blocks.matrices[:, :, :PANEL_COLUMNS] @ moves
         out[:, m:, :m] = out[:, :m, m:].transpose(0, 2, 1)
-        out[:, m:, m:] = moves.transpose(0, 2, 1) @ out[:, :6, m:]
+        out[:, m:, m:] = moves.transpose(0, 2, 1) @ out[:, :PANEL_COLUMNS, m:]
         return BlocksWithPose(blocks, out)
 
     @property
@@ -67,8 +67,8 @@ class BlocksWithPose:
         """(len(columns), 6 n + 8) the coupling of some columns, summed over ``groups``, to all
         panels, pose, beam and residual."""
         chosen = self.matrices[groups][:, columns]
-        spread = np.zeros((n_panels, len(columns), 6))
-        np.add.at(spread, self.blocks.panel[groups], chosen[:, :, :6])
+        spread = np.zeros((n_panels, len(columns), PANEL_COLUMNS))
+        np.add.at(spread, self.blocks.panel[groups], chosen[:, :, :PANEL_COLUMNS])
         panels = spread.transpose(1, 0, 2).reshape(len(columns), -1)
         return np.concatenate([panels, chosen[:, :, self.tail].sum(axis=0)], axis=1)
 
@@ -105,7 +105,7 @@ def eliminate_crystal(
     experiments = tuple(sorted(set(blocks.experiment[mine].tolist()))) if prior else ()
     n_cells = CRYSTAL_COLUMNS * count
     m = n_cells + POSE_COLUMNS * len(experiments)
-    square, across = np.zeros((m, m)), np.zeros((m, 6 * n_panels + 8))
+    square, across = np.zeros((m, m)), np.zeros((m, PANEL_COLUMNS * n_panels + 8))
     width = CRYSTAL_COLUMNS * min(blocks.n_coefficients, count)
     own = list(range(PANEL_COLUMNS, PANEL_COLUMNS + width))
     places = [n_cells + POSE_COLUMNS * k for k in range(len(experiments))]

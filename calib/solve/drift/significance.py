@@ -12,6 +12,7 @@ import numpy as np
 
 from calib.errors import LayoutError
 from calib.model.base.arrays import Bools, Floats
+from calib.model.detector.correction import N_PARAMETERS
 from calib.model.detector.layout import Layout
 from calib.model.result.drift import Drift, Verdict
 from calib.solve.algebra.statistics import chance_above
@@ -88,7 +89,7 @@ def _concluded(
     chi_square, degrees = compared.chi_square(difference, covariance, compared.known)
     p_overall = chance_above(chi_square, degrees)
     p_value, value, panel_degrees = compared.panels(on)
-    shift, sigma = (np.full((len(compared.layout), 6), np.nan) for _ in range(2))
+    shift, sigma = (np.full((len(compared.layout), N_PARAMETERS), np.nan) for _ in range(2))
     shown = panel_degrees > 0 if not compared.same_data else compared.known
     where = np.ix_(np.flatnonzero(shown), np.array(compared.free))
     shift[where] = difference[shown]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calib.model.base.arrays import Floats, Ints
-from calib.model.detector.correction import Correction
+from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.report import BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
 from calib.solve.algebra.residual_histogram import ResidualHistogram
@@ -82,7 +82,7 @@ def validate_dataset(
     fit, blocks = state.fit, state.blocks
     assert blocks is not None  # noqa: S101 - linearised at the solution
     n = len(fit.layout)
-    none, still = Correction.none(n), np.zeros(6 * n)
+    none, still = Correction.none(n), np.zeros(N_PARAMETERS * n)
     rigid, rigid_blocks = state.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
     folds = PART_FOLDS[Part.WORKING]
     blind = rigid.eliminate(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)

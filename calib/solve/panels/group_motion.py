@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.detector.correction import CorrectionEstimate
+from calib.model.detector.correction import N_PARAMETERS, CorrectionEstimate
 from calib.model.detector.layout import Layout
 from calib.model.result.report import GroupMotion
 from calib.solve.prior import group_moves
@@ -23,8 +23,8 @@ def group_motions(layout: Layout, estimate: CorrectionEstimate) -> tuple[GroupMo
         motion = nearest @ estimate.correction.values[members][:, list(free)].ravel()
         spread = nearest @ estimate.covariance[np.ix_(rows, rows)] @ nearest.T
         sigma = np.sqrt(np.maximum(np.diag(spread), 0.0))
-        values = [0.0] * 6
-        found: list[float | None] = [None] * 6
+        values = [0.0] * N_PARAMETERS
+        found: list[float | None] = [None] * N_PARAMETERS
         for place, parameter in enumerate(free):
             values[parameter], found[parameter] = float(motion[place]), float(sigma[place])
         out.append(

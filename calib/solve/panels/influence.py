@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import Correction
+from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.detector.layout import Layout
 from calib.model.result.report import Influence
 from calib.solve.algebra.linalg import add_blocks, inverse, multiply_blocks
@@ -54,7 +54,7 @@ def influences(
     everything = normal.matrix * np.outer(scale, scale)
     covariance = inverse(everything)
     whole = covariance @ (normal.vector * scale)
-    vectors = stored.at(layout, correction)[0].reshape(m, n, 6, 1)
+    vectors = stored.at(layout, correction)[0].reshape(m, n, N_PARAMETERS, 1)
     vectors_free = (by.transpose(0, 2, 1) @ vectors).reshape(m, n * f)
     units = scale / sigma.ravel()
     rank = max(1, *(len(coupling) for coupling in stored.coupling))

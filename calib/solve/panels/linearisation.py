@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import CorrectionEstimate
+from calib.model.detector.correction import N_PARAMETERS, CorrectionEstimate
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Statement
 from calib.solve.algebra.linalg import multiply_blocks
@@ -55,12 +55,12 @@ def linearisation_errors(
             continue
         # C N, of N = D - F^T F the columns that belong to shifts in the plane: a spot's error is
         # seen as one.
-        coupling = one.whole.coupling.reshape(-1, n, 6)
+        coupling = one.whole.coupling.reshape(-1, n, N_PARAMETERS)
         taken = estimate.covariance @ coupling[:, :, free].reshape(-1, len(sigma)).T
         shifts = (coupling[:, :, :2] * spots[:, None]).reshape(-1, 2 * n)
         own = one.whole.own[:, free][:, :, :2] * spots[:, None, None]
         moved = multiply_blocks(estimate.covariance, own) - taken @ shifts
-        pull = np.einsum("paf,pa->pf", back, row.reshape(n, 6)).ravel()
+        pull = np.einsum("paf,pa->pf", back, row.reshape(n, N_PARAMETERS)).ravel()
         bend = (moved**2).sum(axis=1) + (cut * (estimate.covariance @ pull)) ** 2
         found.append(float((np.sqrt(bend) / sigma).max()))
     return found

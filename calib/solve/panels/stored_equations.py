@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import Correction
+from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Equations, Part, Statement
 from calib.solve.algebra.linalg import add_blocks, congruence, multiply_blocks, pivoted_factor
@@ -102,7 +102,7 @@ class StoredEquations:
         vector = self.twist_equations.at(self._layout, correction)[0].sum(axis=0)
         return PanelEquations(
             information=congruence(self._information, back),
-            vector=np.einsum("pai,pa->pi", back, vector.reshape(n, 6)).ravel(),
+            vector=np.einsum("pai,pa->pi", back, vector.reshape(n, N_PARAMETERS)).ravel(),
             panel_information=back.transpose(0, 2, 1) @ self._own @ back,
         )
 
@@ -125,5 +125,5 @@ def stored_form(equations: PanelEquations, correction: Correction, part: Part) -
     coupling = pivoted_factor(taken / np.outer(scale, scale), least) * scale
     if not exact:
         coupling = coupling.astype(np.float32).astype(np.float64)
-    vector = np.einsum("pai,pa->pi", turn, equations.vector.reshape(n, 6)).ravel()
+    vector = np.einsum("pai,pa->pi", turn, equations.vector.reshape(n, N_PARAMETERS)).ravel()
     return Equations(0.5 * (own + own.transpose(0, 2, 1)), coupling, vector)

@@ -22,7 +22,7 @@ import numpy as np
 
 from calib.errors import SolveError
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.correction import N_PARAMETERS, Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Part, Statement
 from calib.solve.algebra.linalg import congruence, inverse, solve_positive_definite, whitener
@@ -164,7 +164,7 @@ class PanelSystem:
         to_tangent = tangents_from_parameters(correction)
         spread = to_tangent[:, :, free]
         information = congruence(np.asarray(sum(r.information for r in equations)), spread)
-        vector = np.asarray(sum(r.vector for r in equations)).reshape(len(spread), 6)
+        vector = np.asarray(sum(r.vector for r in equations)).reshape(len(spread), N_PARAMETERS)
         vector = np.einsum("paf,pa->pf", spread, vector).ravel()
         weight = self.gauge_weight(correction, equations)
         frames = correction.frames(self.layout)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
-from calib.model.detector.correction import CorrectionEstimate, Freedom
+from calib.model.detector.correction import N_PARAMETERS, CorrectionEstimate, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.report import DataShare, Determined, WeakMode
 from calib.solve.panels.system import Normal, PanelSystem
@@ -41,7 +41,7 @@ def determined(
     before = normal.unheld
     n_free = len(normal.free)
     sums = np.stack([np.diag(c).reshape(-1, n_free).sum(axis=0) for c in (covariance, before)])
-    parameters: list[float | None] = [None] * 6
+    parameters: list[float | None] = [None] * N_PARAMETERS
     for place, parameter in enumerate(normal.free):
         parameters[parameter] = _share(*sums[:, place].tolist())
     return Determined(
