@@ -107,6 +107,6 @@ def test_fixed_parameters_are_named_as_fixed() -> None:
     (block,) = information_blocks(information_view(words))
     assert isinstance(block, Sentences)
     lines = " ".join(block.lines)
-    assert "Held: normal, tilt about fast, tilt about slow." in lines
+    assert "Fixed at nominal: normal, tilt about fast, tilt about slow." in lines
     assert "bow" not in lines
     assert information_blocks(information_view(None)) == []
