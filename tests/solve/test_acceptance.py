@@ -42,8 +42,8 @@ def test_a_good_derivation_is_accepted_and_says_what_it_found() -> None:
     assert held is not None
     assert found.accepted
     assert found.reasons == (
-        f"Held-out RMSD fell from {held.before.rms_x_px:.3f} to {held.after.rms_x_px:.3f} px in x "
-        f"and {held.before.rms_y_px:.3f} to {held.after.rms_y_px:.3f} in y.",
+        f"Held-out RMSD decreased from {held.before.rms_x_px:.3f} to {held.after.rms_x_px:.3f} px "
+        f"in x and from {held.before.rms_y_px:.3f} to {held.after.rms_y_px:.3f} px in y.",
     )
     assert good().acceptance == found
 
@@ -52,7 +52,7 @@ def test_an_iteration_that_did_not_end_is_not_accepted() -> None:
     report = good().report
     open_end = replace(report.convergence, converged=False, iterations=25, last_shift_sigma=0.31)
     assert verdict(replace(report, convergence=open_end)).reasons == (
-        "Not converged after 25 iterations: the last step was still 0.31 sigma.",
+        "Not converged after 25 iterations: the last step was 0.31 sigma.",
     )
 
 
@@ -63,10 +63,10 @@ def test_held_out_reflections_must_fall_in_both_coordinates() -> None:
         found = verdict(replace(report, overall=replace(report.overall, held_out=held)))
         assert not found.accepted
         (reason,) = found.reasons
-        assert reason.startswith(f"Held-out RMSD in {axis} did not fall: ")
+        assert reason.startswith(f"Held-out RMSD in {axis} did not decrease: ")
     none = replace(report, overall=replace(report.overall, held_out=None))
     assert verdict(none).reasons == (
-        "There is no held-out reflection to test the corrections with.",
+        "There are no held-out reflections to test the corrections with.",
     )
 
 
@@ -78,9 +78,11 @@ def test_halves_must_agree_better_than_the_corrections_are_large() -> None:
     near = replace(report, halves=replace(report.halves, rms_in_plane_um=0.99 * size_um))
     assert verdict(near).accepted
     (reason,) = verdict(apart).reasons
-    assert reason.startswith(f"Independent halves differ by {1.01 * size_um:.1f} um in the plane")
+    assert reason.startswith(f"Half-dataset agreement is {1.01 * size_um:.1f} um rms")
     (reason,) = verdict(replace(report, halves=None)).reasons
-    assert reason.startswith("No two panels have the 100 reflections")
+    assert reason.startswith(
+        "Half-dataset agreement is unknown: fewer than two panels have 100 reflections"
+    )
 
 
 def test_no_resolution_shell_may_get_worse_unnoticed() -> None:
@@ -88,7 +90,7 @@ def test_no_resolution_shell_may_get_worse_unnoticed() -> None:
     shells = list(report.shells)
     shells[3] = replace(shells[3], held_out=worse(shells[3].held_out, "y", 1.03))
     (reason,) = verdict(replace(report, shells=tuple(shells))).reasons
-    assert reason.startswith("Held-out RMSD in y rose from ")
+    assert reason.startswith("Held-out RMSD in y increased from ")
     assert f"between {shells[3].d_max_angstrom:.2f} and {shells[3].d_min_angstrom:.2f}" in reason
     shells[3] = replace(shells[3], held_out=worse(shells[3].held_out, "y", 1.01))
     assert verdict(replace(report, shells=tuple(shells))).accepted
@@ -99,7 +101,9 @@ def test_a_dataset_that_the_others_describe_worse_than_no_correction_is_named() 
     datasets = list(report.datasets)
     datasets[1] = replace(datasets[1], left_out=worse(datasets[1].left_out, "x", 1.1))
     (reason,) = verdict(replace(report, datasets=tuple(datasets))).reasons
-    assert reason.startswith("seed2, left out, is described worse by the other datasets'")
+    assert reason.startswith(
+        "Cross-validation: seed2 fits worse with corrections from the other datasets"
+    )
 
 
 def test_a_tenth_of_the_panels_must_be_measured() -> None:

@@ -55,10 +55,10 @@ def row(number: int) -> Floats:
 @pytest.mark.parametrize(
     ("words", "column", "values"),
     [
-        ("bow about fast", 2, centred(1) ** 2 - (centred(1) ** 2).mean()),
+        ("bending about fast", 2, centred(1) ** 2 - (centred(1) ** 2).mean()),
         ("twist", 2, centred(0) * centred(1)),
-        ("panel 3 along slow", 1, np.eye(len(LAYOUT))[3]),
-        ("row 2 against the others along fast", 0, row(2) - row(2).mean()),
+        ("panel 3 (slow)", 1, np.eye(len(LAYOUT))[3]),
+        ("row 2 relative to the others (fast)", 0, row(2) - row(2).mean()),
     ],
 )
 def test_a_pattern_is_called_by_its_name(words: str, column: int, values: Floats) -> None:

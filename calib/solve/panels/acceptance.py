@@ -1,4 +1,4 @@
-"""The verdict on a derivation: gates that any useful calibration passes, with reasons."""
+"""Acceptance of a derivation: criteria that every useful calibration meets, with reasons."""
 
 from __future__ import annotations
 
@@ -7,21 +7,27 @@ import numpy as np
 from calib.model.detector.correction import CorrectionEstimate, PanelStatus
 from calib.model.result.report import Acceptance, BeforeAfter, Report
 
-_SHELL_SLACK = 1.02
-"""A resolution shell may get worse by this factor before it counts: that is its scatter."""
-_FEWEST_MEASURED = 0.1
-"""Share of the panels that must be measured."""
-_WIDEST_PX = 1.5
-"""Median residual of a dataset: crystals that were indexed rightly scatter by tenths of this."""
+_SHELL_TOLERANCE = 1.02
+"""A resolution shell may get worse by this factor, which is within its statistical scatter."""
+_MIN_MEASURED_FRACTION = 0.1
+"""Fraction of the panels that must be measured."""
+_MAX_SCATTER_PX = 1.5
+"""Median residual of a dataset; correctly indexed crystals reach a tenth of it."""
 
 
 def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance:
-    """Accepted where every gate holds; each gate that fails gives its reason.
+    """Acceptance of a solution, with the reasons.
 
-    Gates: the iteration converged; no dataset scatters by pixels with the panels refined; held-out
-    RMSD fell in x and in y; independent halves agree better than the corrections are large; no
-    resolution shell got worse; no dataset, left out, is described worse by the others' corrections
-    than by the panels as drawn; a tenth of the panels is measured.
+    A solution is accepted if all of these hold; otherwise there is a reason for each that fails:
+
+    - the iteration converged;
+    - the median residual of each dataset is below 1.5 px;
+    - the RMSD of held-out reflections decreased in x and in y;
+    - solutions from two halves of the data agree better than the corrections are large;
+    - no resolution shell got worse by more than 2 %;
+    - cross-validation: no dataset fits worse with corrections from the other datasets than with
+      the nominal geometry;
+    - a tenth of the panels is measured.
     """
     reasons = [
         *_convergence(report),
@@ -42,26 +48,26 @@ def _convergence(report: Report) -> list[str]:
     if found.converged:
         return []
     return [
-        f"Not converged after {found.iterations} iterations: the last step was still "
+        f"Not converged after {found.iterations} iterations: the last step was "
         f"{found.last_shift_sigma:.2g} sigma."
     ]
 
 
 def _scatter(report: Report) -> list[str]:
     return [
-        f"{dataset.name} fits nothing: its median residual is {scatter:.1f} px with the panels "
-        "refined, as if most of its crystals were indexed wrongly. Index it again, or leave it out."
+        f"{dataset.name}: the median residual after refinement is {scatter:.1f} px, which suggests "
+        "that most of its crystals are misindexed. Index it again, or exclude it."
         for dataset in report.datasets
-        if (scatter := dataset.rmsd.after.scatter_px) > _WIDEST_PX
+        if (scatter := dataset.rmsd.after.scatter_px) > _MAX_SCATTER_PX
     ]
 
 
 def _held_out(report: Report) -> list[str]:
     held = report.overall.held_out
     if held is None:
-        return ["There is no held-out reflection to test the corrections with."]
+        return ["There are no held-out reflections to test the corrections with."]
     return [
-        f"Held-out RMSD in {axis} did not fall: {before:.3f} px before, {after:.3f} px after."
+        f"Held-out RMSD in {axis} did not decrease: {before:.3f} px before, {after:.3f} px after."
         for axis, before, after in _axes(held)
         if after >= before
     ]
@@ -70,7 +76,10 @@ def _held_out(report: Report) -> list[str]:
 def _halves(report: Report, estimate: CorrectionEstimate) -> list[str]:
     halves = report.halves
     if halves is None:
-        return ["No two panels have the 100 reflections needed to compare independent halves."]
+        return [
+            "Half-dataset agreement is unknown: fewer than two panels have 100 reflections in each "
+            "half."
+        ]
     measured = np.array([status is PanelStatus.MEASURED for status in estimate.status])
     if not measured.any():
         return []
@@ -78,25 +87,25 @@ def _halves(report: Report, estimate: CorrectionEstimate) -> list[str]:
     if halves.rms_in_plane_um < size_um:
         return []
     return [
-        f"Independent halves differ by {halves.rms_in_plane_um:.1f} um in the plane, as much as "
-        f"the corrections themselves ({size_um:.1f} um)."
+        f"Half-dataset agreement is {halves.rms_in_plane_um:.1f} um rms in the plane, no better "
+        f"than the size of the corrections ({size_um:.1f} um)."
     ]
 
 
 def _shells(report: Report) -> list[str]:
     return [
-        f"Held-out RMSD in {axis} rose from {before:.3f} to {after:.3f} px between "
+        f"Held-out RMSD in {axis} increased from {before:.3f} to {after:.3f} px between "
         f"{shell.d_max_angstrom:.2f} and {shell.d_min_angstrom:.2f} Angstrom."
         for shell in report.shells
         for axis, before, after in _axes(shell.held_out)
-        if after > _SHELL_SLACK * before
+        if after > _SHELL_TOLERANCE * before
     ]
 
 
 def _cross_validation(report: Report) -> list[str]:
     return [
-        f"{dataset.name}, left out, is described worse by the other datasets' corrections than by "
-        f"the panels as drawn: RMSD in {axis} {before:.3f} px before, {after:.3f} px after."
+        f"Cross-validation: {dataset.name} fits worse with corrections from the other datasets "
+        f"than with the nominal geometry (RMSD in {axis} {after:.3f} px, nominal {before:.3f} px)."
         for dataset in report.datasets
         if dataset.left_out is not None
         for axis, before, after in _axes(dataset.left_out)
@@ -106,7 +115,7 @@ def _cross_validation(report: Report) -> list[str]:
 
 def _coverage(estimate: CorrectionEstimate) -> list[str]:
     measured = sum(status is PanelStatus.MEASURED for status in estimate.status)
-    if measured >= _FEWEST_MEASURED * len(estimate.status):
+    if measured >= _MIN_MEASURED_FRACTION * len(estimate.status):
         return []
     return [f"Only {measured} of {len(estimate.status)} panels are measured."]
 
@@ -120,6 +129,9 @@ def _axes(both: BeforeAfter) -> list[tuple[str, float, float]]:
 
 def _accepted(report: Report) -> str:
     held = report.overall.held_out
-    assert held is not None  # noqa: S101 - a report without held-out reflections was refused
+    assert held is not None  # noqa: S101 - a report without held-out reflections is not accepted
     (_, x0, x1), (_, y0, y1) = _axes(held)
-    return f"Held-out RMSD fell from {x0:.3f} to {x1:.3f} px in x and {y0:.3f} to {y1:.3f} in y."
+    return (
+        f"Held-out RMSD decreased from {x0:.3f} to {x1:.3f} px in x and from {y0:.3f} to {y1:.3f} "
+        "px in y."
+    )

@@ -1,14 +1,13 @@
-"""Directions that the data hardly determine, in words.
+"""Which collective motions of the panels the data determine, and which only weakly.
 
-An eigenvector of the panels' covariance is a pattern of motion with an uncertainty. Each is
-compared with patterns that have names: a scale, a bow, a twist, one row against the rest, one
-panel by itself.
+Weak modes are the eigenvectors of the panels' covariance with the largest eigenvalues. Each is
+named after the known pattern it resembles most: a scale, bending, a twist, one row relative to the
+others or a single panel.
 
-Which directions the data determine, and which lean on the tolerances of assembly.
-
-With A the equations of the panels, prior and gauge included, and I the data's part in them, the
-eigenvalues of A^-1 I are the data's shares in independent directions. The share in one parameter or
-pattern p is 1 - p^T C p / p^T C0 p, with C and C0 the covariances with the data and without.
+Let A be the normal equations of the panels including prior and gauge, and I the part of A that
+comes from the data. The eigenvalues of A^-1 I are the fractions determined by the data in
+independent directions. For a parameter or pattern p the fraction is 1 - p^T C p / p^T C0 p, where C
+and C0 are the covariances with and without the data.
 """
 
 from __future__ import annotations
@@ -16,34 +15,48 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
-from calib.model.detector.correction import N_PARAMETERS, CorrectionEstimate, Freedom
+from calib.model.detector.correction import (
+    N_PARAMETERS,
+    PANEL_PARAMETERS,
+    CorrectionEstimate,
+    Freedom,
+)
 from calib.model.detector.layout import Layout
 from calib.model.result.report import DataShare, Determined, WeakMode
 from calib.solve.panels.system import Normal, PanelSystem
 
 _PATTERNS = (
     "overall scale",
-    "scale of fast against slow",
-    "shear of fast against slow",
-    "bow about fast",
-    "bow about slow",
+    "relative scale of fast and slow",
+    "shear of fast and slow",
+    "bending about fast",
+    "bending about slow",
     "twist",
 )
-_NOTHING = 1e-12
-"""Share of a pattern that lies within the free parameters, below which it is none of them."""
+"""Patterns whose fraction determined by the data is reported."""
+_AXES = tuple(one.words for one in PANEL_PARAMETERS[:3])
+_NEGLIGIBLE = 1e-12
+"""Squared length of a pattern's projection on the free parameters that counts as zero."""
+_N_SHOWN = 5
+_MIN_OVERLAP = 0.6
+"""Absolute cosine from which a mode is named after a pattern."""
 
 
 def determined(
     system: PanelSystem, normal: Normal, covariance: Floats, measured: Bools
 ) -> Determined:
-    """What ``normal`` says beside the prior; ``covariance`` (n f, n f) is its own, not scaled by
-    any chi-square, and ``measured`` (n,) are the panels whose patterns are looked at."""
+    """Fractions determined by the data rather than by the prior.
+
+    ``normal`` holds the normal equations of the f free parameters of n panels, ``covariance``
+    (n f, n f) is their inverse, not scaled by chi-square. Patterns are those of the panels that
+    are ``measured`` (n,).
+    """
     before = normal.unheld
     n_free = len(normal.free)
     sums = np.stack([np.diag(c).reshape(-1, n_free).sum(axis=0) for c in (covariance, before)])
     parameters: list[float | None] = [None] * N_PARAMETERS
     for place, parameter in enumerate(normal.free):
-        parameters[parameter] = _share(*sums[:, place].tolist())
+        parameters[parameter] = _data_fraction(*sums[:, place].tolist())
     return Determined(
         n_directions=len(before) - normal.gauge.shape[1],
         n_determined=int((normal.data_shares > 0.5).sum()),
@@ -63,26 +76,22 @@ def _patterns(
     found = []
     for words in _PATTERNS:
         along = named[words] @ moves if words in named else np.zeros(moves.shape[1])
-        if along @ along > _NOTHING:
+        if along @ along > _NEGLIGIBLE:
             sizes = (float(along @ covariance @ along) for covariance in (after, before))
-            found.append(DataShare(words, _share(*sizes)))
+            found.append(DataShare(words, _data_fraction(*sizes)))
     return tuple(found)
 
 
-def _share(after: float, before: float) -> float:
+def _data_fraction(after: float, before: float) -> float:
+    """1 - after / before for a variance with and without the data, between 0 and 1."""
     return float(np.clip(1.0 - after / max(before, 1e-300), 0.0, 1.0))
 
 
-_SHOWN = 5
-_ALIKE = 0.6
-"""Overlap (cosine) from which a pattern is called by a name."""
-
-
 def weak_modes(layout: Layout, estimate: CorrectionEstimate, seen: Bools) -> tuple[WeakMode, ...]:
-    """The five least determined patterns of the panels ``seen`` (n,), the worst first.
+    """The five least determined modes of the panels ``seen`` (n,), the least determined first.
 
-    Motions are those of the panels' centres along the root frame's axes; ``sigma_um`` is the root
-    mean square over these panels of one standard deviation of the pattern.
+    A mode is a motion of the panels' centres along the axes of the root frame. ``sigma_um`` is one
+    standard deviation of the mode, as a root mean square over the panels.
     """
     chosen = np.flatnonzero(seen)
     if len(chosen) < 2:
@@ -92,14 +101,14 @@ def weak_modes(layout: Layout, estimate: CorrectionEstimate, seen: Bools) -> tup
     eigenvalues, vectors = np.linalg.eigh(spread)
     names = named_patterns(layout, chosen)
     out = []
-    for index in range(1, min(_SHOWN, len(eigenvalues)) + 1):
+    for index in range(1, min(_N_SHOWN, len(eigenvalues)) + 1):
         sigma_um = 1e3 * float(np.sqrt(max(eigenvalues[-index], 0.0) / len(chosen)))
         out.append(WeakMode(_words(vectors[:, -index], names, chosen), sigma_um))
     return tuple(out)
 
 
 def moves_of_centres(layout: Layout, freedom: Freedom, chosen: Ints) -> Floats:
-    """(3 m, n f) motion of the chosen panels' centres by the free parameters."""
+    """Matrix (3 m, n f) from the free parameters to motions of the m chosen panels' centres."""
     free = list(freedom.free)
     shifts = [k for k in free if k < 3]
     out = np.zeros((3 * len(chosen), len(layout) * len(free)))
@@ -110,17 +119,17 @@ def moves_of_centres(layout: Layout, freedom: Freedom, chosen: Ints) -> Floats:
 
 
 def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
-    """Unit patterns (3 m,) with their names; rigid motions are taken out, as they are no mode."""
+    """Names and unit vectors (3 m,) of the known patterns, with rigid motions projected out."""
     centre = layout.centre_root_mm[chosen]
     x, y = ((centre - centre.mean(axis=0)) / np.ptp(centre, axis=0).max())[:, :2].T
     zero = np.zeros_like(x)
     fields: list[tuple[str, tuple[Floats, ...]]] = [
         ("overall scale", (x, y, zero)),
-        ("scale of fast against slow", (x, -y, zero)),
-        ("shear of fast against slow", (y, x, zero)),
-        ("bow about slow", (zero, zero, x * x)),
-        ("bow about fast", (zero, zero, y * y)),
-        ("dish", (zero, zero, x * x + y * y)),
+        ("relative scale of fast and slow", (x, -y, zero)),
+        ("shear of fast and slow", (y, x, zero)),
+        ("bending about slow", (zero, zero, x * x)),
+        ("bending about fast", (zero, zero, y * y)),
+        ("dishing", (zero, zero, x * x + y * y)),
         ("twist", (zero, zero, x * y)),
         ("barrel distortion", (x * (x * x + y * y), y * (x * x + y * y), zero)),
     ]
@@ -145,9 +154,9 @@ def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
         if 1 < len(values) < len(place):
             for number, value in enumerate(values):
                 mine = (place == value).astype(np.float64)
-                for direction, unit in (("fast", 0), ("slow", 1), ("the normal", 2)):
+                for unit, direction in enumerate(_AXES):
                     field = tuple(mine if k == unit else zero for k in range(3))
-                    fields.append((f"{name} {number} against the others along {direction}", field))
+                    fields.append((f"{name} {number} relative to the others ({direction})", field))
     out = []
     for name, field in fields:
         pattern = np.stack(field, axis=1).ravel()
@@ -159,15 +168,16 @@ def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
 
 
 def _words(vector: Floats, names: list[tuple[str, Floats]], chosen: Ints) -> str:
+    """Description of a mode (3 m,)."""
     by_panel = vector.reshape(-1, 3)
     weight = (by_panel**2).sum(axis=1)
     worst = int(weight.argmax())
-    along = ("fast", "slow", "the normal")[int(np.abs(by_panel[worst]).argmax())]
+    along = _AXES[int(np.abs(by_panel[worst]).argmax())]
     if weight[worst] > 0.5:
-        return f"panel {chosen[worst]} along {along}"
-    # Of patterns that are the same on this detector, the simpler one, which stands first.
+        return f"panel {chosen[worst]} ({along})"
+    # Patterns that coincide on this detector: take the simplest, which comes first.
     name, pattern = max(names, key=lambda one: round(abs(float(one[1] @ vector)), 6))
     overlap = abs(float(pattern @ vector))
-    if overlap > _ALIKE:
+    if overlap > _MIN_OVERLAP:
         return name
-    return f"mixed, strongest at panel {chosen[worst]} along {along}"
+    return f"combined mode, largest on panel {chosen[worst]} ({along})"
