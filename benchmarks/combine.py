@@ -22,7 +22,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.model.result.summary import Summary
 from calib.model.store.record import ChangeStamp
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.options import Crystals
 from calib.store.store import Store
 
@@ -82,7 +82,7 @@ def _prepare(folder: Path) -> float:
     in kB."""
     layout = known_layout("PILATUS 6M")
     rng = np.random.default_rng(1)
-    truth = drawn_correction(rng, layout)
+    truth = random_correction(rng, layout)
     paths: list[Path] = []
     for number, distance in enumerate(_DISTANCES_MM):
         plan = ScanPlan(

@@ -18,7 +18,7 @@ from calib.model.experiment.reflections import Reflections
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
 from calib.simulate.scan import SimulatedScan, simulated_scan
 from calib.simulate.still import StillsPlan, simulated_stills
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 
 SERIAL = "60-0999"
 OF_A_SCAN = 20_000
@@ -58,7 +58,7 @@ def scans_files(n_reflections: int, folder: Path) -> list[Path]:
 def stills_files(n_reflections: int, folder: Path) -> list[Path]:
     """So many reflections as stills of 100 in one pair of files, on the panels of the scans."""
     rng, layout = np.random.default_rng(3), known_layout("PILATUS 6M")
-    truth = drawn_correction(np.random.default_rng(1), layout)
+    truth = random_correction(np.random.default_rng(1), layout)
     n = n_reflections // OF_A_STILL
     plan = StillsPlan(min(n, _STILL_CRYSTALS), OF_A_STILL, noise_px=1e-9)
     pose = facing_pose(layout, _STILLS_MM, beam_centre_mm=(1.5, -2.0))
@@ -106,7 +106,7 @@ def _scan(
     if not noise:
         plan = replace(plan, outlier_share=0.0, noise_px=1e-9, noise_phi_images=1e-9)
     pose = facing_pose(layout, SEED_SIZE_MM, beam_centre_mm=(1.5, -2.0))
-    truth = drawn_correction(np.random.default_rng(1), layout)
+    truth = random_correction(np.random.default_rng(1), layout)
     return simulated_scan(rng, layout, truth, pose, plan, name), layout
 
 

@@ -25,7 +25,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.model.store.record import ChangeStamp
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior
@@ -81,7 +81,7 @@ def demo(
         progress("simulating", 0, float("nan"), 0, 3)
     rng = np.random.default_rng(seed)
     layout = known_layout("PILATUS 6M")
-    truth = drawn_correction(rng, layout)
+    truth = random_correction(rng, layout)
     far = _scan(rng, layout, truth, _FAR_MM, 60_000, "far")
     near = _scan(rng, layout, truth, _NEAR_MM, 40_000, "near")
     target = _scan(rng, layout, truth, _TARGET_MM, 8_000, "target", centre_mm=(12.0, -7.0))

@@ -1,1 +1,1 @@
-"""Metrology data with known truth: for the demonstration, the tests and the benchmarks."""
+"""Simulated metrology data with known truth, for the demonstration, tests and benchmarks."""

@@ -1,4 +1,4 @@
-"""Where rays meet a detector, and where people think that it stands."""
+"""Intersections of rays with a detector, and erroneous starting poses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calib.model.experiment.experiment import Beam
 
 
 def hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:
-    """The panel (n,) that each ray hits, -1 for none, and where on it (n, 2) in mm."""
+    """The panel (n,) hit by each ray (-1 for none), and the point (n, 2) in mm on it."""
     panel = np.full(len(s1), -1)
     where = np.zeros((len(s1), 2))
     for index in range(len(frames)):
@@ -26,18 +26,18 @@ def hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats
 
 
 def d_min(layout: Layout, pose: RigidMotion, beam: Beam) -> float:
-    """The resolution at the farthest corner, in Angstrom."""
+    """The resolution at the outermost corner, in Angstrom."""
     corners = layout.frames.moved(pose).points(layout.corners_panel_mm()).reshape(-1, 3)
     cosine = -(corners @ beam.direction) / np.linalg.norm(corners, axis=1)
     two_theta = np.arccos(np.clip(cosine, -1.0, 1.0)).max()
     return float(beam.wavelength_angstrom / (2.0 * np.sin(0.5 * two_theta)))
 
 
-def jolted(
-    rng: np.random.Generator, pose: RigidMotion, shift_mm: float, turn_rad: float
+def perturbed_pose(
+    rng: np.random.Generator, pose: RigidMotion, shift_mm: float, rotation_rad: float
 ) -> RigidMotion:
-    """A pose off by normal deviates: turned about the sample, then shifted."""
-    turn = rotation_from_vector(rng.normal(scale=turn_rad, size=3))
+    """The pose with a random rotation about the sample and a random shift (normal deviates)."""
+    turn = rotation_from_vector(rng.normal(scale=rotation_rad, size=3))
     turned = RigidMotion(turn, np.zeros(3)) @ pose
     shift = rng.normal(scale=shift_mm, size=3)
     return RigidMotion(turned.rotation, turned.translation_mm + shift)

@@ -1,4 +1,4 @@
-"""A detector in three levels, like the CS-PAD: 4 quadrants of 8 sensors of 2 ASICs."""
+"""A detector with three levels like the CS-PAD: 4 quadrants of 8 sensors of 2 ASICs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _BETWEEN_ASICS_PX = 3
 _BETWEEN_SENSORS_MM = 2.0
 _HOLE_MM = 4.0
 _COLUMNS, _ROWS = 2, 4
-"""Of sensors in a quadrant."""
+"""Columns and rows of sensors in a quadrant."""
 
 
 def cspad() -> Layout:
-    """64 panels, their quadrants turned by right angles about a hole for the beam."""
+    """64 panels in four quadrants, rotated by 90 degrees about the hole for the beam."""
     asic = np.array(_ASIC_PX) * _PIXEL_MM
     step = np.array([2 * asic[0] + _BETWEEN_ASICS_PX * _PIXEL_MM, asic[1]]) + _BETWEEN_SENSORS_MM
     shapes, rotations, origins = [], [], []
@@ -48,8 +48,8 @@ def cspad() -> Layout:
 def assembled(
     rng: np.random.Generator, layout: Layout, tolerances: Sequence[Tolerance]
 ) -> Correction:
-    """A detector whose groups of level k deviate rigidly by ``tolerances[k - 1]`` from what they
-    are mounted on, about their middles; panels stand in the innermost groups as drawn."""
+    """A random correction: groups of level k deviate rigidly, about their centres, from their
+    parent with ``tolerances[k - 1]``; panels are at nominal positions in the innermost groups."""
     rotation, origin = np.array(layout.frames.rotation), np.array(layout.frames.origin_mm)
     for group in layout.groups:
         members = list(group.panels)

@@ -1,4 +1,4 @@
-"""Named simulations, so that tests, benchmarks and documents speak of the same data."""
+"""Named simulations, shared by tests, benchmarks and documentation."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ SEED_SIZE = ScanPlan(
     fall_off_angstrom2=18.0,
     shadowed=((0, 40), (4, 60), (55, 90), (59, 140)),
 )
-"""One full turn on a PILATUS 6M at ``SEED_SIZE_MM``: 190 000 reflections, 3 % outliers, 0.1 px
-noise, the four corner panels in shadow with as few as 40 reflections."""
+"""A scan of 360 degrees on a PILATUS 6M at ``SEED_SIZE_MM``: 190 000 reflections, 3 % outliers,
+0.1 px noise, the four corner panels in shadow with as few as 40 reflections."""
 SEED_SIZE_MM = 400.0
 
 WEAK = ScanPlan(

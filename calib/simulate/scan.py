@@ -1,8 +1,8 @@
-"""Rotation scans as a data reduction program would hand them over: indexed, with centroids.
+"""Simulated rotation scans: indexed reflections with centroids, as data reduction gives them.
 
-The forward model here shares no code with the solver, so that each tests the other: every Miller
-index that meets the Ewald sphere during the scan is followed to the panel that its ray hits, on
-the true geometry; what is handed over is the geometry as drawn, near the true pose.
+The forward model shares no code with the solver, so that each tests the other. Every Miller index
+that crosses the Ewald sphere during the scan is traced to the panel that its ray hits with the
+true geometry; the dataset contains the nominal geometry near the true pose.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from calib.model.experiment.experiment import (
 )
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.reflections import Reflections
-from calib.simulate.aim import d_min, hits, jolted
+from calib.simulate.aim import d_min, hits, perturbed_pose
 
 _DRIFT_ROUNDS = 4
-"""The angle changes with the drift at that angle; each round is some 1000 times closer."""
+"""Fixed-point iterations for the angle, which depends on the drift at that angle; each reduces
+the error about 1000 times."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanPlan:
-    """What to measure, and how well."""
+    """Parameters of a simulated scan."""
 
     n_reflections: int = 20_000
     range_rad: float = 2.0 * np.pi
@@ -47,42 +48,42 @@ class ScanPlan:
     cell_angstrom: tuple[float, float, float] = (57.8, 57.8, 150.2)
     hall_symbol: str = " P 4nw 2abw"
     fall_off_angstrom2: float = 18.0
-    """Reflections become rarer with resolution as exp(-B / (2 d^2)): this is B."""
+    """B in the density of observed reflections, exp(-B / (2 d^2))."""
     shadowed: tuple[tuple[int, int], ...] = ()
-    """Panels that lie in shadow, and how many reflections at most are seen on each."""
+    """Shadowed panels, with the maximum number of reflections on each."""
     noise_px: float = 0.1
     noise_phi_images: float = 0.1
     """Standard deviation of the angle in units of one image."""
     outlier_share: float = 0.0
     outlier_px: float = 4.0
-    """Outliers scatter by this much in the plane (and ten times the noise in angle)."""
+    """Standard deviation of outliers in the plane (in angle it is ten times the noise)."""
     drift_rad: float = 0.0
-    """How far the crystal's orientation (and a third of it, its cell) waves during the scan."""
+    """Amplitude of smooth changes of the orientation during the scan; .3 of it for the cell."""
     slip_rad: float = 0.0
-    """How far the crystal turns at once in the middle of the scan, about an oblique axis."""
+    """Sudden rotation of the crystal in the middle of the scan, about an oblique axis."""
     start_shift_mm: float = 0.2
     start_turn_rad: float = 1e-3
-    """How far the pose that is handed over is from the true one."""
+    """Standard deviation of the starting pose from the true one."""
     start_crystal_rad: float = 5e-4
     start_cell_share: float = 5e-4
-    """How far orientation and cell that are handed over are from the true ones."""
+    """Standard deviation of the starting orientation and cell from the true ones."""
     epoch: float | None = None
-    """Seconds of the first image, wall clock posing as UTC."""
+    """Seconds of the first image: local time, stored as if it were UTC."""
     panel_identifier: str = ""
     sensor_mm: float = 0.0
-    """Thickness of the silicon; 0 leaves the parallax out."""
+    """Thickness of the silicon sensor; 0 for no parallax."""
     sensor_mu_per_mm: float = 1.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedScan:
-    """A dataset and the truth behind it."""
+    """A simulated dataset and its true parameters."""
 
     dataset: Dataset
     true_pose: RigidMotion
     true_crystal: Crystal
     outlier: Ints
-    """(n,) 1 where the centroid was thrown elsewhere."""
+    """(n,) 1 for outliers."""
 
 
 def simulated_scan(
@@ -95,7 +96,7 @@ def simulated_scan(
 ) -> SimulatedScan:
     """A rotation scan of one randomly oriented crystal on a detector with corrected panels.
 
-    Raises ``InputError`` where fewer reflections than asked for reach the detector.
+    Raises ``InputError`` if fewer reflections than requested reach the detector.
     """
     beam = Beam(np.array([0.0, 0.0, 1.0]), plan.wavelength_angstrom)
     goniometer = Goniometer(np.array([1.0, 0.0, 0.0]), np.eye(3), np.eye(3))
@@ -109,7 +110,7 @@ def simulated_scan(
 
     sensors = _sensors(len(layout), plan)
     true_detector = Detector(layout.panels, true_frames, true_pose, sensors, plan.panel_identifier)
-    given_pose = jolted(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
+    given_pose = perturbed_pose(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
     given = Detector(
         layout.panels, layout.frames.moved(given_pose), given_pose, sensors, plan.panel_identifier
     )
@@ -160,14 +161,14 @@ def _sensors(n: int, plan: ScanPlan) -> Sensors:
 def _rarer_at_high_resolution(
     rng: np.random.Generator, real_space: Floats, plan: ScanPlan, d_min: float
 ) -> Ints:
-    """All Miller indices (n, 3) to ``d_min``, those that are likelier measured first."""
+    """All Miller indices (n, 3) to ``d_min`` in random order, weighted towards low resolution."""
     limit = np.ceil(np.linalg.norm(real_space, axis=1) / d_min).astype(int)
     grid = np.meshgrid(*(np.arange(-m, m + 1) for m in limit), indexing="ij")
     hkl = np.stack([g.ravel() for g in grid], axis=1)
     inverse_d2 = ((hkl @ np.linalg.inv(real_space).T) ** 2).sum(axis=1)
     near = (inverse_d2 > 0.0) & (inverse_d2 <= d_min**-2.0)
     hkl, inverse_d2 = hkl[near], inverse_d2[near]
-    # Ascending by Gumbel noise less log weight: sampling without replacement by weight.
+    # Sorting by Gumbel noise minus log weight is weighted sampling without replacement.
     key = 0.5 * plan.fall_off_angstrom2 * inverse_d2 - rng.gumbel(size=len(hkl))
     return np.asarray(hkl[np.argsort(key)])
 
@@ -181,9 +182,9 @@ def _measured(
     frames: PanelFrames,
     size_mm: Floats,
 ) -> tuple[Ints, Floats, Ints, Floats]:
-    """As many reflections as asked for: Miller indices, angles, panels, and where on them in mm.
+    """The requested number of reflections: Miller indices, angles, panels, positions in mm.
 
-    Raises ``InputError`` where fewer reach the detector.
+    Raises ``InputError`` if fewer reach the detector.
     """
     taken = plan.n_reflections
     while True:
@@ -202,7 +203,7 @@ def _measured(
 
 
 def _lit(panel: Ints, plan: ScanPlan) -> Bools:
-    """(n,) which reflections are on a panel and not in its shadow."""
+    """(n,) which reflections are on a panel and not shadowed."""
     lit: Bools = np.asarray(panel >= 0)
     for index, most in plan.shadowed:
         lit[np.flatnonzero(panel == index)[most:]] = False
@@ -216,27 +217,27 @@ def _diffracting(
     r0 = hkl @ np.linalg.inv(real_space).T
     axis, s0 = goniometer.axis, beam.s0
 
-    def passages(r: Floats) -> tuple[Floats, Floats]:
-        """Middle and half opening of the two angles at which r (n, 3) meets the Ewald sphere."""
+    def crossings(r: Floats) -> tuple[Floats, Floats]:
+        """Mean and half difference of the two angles at which r (n, 3) crosses the Ewald sphere."""
         flat = r - np.outer(r @ axis, axis)
         needed = -0.5 * (r**2).sum(axis=1) - (r @ axis) * (axis @ s0)
         a, b = flat @ s0, np.cross(axis, r) @ s0
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = needed / np.hypot(a, b)
-        # Tangential passages have no sharp angle; data reduction leaves them out, too.
+        # Nearly tangential crossings have no sharp angle; data reduction excludes them, too.
         return np.arctan2(b, a), np.arccos(np.where(np.abs(ratio) < 0.999, ratio, np.nan))
 
-    # Both passages of an index stand together, so that cutting the list cuts indices.
+    # Both crossings of an index are adjacent, so that truncating the list truncates indices.
     hkl, start = np.repeat(hkl, 2, axis=0), np.repeat(r0, 2, axis=0)
     side = np.tile([1.0, -1.0], len(r0))
-    middle, half = passages(start)
+    middle, half = crossings(start)
     phi, r0 = middle + side * half, start
     settled: Bools = np.ones(len(phi), dtype=np.bool_)
     if plan.drift_rad or plan.slip_rad:
         for _ in range(_DRIFT_ROUNDS):
             before = _slipped(phi, plan)
             r0 = np.einsum("nij,nj->ni", _drift(phi, plan), start)
-            middle, half = passages(r0)
+            middle, half = crossings(r0)
             phi = middle + side * half
             settled = before == _slipped(phi, plan)
     phi = phi % (2.0 * np.pi)
@@ -248,13 +249,13 @@ def _diffracting(
 
 
 def _slipped(phi: Floats, plan: ScanPlan) -> Bools:
-    """(n,) which angles lie in the second half of the scan."""
+    """(n,) which angles are in the second half of the scan."""
     return np.asarray(phi % (2.0 * np.pi) > 0.5 * plan.range_rad)
 
 
 def _drift(phi: Floats, plan: ScanPlan) -> Floats:
-    """(n, 3, 3) how the crystal has turned and swollen at each angle: a slow wave about each
-    axis and in each length, of amplitude ``drift_rad``, and the slip."""
+    """(n, 3, 3) rotation and strain of the crystal at each angle: slow waves about each axis and
+    in each length, of amplitude ``drift_rad``, and the slip."""
     turn = phi % (2.0 * np.pi)
     waves = [np.sin(turn), np.sin(2.0 * turn + 1.0), np.cos(1.5 * turn)]
     rotation = rotation_from_vector(plan.drift_rad * np.stack(waves, axis=1))

@@ -1,4 +1,4 @@
-"""How far an estimated correction is from the truth, at the corners of the panels."""
+"""Errors of an estimated correction at the corners of the panels."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class CornerErrors:
     """Root mean square distances of panel corners from the truth, in micrometres."""
 
     in_plane_um: float
-    """In the detector's plane."""
+    """In the plane of the detector."""
     normal_um: float
-    """Along the detector's normal."""
+    """Along the normal of the detector."""
     seen_um: float
-    """Across the rays from the sample: what a reflection would notice, in the plane."""
+    """Projected along the rays from the sample to the plane: the error of spot positions."""
 
 
 def corner_errors(
@@ -31,8 +31,8 @@ def corner_errors(
     lab_from_root: RigidMotion,
     chosen: Bools | None = None,
 ) -> CornerErrors:
-    """The errors of the ``chosen`` (n,) panels after the rigid motion that fits them best is taken
-    out (no scale: the pixel size is known). The estimate's detector stands at ``lab_from_root``."""
+    """The errors of the ``chosen`` (n,) panels after the best rigid alignment (without scale: the
+    pixel size is known), for a detector at the pose ``lab_from_root``."""
     mine = np.ones(len(layout), dtype=np.bool_) if chosen is None else chosen
     corners = layout.corners_panel_mm()
     found = estimate.frames(layout).points(corners)[mine].reshape(-1, 3)

@@ -1,9 +1,8 @@
-"""Stills as a data reduction program would hand them over: many crystals, one image of each.
+"""Simulated stills: many crystals, one image of each, as data reduction gives them.
 
-A reflection of a still is seen although it lies off the Ewald sphere by a small angle, its
-delta-psi; it is followed from the point of the sphere that a turn about q x s0 takes it to. The
-angle of q with s0 is acos(-|q| / 2 |s0|) there, which is all that this model needs: it shares no
-code with the solver's.
+A reflection of a still is observed although it is off the Ewald sphere by a small angle delta-psi.
+Its ray starts at the point of the sphere that a rotation about q x s0 moves it to, where the angle
+of q with s0 is acos(-|q| / 2 |s0|). The model shares no code with the solver.
 """
 
 from __future__ import annotations
@@ -28,24 +27,24 @@ from calib.model.experiment.experiment import (
     Sensors,
 )
 from calib.model.experiment.reflections import Reflections
-from calib.simulate.aim import d_min, hits, jolted
+from calib.simulate.aim import d_min, hits, perturbed_pose
 
 _BEYOND = 3.0
-"""Reflections farther than this many standard deviations from the sphere are not seen."""
+"""Reflections farther than this many standard deviations from the sphere are not observed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StillsPlan:
-    """What to measure, and how well."""
+    """Parameters of simulated stills."""
 
     n_crystals: int = 300
     n_reflections: int = 100
-    """Of each crystal."""
+    """Reflections of each crystal."""
     wavelength_angstrom: float = 1.3
     cell_angstrom: tuple[float, float, float] = (60.0, 60.0, 90.0)
     hall_symbol: str = " P 4nw 2abw"
     fall_off_angstrom2: float = 10.0
-    """Reflections become rarer with resolution as exp(-B / (2 d^2)): this is B."""
+    """B in the density of observed reflections, exp(-B / (2 d^2))."""
     mosaic_rad: float = 2e-3
     """Standard deviation of delta-psi."""
     noise_px: float = 0.3
@@ -53,21 +52,21 @@ class StillsPlan:
     outlier_px: float = 4.0
     start_shift_mm: float = 0.2
     start_turn_rad: float = 5e-4
-    """How far the pose that is handed over is from the true one."""
+    """Standard deviation of the starting pose from the true one."""
     start_crystal_rad: float = 1e-3
     start_cell_share: float = 1e-3
-    """How far orientations and cells that are handed over are from the true ones."""
+    """Standard deviation of the starting orientations and cells from the true ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedStills:
-    """A dataset and the truth behind it."""
+    """A simulated dataset and its true parameters."""
 
     dataset: Dataset
     true_pose: RigidMotion
     true_crystals: tuple[Crystal, ...]
     delta_psi_rad: Floats
-    """(n,) how far each reflection was from the sphere."""
+    """(n,) angle of each reflection from the sphere."""
 
 
 def simulated_stills(
@@ -80,7 +79,7 @@ def simulated_stills(
 ) -> SimulatedStills:
     """One still of each of many randomly oriented crystals, all in one pose.
 
-    Raises ``InputError`` where a crystal shows fewer reflections than asked for.
+    Raises ``InputError`` if a crystal shows fewer reflections than requested.
     """
     beam = Beam(np.array([0.0, 0.0, 1.0]), plan.wavelength_angstrom)
     frames = truth.frames(layout).moved(true_pose)
@@ -137,9 +136,9 @@ def simulated_stills(
 def _given(
     rng: np.random.Generator, layout: Layout, true_pose: RigidMotion, plan: StillsPlan
 ) -> Detector:
-    """The detector as drawn, near its true pose."""
+    """The nominal detector near its true pose."""
     n = len(layout)
-    pose = jolted(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
+    pose = perturbed_pose(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
     sensors = Sensors(np.zeros(n, dtype=np.bool_), np.zeros(n), np.zeros(n))
     return Detector(layout.panels, layout.frames.moved(pose), pose, sensors, "")
 
@@ -162,8 +161,8 @@ def _near_the_sphere(
     beam: Beam,
     plan: StillsPlan,
 ) -> tuple[Ints, Floats, Floats]:
-    """Miller indices (m, 3), delta-psi (m,) in rad and diffracted wave vectors (m, 3) of what is
-    seen, in random order."""
+    """Miller indices (m, 3), delta-psi (m,) in rad and diffracted wave vectors (m, 3) of the
+    observed reflections, in random order."""
     a_matrix, s0 = crystal.a_matrix, beam.s0
     wave = float(np.linalg.norm(s0))
     along = hkl @ (a_matrix.T @ s0)

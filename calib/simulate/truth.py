@@ -1,4 +1,4 @@
-"""Detectors whose panels stand somewhere else than where they were drawn, by known amounts."""
+"""Random panel corrections with known values."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from calib.model.detector.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """One standard deviation of how far panels were assembled from the drawing."""
+    """Standard deviations of the panels from their nominal places."""
 
     shift_mm: float = 0.1
     normal_mm: float = 0.05
     tilt_rad: float = 1e-3
-    """About the axes in the plane, and about the normal where ``spin_rad`` says nothing."""
+    """About the axes in the plane, and about the normal if ``spin_rad`` is None."""
     spin_rad: float | None = None
     """About the normal."""
 
 
-def drawn_correction(
+def random_correction(
     rng: np.random.Generator, layout: Layout, tolerance: Tolerance | None = None
 ) -> Correction:
-    """Independent normal deviations of every panel."""
+    """Independent normal deviates for every panel."""
     t = tolerance or Tolerance()
     spin = t.tilt_rad if t.spin_rad is None else t.spin_rad
     sigma = np.array([t.shift_mm, t.shift_mm, t.normal_mm, t.tilt_rad, t.tilt_rad, spin])

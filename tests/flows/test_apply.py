@@ -26,7 +26,7 @@ from calib.model.store.record import (
     DetectorRecord,
     StoredCalibration,
 )
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.store.store import Store
 from support.records import calibration, certification
 from support.simulated import DETECTOR, LAYOUT, NIGHT_1, SERIAL, measured
@@ -64,7 +64,7 @@ def record_of(detector: DetectorRecord, correction: Correction) -> CalibrationRe
 
 def calibrated(store: Store, detector: DetectorRecord, seed: int) -> StoredCalibration:
     """A stored calibration of a detector, its panels anywhere within the tolerance."""
-    correction = drawn_correction(np.random.default_rng(seed), detector.layout)
+    correction = random_correction(np.random.default_rng(seed), detector.layout)
     record = record_of(detector, correction)
     starts = (None,) * len(record.report.datasets)
     stored, _ = store.calibrations.add(record, starts, STAMP, detector)
@@ -167,7 +167,7 @@ def test_panels_refined_elsewhere_get_a_fitted_pose_and_a_warning(
     file = ExperimentFile.parse(
         experiments_bytes(measured("one", 150.0, NIGHT_1, seed=1).experiments), source.name
     )
-    moved = drawn_correction(np.random.default_rng(9), LAYOUT)
+    moved = random_correction(np.random.default_rng(9), LAYOUT)
     source.write_bytes(file.with_frames({0: moved.frames(LAYOUT)}).data)
     once, twice = tmp_path / "once.expt", tmp_path / "twice.expt"
     done = applied(store, source, once, found.name)

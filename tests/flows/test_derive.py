@@ -21,7 +21,7 @@ from calib.model.detector.correction import Correction, Freedom
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import Detector
 from calib.model.store.record import ChangeStamp, State
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.options import Crystals
 from calib.store.store import Store
 from support.simulated import LAYOUT, NIGHT_1, NIGHT_2, SERIAL, measured
@@ -163,7 +163,7 @@ def test_a_known_correction_is_taken_off_and_said(store: Store, tmp_path: Path) 
 
 def test_a_correction_that_cannot_be_taken_off_is_refused(store: Store, tmp_path: Path) -> None:
     expt, refl = write_dataset(scan("night1"), tmp_path)
-    foreign = drawn_correction(np.random.default_rng(77), LAYOUT)
+    foreign = random_correction(np.random.default_rng(77), LAYOUT)
     moved = carrying(tmp_path, expt, foreign, "moved.expt")
     unknown = refused(store, moved, refl)
     assert isinstance(unknown, LayoutError)

@@ -22,7 +22,7 @@ from calib.model.store.record import ChangeStamp
 from calib.report.blocks import Table
 from calib.report.calibration.derived import derived_blocks, derived_view
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.options import Crystals
 from calib.store.store import Store
 from support.misindexed import misindexed, wedges
@@ -105,7 +105,7 @@ def test_a_detector_is_not_registered_from_a_file_that_is_left_out(
 ) -> None:
     wrong = astray(night(2))
     assert wrong.detector.lab_from_root is not None
-    foreign = drawn_correction(np.random.default_rng(77), LAYOUT).frames(LAYOUT)
+    foreign = random_correction(np.random.default_rng(77), LAYOUT).frames(LAYOUT)
     moved = replace(wrong.detector, frames=foreign.moved(wrong.detector.lab_from_root))
     models = replace(wrong.experiments, detectors=(moved,))
     wrong = replace(wrong, name="a", detector=moved, experiments=models)

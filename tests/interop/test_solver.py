@@ -18,7 +18,7 @@ from calib.model.detector.families import known_layout
 from calib.model.detector.layout import Layout
 from calib.model.experiment.pose import facing_pose, layout_of, locate_detector
 from calib.simulate.still import StillsPlan, simulated_stills
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from support.dials import Dials
 from support.forward import measured
 from support.scenes import general_scene, options, simulation, started
@@ -123,7 +123,7 @@ def test_simulated_scans_with_corrected_panels(dials: Dials, tmp_path: Path) -> 
 def test_simulated_stills_with_corrected_panels(dials: Dials, tmp_path: Path) -> None:
     """Positions, and delta-psi with its sign."""
     layout = known_layout("PILATUS 1M")
-    truth = drawn_correction(np.random.default_rng(1), layout)
+    truth = random_correction(np.random.default_rng(1), layout)
     pose = facing_pose(layout, 150.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
     plan = StillsPlan(n_crystals=15)
     made = simulated_stills(np.random.default_rng(2), layout, truth, pose, plan, "stills")

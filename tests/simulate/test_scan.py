@@ -19,7 +19,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.simulate.plans import SEED_SIZE
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
-from calib.simulate.truth import Tolerance, drawn_correction
+from calib.simulate.truth import Tolerance, random_correction
 from support.forward import Scene, Sweep, traced
 
 EXACT: dict[str, Any] = {
@@ -36,7 +36,7 @@ SAME_RAD = 1e-11
 PIXEL_MM = 0.172
 LAYOUT = known_layout("PILATUS 300K")
 POSE = facing_pose(LAYOUT, 120.0, beam_centre_mm=(2.0, -3.0), tilt_rad=(0.01, -0.02, 0.015))
-TRUTH = drawn_correction(np.random.default_rng(4), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(4), LAYOUT)
 
 
 def simulated(seed: int = 1, **changes: Any) -> SimulatedScan:
@@ -228,7 +228,7 @@ def test_panels_scatter_as_the_tolerance_says() -> None:
     layout = known_layout("PILATUS 6M")
     rng = np.random.default_rng(5)
     tolerance = Tolerance(0.2, 0.03, 2e-3)
-    many = np.concatenate([drawn_correction(rng, layout, tolerance).values for _ in range(50)])
+    many = np.concatenate([random_correction(rng, layout, tolerance).values for _ in range(50)])
     assert many.std(axis=0) == pytest.approx([0.2, 0.2, 0.03, 2e-3, 2e-3, 2e-3], rel=0.05)
     assert np.abs(many.mean(axis=0) / many.std(axis=0)).max() < 0.1
 

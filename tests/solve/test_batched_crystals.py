@@ -13,7 +13,7 @@ from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.still import StillsPlan, simulated_stills
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.normal_equations import Blocks, accumulate
@@ -27,7 +27,7 @@ RELATIVE = 1e-8
 THREE_SD = 3.0
 CELL = (57.8, 57.8, 150.2, 90.0, 90.0, 90.0)
 LAYOUT = known_layout("PILATUS 1M")
-TRUTH = drawn_correction(np.random.default_rng(1), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(1), LAYOUT)
 
 
 @cache

@@ -16,7 +16,7 @@ from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.experiment.pose import facing_pose
 from calib.model.result.drift import Drift, Verdict
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import Tolerance, drawn_correction
+from calib.simulate.truth import Tolerance, random_correction
 from calib.solve.drift.difference import ComparedCalibration
 from calib.solve.drift.significance import SIGNIFICANCE, drift
 from calib.solve.prior import PanelPrior
@@ -33,7 +33,7 @@ ODD = 1e-3
 
 def truth(rng: np.random.Generator, freedom: Freedom) -> Correction:
     values = np.zeros((N, 6))
-    drawn = drawn_correction(rng, LAYOUT, AS_THE_PRIOR_SAYS).values
+    drawn = random_correction(rng, LAYOUT, AS_THE_PRIOR_SAYS).values
     values[:, freedom.free] = drawn[:, freedom.free]
     return Correction(values)
 
@@ -267,7 +267,7 @@ def solved_pair(seed: int, freedom: Freedom) -> Drift:
     layout = known_layout("PILATUS 300K")
     rng = np.random.default_rng(40_000 + seed)
     values = np.zeros((3, 6))
-    drawn = drawn_correction(rng, layout, AS_THE_PRIOR_SAYS).values
+    drawn = random_correction(rng, layout, AS_THE_PRIOR_SAYS).values
     values[:, freedom.free] = drawn[:, freedom.free]
     plan = ScanPlan(1500, cell_angstrom=(31.0, 31.0, 74.0))
     pose = facing_pose(layout, 120.0, beam_centre_mm=(2.0, -3.0))

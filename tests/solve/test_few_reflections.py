@@ -15,7 +15,7 @@ from calib.model.detector.frames import fit_rigid
 from calib.model.detector.layout import Layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
 from support.forward import measured
@@ -37,7 +37,7 @@ from support.two_distances import (
 def shadowed() -> tuple[Layout, Correction, Solution]:
     layout = known_layout("PILATUS 1M")
     rng = np.random.default_rng(31)
-    truth = drawn_correction(rng, layout)
+    truth = random_correction(rng, layout)
     plan = ScanPlan(n_reflections=5000, shadowed=((0, 0), (1, 3), (8, 30)))
     scan = simulated_scan(rng, layout, truth, facing_pose(layout, 150.0), plan, "shadowed")
     return layout, truth, solution([scan.dataset], layout)

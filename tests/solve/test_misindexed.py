@@ -15,7 +15,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.model.result.report import Reason
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.still import StillsPlan, simulated_stills
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.joint.misindexed import FEWEST_TO_JUDGE, medians_of_runs
 from calib.solve.options import Crystals
 from calib.solve.panels.solution import Solution
@@ -23,7 +23,7 @@ from support.misindexed import every_tenth, joined, misindexed, only, wedges
 from support.scenes import options, solution
 
 LAYOUT = known_layout("PILATUS 1M")
-TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(3), LAYOUT)
 POSE = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
 N_WEDGES, N_STILLS = 20, 300
 A_QUARTER_OF_SIGMA = 0.25
@@ -120,7 +120,7 @@ def test_no_sound_crystal_is_left_out() -> None:
 @pytest.mark.parametrize("outlier_share", [0.0, 0.2])
 def test_no_sound_crystal_is_left_out_of_many(seed: int, outlier_share: float) -> None:
     rng = np.random.default_rng(seed)
-    truth = drawn_correction(rng, LAYOUT)
+    truth = random_correction(rng, LAYOUT)
     plan = ScanPlan(n_reflections=100, range_rad=np.radians(1.0), outlier_share=outlier_share)
     assert left_out(solution([wedges(rng, LAYOUT, truth, POSE, plan, N_WEDGES)], LAYOUT)) == []
     few = StillsPlan(n_crystals=200, n_reflections=25, outlier_share=outlier_share)

@@ -14,7 +14,7 @@ from calib.model.experiment.experiment import Crystal
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.dataset.scan_varying import following
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
@@ -22,7 +22,7 @@ from calib.solve.prior import PanelPrior
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")
-TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(3), LAYOUT)
 WIDE_RAD = 1.5e-2
 """As far as integrated data of real sweeps have turned from their static crystal."""
 AS_INDEXED_RAD = 3e-4

@@ -22,7 +22,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
 from calib.simulate.scan import SimulatedScan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.options import SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -59,7 +59,7 @@ def seed_size(seed: int) -> Case:
     """The set of one seed, solved with the defaults of full freedom."""
     rng = np.random.default_rng(seed)
     layout = known_layout("PILATUS 6M")
-    truth = drawn_correction(rng, layout)
+    truth = random_correction(rng, layout)
     tilt = rng.normal(scale=2e-3, size=3)
     pose = facing_pose(
         layout,

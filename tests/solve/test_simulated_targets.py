@@ -28,7 +28,7 @@ from calib.simulate.plans import (
 )
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.score import CornerErrors, corner_errors
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior
 from support.errors import errors_of
@@ -79,7 +79,7 @@ def outcome(
     """The same, with the mean square of all errors over what is claimed for them."""
     rng = np.random.default_rng(seed)
     layout = known_layout("PILATUS 6M")
-    truth = drawn_correction(rng, layout)
+    truth = random_correction(rng, layout)
     scans = []
     for number, (distance, plan) in enumerate(plans):
         tilt = rng.normal(scale=2e-3, size=3)

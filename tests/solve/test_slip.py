@@ -14,7 +14,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.model.result.report import DatasetUse
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import Slip
 from calib.solve.dataset.slip import split
 from calib.solve.options import Crystals, SolveOptions
@@ -23,7 +23,7 @@ from calib.solve.prior import PanelPrior
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")
-TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(3), LAYOUT)
 SLIP_RAD = np.radians(0.3)
 SHORT_RAD, LONG_RAD = np.radians(60.0), np.radians(180.0)
 A_FEW_IMAGES_DEG = 0.3

@@ -11,7 +11,7 @@ import pytest
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.prior import PanelPrior
 from support.errors import deviations, errors_of
 from support.limit import limit_of
@@ -46,7 +46,7 @@ def campaign(
     relative, claimed, errors, bounds, chi_square = [], [], [], [], 0.0
     for seed in range(repeats):
         rng = np.random.default_rng(9000 + seed)
-        truth = drawn_correction(rng, layout)
+        truth = random_correction(rng, layout)
         plan = ScanPlan(n_reflections, outlier_share=outlier_share, cell_angstrom=SMALL_CELL)
         pose = facing_pose(layout, distance_mm, beam_centre_mm=(2.0, -3.0))
         scan = simulated_scan(rng, layout, truth, pose, plan, "repeat")

@@ -14,7 +14,7 @@ from calib.model.detector.families import known_layout
 from calib.model.detector.layout import Layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.still import SimulatedStills, StillsPlan, simulated_stills
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.algebra.rigid_motion import tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
@@ -32,7 +32,7 @@ THREE_SD = 3.0
 
 def stills(seed: int = 1, **changes: float) -> tuple[Layout, Correction, SimulatedStills]:
     layout = known_layout("PILATUS 1M")
-    truth = drawn_correction(np.random.default_rng(1), layout)
+    truth = random_correction(np.random.default_rng(1), layout)
     pose = facing_pose(layout, 150.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
     plan = replace(StillsPlan(n_crystals=20), **changes)  # type: ignore[arg-type]
     rng = np.random.default_rng(seed)

@@ -11,7 +11,7 @@ from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import Tolerance, drawn_correction
+from calib.simulate.truth import Tolerance, random_correction
 from calib.solve.prior import PanelPrior
 from support.errors import Errors, deviations, errors_of
 from support.scenes import options, solution
@@ -36,7 +36,7 @@ def campaign(
     for seed in range(repeats):
         rng = np.random.default_rng(7000 + seed)
         values = np.zeros((3, 6))
-        drawn = drawn_correction(rng, layout, AS_THE_PRIOR_SAYS).values
+        drawn = random_correction(rng, layout, AS_THE_PRIOR_SAYS).values
         values[:, freedom.free] = drawn[:, freedom.free]
         truth = Correction(values)
         plan = ScanPlan(n_reflections, outlier_share=outlier_share, cell_angstrom=SMALL_CELL)
@@ -110,7 +110,7 @@ def test_sparse_panels_are_as_uncertain_as_they_say() -> None:
     found, sparse = [], []
     for seed in range(20):
         rng = np.random.default_rng(20_000 + seed)
-        truth = drawn_correction(rng, layout, AS_THE_PRIOR_SAYS)
+        truth = random_correction(rng, layout, AS_THE_PRIOR_SAYS)
         plan = ScanPlan(2500, shadowed=shadow, cell_angstrom=SMALL_CELL)
         scan = simulated_scan(rng, layout, truth, facing_pose(layout, 150.0), plan, "sparse")
         estimate = solution([scan.dataset], layout, options(prior=prior)).estimate
@@ -134,7 +134,7 @@ def test_panels_without_reflections_do_not_make_the_others_uncertain() -> None:
     found = []
     for seed in range(8):
         rng = np.random.default_rng(30_000 + seed)
-        truth = drawn_correction(rng, layout, AS_THE_PRIOR_SAYS)
+        truth = random_correction(rng, layout, AS_THE_PRIOR_SAYS)
         scan = simulated_scan(rng, layout, truth, pose, plan, "dark")
         done = solution([scan.dataset], layout, options(prior=prior))
         assert done.report.convergence.degrees_of_freedom > 0.95 * 900 - 20 - 36
@@ -146,7 +146,7 @@ def test_panels_without_reflections_do_not_make_the_others_uncertain() -> None:
 def test_the_covariance_is_symmetric_and_has_the_gauge_as_its_only_null_space() -> None:
     layout = known_layout("PILATUS 300K")
     rng = np.random.default_rng(1)
-    truth = drawn_correction(rng, layout)
+    truth = random_correction(rng, layout)
     pose = facing_pose(layout, 120.0)
     scan = simulated_scan(rng, layout, truth, pose, ScanPlan(n_reflections=1500), "one")
     estimate = solution([scan.dataset], layout, options()).estimate

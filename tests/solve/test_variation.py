@@ -10,7 +10,7 @@ from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.algebra.bspline import basis, located, second_differences
 from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
@@ -19,7 +19,7 @@ from calib.solve.prior import PanelPrior
 from support.scenes import options, solution, started
 
 LAYOUT = known_layout("PILATUS 1M")
-TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(3), LAYOUT)
 ROUNDING = 1e-12
 NOISE_PX = 0.1
 LITTLE_MORE_THAN_NOISE_PX = 1.05 * NOISE_PX

@@ -10,7 +10,7 @@ from calib.model.detector.correction import Correction, CorrectionEstimate, Free
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
@@ -19,7 +19,7 @@ from calib.solve.prior import PanelPrior
 from support.scenes import options, solution
 
 LAYOUT = known_layout("PILATUS 1M")
-TRUTH = drawn_correction(np.random.default_rng(3), LAYOUT)
+TRUTH = random_correction(np.random.default_rng(3), LAYOUT)
 MOVED_PANEL = 4
 MOVED_MM = 0.03
 REPEATS = 40
@@ -114,7 +114,7 @@ def test_distances_that_agree_are_seldom_reported_to_disagree() -> None:
     layout, found = known_layout("PILATUS 300K"), []
     for seed in range(REPEATS):
         rng = np.random.default_rng(400 + seed)
-        truth = drawn_correction(rng, layout)
+        truth = random_correction(rng, layout)
         plan = ScanPlan(n_reflections=1500, cell_angstrom=(31.0, 31.0, 74.0))
         scans = [
             simulated_scan(rng, layout, truth, facing_pose(layout, distance), plan, "scan").dataset

@@ -17,7 +17,7 @@ from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import Beam, Crystal, Goniometer, Scan
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.datasets import solve_in_process
 from calib.solve.joint.dataset_state import DatasetState, initialise
@@ -188,7 +188,7 @@ def simulation(
     layout = known_layout(name)
     truth = Correction.none(len(layout))
     if truth_seed >= 0:
-        truth = drawn_correction(np.random.default_rng(truth_seed), layout)
+        truth = random_correction(np.random.default_rng(truth_seed), layout)
     rng = np.random.default_rng(1000 + seed)
     turn = rng.normal(scale=2e-3, size=3)
     pose: RigidMotion = facing_pose(

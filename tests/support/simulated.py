@@ -16,13 +16,13 @@ from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import ExperimentList
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.truth import drawn_correction
+from calib.simulate.truth import random_correction
 
 SERIAL = "24-0107"
 DETECTOR = "PILATUS 300K"
 IDENTIFIER = f"{DETECTOR}, S/N {SERIAL}"
 LAYOUT = known_layout(DETECTOR)
-TRUTH: Correction = drawn_correction(np.random.default_rng(20260301), LAYOUT)
+TRUTH: Correction = random_correction(np.random.default_rng(20260301), LAYOUT)
 NIGHT_1 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 NIGHT_2 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
