@@ -1,5 +1,5 @@
-"""The store: what was derived, certified and applied. ``calib.store.store.Store`` is its door.
+"""The store of calibrations, certifications and applications: ``calib.store.store.Store``.
 
-Nothing is imported here, so that a command may ask where the store lies without the database
-libraries.
+Nothing is imported here, so that a command can find the location of the store without loading the
+database libraries.
 """

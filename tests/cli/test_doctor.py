@@ -38,7 +38,9 @@ def test_what_is_wrong_is_named_with_a_remedy_and_exit_1(here: Path) -> None:
     raw.execute("beamline.sqlite", "DROP TRIGGER panel_no_update")
     answer = calib("doctor")
     assert answer.code == 1
-    assert "FAILED: nothing keeps rows of panel from being changed." in answer.stdout
+    assert (
+        "FAILED: the triggers that protect rows of panel from changes are missing." in answer.stdout
+    )
     assert answer.stdout.endswith("Try\nrestore the store from a backup\n")
 
 

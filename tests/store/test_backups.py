@@ -149,7 +149,7 @@ def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
         maintenance.back_up(place, path)
     assert (caught.value.code, path.read_bytes()) == ("output-exists", before)
     for dry_run in (True, False):
-        with pytest.raises(InputError, match="restoring never replaces one") as caught:
+        with pytest.raises(InputError, match="a restore never replaces one") as caught:
             maintenance.restore(place, path, dry_run=dry_run)
         assert caught.value.code == "store-exists"
     assert answers(place)

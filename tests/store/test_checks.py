@@ -36,7 +36,9 @@ def test_a_trigger_that_is_gone_is_named(place: str, table: str) -> None:
         raw.execute(place, f"DROP TRIGGER append_only ON {table}")
     else:
         raw.execute(place, f"DROP TRIGGER {table}_no_delete")
-    assert wrong(place) == {"triggers": f"nothing keeps rows of {table} from being changed."}
+    assert wrong(place) == {
+        "triggers": f"the triggers that protect rows of {table} from changes are missing."
+    }
 
 
 def test_a_trigger_that_is_off_or_does_nothing_is_named(place: str) -> None:
@@ -61,7 +63,7 @@ def test_tables_that_somebody_changed_are_named(place: str) -> None:
     raw.execute(place, "ALTER TABLE detector ADD COLUMN colour TEXT")
     raw.execute(place, "DROP INDEX ix_application_calibration")
     assert wrong(place) == {
-        "tables": "they are not as the migrations made them (add index, remove column)."
+        "tables": "they differ from what the migrations made (add index, remove column)."
     }
 
 
@@ -96,4 +98,4 @@ def test_a_row_that_was_changed_is_found(place: str) -> None:
         store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
     raw.tamper(place, "UPDATE detector SET description = 'another one'")
     assert list(wrong(place)) == ["log"]
-    assert "are not as they were recorded; the first: " in wrong(place)["log"]
+    assert " differences between the store and its log; the first: " in wrong(place)["log"]

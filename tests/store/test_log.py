@@ -147,10 +147,10 @@ def test_an_empty_store_verifies(store: Store) -> None:
     assert store.log.heads() == ()
 
 
-CHANGED = "the rows are not what the log says: changed"
-GONE = "the rows that the log speaks of are gone"
-SLIPPED_IN = "rows that the log does not know were slipped in"
-EDITED = "the deed or its entry was changed"
+CHANGED = "rows were changed since they were logged"
+GONE = "rows that are in the log were deleted"
+INSERTED = "rows were inserted that are not in the log"
+EDITED = "the stamp or its entry was changed"
 ORDER = "entries were deleted, inserted or moved"
 TAMPERINGS = [
     ("UPDATE detector SET description = 'x' WHERE position = 2", "detector", 2, CHANGED),
@@ -174,11 +174,11 @@ TAMPERINGS = [
     ("UPDATE withdrawal SET certification = 5", "withdrawal", 6, CHANGED),
     (
         "INSERT INTO withdrawal (certification, position, reason) VALUES (5, 7, 'sly')",
-        "withdrawal", 7, SLIPPED_IN,
+        "withdrawal", 7, INSERTED,
     ),
     (
         "INSERT INTO withdrawal (certification, position, reason) VALUES (5, 99, 'sly')",
-        "withdrawal", 99, "rows that no entry of the log speaks of",
+        "withdrawal", 99, "rows without an entry in the log",
     ),
     ("UPDATE application SET why = 'x'", "application", 7, CHANGED),
     ("DELETE FROM artifact WHERE position = 1", "artifact", 1, GONE),
@@ -188,11 +188,11 @@ TAMPERINGS = [
     ("UPDATE entry SET reason = 'x' WHERE position = 5", "entry", 5, EDITED),
     ("UPDATE entry SET kind = 'x' WHERE position = 5", "entry", 5, EDITED),
     ("UPDATE entry SET hash = previous WHERE position = 5", "entry", 5, EDITED),
-    ("UPDATE entry SET contents = '[' WHERE position = 5", "entry", 5, "cannot be read any more"),
+    ("UPDATE entry SET contents = '[' WHERE position = 5", "entry", 5, "cannot be read"),
     ("UPDATE entry SET ordinal = 9 WHERE position = 5", "entry", 5, ORDER),
     ("DELETE FROM entry WHERE position = 5", "entry", 6, ORDER),
-    ("DELETE FROM entry WHERE position = 5", "entry", 5, "the entry of a deed is gone"),
-    ("DELETE FROM deed WHERE position = 5", "deed", 5, "the deed of an entry is gone"),
+    ("DELETE FROM entry WHERE position = 5", "entry", 5, "this stamp has no entry"),
+    ("DELETE FROM deed WHERE position = 5", "deed", 5, "the stamp of this entry (table deed) was deleted"),
 ]  # fmt: skip
 
 
@@ -213,7 +213,11 @@ def test_a_change_that_is_deleted_whole_is_found(filled: str) -> None:
     for table in ("certification", "entry", "deed"):
         raw.tamper(filled, f"DELETE FROM {table} WHERE position = 5")
     found = problems(filled)
-    assert ("deed", "position 6", "it follows position 4: what lay between is gone") in found
+    assert (
+        "deed",
+        "position 6",
+        "it follows position 4: the positions between were deleted",
+    ) in found
     assert any(table == "entry" and ORDER in said for table, _, said in found)
 
 
@@ -268,7 +272,7 @@ def test_a_tail_that_was_cut_off_is_found_by_a_checkpoint(filled: str) -> None:
     with Store.open(filled) as store:
         (finding,) = store.log.audit(heads).findings
     assert (finding.table, finding.row) == ("entry", f"number 6 of the chain of {SERIAL}")
-    assert "cut off or rewritten" in finding.problem
+    assert "truncated or rewritten" in finding.problem
 
 
 def test_a_moment_is_the_last_entry_up_to_a_time_or_a_position(filled: str) -> None:

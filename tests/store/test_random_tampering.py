@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from calib.config.location import Location
 from calib.store.database.database import Database
-from calib.store.maintenance.audit import audited
+from calib.store.maintenance.audit import audit_store
 from calib.store.store import Store
 from support import raw
 from support.filled import fill
@@ -55,7 +55,7 @@ def test_every_tampering_is_found_and_named(filled: str) -> None:
                 except DBAPIError:  # a key or a type that even the owner cannot get past
                     connection.get_transaction().rollback()  # type: ignore[union-attr]
                     continue
-                findings = audited(connection, checkpoint).findings
+                findings = audit_store(connection, checkpoint).findings
                 named = [f for f in findings if f.table in tampering.tables]
                 if not any(finding.row in tampering.rows for finding in named):
                     missed.append((tampering.words, [(f.table, f.row) for f in findings]))

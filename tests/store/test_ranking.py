@@ -97,7 +97,7 @@ def test_closeness_in_time_comes_before_nearness_in_distance(
     assert answer.certification.number == numbers[close]
     assert (answer.time_gap, answer.distance_gap_mm) == (DAY, 40.0)
     (other,) = answer.candidates
-    assert other.lost == "ended 2 days earlier and the distance lies 5 mm beyond"
+    assert other.lost == "ended 2 days earlier and the distance is 5 mm outside its range"
 
 
 def test_what_was_withdrawn_or_not_yet_recorded_is_never_the_closest(

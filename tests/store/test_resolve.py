@@ -56,7 +56,9 @@ def test_nearest_answers_within_the_stated_gap_and_says_so(
         answer = store.resolve(SERIAL, NOON, distance, distance_policy=NEAREST)
         assert answer.calibration.version == version
     assert answer.distance_gap_mm == 100.0
-    assert answer.warnings == ("the distance lies 100 mm beyond those 24-0107:2 is certified for.",)
+    assert answer.warnings == (
+        "the distance is 100 mm outside the range that 24-0107:2 is certified for.",
+    )
     for distance in (400.1, 99.0, 220.0):
         with pytest.raises(NotFoundError):
             store.resolve(SERIAL, NOON, distance)
@@ -98,7 +100,9 @@ def test_what_was_recorded_later_does_not_count(store: Store, stored: StoredCali
     assert [version(first.number), version(second.number), version(None)] == [1, 2, 1]
     times = (NOON + 2 * HOUR, NOON + 3 * HOUR - TICK, NOON + 3 * HOUR, NOON + 4 * HOUR - TICK)
     assert [version(at) for at in times] == [1, 1, 2, 2]
-    with pytest.raises(NotFoundError, match="as known at position 2: no calibration of detector"):
+    with pytest.raises(
+        NotFoundError, match="as of position 2 of the log: no calibration of detector"
+    ):
         version(2)
 
 
@@ -131,7 +135,7 @@ def test_the_explanation_says_why_each_other_one_lost(
     assert {one.certification.number: one.lost for one in answer.candidates} == {
         words[0].number: "ended 2 days earlier",
         words[1].number: "begins 24 hours later",
-        words[2].number: "the distance lies 350 mm beyond",
+        words[2].number: "the distance is 350 mm outside its range",
         words[3].number: f"certification {words[4].number} was recorded later",
         words[5].number: "withdrawn 2026-03-01T13:00:00Z: a slip",
     }
@@ -143,11 +147,11 @@ def test_old_measurements_and_newer_data_are_warned_of(
     word = store.certifications.certify(certification(stored, override="the best we have"))
     said = store.resolve(SERIAL, NOON + 365 * DAY, 150.0, as_known_at=word.number).warnings
     assert said == (
-        "the data are newer than what is known at 2026-03-01T12:00:00.000001Z: what was certified "
-        "since is left out.",
-        "24-0107:1 failed acceptance and is certified all the same: the best we have",
-        "24-0107:1 is certified with no end, and the data were taken 365 days after it was last "
-        "measured or certified from.",
+        "the data are later than 2026-03-01T12:00:00.000001Z; certifications recorded since then "
+        "are ignored.",
+        "24-0107:1 failed acceptance and is certified with an override: the best we have",
+        "24-0107:1 is certified until further notice, but the data were taken 365 days after it "
+        "was last measured or certified.",
     )
 
 

@@ -31,7 +31,7 @@ def test_a_clock_behind_the_log_is_found(place: str) -> None:
     behind = looked_at(place, -3 * 3600.0)["clock"]
     assert not behind.fine
     assert behind.finding.startswith("it is 3 hours behind the last entry of the log")
-    assert "set this machine's clock" in behind.remedy
+    assert "set the clock of this machine" in behind.remedy
 
 
 def test_what_others_record_meanwhile_is_not_from_the_future(
@@ -57,7 +57,7 @@ def test_a_server_whose_clock_differs_is_found(fresh_postgres_url: str) -> None:
     assert looked_at(fresh_postgres_url, after_noon())["server's clock"].fine
     ahead = looked_at(fresh_postgres_url, after_noon() - 600.0)["server's clock"]
     assert not ahead.fine
-    assert ahead.finding == "it is 10 minutes ahead of this machine's."
+    assert ahead.finding == "it is 10 minutes ahead of the clock of this machine."
 
 
 def test_a_server_without_fsync_is_found(fresh_postgres_url: str) -> None:
@@ -74,10 +74,10 @@ def test_the_journal_is_told(tmp_path: Path) -> None:
     Store.create(place, Journal.ROLLBACK)
     said = looked_at(place)["file system"]
     assert said.fine
-    assert said.finding.endswith("; the store keeps a rollback journal until the next write.")
+    assert said.finding.endswith("; the store uses a rollback journal until the next write.")
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp())
-    assert looked_at(place)["file system"].finding.endswith("; the store keeps a write-ahead log.")
+    assert looked_at(place)["file system"].finding.endswith("; the store uses a write-ahead log.")
 
 
 BESIDE = """
@@ -85,9 +85,8 @@ import sys
 from support.people import become_another_user
 from support.records import NOON
 from calib.store.api import maintenance
-from calib.store.store import Store
 become_another_user()
-for check in Store.environment(sys.argv[1], NOON):
+for check in maintenance.environment(sys.argv[1], NOON):
     if check.name == "permission":
         print(check.fine, check.finding, check.remedy)
 """
@@ -111,4 +110,4 @@ def test_a_log_that_another_user_made_is_found(shared_folder: Path) -> None:
     )
     path.chmod(0o644)
     said = children.run(BESIDE, str(path))
-    assert said.startswith("True this user may read the store, and not write it.")
+    assert said.startswith("True this user may read the store, but not write it.")

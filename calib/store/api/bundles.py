@@ -27,14 +27,14 @@ class BundleApi(EntityApi):
 
         Actors, hosts, commands, paths and applications are included only ``with_usage``.
         """
-        from calib.store.bundle.export import collected
+        from calib.store.bundle.export import collect_bundle
 
         with self._database.reading() as connection:
             # The rows and log of a newer store may have columns that this program does not know.
             revision.check_revision(revision.revision_of(connection), self._database.location)
             detectors.detector_position(connection, serial)
             position = None if calibration_id is None else position_of(connection, calibration_id)
-            return collected(connection, serial, position, with_usage=with_usage)
+            return collect_bundle(connection, serial, position, with_usage=with_usage)
 
     @write
     def load(
@@ -51,11 +51,11 @@ class BundleApi(EntityApi):
         store only with ``adopt``, under the rules for all others (``supersede``).
         """
         from calib.store.bundle.load import load
-        from calib.store.bundle.scratch_store import unpacked
+        from calib.store.bundle.scratch_store import unpacked_bundle
 
         bundle.verify()
         # The scratch store is filled before the write begins, so that other writers do not wait.
-        with unpacked(bundle) as origin, self._database.writing() as connection:
+        with unpacked_bundle(bundle) as origin, self._database.writing() as connection:
             return load(connection, origin, bundle, stamp, adopt=adopt, supersede=supersede)
 
     @read
@@ -69,11 +69,11 @@ class BundleApi(EntityApi):
     ) -> Loaded:
         """What ``load`` would do, with its errors, by loading into a scratch copy of the store."""
         from calib.store.bundle.load import load
-        from calib.store.bundle.scratch_store import rehearsal, unpacked
+        from calib.store.bundle.scratch_store import detector_copy, unpacked_bundle
 
         bundle.verify()
-        copy = rehearsal(self._database, bundle.serial)
-        with unpacked(bundle) as origin, copy as connection:
+        copy = detector_copy(self._database, bundle.serial)
+        with unpacked_bundle(bundle) as origin, copy as connection:
             return load(connection, origin, bundle, stamp, adopt=adopt, supersede=supersede)
 
     @read

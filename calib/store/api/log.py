@@ -8,7 +8,7 @@ from datetime import datetime
 from calib.model.store.log import Audit, ChainHead, Entry, Moment
 from calib.store.api.entity import EntityApi, read
 from calib.store.log.log import read_entries, read_entries_at, read_heads, read_moment
-from calib.store.maintenance.audit import audited
+from calib.store.maintenance.audit import audit_store
 from calib.store.records import detectors
 from calib.store.schema import revision
 
@@ -50,4 +50,4 @@ class LogApi(EntityApi):
         with self._database.reading() as connection:
             # The log of a newer store may have columns that this program does not know.
             revision.check_revision(revision.revision_of(connection), self._database.location)
-            return audited(connection, checkpoint)
+            return audit_store(connection, checkpoint)

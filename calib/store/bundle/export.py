@@ -1,4 +1,4 @@
-"""A detector's or a calibration's rows and log entries, as a bundle carries them."""
+"""Collecting the rows and log entries of a detector or of one calibration into a bundle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from calib.model.store.bundle import USAGE, Bundle, BundleEntry, BundleRows
 from calib.model.store.log import Entry, by_id
 from calib.model.store.record import ChangeStamp
 from calib.store.log.log import read_entries
-from calib.store.log.row_hashes import position_column, said
+from calib.store.log.row_hashes import canonical_value, position_column
 from calib.store.records.calibrations import read_calibration
 from calib.store.schema.tables import (
     ARTIFACT,
@@ -27,30 +27,30 @@ from calib.store.schema.tables import (
 from calib.version import __version__
 
 
-def collected(
+def collect_bundle(
     connection: Connection, serial: str, calibration: int | None, *, with_usage: bool
 ) -> Bundle:
     """Everything of a detector, or of the one of its calibrations at a position.
 
-    Raises ``IntegrityError`` for a calibration that is not what was stored.
+    Raises ``IntegrityError`` for a calibration whose content differs from what was stored.
     """
     entries = [
         _entry(entry, with_usage=with_usage) for entry in read_entries(connection, serial, None)
     ]
-    about = None if calibration is None else _about(connection, calibration)
+    about = None if calibration is None else _positions_about(connection, calibration)
     rows = []
     for one in entries:
         place = one.entry.position
         for name in sorted(one.entry.contents):
-            # The birth of a detector may have come with another calibration than the one wanted.
+            # The detector may have been registered together with another calibration.
             if about is not None and place not in about and name != "detector":
                 continue
             if name not in METADATA.tables:
-                continue  # a newer store's, which admits this program all the same
+                continue  # a table of a newer store that admits this program
             found = _rows(connection, METADATA.tables[name], place)
-            if with_usage or name not in USAGE or _tells_nobody(found):
+            if with_usage or name not in USAGE or _is_anonymous(found):
                 rows.append(found)
-    rows += _loose(connection, rows)
+    rows += _shared_rows(connection, rows)
     named = None
     if calibration is not None:
         named = read_calibration(connection, calibration).id
@@ -65,12 +65,12 @@ def _entry(entry: Entry, *, with_usage: bool) -> BundleEntry:
     return BundleEntry(replace(entry, recorded=bare, salt=""), by, signed=False)
 
 
-def _tells_nobody(rows: BundleRows) -> bool:
-    """Whether entries from elsewhere came without names, so that they may go on."""
+def _is_anonymous(rows: BundleRows) -> bool:
+    """Whether these entries of another store came without names, so that they can be passed on."""
     return rows.table == "origin" and all(value is None for value in rows.columns["signature"])
 
 
-def _about(connection: Connection, calibration: int) -> set[int]:
+def _positions_about(connection: Connection, calibration: int) -> set[int]:
     """The positions that recorded a calibration, its certifications and their withdrawals."""
     certified = set(
         connection.execute(
@@ -87,11 +87,11 @@ def _about(connection: Connection, calibration: int) -> set[int]:
 
 def _rows(connection: Connection, table: Table, position: int) -> BundleRows:
     place = table.c[position_column(table)]
-    return _told(connection, table, place, [position], position, loose=False)
+    return _rows_where(connection, table, place, [position], position, loose=False)
 
 
-def _loose(connection: Connection, rows: Iterable[BundleRows]) -> list[BundleRows]:
-    """Datasets, summaries and artifacts that other changes had recorded before."""
+def _shared_rows(connection: Connection, rows: Iterable[BundleRows]) -> list[BundleRows]:
+    """Datasets, summaries and artifacts that earlier changes had recorded."""
     given: dict[str, set[Any]] = {"artifact": set(), "dataset": set(), "summary": set()}
     wanted: dict[str, set[Any]] = {"artifact": set(), "dataset": set(), "summary": set()}
     for one in rows:
@@ -111,14 +111,14 @@ def _loose(connection: Connection, rows: Iterable[BundleRows]) -> list[BundleRow
         key = table.c.sha256 if table is ARTIFACT else table.c.id
         missing = sorted(wanted[table.name] - given[table.name])
         for name in missing:
-            found = _told(connection, table, key, [name], 0, loose=True)
+            found = _rows_where(connection, table, key, [name], 0, loose=True)
             out.append(found)
             if table is SUMMARY:
                 wanted["artifact"] |= set(found.columns["artifact"])
     return out
 
 
-def _told(
+def _rows_where(
     connection: Connection,
     table: Table,
     where: Column[Any],
@@ -140,4 +140,4 @@ def _told(
 def _value(column: Column[Any], value: Any) -> Any:
     if isinstance(column.type, LargeBinary):
         return bytes(value)
-    return said(column.type, value)
+    return canonical_value(column.type, value)

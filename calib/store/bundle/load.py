@@ -1,7 +1,7 @@
-"""A bundle's content brought into a store: whole or not at all, and nothing twice.
+"""Loading a bundle into a store in one transaction, without recording anything twice.
 
-The rows are laid out in a store of their own first (``calib.store.bundle.scratch_store``), so that
-calibrations are read back and verified as from any store; only model values go on from there.
+The rows are first inserted into a temporary store (``calib.store.bundle.scratch_store``), so that
+calibrations are read and verified as from any store. Only model values are taken from there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from calib.model.store.record import (
     DetectorRecord,
     StoredCalibration,
 )
-from calib.store.bundle.scratch_store import by_row, unsound
+from calib.store.bundle.scratch_store import broken_bundle, row_values
 from calib.store.log.log import recording
 from calib.store.records.applications import add_application, read_applications
 from calib.store.records.artifacts import read_provenance
@@ -36,8 +36,8 @@ from calib.store.records.origins import insert_origins, known_hashes, read_origi
 from calib.store.records.summaries import read_summaries
 from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET, DETECTOR, ORIGIN
 
-_TOLD = ("certification", "withdrawal", "placement")
-"""Entries whose rows are kept as the origin's history."""
+_HISTORY = ("certification", "withdrawal", "placement")
+"""Tables whose rows are recorded as history of the other store."""
 
 
 def load(
@@ -49,41 +49,41 @@ def load(
     adopt: bool,
     supersede: bool,
 ) -> Loaded:
-    """Record what the bundle carries, laid out in ``origin``, and this store does not have yet.
+    """Record what this store does not have yet of a bundle in the temporary store ``origin``.
 
-    Raises ``FileFormatError`` for rows that are no calibration as they stand, ``LayoutError`` where
-    the detector is another one here, and what certifying raises where ``adopt`` is set.
+    Raises ``FileFormatError`` for rows that are not valid, ``LayoutError`` where the detector has
+    another layout here, and with ``adopt`` the errors of certifying.
     """
-    carried = _carried(origin, bundle)
+    content = _read_content(origin, bundle)
     known = find_detector(connection, bundle.serial)
     if known is not None:
-        check_same(known[1], carried.detector)
-    elif not carried.calibrations:
+        check_same(known[1], content.detector)
+    elif not content.calibrations:
         with recording(connection, stamp, "detector", STORE_CHAIN, (DETECTOR,)) as (
-            place,
+            position,
             _,
         ):
-            insert_detector(connection, place, carried.detector)
+            insert_detector(connection, position, content.detector)
     names: dict[str, StoredCalibration] = {}
     calibrations = []
-    for one in carried.calibrations:
+    for one in content.calibrations:
         here, new = add_derivation(
             connection,
             one.stored.record,
             one.starts,
             stamp,
-            None if find_detector(connection, bundle.serial) is not None else carried.detector,
+            None if find_detector(connection, bundle.serial) is not None else content.detector,
             one.summaries,
             one.provenance,
         )
         names[one.stored.id] = here
         calibrations.append((here.name, one.stored.version, new))
-    n_history = _history(connection, carried.told, bundle.serial, stamp)
+    n_history = _record_history(connection, content.entries, bundle.serial, stamp)
     adopted: tuple[int, ...] = ()
     if adopt:
-        adopted = _adopted(connection, carried.words, names, stamp, supersede=supersede)
+        adopted = _adopt(connection, content.certifications, names, stamp, supersede=supersede)
     n_applications = sum(
-        add_application(connection, application, stamp) for application in carried.applications
+        add_application(connection, application, stamp) for application in content.applications
     )
     return Loaded(
         bundle.serial, known is None, tuple(calibrations), n_history, adopted, n_applications
@@ -91,8 +91,8 @@ def load(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Calibration:
-    """A calibration with what its store kept beside it."""
+class _BundledCalibration:
+    """A calibration with its summaries and provenance."""
 
     stored: StoredCalibration
     starts: Sequence[Any]
@@ -101,46 +101,46 @@ class _Calibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Carried:
-    """All that a bundle carries, read and verified."""
+class _Content:
+    """The content of a bundle, read and verified."""
 
     detector: DetectorRecord
-    calibrations: list[_Calibration]
-    told: list[OriginEntry]
-    words: list[Certification]
+    calibrations: list[_BundledCalibration]
+    entries: list[OriginEntry]
+    certifications: list[Certification]
     applications: list[Application]
 
 
-def _carried(origin: Connection, bundle: Bundle) -> _Carried:
-    """Everything is read before anything is recorded: what cannot be read is the bundle's fault."""
+def _read_content(origin: Connection, bundle: Bundle) -> _Content:
+    """Read everything before anything is recorded, so that errors in reading concern the bundle."""
     try:
-        place, detector = read_detector(origin, bundle.serial)
+        position, detector = read_detector(origin, bundle.serial)
         positions = origin.execute(
             select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
         ).scalars()
-        carried = _Carried(
+        content = _Content(
             detector,
-            [_calibration(origin, position) for position in positions],
-            [*_told(origin, bundle), *read_origins(origin, true())],
-            read_certifications(origin, of_detector(place)),
+            [_read_calibration(origin, position) for position in positions],
+            [*_origin_entries(origin, bundle), *read_origins(origin, true())],
+            read_certifications(origin, of_detector(position)),
             read_applications(origin, None, None) if bundle.with_usage else [],
         )
     except CalibError as error:
-        raise unsound(why=error.problem) from error
+        raise broken_bundle(why=error.problem) from error
     except (
         AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError,
     ) as error:  # fmt: skip
-        raise unsound(why=f"they cannot be read ({error}).") from error
-    names = {one.stored.id for one in carried.calibrations}
-    if not names.issuperset(word.calibration_id for word in carried.words):
-        raise unsound(why="one of them is certified and not there.")
-    return carried
+        raise broken_bundle(why=f"they cannot be read ({error}).") from error
+    names = {one.stored.id for one in content.calibrations}
+    if not names.issuperset(one.calibration_id for one in content.certifications):
+        raise broken_bundle(why="a certified calibration is missing.")
+    return content
 
 
-def _calibration(origin: Connection, position: int) -> _Calibration:
+def _read_calibration(origin: Connection, position: int) -> _BundledCalibration:
     stored = read_calibration(origin, position)
     wanted = [use.summary for use in stored.record.report.datasets]
-    return _Calibration(
+    return _BundledCalibration(
         stored,
         _starts(origin, position),
         read_summaries(origin, position, wanted),
@@ -158,12 +158,12 @@ def _starts(origin: Connection, calibration: int) -> list[Any]:
     )
 
 
-def _history(
-    connection: Connection, told: Sequence[OriginEntry], serial: str, stamp: ChangeStamp
+def _record_history(
+    connection: Connection, entries: Sequence[OriginEntry], serial: str, stamp: ChangeStamp
 ) -> int:
-    """Record the entries of the origin's log that this store has not heard of."""
-    known = known_hashes(connection, [one.bundled.entry.hash for one in told])
-    by_hash = {one.bundled.entry.hash: one for one in told}
+    """Record the entries of the other store's log that this store does not have yet."""
+    known = known_hashes(connection, [one.bundled.entry.hash for one in entries])
+    by_hash = {one.bundled.entry.hash: one for one in entries}
     new = [one for name, one in by_hash.items() if name not in known]
     if not new:
         return 0
@@ -174,42 +174,42 @@ def _history(
     return len(new)
 
 
-def _told(origin: Connection, bundle: Bundle) -> Iterator[OriginEntry]:
+def _origin_entries(origin: Connection, bundle: Bundle) -> Iterator[OriginEntry]:
     versions = {
         row.position: (row.id, row.version)
         for row in origin.execute(
             select(CALIBRATION.c.position, CALIBRATION.c.id, CALIBRATION.c.version)
         )
     }
-    said: dict[int, dict[str, Any]] = {}
+    rows_at: dict[int, dict[str, Any]] = {}
     of_certification: dict[int, int] = {}
     for rows in bundle.rows:
-        if rows.table not in _TOLD:
+        if rows.table not in _HISTORY:
             continue
-        for row in by_row(rows):
+        for row in row_values(rows):
             if rows.table == "certification":
                 of_certification[rows.position] = row["calibration"]
-            said[rows.position] = _without_places(row)
+            rows_at[rows.position] = _without_positions(row)
         if rows.table == "withdrawal":
-            # One withdrawal may take back several certifications.
-            said[rows.position]["certifications"] = sorted(rows.columns["certification"])
-            del said[rows.position]["certification"]
+            # One withdrawal may concern several certifications.
+            rows_at[rows.position]["certifications"] = sorted(rows.columns["certification"])
+            del rows_at[rows.position]["certification"]
     for one in bundle.entries:
-        place = one.entry.position
-        about = place if place in versions else of_certification.get(place)
-        for taken_back in said.get(place, {}).get("certifications", ()):
-            about = of_certification.get(taken_back)
+        position = one.entry.position
+        about = position if position in versions else of_certification.get(position)
+        for withdrawn in rows_at.get(position, {}).get("certifications", ()):
+            about = of_certification.get(withdrawn)
         name, version = versions.get(about, (None, None)) if about is not None else (None, None)
-        yield OriginEntry(one, name, version, said.get(place, {}), one.entry.recorded)
+        yield OriginEntry(one, name, version, rows_at.get(position, {}), one.entry.recorded)
 
 
-def _without_places(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row without the positions of its store, which mean nothing elsewhere."""
+def _without_positions(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row without positions, which are those of the other store."""
     left = ("position", "calibration", "detector")
     return {name: value for name, value in row.items() if name not in left}
 
 
-def _adopted(
+def _adopt(
     connection: Connection,
     wanted: Sequence[Certification],
     names: Mapping[str, StoredCalibration],
@@ -217,22 +217,22 @@ def _adopted(
     *,
     supersede: bool,
 ) -> tuple[int, ...]:
-    """Let the origin's live certifications hold here, those recorded first first; what somebody
-    stands for here in the same words already is left out."""
+    """Certify here what is certified in the other store, in the order of recording, except regions
+    that are certified here already for the same calibration."""
     here = find_detector(connection, next(iter(names.values())).record.serial) if names else None
     mine = [] if here is None else read_certifications(connection, of_detector(here[0]))
-    standing = {_region(one) for one in mine if one.withdrawn is None}
+    certified = {_region(one) for one in mine if one.withdrawn is None}
     adopted = []
-    for one in sorted(wanted, key=lambda certification: certification.number):
-        if one.withdrawn is not None or _region(one) in standing:
+    for one in sorted(wanted, key=lambda given: given.number):
+        if one.withdrawn is not None or _region(one) in certified:
             continue
-        word = replace(
+        certification = replace(
             one,
             number=0,
             version=names[one.calibration_id].version,
             recorded=stamp,
         )
-        adopted.append(add_certification(connection, word, supersede=supersede).number)
+        adopted.append(add_certification(connection, certification, supersede=supersede).number)
     return tuple(adopted)
 
 

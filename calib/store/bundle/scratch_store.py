@@ -1,5 +1,5 @@
-"""Rows laid out in a store of their own, which is thrown away afterwards: a bundle's, to be read;
-or a detector's as a store has them, to try on it what would be written."""
+"""Temporary stores: one with the rows of a bundle, to read them; and one with a copy of a detector,
+to preview what loading would write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calib.config.location import Location
 from calib.errors import FileFormatError, InputError
 from calib.model.store.bundle import Bundle, BundleRows
 from calib.model.store.record import ChangeStamp
-from calib.store.bundle.export import collected
+from calib.store.bundle.export import collect_bundle
 from calib.store.database.database import Database
 from calib.store.log.log import insert_entry
 from calib.store.records.detectors import find_detector
@@ -25,30 +25,33 @@ from calib.store.schema.tables import DEED, ENTRY, METADATA
 
 
 @contextmanager
-def unpacked(bundle: Bundle) -> Iterator[Connection]:
-    """The bundle's rows in a store of their own, to be read.
+def unpacked_bundle(bundle: Bundle) -> Iterator[Connection]:
+    """A temporary store with the rows of a bundle, open for reading.
 
     Raises ``FileFormatError`` for rows that no store could hold.
     """
     with _scratch() as database:
         try:
             with database.writing() as connection:
-                _lay_out(connection, bundle)
+                _insert_rows(connection, bundle)
         except FileFormatError:
             raise
-        except (InputError, StatementError, OverflowError) as error:  # not the machine's failures
-            raise unsound(why="rows do not fit their tables.") from error
+        except (InputError, StatementError, OverflowError) as error:  # not failures of the machine
+            raise broken_bundle(why="rows do not fit their tables.") from error
         with database.reading() as connection:
             yield connection
 
 
 @contextmanager
-def rehearsal(store: Database, serial: str) -> Iterator[Connection]:
-    """A store that knows of one detector what ``store`` does, and whose log goes on where the other
-    one ends: what is written to it shows what would come of it there, whoever may write there."""
+def detector_copy(store: Database, serial: str) -> Iterator[Connection]:
+    """A temporary store with a copy of one detector, open for writing.
+
+    Its log continues at the last position of ``store``, so that a write to it gives the result that
+    a write to ``store`` would give. Write access to ``store`` is not needed.
+    """
     with _scratch() as database, database.writing() as connection:
-        with store.reading() as there:
-            _copy(there, connection, serial)
+        with store.reading() as source:
+            _copy(source, connection, serial)
         yield connection
 
 
@@ -67,52 +70,54 @@ def _scratch() -> Iterator[Database]:
 def _copy(store: Connection, target: Connection, serial: str) -> None:
     positions = set()
     if find_detector(store, serial) is not None:
-        known = collected(store, serial, None, with_usage=True)
-        _lay_out(target, known)
+        known = collect_bundle(store, serial, None, with_usage=True)
+        _insert_rows(target, known)
         for one in known.entries:
             insert_entry(target, one.entry)
             positions.add(one.entry.position)
     last = store.execute(select(DEED).order_by(DEED.c.position.desc()).limit(1)).first()
     if last is not None and last.position not in positions:
-        _insert_deed(target, last.position, ChangeStamp(last.recorded_at, last.actor, last.host))
+        _insert_stamp(target, last.position, ChangeStamp(last.recorded_at, last.actor, last.host))
 
 
-def _lay_out(connection: Connection, bundle: Bundle) -> None:
+def _insert_rows(connection: Connection, bundle: Bundle) -> None:
     for one in bundle.entries:
-        _insert_deed(connection, one.entry.position, one.entry.recorded)
+        _insert_stamp(connection, one.entry.position, one.entry.recorded)
     tables = {table.name: table for table in METADATA.sorted_tables if table is not ENTRY}
     for rows in bundle.rows:
         table = tables.get(rows.table)
         if table is None or not set(rows.columns) <= set(table.columns.keys()):
             raise FileFormatError(
                 "newer-bundle",
-                f"the bundle was made by calib {bundle.code_version}, which knows more of "
-                f"{rows.table} than this program.",
+                f"the bundle was made by calib {bundle.code_version}; this program does not know "
+                f"all columns of its table {rows.table}.",
                 remedy="upgrade calib: pip install --upgrade calib-metrology.",
             )
         for name, values in rows.columns.items():
             kind = table.columns[name].type.python_type
-            if not all(value is None or _is_of(kind, value) for value in values):
-                raise unsound(why=f"{rows.table}.{name} holds what is no {kind.__name__}.")
-        connection.execute(insert(table), by_row(rows))
+            if not all(value is None or _fits(kind, value) for value in values):
+                raise broken_bundle(
+                    why=f"{rows.table}.{name} has a value that is not of type {kind.__name__}."
+                )
+        connection.execute(insert(table), row_values(rows))
 
 
-def _is_of(kind: type, value: Any) -> bool:
+def _fits(kind: type, value: Any) -> bool:
     if kind is float:
         return isinstance(value, float | int) and not isinstance(value, bool)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def unsound(why: str) -> FileFormatError:
-    """The refusal of rows that cannot be what some store held."""
+def broken_bundle(why: str) -> FileFormatError:
+    """The error for rows that no store can have exported."""
     return FileFormatError(
         "broken-bundle",
-        f"the bundle's rows are no calibrations as they stand: {why}",
-        remedy="get it again from where it was made.",
+        f"the rows of the bundle are not valid: {why}",
+        remedy="export it again with calib bundle create.",
     )
 
 
-def _insert_deed(connection: Connection, position: int, stamp: ChangeStamp) -> None:
+def _insert_stamp(connection: Connection, position: int, stamp: ChangeStamp) -> None:
     connection.execute(
         insert(DEED).values(
             position=position, recorded_at=stamp.at, actor=stamp.actor, host=stamp.host
@@ -120,8 +125,8 @@ def _insert_deed(connection: Connection, position: int, stamp: ChangeStamp) -> N
     )
 
 
-def by_row(rows: BundleRows) -> list[dict[str, Any]]:
-    """The rows one by one, each with its columns by name."""
+def row_values(rows: BundleRows) -> list[dict[str, Any]]:
+    """The rows as dictionaries by column."""
     names = list(rows.columns)
     return [
         dict(zip(names, values, strict=True))

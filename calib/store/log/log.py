@@ -1,6 +1,6 @@
-"""The log's entries: one for each deed, hashed over what it recorded and the entry before.
+"""The entries of the log: one for each change, hashed over its rows and the previous entry.
 
-The record's one order: who wrote, when, at which position.
+Positions number the changes of a store in the order of recording.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _TICK = timedelta(microseconds=1)
 
 
 def add_stamp(connection: Connection, stamp: ChangeStamp) -> tuple[int, ChangeStamp]:
-    """The next position, and the deed's signature as it is recorded there.
+    """Insert the stamp at the next position; returns the position and the stamp as recorded.
 
-    The time recorded is max(deed.at, last + 1 microsecond), so that a clock which goes backwards
-    does no harm. For ``calib.store.log.log.recording`` alone, in a write that was serialised.
+    The recorded time is max(stamp.at, last + 1 microsecond), so that times increase even where a
+    clock is set back. Only ``recording`` calls this, in a serialised write.
     """
     last = connection.execute(
         select(DEED.c.position, DEED.c.recorded_at).order_by(DEED.c.position.desc()).limit(1)
@@ -52,19 +52,19 @@ def recording(
     tables: tuple[Table, ...],
     reason: str | None = None,
 ) -> Iterator[tuple[int, ChangeStamp]]:
-    """One change: gives its position and the deed as recorded; afterwards the rows which bear that
-    position in ``tables`` are entered in the log.
+    """Record one change: yields its position and its stamp as recorded. At the end of the block the
+    rows at that position in ``tables`` are entered in the log.
 
-    ``chain`` is the serial of the detector that this is about, or ``STORE_CHAIN`` where a detector
-    is born. ``reason`` is the deed's where None is given.
+    ``chain`` is the serial of the detector that the change concerns, or ``STORE_CHAIN`` where a
+    detector is registered. Without ``reason`` that of the stamp is used.
     """
     position, recorded = add_stamp(connection, stamp)
     yield position, recorded
-    ordinal, previous = _end_of(connection, chain)
-    said = stamp.reason if reason is None else reason
+    ordinal, previous = _head_of(connection, chain)
+    why = stamp.reason if reason is None else reason
     entry = Entry(
         position=position,
-        recorded=replace(recorded, command=stamp.command, reason=said),
+        recorded=replace(recorded, command=stamp.command, reason=why),
         chain=chain,
         ordinal=ordinal + 1,
         kind=kind,
@@ -77,7 +77,7 @@ def recording(
 
 
 def insert_entry(connection: Connection, entry: Entry) -> None:
-    """Add an entry as it stands; its deed is there."""
+    """Insert an entry unchanged; its stamp is inserted already."""
     connection.execute(
         insert(ENTRY).values(
             position=entry.position,
@@ -95,27 +95,28 @@ def insert_entry(connection: Connection, entry: Entry) -> None:
 
 
 def read_entries(connection: Connection, serial: str | None, last: int | None) -> list[Entry]:
-    """The log of a detector from its birth on, or of all, in order; the ``last`` ones where a
-    number is given."""
+    """The entries of a detector since its registration, or of all, in order; only the ``last`` ones
+    where a number is given."""
     wanted = select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host).join(
         DEED, DEED.c.position == ENTRY.c.position
     )
     if serial is not None:
-        birth = select(DETECTOR.c.position).where(DETECTOR.c.serial == serial).scalar_subquery()
-        wanted = wanted.where((ENTRY.c.chain == serial) | (ENTRY.c.position == birth))
+        position = select(DETECTOR.c.position).where(DETECTOR.c.serial == serial)
+        registration = ENTRY.c.position == position.scalar_subquery()
+        wanted = wanted.where((ENTRY.c.chain == serial) | registration)
     rows = connection.execute(wanted.order_by(ENTRY.c.position.desc()).limit(last))
     return [entry_of(row) for row in rows][::-1]
 
 
 def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
-    """The last entry up to an instant, or of all, or the one at a position.
+    """The last entry up to a time, or of all, or the one at a position.
 
     Raises ``InputError`` (``unknown-position``) for a position that the log has not reached, since
-    what is known at it could still change.
+    the state as of that position could still change.
     """
     wanted = select(DEED.c.position, DEED.c.recorded_at).limit(1)
     if isinstance(when, datetime):
-        # Times rise with positions, and the order of their own index is found at once.
+        # Times increase with positions, and their own index gives the last one directly.
         wanted = wanted.where(DEED.c.recorded_at <= when).order_by(DEED.c.recorded_at.desc())
     else:
         wanted = wanted.order_by(DEED.c.position.desc())
@@ -133,7 +134,7 @@ def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
 
 
 def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[Entry]:
-    """The entries that were recorded at these instants, in order."""
+    """The entries that were recorded at these times, in order."""
     rows = connection.execute(
         select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
         .join(DEED, DEED.c.position == ENTRY.c.position)
@@ -144,7 +145,7 @@ def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[E
 
 
 def entry_of(row: Row[Any]) -> Entry:
-    """The entry in a row of ``entry`` with its deed."""
+    """The entry in a row of ``entry`` joined with its stamp."""
     return Entry(
         position=row.position,
         recorded=ChangeStamp(row.recorded_at, row.actor, row.host, row.command, row.reason),
@@ -159,19 +160,20 @@ def entry_of(row: Row[Any]) -> Entry:
 
 
 def read_heads(connection: Connection) -> tuple[ChainHead, ...]:
-    """The end of every chain that has an entry, by name."""
-    ends = select(ENTRY.c.chain, func.max(ENTRY.c.ordinal).label("ordinal")).group_by(ENTRY.c.chain)
-    end = ends.subquery()
+    """The head of every chain that has an entry, by name."""
+    ordinal = func.max(ENTRY.c.ordinal).label("ordinal")
+    last = select(ENTRY.c.chain, ordinal).group_by(ENTRY.c.chain).subquery()
     rows = connection.execute(
         select(ENTRY.c.chain, ENTRY.c.ordinal, ENTRY.c.position, ENTRY.c.hash).join(
-            end, (end.c.chain == ENTRY.c.chain) & (end.c.ordinal == ENTRY.c.ordinal)
+            last, (last.c.chain == ENTRY.c.chain) & (last.c.ordinal == ENTRY.c.ordinal)
         )
     )
     return tuple(sorted((ChainHead(*row) for row in rows), key=lambda head: head.chain))
 
 
-def _end_of(connection: Connection, chain: str) -> tuple[int, str | None]:
-    """The ordinal and hash of a chain's last entry; a detector's birth comes before its first."""
+def _head_of(connection: Connection, chain: str) -> tuple[int, str | None]:
+    """The ordinal and hash of a chain's last entry; before a detector's first entry, those of its
+    registration."""
     row = connection.execute(
         select(ENTRY.c.ordinal, ENTRY.c.hash)
         .where(ENTRY.c.chain == chain)
@@ -182,9 +184,9 @@ def _end_of(connection: Connection, chain: str) -> tuple[int, str | None]:
         return row.ordinal, row.hash
     if chain == STORE_CHAIN:
         return 0, None
-    birth = connection.execute(
+    registration = connection.execute(
         select(ENTRY.c.hash)
         .join(DETECTOR, DETECTOR.c.position == ENTRY.c.position)
         .where(DETECTOR.c.serial == chain)
     ).scalar()
-    return 0, birth
+    return 0, registration

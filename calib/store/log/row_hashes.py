@@ -1,7 +1,7 @@
-"""What the log says of rows: a hash for each position of each table, over every column.
+"""The hashes of rows in the log: one for each position and table, over every column.
 
-Rows are read as the driver gives them, and what is in no fitting kind is told as such: here the
-store may have been tampered with in any way.
+Rows are hashed as the driver returns them. Values of a wrong type get a representation that no
+valid value has, since rows may have been tampered with in any way.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class RowsAt:
     hash: str
 
 
-def holders() -> tuple[Table, ...]:
-    """Every table whose rows the log speaks of."""
+def logged_tables() -> tuple[Table, ...]:
+    """Every table whose rows are hashed in the log."""
     return tuple(t for t in METADATA.sorted_tables if t not in (DEED, ENTRY))
 
 
 def position_column(table: Table) -> str:
-    """The column that says which deed added a row."""
+    """The column with the position that added a row."""
     return "position" if "position" in table.columns else "calibration"
 
 
@@ -64,20 +64,20 @@ def rows_between(connection: Connection, table: Table, first: int, last: int) ->
 
 
 def hash_of(table: Table, rows: Sequence[Sequence[Any]]) -> str:
-    """The hash of rows of a table as a driver gives them, whatever their order."""
+    """The hash of rows of a table as a driver returns them, independent of their order."""
     names = [column.name for column in table.columns]
     keys = [names.index(column.name) for column in table.primary_key]
     ordered = sorted(rows, key=lambda row: [(str(type(row[k])), row[k]) for k in keys])
     return rows_id(
         {
-            column.name: _said_all(column.type, [row[index] for row in ordered])
+            column.name: _canonical_values(column.type, [row[index] for row in ordered])
             for index, column in enumerate(table.columns)
         }
     )
 
 
 def contents_at(connection: Connection, position: int, tables: tuple[Table, ...]) -> dict[str, str]:
-    """What one position added to these tables, by table."""
+    """The hashes of the rows that one position added to these tables, by table."""
     return {
         table.name: rows.hash
         for table in tables
@@ -90,23 +90,24 @@ def _selected(table: Table) -> TextClause:
     place = position_column(table)
     columns = ", ".join(column.name for column in table.columns)
     return text(
-        f"SELECT {columns} FROM {table.name} "  # noqa: S608 - names of our own tables
+        f"SELECT {columns} FROM {table.name} "  # noqa: S608 - names of known tables
         f"WHERE {place} BETWEEN :first AND :last ORDER BY {place}"
     )
 
 
-def _said_all(kind: Any, values: list[Any]) -> list[Any]:
-    """Every value as ``said`` says it, without asking each where all are of the fitting type."""
+def _canonical_values(kind: Any, values: list[Any]) -> list[Any]:
+    """The canonical value of each; unchanged, and not converted one by one, where all have the type
+    of the column."""
     types = set(map(type, values))
     if isinstance(kind, Double):
         fits = types == {float} and all(map(math.isfinite, values))
     else:
         fits = isinstance(kind, Integer | Text) and types <= {int, str}
-    return values if fits else [said(kind, value) for value in values]
+    return values if fits else [canonical_value(kind, value) for value in values]
 
 
-def said(kind: Any, value: Any) -> Any:
-    """The value in the kind of its column; as text that no column holds where it has no such."""
+def canonical_value(kind: Any, value: Any) -> Any:
+    """The value in the type of its column; for a wrong type a text that no valid value equals."""
     if value is None:
         return None
     if isinstance(kind, Instant):

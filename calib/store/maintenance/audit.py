@@ -1,4 +1,4 @@
-"""Verifying the log: every entry, every chain, every row, every artifact."""
+"""Audit: verify every entry and chain of the log, every row and every artifact."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calib.errors import CalibError
 from calib.model.base.canonical import instant_from
 from calib.model.store.log import STORE_CHAIN, Audit, ChainHead, Entry, Finding, entry_id
 from calib.model.store.record import ChangeStamp
-from calib.store.log.row_hashes import FIRST, LAST, RowsAt, holders, rows_between
+from calib.store.log.row_hashes import FIRST, LAST, RowsAt, logged_tables, rows_between
 from calib.store.records.calibrations import read_calibration
 
 _PAGE = 500
@@ -27,10 +27,10 @@ _ENTRIES = text(
 )
 
 
-def audited(connection: Connection, checkpoint: Sequence[ChainHead] = ()) -> Audit:
-    """Compare every row with what the log says of it, and every chain with itself.
+def audit_store(connection: Connection, checkpoint: Sequence[ChainHead] = ()) -> Audit:
+    """Compare every row with its hash in the log, and every chain with its own hashes.
 
-    ``checkpoint`` holds ends of chains that were signed once: the log must still contain them.
+    ``checkpoint`` holds chain heads that were signed earlier: the log must still contain them.
     """
     return _Auditor(connection, checkpoint).audit()
 
@@ -38,10 +38,10 @@ def audited(connection: Connection, checkpoint: Sequence[ChainHead] = ()) -> Aud
 class _Auditor:
     def __init__(self, connection: Connection, checkpoint: Sequence[ChainHead]) -> None:
         self._connection = connection
-        self._awaited = {(head.chain, head.ordinal): head for head in checkpoint}
+        self._expected = {(head.chain, head.ordinal): head for head in checkpoint}
         self._findings: list[Finding] = []
         self._ends: dict[str, tuple[int, str]] = {}
-        self._births: dict[str, str] = {}
+        self._registrations: dict[str, str] = {}
         detectors = connection.execute(text("SELECT position, serial FROM detector"))
         self._serials = {row.position: row.serial for row in detectors}
         self._last: tuple[int, datetime] | None = None
@@ -55,11 +55,11 @@ class _Auditor:
             if not following:
                 break
             first, page = page[-1].position + 1, following
-        for head in self._awaited.values():
+        for head in self._expected.values():
             self._find(
                 "entry",
                 f"number {head.ordinal} of the chain of {head.chain or 'the store'}",
-                "the checkpoint has it and the log does not: the log was cut off or rewritten",
+                "the checkpoint has this entry and the log does not: it was truncated or rewritten",
             )
         return Audit(
             findings=tuple(self._findings),
@@ -82,14 +82,14 @@ class _Auditor:
                 self._n_entries += 1
         sound: set[int] = set()
         spoiled: set[int] = set()
-        for table in holders():
+        for table in logged_tables():
             found = {
                 rows.position: rows for rows in rows_between(self._connection, table, first, last)
             }
             self._n_rows += sum(rows.n_rows for rows in found.values())
             for position in sorted({*found, *contents}):
-                said = contents.get(position)
-                problem = _difference(said, table.name, found.get(position))
+                recorded = contents.get(position)
+                problem = _difference(recorded, table.name, found.get(position))
                 if problem:
                     self._find(table.name, f"position {position}", problem)
                     spoiled.add(position)
@@ -99,12 +99,13 @@ class _Auditor:
             self._reread(position)
 
     def _entry(self, row: Row[Any]) -> Entry | None:
-        """The entry at a position, compared with its own hash; None where there is none."""
+        """The entry at a position, compared with its own hash; None where it is missing."""
         place = f"position {row.position}"
         if row.deed is None:
-            self._find("deed", place, "the deed of an entry is gone")
+            self._find("deed", place, "the stamp of this entry (table deed) was deleted")
         if row.entry is None:
-            self._find("entry", place, "the entry of a deed is gone, or the deed was slipped in")
+            problem = "this stamp has no entry: the entry was deleted or the stamp inserted"
+            self._find("entry", place, problem)
         if row.deed is None or row.entry is None:
             return None
         try:
@@ -126,17 +127,17 @@ class _Auditor:
                 previous=row.previous,
                 hash=row.hash,
             )
-            # The hash is of what the contents say, which could be written in other ways.
-            said = json.dumps(entry.contents, sort_keys=True)
-            right = entry_id(entry) == entry.hash and said == row.contents
+            # The hash covers the parsed contents; their text must be the canonical one as well.
+            recorded = json.dumps(entry.contents, sort_keys=True)
+            right = entry_id(entry) == entry.hash and recorded == row.contents
         except (CalibError, ValueError, TypeError, OverflowError):
-            self._find("entry", place, "the deed or its entry cannot be read any more")
+            self._find("entry", place, "the stamp or its entry cannot be read")
             return None
         if not right:
             self._find(
                 "entry",
                 place,
-                "the deed or its entry was changed (time, actor, host, command, reason, kind, "
+                "the stamp or its entry was changed (time, actor, host, command, reason, kind, "
                 "contents, chain or hash)",
             )
         return entry
@@ -146,12 +147,14 @@ class _Auditor:
         place, at = f"position {entry.position}", entry.recorded.at
         before = 0 if self._last is None else self._last[0]
         if entry.position != before + 1:
-            self._find("deed", place, f"it follows position {before}: what lay between is gone")
+            problem = f"it follows position {before}: the positions between were deleted"
+            self._find("deed", place, problem)
         if self._last is not None and at <= self._last[1]:
-            self._find("deed", place, "it was recorded no later than the one before it")
+            self._find("deed", place, "its time is not later than that of the position before")
         self._last = (entry.position, at)
         named = entry.chain or "the store"
-        ordinal, hash_before = self._ends.get(entry.chain, (0, self._births.get(entry.chain)))
+        registration = self._registrations.get(entry.chain)
+        ordinal, hash_before = self._ends.get(entry.chain, (0, registration))
         if entry.ordinal != ordinal + 1:
             self._find(
                 "entry",
@@ -163,14 +166,14 @@ class _Auditor:
             self._find(
                 "entry",
                 place,
-                f"it does not follow from the entry before it in the chain of {named}",
+                f"its hash of the previous entry in the chain of {named} is wrong",
             )
         self._ends[entry.chain] = (entry.ordinal, entry.hash)
         if entry.chain == STORE_CHAIN and entry.position in self._serials:
-            self._births[self._serials[entry.position]] = entry.hash
-        head = self._awaited.get((entry.chain, entry.ordinal))
+            self._registrations[self._serials[entry.position]] = entry.hash
+        head = self._expected.get((entry.chain, entry.ordinal))
         if head is not None and (head.hash, head.position) == (entry.hash, entry.position):
-            del self._awaited[entry.chain, entry.ordinal]
+            del self._expected[entry.chain, entry.ordinal]
 
     def _reread(self, position: int) -> None:
         """Verify a calibration by its own id: rows, report and covariance."""
@@ -184,12 +187,12 @@ class _Auditor:
         self._findings.append(Finding(table, row, problem))
 
 
-def _difference(said: Mapping[str, str] | None, table: str, found: RowsAt | None) -> str:
-    """In words, how rows differ from what the log says; empty where they do not."""
-    if said is None:
-        return "" if found is None else "rows that no entry of the log speaks of"
-    if table not in said:
-        return "" if found is None else "rows that the log does not know were slipped in"
+def _difference(recorded: Mapping[str, str] | None, table: str, found: RowsAt | None) -> str:
+    """How rows differ from the log, in words; empty where they do not."""
+    if recorded is None:
+        return "" if found is None else "rows without an entry in the log"
+    if table not in recorded:
+        return "" if found is None else "rows were inserted that are not in the log"
     if found is None:
-        return "the rows that the log speaks of are gone"
-    return "" if said[table] == found.hash else "the rows are not what the log says: changed"
+        return "rows that are in the log were deleted"
+    return "" if recorded[table] == found.hash else "rows were changed since they were logged"

@@ -1,5 +1,7 @@
-"""Backups. Each is an SQLite store of its own, whichever database it was made from, so that one
-kind of file can be looked into, verified, and carried to either database.
+"""Backup and restore.
+
+A backup is an SQLite store, whichever database it was made from, so that it can be opened, verified
+and restored to either database.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _CHUNK = 1 << 20
 
 
 def backup_name(location: Location, now: datetime) -> Path:
-    """Where a backup goes if nobody says: beside the store's file, or for a server here."""
+    """The default path of a backup: beside the store's file, or for a server in this folder."""
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     if location.path is not None:
         return location.path.with_name(f"{location.path.stem}-{stamp}.backup.sqlite")
@@ -36,10 +38,11 @@ def backup_name(location: Location, now: datetime) -> Path:
 
 @retry_read
 def back_up(database: Database, path: Path) -> Backup:
-    """Write a store of any revision, as it is at one moment, to a new file.
+    """Write a consistent copy of a store of any revision to a new file.
 
-    The file's SHA-256 goes to ``PATH.sha256``, in the form of ``sha256sum``. Readers and, on WAL
-    and Postgres, writers go on meanwhile. Raises ``InputError`` (``output-exists``, ``no-store``).
+    Its SHA-256 is written to ``PATH.sha256`` in the format of ``sha256sum``. Readers and, with a
+    write-ahead log or Postgres, writers are not blocked. Raises ``InputError`` (``output-exists``,
+    ``no-store``).
     """
     if path.exists():
         raise _exists(path)
@@ -47,30 +50,29 @@ def back_up(database: Database, path: Path) -> Backup:
         schema.check_revision(None, database.location)
     place = Location(path, "")
     try:
-        # In this order: what was not of one moment never gets its name.
+        # In this order, so that a copy that is not consistent is never renamed to its final name.
         with drafted(path) as draft, database.reading() as connection:
             revision = schema.revision_of(connection)
             copy = Database(place, foreign_keys=False, draft=draft, journal=Journal.ROLLBACK)
             try:
-                _fill(connection, copy, str(revision))
+                _copy_to(connection, copy, str(revision))
             finally:
                 copy.close()
             digest = _sha256(draft)
-            _synced(draft)
+            _sync(draft)
     except FileExistsError:
         raise _exists(path) from None
     checksum = checksum_of(path)
     checksum.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
-    _synced(checksum)
+    _sync(checksum)
     return Backup(path, str(revision), digest, path.stat().st_size)
 
 
 def restore(location: Location, path: Path, journal: Journal | None = None) -> Backup:
-    """Make a store again from a backup, where no store is: in a new file, or an empty database.
+    """Create a store from a backup, in a new file or an empty database, in one transaction.
 
-    Whole or not at all; the store has the backup's revision. Raises ``InputError``
-    (``store-exists``, ``store-newer``, ``not-a-store``) and ``IntegrityError`` where the backup is
-    not what was written.
+    The store has the revision of the backup. Raises ``InputError`` (``store-exists``,
+    ``store-newer``, ``not-a-store``) and ``IntegrityError`` where the backup was changed.
     """
     checked = checked_backup(path)
     source = Database(Location(path.absolute(), ""), read_only=True)
@@ -86,16 +88,16 @@ def restore(location: Location, path: Path, journal: Journal | None = None) -> B
 
 
 def checked_backup(path: Path) -> Backup:
-    """A backup, found to be whole and of a revision that this program knows."""
+    """Check that a backup is intact and of a revision that this program knows."""
     place = Location(path.absolute(), "")
     if not existing_file(place):
         raise MissingFileError("no-file", "there is no such file.", place=str(path))
     digest = _sha256(path)
-    noted = checksum_of(path)
-    if noted.exists() and noted.read_text(encoding="utf-8").split()[:1] != [digest]:
+    checksum = checksum_of(path)
+    if checksum.exists() and checksum.read_text(encoding="utf-8").split()[:1] != [digest]:
         raise IntegrityError(
             "changed-backup",
-            f"its SHA-256 is not the one in {noted.name}.",
+            f"its SHA-256 is not the one in {checksum.name}.",
             place=str(path),
             remedy="use another backup.",
         )
@@ -112,12 +114,12 @@ def checked_backup(path: Path) -> Backup:
 
 
 def checksum_of(path: Path) -> Path:
-    """Where a backup's SHA-256 stands."""
+    """The file with the SHA-256 of a backup."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def refuse_store(location: Location) -> None:
-    """Raise ``InputError`` (``store-exists``) unless a store can be restored to this place."""
+    """Raise ``InputError`` (``store-exists``) where a store exists already."""
     if location.path is not None:
         if existing_file(location):
             raise _store_exists(location)
@@ -130,7 +132,7 @@ def refuse_store(location: Location) -> None:
         database.close()
 
 
-def _fill(connection: Connection, copy: Database, revision: str) -> None:
+def _copy_to(connection: Connection, copy: Database, revision: str) -> None:
     if connection.dialect.name == "sqlite":
         with copy.connecting() as target:
             file = sqlite_connection(target)
@@ -154,11 +156,11 @@ def _restore_file(
             try:
                 with database.connecting() as target:
                     sqlite_connection(connection).backup(sqlite_connection(target))
-                with database.writing() as target:  # which settles the journal
+                with database.writing() as target:  # sets the journal mode
                     schema.check_whole(target, location)
             finally:
                 database.close()
-            _synced(draft)
+            _sync(draft)
     except FileExistsError:
         raise _store_exists(location) from None
 
@@ -184,7 +186,7 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _synced(path: Path) -> None:
+def _sync(path: Path) -> None:
     with path.open("rb") as opened:
         os.fsync(opened.fileno())
 
@@ -194,14 +196,14 @@ def _exists(path: Path) -> InputError:
         "output-exists",
         "the output exists already; a backup is never overwritten.",
         place=str(path),
-        remedy="another -o.",
+        remedy="give another path with -o.",
     )
 
 
 def _store_exists(location: Location) -> InputError:
     return InputError(
         "store-exists",
-        "there is a store here already, and restoring never replaces one.",
+        "there is a store here already; a restore never replaces one.",
         place=location.shown,
-        remedy="move it away first, or restore to another place with --store PLACE.",
+        remedy="move it away first, or restore to another place with --store.",
     )

@@ -1,4 +1,4 @@
-"""The checks of `calib db check`: is the database sound, and as the migrations made it?"""
+"""The checks of `calib db check`: the file is intact and the schema as the migrations made it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calib.errors import CalibError
 from calib.model.store.backup import Check
 from calib.store.database.database import Database, require_file
 from calib.store.database.retry import retry_read
-from calib.store.maintenance.audit import audited
+from calib.store.maintenance.audit import audit_store
 from calib.store.schema import revision
 from calib.store.schema.compatibility import may_write
 from calib.store.schema.triggers import append_only_tables, missing_triggers
@@ -21,9 +21,9 @@ _RESTORE = "restore the store from a backup"
 
 @retry_read
 def check(location: Location) -> list[Check]:
-    """What is right and what is wrong with a store of any revision.
+    """Check a store of any revision as a database.
 
-    Raises ``CalibError`` where there is none, or it cannot be asked.
+    Raises ``CalibError`` where there is none, or it cannot be read.
     """
     require_file(location)
     database = Database(location, read_only=True)
@@ -33,7 +33,7 @@ def check(location: Location) -> list[Check]:
             revision.check_revision(found, location)
         with database.reading() as connection:
             checks = [_revision(connection, found, location)]
-            checks += _soundness(connection, location)
+            checks += _file(connection, location)
             if found == revision.HEAD:
                 checks += [_tables(connection), _triggers(connection), _log(connection)]
         return checks
@@ -48,18 +48,18 @@ def _revision(connection: Connection, found: str | None, location: Location) -> 
         return Check("revision", False, error.problem, error.remedy)
     if found == revision.HEAD:
         return Check("revision", True, f"{found}, the one that this program writes.")
-    said = f"{found}, newer than this program's {revision.HEAD}, which may read it"
+    text = f"{found}, newer than this program's {revision.HEAD}, which may read it"
     if may:
-        return Check("revision", True, f"{said} and write it.")
+        return Check("revision", True, f"{text} and write it.")
     return Check(
         "revision",
         False,
-        f"{said} and not write it.",
+        f"{text} but not write it.",
         "upgrade calib: pip install --upgrade calib-metrology",
     )
 
 
-def _soundness(connection: Connection, location: Location) -> Iterator[Check]:
+def _file(connection: Connection, location: Location) -> Iterator[Check]:
     if connection.dialect.name != "sqlite":
         return
     try:
@@ -67,7 +67,7 @@ def _soundness(connection: Connection, location: Location) -> Iterator[Check]:
     except CalibError as error:
         yield Check("file", False, error.problem, error.remedy)
     else:
-        yield Check("file", True, "sound, and every row refers to rows that are there.")
+        yield Check("file", True, "intact, and every reference between rows is valid.")
 
 
 def _tables(connection: Connection) -> Check:
@@ -76,7 +76,7 @@ def _tables(connection: Connection) -> Check:
         return Check(
             "tables",
             False,
-            f"they are not as the migrations made them ({', '.join(differences)}).",
+            f"they differ from what the migrations made ({', '.join(differences)}).",
             _RESTORE,
         )
     return Check("tables", True, "as the migrations made them.")
@@ -88,24 +88,22 @@ def _triggers(connection: Connection) -> Check:
         return Check(
             "triggers",
             False,
-            f"nothing keeps rows of {', '.join(missing)} from being changed.",
+            f"the triggers that protect rows of {', '.join(missing)} from changes are missing.",
             _RESTORE,
         )
     n_tables = len(append_only_tables())
-    return Check("triggers", True, f"rows of {n_tables} tables are only ever added.")
+    return Check("triggers", True, f"rows of {n_tables} tables cannot be changed or deleted.")
 
 
 def _log(connection: Connection) -> Check:
-    audit = audited(connection)
+    audit = audit_store(connection)
     if audit.findings:
         first = audit.findings[0]
         return Check(
             "log",
             False,
-            f"{len(audit.findings)} things are not as they were recorded; the first: "
+            f"{len(audit.findings)} differences between the store and its log; the first: "
             f"{first.table} {first.row}: {first.problem}.",
             _RESTORE,
         )
-    return Check(
-        "log", True, f"{audit.n_entries} entries and {audit.n_rows} rows are as they were recorded."
-    )
+    return Check("log", True, f"{audit.n_entries} entries and {audit.n_rows} rows are as recorded.")

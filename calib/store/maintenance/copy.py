@@ -1,8 +1,7 @@
-"""All rows of a store carried between SQLite and Postgres, as they are.
+"""Copying all rows of a store between SQLite and Postgres.
 
-Both sides have the same revision, so the same tables and columns, whichever these are. Instants are
-integers (microseconds since 1970 UTC) on SQLite and timestamptz on Postgres; everything else is the
-same on both.
+Both sides have the same revision, so the same tables and columns. Times are integers (microseconds
+since 1970 UTC) on SQLite and timestamptz on Postgres; everything else is the same on both.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ _PAGE = 2000
 
 
 def copy_rows(source: Connection, target: Connection, version_table: str) -> int:
-    """Carry every row over, in one transaction of each side; the number of rows.
+    """Copy every row, in one transaction of each side; returns the number of rows.
 
-    Rows that the target's migrations put there make way for the source's.
+    Rows that the target's migrations inserted are replaced by the source's.
     """
     tables = _tables(source, target, version_table)
     for _, table in reversed(tables):
@@ -28,7 +27,7 @@ def copy_rows(source: Connection, target: Connection, version_table: str) -> int
     n_rows = 0
     for read, written in tables:
         for page in _pages(source, read):
-            target.execute(insert(written), [_carried(row, read, written) for row in page])
+            target.execute(insert(written), [_converted(row, read, written) for row in page])
             n_rows += len(page)
     return n_rows
 
@@ -36,16 +35,16 @@ def copy_rows(source: Connection, target: Connection, version_table: str) -> int
 def _tables(
     source: Connection, target: Connection, version_table: str
 ) -> list[tuple[Table, Table]]:
-    """The tables of both sides, those first to which others refer."""
-    sides = []
+    """The tables of both sides, referenced tables first."""
+    schemas = []
     for connection in (source, target):
         metadata = MetaData()
         metadata.reflect(connection)
-        sides.append(metadata)
+        schemas.append(metadata)
     return [
-        (sides[0].tables[table.name], table)
-        for table in sides[1].sorted_tables
-        if table.name in sides[0].tables and table.name != version_table
+        (schemas[0].tables[table.name], table)
+        for table in schemas[1].sorted_tables
+        if table.name in schemas[0].tables and table.name != version_table
     ]
 
 
@@ -58,7 +57,7 @@ def _pages(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
         yield [dict(row) for row in page]
 
 
-def _carried(row: dict[str, Any], read: Table, written: Table) -> dict[str, Any]:
+def _converted(row: dict[str, Any], read: Table, written: Table) -> dict[str, Any]:
     for name, value in row.items():
         if value is None:
             continue
@@ -73,7 +72,7 @@ def _carried(row: dict[str, Any], read: Table, written: Table) -> dict[str, Any]
 
 
 def _clear(target: Connection, table: Table) -> None:
-    """Empty a table of a store that is nobody's yet, past its triggers."""
+    """Empty a table of a store that nobody uses yet, without its triggers."""
     if target.execute(select(table).limit(1)).first() is None:
         return
     if target.dialect.name == "postgresql":

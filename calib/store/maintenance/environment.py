@@ -1,4 +1,4 @@
-"""What a store stands on: its file system or server, permissions, clocks."""
+"""Checks of the environment of a store: its file system or server, permissions and clocks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from calib.store.database.sqlite_file import StoreFile
 from calib.store.schema.tables import DEED
 
 TOLERANCE = timedelta(seconds=5)
-"""Clocks further apart than this are wrong."""
+"""Clocks that differ by more than this are reported."""
 
 
 @retry_read
 def environment(location: Location, now: datetime) -> list[Check]:
-    """Where the store lies, what this user may do there, and what the clocks say.
+    """Check the place of the store, the permissions of this user, and the clocks.
 
-    Raises ``CalibError`` where the store cannot be asked.
+    Raises ``CalibError`` where the store cannot be read.
     """
     require_file(location)
     begun = time.monotonic()
     database = Database(location)
     try:
         with database.reading() as connection:
-            now += timedelta(seconds=time.monotonic() - begun)  # a server may take its time
+            now += timedelta(seconds=time.monotonic() - begun)  # connecting to a server takes time
             if database.file is not None:
                 checks = [_file_system(database.file), _permission(database.file)]
             else:
@@ -45,17 +45,17 @@ def environment(location: Location, now: datetime) -> list[Check]:
 
 def _file_system(file: StoreFile) -> Check:
     kind = file_system_of(file.path) or "unknown"
-    kept = "a write-ahead log" if has_wal(file.path) else "a rollback journal"
-    said = f"{kind}{', a network file system' if file.network else ''}; the store keeps {kept}."
+    journal = "a write-ahead log" if has_wal(file.path) else "a rollback journal"
+    text = f"{kind}{', a network file system' if file.network else ''}; the store uses {journal}."
     if file.network and has_wal(file.path):
         return Check(
             "file system",
             False,
-            f"{said[:-1]}, which is not valid there.",
+            f"{text[:-1]}, which is not valid there.",
             f"calib db upgrade {file.location.option}",
         )
     wanted = has_wal(file.path) == (file.journal is Journal.AUTO and not file.network)
-    return Check("file system", True, said if wanted else f"{said[:-1]} until the next write.")
+    return Check("file system", True, text if wanted else f"{text[:-1]} until the next write.")
 
 
 def _permission(file: StoreFile) -> Check:
@@ -63,8 +63,8 @@ def _permission(file: StoreFile) -> Check:
         return Check("permission", True, "this user may read and write the store.")
     folder = Path(os.path.realpath(file.path)).parent
     if os.access(file.path, os.W_OK) and os.access(folder, os.W_OK):
-        shut = [name for name in file.beside("-wal", "-shm") if not os.access(name, os.W_OK)]
-        names = " and ".join(name.name for name in shut if name.exists())
+        protected = [name for name in file.beside("-wal", "-shm") if not os.access(name, os.W_OK)]
+        names = " and ".join(name.name for name in protected if name.exists())
         return Check(
             "permission",
             False,
@@ -74,9 +74,9 @@ def _permission(file: StoreFile) -> Check:
         )
     if os.access(file.path, os.W_OK):
         return Check(
-            "permission", True, "this user may only read: not write the folder that it lies in."
+            "permission", True, "this user may read the store, but not write to its folder."
         )
-    return Check("permission", True, "this user may read the store, and not write it.")
+    return Check("permission", True, "this user may read the store, but not write it.")
 
 
 def _server(connection: Connection) -> Check:
@@ -86,7 +86,7 @@ def _server(connection: Connection) -> Check:
         return Check(
             "server",
             False,
-            f"Postgres {version}, without fsync: a power cut can destroy the store.",
+            f"Postgres {version} without fsync: a power failure can destroy the store.",
             "set fsync = on in the server's postgresql.conf",
         )
     return Check("server", True, f"Postgres {version}.")
@@ -95,23 +95,23 @@ def _server(connection: Connection) -> Check:
 def _role(connection: Connection) -> Check:
     may = may_insert(connection)
     name = connection.exec_driver_sql("SELECT current_user").scalar()
-    said = "read and write the store" if may else "read the store, and not write it"
-    return Check("permission", True, f"the role {name} may {said}.")
+    text = "read and write the store" if may else "read the store, but not write it"
+    return Check("permission", True, f"the role {name} may {text}.")
 
 
 def _server_clock(connection: Connection, now: datetime) -> Check:
-    theirs = connection.exec_driver_sql("SELECT clock_timestamp()").scalar()
-    assert isinstance(theirs, datetime)  # noqa: S101
-    apart = theirs.astimezone(UTC) - now
-    if abs(apart) > TOLERANCE:
-        where = "ahead of" if apart > timedelta() else "behind"
+    server_time = connection.exec_driver_sql("SELECT clock_timestamp()").scalar()
+    assert isinstance(server_time, datetime)  # noqa: S101
+    difference = server_time.astimezone(UTC) - now
+    if abs(difference) > TOLERANCE:
+        where = "ahead of" if difference > timedelta() else "behind"
         return Check(
             "server's clock",
             False,
-            f"it is {_seconds(apart)} {where} this machine's.",
-            "set both clocks by the same time server",
+            f"it is {_seconds(difference)} {where} the clock of this machine.",
+            "set both clocks from the same time server",
         )
-    return Check("server's clock", True, "it agrees with this machine's.")
+    return Check("server's clock", True, "it agrees with the clock of this machine.")
 
 
 def _last_entry(connection: Connection, now: datetime) -> Check:
@@ -123,17 +123,17 @@ def _last_entry(connection: Connection, now: datetime) -> Check:
         return Check(
             "clock",
             False,
-            f"it is {_seconds(behind)} behind the last entry of the log; until it has caught up, "
-            "times are recorded a microsecond after one another.",
-            "set this machine's clock; if it is right, find out who recorded with a wrong one "
+            f"it is {_seconds(behind)} behind the last entry of the log; until then, each entry is "
+            "recorded one microsecond after the one before.",
+            "set the clock of this machine; if it is right, look for the entry with the wrong time "
             "(calib audit log)",
         )
     age = max(-behind, timedelta())
     return Check("clock", True, f"the last entry of the log is {_seconds(age)} old.")
 
 
-def _seconds(apart: timedelta) -> str:
-    seconds = abs(apart.total_seconds())
+def _seconds(difference: timedelta) -> str:
+    seconds = abs(difference.total_seconds())
     for size, unit in ((86400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

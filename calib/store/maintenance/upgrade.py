@@ -1,4 +1,4 @@
-"""Carrying an older store to today's revision: backed up first, then whole or not at all."""
+"""Upgrade of an older store to the current revision: a backup, then one transaction."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ def upgrade(
     *,
     dry_run: bool = False,
 ) -> Upgraded:
-    """Write a backup (unless None is given), then migrate; a dry run only looks.
+    """Write a backup (unless None is given), then migrate; a dry run changes nothing.
 
-    Nobody can write between the two. Raises ``InputError`` where there is no store, or a newer one.
+    No other program can write between the two. Raises ``InputError`` where there is no store, or a
+    newer one.
     """
     require_file(location)
     database = Database(location, foreign_keys=False, journal=journal)
     try:
-        found = _known(revision.revision_at(database), location)
+        found = _known_revision(revision.revision_at(database), location)
         if dry_run:
             return Upgraded(found, revision.HEAD, None)
         with database.writing() as connection:
-            found = _known(revision.revision_of(connection), location)
+            found = _known_revision(revision.revision_of(connection), location)
             if found == revision.HEAD:
                 return Upgraded(found, found, None)
             made = None if backup is None else back_up(database, backup)
@@ -40,7 +41,7 @@ def upgrade(
         database.close()
 
 
-def _known(found: str | None, location: Location) -> str:
+def _known_revision(found: str | None, location: Location) -> str:
     if found is None or found not in revision.REVISIONS:
         revision.check_revision(found, location)
     return str(found)

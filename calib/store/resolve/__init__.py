@@ -1,1 +1,1 @@
-"""Which calibration answers for a detector, an instant and a distance."""
+"""Finding the calibration that applies to a detector, a time and a distance."""

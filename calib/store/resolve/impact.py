@@ -1,5 +1,5 @@
-"""What a certification or withdrawal changes, before it is recorded or ever after: nothing is lost,
-so that the state before can always be asked for."""
+"""What a certification or withdrawal changes: a preview before it is recorded, or the record of it
+afterwards, since every earlier state can be read as of a position of the log."""
 
 from __future__ import annotations
 
@@ -23,58 +23,58 @@ from calib.store.schema.tables import APPLICATION, CALIBRATION, CERTIFICATION, W
 
 
 def of_certifying(connection: Connection, new: Certification) -> Consequences:
-    """What a certification would change that is not recorded yet."""
+    """What a new certification would change."""
     detector = detector_position(connection, new.serial)
-    standing = live(read_certifications(connection, of_detector(detector)))
-    return _told(connection, changes_by_certifying(new, standing), LATEST)
+    certified = live(read_certifications(connection, of_detector(detector)))
+    return _consequences(connection, changes_by_certifying(new, certified), LATEST)
 
 
 def of_withdrawing(
     connection: Connection, which: str | int
 ) -> tuple[list[Certification], Consequences]:
     """What would be withdrawn, and what that would change."""
-    lost = to_withdraw(connection, which)
-    detector = detector_position(connection, lost[0].serial)
-    standing = live(read_certifications(connection, of_detector(detector)))
-    numbers = [one.number for one in lost]
-    return lost, _told(connection, changes_by_withdrawing(numbers, standing), LATEST)
+    withdrawn = to_withdraw(connection, which)
+    detector = detector_position(connection, withdrawn[0].serial)
+    certified = live(read_certifications(connection, of_detector(detector)))
+    numbers = [one.number for one in withdrawn]
+    return withdrawn, _consequences(connection, changes_by_withdrawing(numbers, certified), LATEST)
 
 
 def of_position(connection: Connection, position: int) -> Consequences:
     """What the certification or withdrawal at a position of the log changed; ``NotFoundError``
     where there is none."""
-    certified = read_certifications(connection, CERTIFICATION.c.position == position)
-    withdrawn = connection.execute(
+    recorded = read_certifications(connection, CERTIFICATION.c.position == position)
+    rows = connection.execute(
         select(WITHDRAWAL.c.certification).where(WITHDRAWAL.c.position == position)
     ).scalars()
-    numbers = list(withdrawn)
-    if not certified and not numbers:
+    numbers = list(rows)
+    if not recorded and not numbers:
         raise NotFoundError(
             "no-assertion",
             f"position {position} of the log is neither a certification nor a withdrawal.",
             remedy="calib audit log.",
         )
-    named = certified[0] if certified else _numbered(connection, numbers[0])
+    named = recorded[0] if recorded else _by_number(connection, numbers[0])
     detector = detector_position(connection, named.serial)
     before = live(read_certifications(connection, of_detector(detector), position - 1))
-    if certified:
+    if recorded:
         changes = changes_by_certifying(named, before)
     else:
         changes = changes_by_withdrawing(numbers, before)
-    return _told(connection, changes, position)
+    return _consequences(connection, changes, position)
 
 
-def _numbered(connection: Connection, number: int) -> Certification:
+def _by_number(connection: Connection, number: int) -> Certification:
     return read_certifications(connection, CERTIFICATION.c.position == number)[0]
 
 
-def _told(connection: Connection, changes: Sequence[Change], known_at: int) -> Consequences:
+def _consequences(connection: Connection, changes: Sequence[Change], known_at: int) -> Consequences:
     affected = sum(_applied_at(connection, change, known_at) for change in changes)
     return Consequences(tuple(changes), affected)
 
 
 def _applied_at(connection: Connection, change: Change, known_at: int) -> int:
-    """How many files got what held before, for a point of the region."""
+    """The number of applications in the region of the calibration that resolved there before."""
     if change.before is None:
         return 0
     validity, distances = change.region.validity, change.region.distances

@@ -1,4 +1,4 @@
-"""Why no calibration answers for a detector at an instant and a distance, and what would help."""
+"""The error where no calibration applies: the nearest certification, and a command that helps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from calib.store.schema.tables import CALIBRATION
 _DAY = timedelta(days=1)
 
 
-def unanswered(
+def no_match(
     connection: Connection,
     serial: str,
     detector: int,
@@ -27,41 +27,41 @@ def unanswered(
     distance_mm: float,
     known_at: int,
 ) -> NotFoundError:
-    """That nothing is certified for a point (``not-certified``), what is nearest, and the command
-    that would extend it; as known at a position of the log."""
-    words = read_certifications(connection, of_detector(detector), known_at)
-    standing = live(words)
-    if standing:
-        return _beside(standing, at, distance_mm)
+    """The error ``not-certified`` for a point, with the nearest certification and the command that
+    would extend it, as of a position of the log."""
+    certifications = read_certifications(connection, of_detector(detector), known_at)
+    certified = live(certifications)
+    if certified:
+        return _none_covers(certified, at, distance_mm)
     return _never_certified(connection, serial, detector, at, known_at)
 
 
-def _beside(certified: list[Certification], at: datetime, distance_mm: float) -> NotFoundError:
-    def miss(one: Certification) -> tuple[bool, timedelta, float]:
+def _none_covers(certified: list[Certification], at: datetime, distance_mm: float) -> NotFoundError:
+    def distance_to(one: Certification) -> tuple[bool, timedelta, float]:
         late, far = one.validity.gap_to(at), one.distances.gap_to(distance_mm)
         return bool(late) and far > 0.0, late, far
 
-    nearest = min(certified, key=miss)  # of equally near ones the newest, which stands first
-    _, late, far = miss(nearest)
+    nearest = min(certified, key=distance_to)  # of equally near ones the newest, which comes first
+    _, late, far = distance_to(nearest)
     in_time, in_distance = not late, far == 0.0
-    validity, distances = _room(
+    validity, distances = _free_part(
         certified,
         at,
         distance_mm,
-        nearest.validity if in_time else _grown(nearest.validity, at),
+        nearest.validity if in_time else _extended(nearest.validity, at),
         nearest.distances if in_distance else _widened(nearest.distances, distance_mm),
     )
-    misses = []
+    offsets = []
     if not in_time:
-        misses.append(f"{duration(late)} {'before' if at < nearest.validity.start else 'after'}")
+        offsets.append(f"{duration(late)} {'before' if at < nearest.validity.start else 'after'}")
     if not in_distance:
-        misses.append(f"{far:.6g} mm off")
+        offsets.append(f"{far:.6g} mm off")
     return NotFoundError(
         "not-certified",
         f"no calibration of detector {nearest.serial} is certified for {_iso(at)} at "
         f"{distance_mm:.6g} mm. Nearest: {_name(nearest)} is certified {_span(nearest.validity)}, "
         f"{nearest.distances.minimum_mm:.6g} to {nearest.distances.maximum_mm:.6g} mm "
-        f"(the data are {' and '.join(misses)}).",
+        f"(the data are {' and '.join(offsets)}).",
         remedy=_command(_name(nearest), validity, distances),
     )
 
@@ -88,29 +88,30 @@ def _never_certified(
     )
 
 
-def _grown(validity: Validity, at: datetime) -> Validity:
-    """From the interval to the end of the instant's day, or from that day to the interval."""
+def _extended(validity: Validity, at: datetime) -> Validity:
+    """The time between the interval and the day of the instant, including that day."""
     if at < validity.start:
         return Validity(_midnight(at), validity.start)
     return Validity(validity.end or validity.start, _midnight(at) + _DAY)
 
 
 def _widened(distances: DistanceRange, distance_mm: float) -> DistanceRange:
-    """The gap between the range and the distance, to the next whole mm."""
+    """The distances between the range and the distance, rounded outwards to whole mm."""
     below = max(0.0, float(math.floor(distance_mm)))
     if distance_mm < distances.minimum_mm:
         return DistanceRange(below, distances.minimum_mm)
     return DistanceRange(distances.maximum_mm, below + 1.0)
 
 
-def _room(
+def _free_part(
     certified: list[Certification],
     at: datetime,
     distance_mm: float,
     validity: Validity,
     distances: DistanceRange,
 ) -> tuple[Validity, DistanceRange]:
-    """What of a rectangle about the point is free, so that certifying it changes no answer."""
+    """The part of a rectangle around the point that no certification covers, so that certifying it
+    changes nothing else."""
     for one in certified:
         if distance_mm not in one.distances:
             continue
@@ -139,13 +140,13 @@ def _overlap(one: Validity, other: Validity) -> bool:
 
 
 def _command(name: str, validity: Validity, distances: DistanceRange | None) -> str:
-    words = ["calib", "certify", shlex.quote(name), "--from", _iso(validity.start)]
+    command = ["calib", "certify", shlex.quote(name), "--from", _iso(validity.start)]
     if validity.end is not None:
-        words += ["--to", _iso(validity.end)]
+        command += ["--to", _iso(validity.end)]
     if distances is not None:
-        words += ["--min-distance", repr(distances.minimum_mm)]
-        words += ["--max-distance", repr(distances.maximum_mm)]
-    return " ".join([*words, '--reason "..."'])
+        command += ["--min-distance", repr(distances.minimum_mm)]
+        command += ["--max-distance", repr(distances.maximum_mm)]
+    return " ".join([*command, '--reason "..."'])
 
 
 def _name(certification: Certification) -> str:

@@ -1,4 +1,4 @@
-"""Choosing where no certification covers the point; why the others lost; what to beware of."""
+"""Ranking certifications by their policies, the reasons why others do not apply, and warnings."""
 
 from __future__ import annotations
 
@@ -20,26 +20,29 @@ from calib.store.records.certifications import of_detector, read_certifications
 from calib.store.records.detectors import detector_position
 
 LONG = timedelta(days=180)
-"""Data so much younger than the last measurement of an open-ended certification are warned of."""
+"""A warning is given for data taken this much later than the last measurement of a calibration that
+is certified until further notice."""
 _NOW = timedelta(0)
 
 
 def chosen(connection: Connection, detector: int, query: Query, known: int) -> Certification | None:
-    """The certification that the policies let answer: the closest in time, then in distance, then
-    the latest recorded."""
-    standing = live(read_certifications(connection, of_detector(detector), known))
-    admitted = [one for one in standing if not _refused(one, query)]
+    """The certification that applies under the query's policies: the closest in time, then in
+    distance, then the latest recorded."""
+    certified = live(read_certifications(connection, of_detector(detector), known))
+    admitted = [one for one in certified if not _refused(one, query)]
     return min(admitted, key=lambda one: _gaps(one, query), default=None)
 
 
 def candidates(
     connection: Connection, query: Query, known: int, winner: Certification
 ) -> tuple[Candidate, ...]:
-    """All other certifications of the detector as known then, and why each does not answer."""
+    """All other certifications of the detector as of a position, and why each does not apply."""
     detector = detector_position(connection, query.serial)
-    words = read_certifications(connection, of_detector(detector), known)
+    certifications = read_certifications(connection, of_detector(detector), known)
     return tuple(
-        Candidate(one, _lost(one, query, winner)) for one in words if one.number != winner.number
+        Candidate(one, _reason_lost(one, query, winner))
+        for one in certifications
+        if one.number != winner.number
     )
 
 
@@ -49,36 +52,38 @@ def warnings(
     calibration: ResolvedCalibration,
     certification: Certification,
 ) -> tuple[str, ...]:
-    """What a person should know before he uses the answer."""
-    said = []
+    """What a user should know about the answer."""
+    found = []
     name, at = calibration.name, query.at
     if query.as_known_at is not None and at > recorded_at:
-        said.append(
-            f"the data are newer than what is known at {shown_instant(recorded_at)}: what was "
-            "certified since is left out."
+        found.append(
+            f"the data are later than {shown_instant(recorded_at)}; certifications recorded since "
+            "then are ignored."
         )
     beyond_mm = certification.distances.gap_to(query.distance_mm)
     if beyond_mm > 0.0:
-        said.append(f"the distance lies {beyond_mm:.6g} mm beyond those {name} is certified for.")
+        found.append(
+            f"the distance is {beyond_mm:.6g} mm outside the range that {name} is certified for."
+        )
     late = certification.validity.gap_to(at)
     if late > _NOW:
         side = "begins" if at < certification.validity.start else "ended"
         order = "after" if at < certification.validity.start else "before"
-        said.append(
+        found.append(
             f"{name} is not certified for this time: it {side} {duration(late)} {order} the data."
         )
     if certification.override:
-        said.append(
-            f"{name} failed acceptance and is certified all the same: {certification.override}"
+        found.append(
+            f"{name} failed acceptance and is certified with an override: {certification.override}"
         )
     start = certification.validity.start
     checked = max(calibration.last_started or start, start)
     if certification.validity.end is None and at - checked > LONG:
-        said.append(
-            f"{name} is certified with no end, and the data were taken {duration(at - checked)} "
-            "after it was last measured or certified from."
+        found.append(
+            f"{name} is certified until further notice, but the data were taken "
+            f"{duration(at - checked)} after it was last measured or certified."
         )
-    return tuple(said)
+    return tuple(found)
 
 
 def _refused(one: Certification, query: Query) -> bool:
@@ -96,18 +101,18 @@ def _gaps(one: Certification, query: Query) -> tuple[timedelta, float, int]:
     )
 
 
-def _lost(one: Certification, query: Query, winner: Certification) -> str:
+def _reason_lost(one: Certification, query: Query, winner: Certification) -> str:
     if one.withdrawn is not None:
         return f"withdrawn {shown_instant(one.withdrawn.at)}: {one.withdrawn_reason}"
     late = one.validity.gap_to(query.at)
     gap_mm = one.distances.gap_to(query.distance_mm)
-    misses = []
+    offsets = []
     if late > _NOW:
         side = "begins" if query.at < one.validity.start else "ended"
         order = "later" if query.at < one.validity.start else "earlier"
-        misses.append(f"{side} {duration(late)} {order}")
+        offsets.append(f"{side} {duration(late)} {order}")
     if gap_mm > 0.0:
-        misses.append(f"the distance lies {gap_mm:.6g} mm beyond")
-    if misses and (_refused(one, query) or _gaps(one, query) > _gaps(winner, query)):
-        return " and ".join(misses)
+        offsets.append(f"the distance is {gap_mm:.6g} mm outside its range")
+    if offsets and (_refused(one, query) or _gaps(one, query) > _gaps(winner, query)):
+        return " and ".join(offsets)
     return f"certification {winner.number} was recorded later"

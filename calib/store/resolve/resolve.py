@@ -1,7 +1,7 @@
-"""Which calibration answers for a detector, an instant and a distance: the one look-up of all.
+"""The resolver: which calibration applies to a detector, a time and a distance.
 
-What is asked for each file that is processed takes two statements: the winning certification with
-its calibration's own row, and the panel rows. Report and covariance stay where they are.
+It runs for each file that is processed, so it takes two statements only: the certification that
+applies with its calibration's own row, and the panel rows. Report and covariance are not read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from calib.store.log.log import read_moment
 from calib.store.records.calibration_rows import changed, verified_row
 from calib.store.records.detectors import detector_position
 from calib.store.records.panels import read_panels
-from calib.store.resolve.no_match import unanswered
+from calib.store.resolve.no_match import no_match
 from calib.store.resolve.ranking import candidates, chosen, warnings
 
 _WINNER = """
@@ -47,8 +47,8 @@ FROM certification c JOIN detector t ON t.position = c.detector
   JOIN deed d ON d.position = c.position JOIN deed s ON s.position = k.position
 """
 _COVERING = SqlStatement(
-    _WINNER  # noqa: S608 - our own text, values apart
-    # By a value, not a join: else Postgres walks through the certifications of all detectors.
+    _WINNER  # noqa: S608 - constant text; values are bound
+    # A value, not a join: with a join Postgres scans the certifications of all detectors.
     + "WHERE c.detector = (SELECT position FROM detector WHERE serial = :serial) "
     "AND c.position <= :known AND c.valid_from <= :at "
     "AND (c.valid_to IS NULL OR c.valid_to > :at) "
@@ -62,11 +62,12 @@ _STATUS = {status.value: status for status in PanelStatus}
 
 
 def resolve(connection: Connection, query: Query, *, explain: bool = False) -> Resolution:
-    """The one stored calibration that answers, with the explanation; the certifications that lost
-    are listed where ``explain`` is set.
+    """The one stored calibration that applies, with the explanation; with ``explain`` also the
+    certifications that do not apply.
 
     Raises ``NotFoundError`` (``not-certified``), naming the nearest certified region and the
-    command that would extend it, and ``InputError`` for what cannot be asked.
+    command that would extend it, and ``InputError`` for a distance that is not finite or a position
+    that the log has not reached.
     """
     at, distance_mm = utc(query.at), query.distance_mm
     if not math.isfinite(distance_mm):
@@ -76,7 +77,7 @@ def resolve(connection: Connection, query: Query, *, explain: bool = False) -> R
         known, recorded_at = _known_at(connection, query.as_known_at)
     rows = _COVERING.records(connection, serial=query.serial, known=known, at=at, mm=distance_mm)
     if not rows:
-        number = _beyond(connection, query, known)
+        number = _number_by_policies(connection, query, known)
         rows = _NUMBERED.records(connection, number=number)
     row = rows[0]
     if recorded_at is None:
@@ -97,9 +98,9 @@ def resolve(connection: Connection, query: Query, *, explain: bool = False) -> R
 
 
 def _known_at(connection: Connection, asked: int | datetime) -> tuple[int, datetime]:
-    """The position of the log up to which everything counts, and when it was recorded.
+    """The last position of the log that counts, and the time of its entry.
 
-    A time after the last entry is answered at the last entry.
+    For a time after the last entry this is the last entry.
     """
     moment = read_moment(connection, asked)
     if moment.at is None:
@@ -109,33 +110,33 @@ def _known_at(connection: Connection, asked: int | datetime) -> tuple[int, datet
     return moment.position, moment.at
 
 
-def _beyond(connection: Connection, query: Query, known: int) -> int:
-    """The certification that answers although it does not cover the point, by its number."""
+def _number_by_policies(connection: Connection, query: Query, known: int) -> int:
+    """The number of the certification that the policies admit although it misses the point."""
     detector = detector_position(connection, query.serial)
     found = None
     if (query.distance_policy, query.time_policy) != (DistancePolicy.EXACT, TimePolicy.PRIOR):
         found = chosen(connection, detector, query, known)
     if found is None:
-        raise _told(
-            unanswered(connection, query.serial, detector, query.at, query.distance_mm, known),
+        raise _as_known(
+            no_match(connection, query.serial, detector, query.at, query.distance_mm, known),
             query,
             known,
         )
     return found.number
 
 
-def _told(error: NotFoundError, query: Query, known: int) -> NotFoundError:
-    """The same, saying what was known where less than everything counts."""
+def _as_known(error: NotFoundError, query: Query, known: int) -> NotFoundError:
+    """The same error, which names the position where the query was as of one."""
     if query.as_known_at is None:
         return error
     return NotFoundError(
-        error.code, f"as known at position {known}: {error.problem}", remedy=error.remedy
+        error.code, f"as of position {known} of the log: {error.problem}", remedy=error.remedy
     )
 
 
 def _calibration(connection: Connection, row: Any) -> ResolvedCalibration:
-    head = verified_row(row)
-    panels = read_panels(connection, row.position, head.freedom, row.panels_id)
+    verified = verified_row(row)
+    panels = read_panels(connection, row.position, verified.freedom, row.panels_id)
     if panels is None:
         raise changed(row, "its panel rows")
     return ResolvedCalibration(
@@ -143,14 +144,14 @@ def _calibration(connection: Connection, row: Any) -> ResolvedCalibration:
         version=row.version,
         id=row.id,
         layout_id=row.layout_id,
-        distances_mm=head.distances_mm,
-        freedom=head.freedom,
+        distances_mm=verified.distances_mm,
+        freedom=verified.freedom,
         panel_names=panels.names,
         status=tuple(map(_STATUS.__getitem__, panels.status)),
         n_reflections=np.array(panels.n_reflections, dtype=np.int64),
         correction=Correction(panels.values),
         sigma=panels.sigma,
-        acceptance=head.acceptance,
+        acceptance=verified.acceptance,
         stored=ChangeStamp(instant(row.stored_at), row.stored_by, row.stored_host),
         last_started=instant_or_none(row.last_started),
     )
