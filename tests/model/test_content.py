@@ -41,13 +41,13 @@ from support.records import (
     BOTH,
     COUNTS,
     DATASETS,
-    DEEDS,
     FINITE,
     FITS,
     HASHES,
     INSTANTS,
     SERIALS,
     SPREADS,
+    STAMPS,
     TEXT,
     calibration,
 )
@@ -68,8 +68,8 @@ CERTIFICATIONS = st.builds(
     distances=DISTANCES,
     reason=TEXT,
     override=TEXT,
-    recorded=DEEDS,
-    withdrawn=st.none() | DEEDS,
+    recorded=STAMPS,
+    withdrawn=st.none() | STAMPS,
     withdrawn_reason=TEXT,
 )
 APPLICATIONS = st.builds(
@@ -83,7 +83,7 @@ APPLICATIONS = st.builds(
     data_time=st.none() | INSTANTS,
     distance_mm=FINITE,
     why=TEXT,
-    applied=DEEDS,
+    applied=STAMPS,
 )
 WEAK_MODES = st.builds(WeakMode, TEXT, FINITE)
 DISAGREEMENTS = st.builds(
@@ -161,7 +161,7 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     DataShare: DATA_SHARES,
     Determined: DETERMINED,
     Report: REPORTS,
-    ChangeStamp: DEEDS,
+    ChangeStamp: STAMPS,
     Certification: CERTIFICATIONS,
     Application: APPLICATIONS,
 }

@@ -36,10 +36,10 @@ from calib.report.detectors import detector_facts, detector_view, panel_frames_v
 from calib.report.scalar import instant, number
 from calib_cli.rendering import render
 from support.records import (
-    DEEDS,
     INSTANTS,
     NOON,
     SERIAL,
+    STAMPS,
     application,
     calibration,
     certification,
@@ -88,7 +88,7 @@ def check_blocks(blocks: list[Block]) -> None:
             assert all(block.lines)
 
 
-@given(derivations(SERIAL), DEEDS, st.none() | INSTANTS)
+@given(derivations(SERIAL), STAMPS, st.none() | INSTANTS)
 def test_whatever_the_model_admits_can_be_shown(
     pair: tuple[DetectorRecord, CalibrationRecord], by: Any, start: datetime | None
 ) -> None:

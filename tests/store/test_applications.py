@@ -44,7 +44,7 @@ def test_applications_are_found_by_detector_and_by_calibration(
     assert store.applications.list(serial=SERIAL, calibration_id=other.id) == []
 
 
-def test_a_receipt_of_a_calibration_from_elsewhere_is_refused(
+def test_a_receipt_of_a_calibration_of_another_store_is_refused(
     store: Store, stored: StoredCalibration
 ) -> None:
     with pytest.raises(NotFoundError, match="holds no calibration ffffffffffff"):

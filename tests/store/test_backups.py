@@ -1,4 +1,4 @@
-"""The restore drill: backed up, restored on either database, and nothing is different."""
+"""Backups can be restored to either database without any difference."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from support.records import (
 
 
 def fill_more(place: str) -> None:
-    """One of everything, and what is not ASCII or exact only as a double."""
+    """One row of everything, with text outside ASCII and values that need all bits of a double."""
     fill(place)
     with Store.open(place) as store:
         store.detectors.add(detector("zweiter"), stamp(actor="Zoë"))
@@ -43,8 +43,8 @@ def fill_more(place: str) -> None:
             store.applications.record(application(stored))
 
 
-def answers(place: str) -> list[Any]:
-    """What the store says, through its door."""
+def read_all(place: str) -> list[Any]:
+    """The answers of the store through its interface."""
     with Store.open(place) as store:
         found = store.resolve(SERIAL, NOON + HOUR, 150.0)
         return [
@@ -62,13 +62,13 @@ def answers(place: str) -> list[Any]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def empty_other(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the store is restored to: on either database."""
+    """The place of the restored store, on either database."""
     if request.param == "sqlite":
         return str(tmp_path / "restored.sqlite")
     return str(request.getfixturevalue("second_postgres_url"))
 
 
-def test_a_restored_store_gives_the_same_answers_and_goes_on(
+def test_a_restored_store_gives_the_same_answers_and_can_be_written(
     place: str, empty_other: str, tmp_path: Path
 ) -> None:
     fill_more(place)
@@ -76,14 +76,14 @@ def test_a_restored_store_gives_the_same_answers_and_goes_on(
     made = maintenance.back_up(place, path)
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (made.revision, made.n_bytes) == (schema.HEAD, path.stat().st_size)
-    before = answers(place)
-    with Store.open(place) as store:  # what comes later is not in it
+    before = read_all(place)
+    with Store.open(place) as store:  # not in the backup
         store.detectors.add(detector("later"), stamp())
 
     restored = maintenance.restore(empty_other, path)
     assert (restored.revision, restored.sha256) == (made.revision, made.sha256)
     for other in (empty_other, str(path)):
-        assert answers(other) == before
+        assert read_all(other) == before
         assert all(check.fine for check in maintenance.check(other))
         with Store.open(other, read_only=True) as store:
             assert store.log.audit().findings == ()
@@ -96,7 +96,7 @@ def test_a_restored_store_gives_the_same_answers_and_goes_on(
 
 
 def test_every_row_comes_back_as_it_was(place: str, empty_other: str, tmp_path: Path) -> None:
-    """Twice round: through both databases and back every value is the same."""
+    """Every value is the same after a backup, a restore and a second backup."""
     fill_more(place)
     first, second = tmp_path / "first.sqlite", tmp_path / "second.sqlite"
     maintenance.back_up(place, first)
@@ -128,7 +128,7 @@ def test_a_store_of_every_revision_is_backed_up_and_restored(
         assert [record.serial for record in store.detectors.list()] == [SERIAL, "zweiter"]
 
 
-def test_a_backup_is_of_one_moment_while_others_write(place: str, tmp_path: Path) -> None:
+def test_a_backup_is_consistent_while_others_write(place: str, tmp_path: Path) -> None:
     fill_more(place)
     with Store.open(place) as store:
         turns = 5
@@ -152,7 +152,7 @@ def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="a restore never replaces one") as caught:
             maintenance.restore(place, path, dry_run=dry_run)
         assert caught.value.code == "store-exists"
-    assert answers(place)
+    assert read_all(place)
 
 
 def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -
         maintenance.restore(other, path)
     assert caught.value.code == "changed-backup"
     path.with_name(f"{path.name}.sha256").unlink()
-    content[4096:] = b"\xff" * (len(content) - 4096)  # what the database itself can see
+    content[4096:] = b"\xff" * (len(content) - 4096)  # damage that the database itself detects
     path.write_bytes(content)
     with pytest.raises(CalibError) as caught_too:
         maintenance.restore(other, path)
@@ -174,7 +174,7 @@ def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -
     assert sorted(entry.name for entry in tmp_path.glob("*restored*")) == []
 
 
-def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_backup_is_refused(tmp_path: Path) -> None:
     letter, other = tmp_path / "letter.txt", tmp_path / "restored.sqlite"
     with pytest.raises(InputError, match="there is no such file"):
         maintenance.restore(other, letter)
@@ -239,14 +239,16 @@ print(json.dumps([made.revision, all(check.fine for check in maintenance.check(s
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_who_may_only_read_backs_up_and_checks(tmp_path: Path) -> None:
+def test_a_user_without_write_access_can_back_up_and_check(tmp_path: Path) -> None:
     folder = Path("/tmp") / f"calib-{tmp_path.name}-{os.getpid()}"  # noqa: S108
     (folder / "mine").mkdir(parents=True)
     try:
         Store.create(folder / "calib.sqlite")
         (folder / "mine").chmod(0o777)
-        said = children.run(READER, str(folder / "calib.sqlite"), str(folder / "mine" / "b.sqlite"))
-        assert json.loads(said) == [schema.HEAD, True]
+        printed = children.run(
+            READER, str(folder / "calib.sqlite"), str(folder / "mine" / "b.sqlite")
+        )
+        assert json.loads(printed) == [schema.HEAD, True]
     finally:
         for path in sorted(folder.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()

@@ -1,4 +1,4 @@
-"""Bundles: what arrives is what was sent, and holds nothing unless adopted."""
+"""Bundles: the content loaded is the content exported, and certifies nothing unless adopted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def same(one: CalibrationRecord, other: CalibrationRecord) -> bool:
     return one.id == other.id and np.array_equal(one.estimate.covariance, other.estimate.covariance)
 
 
-def test_what_arrives_is_what_was_sent_under_the_next_number(
+def test_loaded_calibrations_are_those_exported_with_the_next_versions(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
     store.calibrations.add(calibration(seed=7), (None, None), stamp(), detector())
@@ -71,25 +71,27 @@ def test_a_later_bundle_adds_what_is_new(home: Store, store: Store, tmp_path: Pa
     assert loaded.n_history == 2
 
 
-def test_another_facilitys_word_holds_nothing_here(
+def test_certifications_of_another_store_certify_nothing_here(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
     store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO)
     assert store.certifications.list(SERIAL) == []
     with pytest.raises(NotFoundError):
         store.resolve(SERIAL, NOON + 2 * DAY, 150.0)
-    told = store.bundles.origins(serial=SERIAL)
-    assert [one.bundled.entry.hash for one in told] == [
+    origins = store.bundles.origins(serial=SERIAL)
+    assert [one.bundled.entry.hash for one in origins] == [
         entry.hash for entry in home.log.entries(SERIAL)
     ]
-    certified = [one for one in told if one.bundled.entry.kind == "certification"]
+    certified = [one for one in origins if one.bundled.entry.kind == "certification"]
     assert [one.version for one in certified] == [2, 1, 2]
     assert certified[0].values["valid_from"] == NOON
-    (taken_back,) = (one for one in told if one.bundled.entry.kind == "withdrawal")
-    assert (taken_back.version, taken_back.values["reason"]) == (2, "a loose cable")
+    (withdrawal,) = (one for one in origins if one.bundled.entry.kind == "withdrawal")
+    assert (withdrawal.version, withdrawal.values["reason"]) == (2, "a loose cable")
 
 
-def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_path: Path) -> None:
+def test_adopted_certifications_apply_from_the_time_of_loading(
+    home: Store, store: Store, tmp_path: Path
+) -> None:
     store.detectors.add(detector(), stamp())
     before = store.log.moment()
     loaded = store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO, adopt=True)
@@ -103,7 +105,7 @@ def test_adopted_certifications_hold_from_now_on(home: Store, store: Store, tmp_
         store.resolve(SERIAL, NOON + 3 * DAY, 150.0, as_known_at=before.position)
 
 
-def test_adopting_obeys_the_law_of_overlaps_or_nothing_is_written(
+def test_adopting_is_refused_for_an_overlap_and_nothing_is_written(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
     mine, _ = store.calibrations.add(calibration(seed=7), (None, None), stamp(), detector())
@@ -118,7 +120,7 @@ def test_adopting_obeys_the_law_of_overlaps_or_nothing_is_written(
 
 
 def would_load(place: str, bundle: Bundle, **how: bool) -> Loaded | str:
-    """What a dry run says, or the code of its refusal; it leaves everything as it is."""
+    """The preview of a load, or the code of its error; it changes nothing."""
     before = everything(place)
     with Store.open(place, read_only=True) as store:
         try:
@@ -129,20 +131,20 @@ def would_load(place: str, bundle: Bundle, **how: bool) -> Loaded | str:
             assert everything(place) == before
 
 
-def test_a_dry_run_of_who_may_only_read_tells_what_loading_then_does(
+def test_a_preview_without_write_access_returns_what_loading_then_returns(
     home: Store, place: str, store: Store, tmp_path: Path
 ) -> None:
     one = moved(home.bundles.export(SERIAL, home.calibrations.get(f"{SERIAL}:1").id), tmp_path)
     whole = moved(home.bundles.export(SERIAL, with_usage=True), tmp_path)
     for turn, (bundle, how) in enumerate(
         (
-            (one, {}),  # a detector that is new here
-            (whole, {}),  # one that is known
+            (one, {}),  # of a new detector
+            (whole, {}),  # of a known detector
             (whole, {"adopt": True}),
-            (whole, {"adopt": True}),  # nothing is left to do
+            (whole, {"adopt": True}),  # nothing is new
         )
     ):
-        # Other detectors move the log on.
+        # Changes of other detectors increase the position of the log.
         store.calibrations.add(calibration(OTHER, turn), (None, None), stamp(), detector(OTHER))
         would = would_load(place, bundle, **how)
         assert isinstance(would, Loaded)
@@ -164,7 +166,7 @@ def fields(loaded: Loaded) -> tuple[object, ...]:
     return tuple(getattr(loaded, name) for name in Loaded.__slots__)
 
 
-def test_there_and_back_again_changes_nothing_at_home(
+def test_a_bundle_that_returns_changes_nothing_in_its_store(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
     store.bundles.load(moved(home.bundles.export(SERIAL), tmp_path), BY_CLEO, adopt=True)
@@ -177,7 +179,7 @@ def test_there_and_back_again_changes_nothing_at_home(
     assert store.log.audit().findings == ()
 
 
-def test_names_and_paths_stay_at_home_unless_they_are_to_travel(
+def test_names_and_paths_are_exported_only_with_usage(
     home: Store, store: Store, tmp_path: Path
 ) -> None:
     secrets = (b'"ada"', b'"host":"beamline"', b"/data/night1.expt")
@@ -195,7 +197,7 @@ def test_names_and_paths_stay_at_home_unless_they_are_to_travel(
     assert store.bundles.origins(calibration_id=first.id)[0].bundled.entry.recorded.actor == "ada"
 
 
-def test_one_calibration_travels_alone(home: Store, store: Store, tmp_path: Path) -> None:
+def test_one_calibration_can_be_exported_alone(home: Store, store: Store, tmp_path: Path) -> None:
     second = home.calibrations.get(f"{SERIAL}:2")
     loaded = store.bundles.load(
         moved(home.bundles.export(SERIAL, second.id), tmp_path), BY_CLEO, adopt=True
@@ -207,7 +209,9 @@ def test_one_calibration_travels_alone(home: Store, store: Store, tmp_path: Path
     assert store.log.audit().findings == ()
 
 
-def test_a_detector_without_calibrations_travels(home: Store, store: Store, tmp_path: Path) -> None:
+def test_a_detector_without_calibrations_can_be_exported(
+    home: Store, store: Store, tmp_path: Path
+) -> None:
     home.detectors.add(detector(OTHER), stamp())
     loaded = store.bundles.load(moved(home.bundles.export(OTHER), tmp_path), BY_CLEO)
     assert (loaded.registered, loaded.calibrations) == (True, ())

@@ -1,4 +1,4 @@
-"""Detectors and calibrations: what goes in comes out, once, whole, under its own name."""
+"""Detectors and calibrations are read back bit for bit, and recorded once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from calib.model.detector.layout import PanelFrames
 from calib.model.store.record import ChangeStamp, DetectorRecord, State
 from calib.store.store import Store
 from support.records import (
-    DEEDS,
     HOUR,
     INSTANTS,
     NOON,
     SERIAL,
     SERIALS,
+    STAMPS,
     calibration,
     certification,
     derivations,
@@ -71,14 +71,14 @@ def test_one_serial_has_one_layout(known: Store) -> None:
         known.detectors.add(elsewhere, stamp())
 
 
-def test_an_unknown_detector_is_answered_with_the_known_ones(known: Store) -> None:
+def test_the_error_for_an_unknown_detector_lists_the_known_ones(known: Store) -> None:
     with pytest.raises(NotFoundError, match="no detector 24-0999; it knows 24-0107"):
         known.detectors.get("24-0999")
     with pytest.raises(NotFoundError, match="no detector 24-0999"):
         known.calibrations.list("24-0999")
 
 
-@given(st.data(), SERIALS, DEEDS)
+@given(st.data(), SERIALS, STAMPS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_every_record_comes_back_bit_for_bit(
     store: Store, data: st.DataObject, serial: str, who: ChangeStamp
@@ -122,7 +122,7 @@ def test_the_same_content_twice_is_the_same_calibration(known: Store) -> None:
     assert len(known.calibrations.list()) == 1
 
 
-def test_a_derivation_registers_its_detector_or_nothing(store: Store) -> None:
+def test_a_derivation_registers_its_detector_in_the_same_transaction(store: Store) -> None:
     with pytest.raises(NotFoundError, match="knows no detector 24-0107 yet"):
         store.calibrations.add(calibration(), STARTS, stamp())
     with pytest.raises(LayoutError, match="of another layout"):
@@ -140,7 +140,7 @@ def test_a_calibration_of_another_layout_is_refused(known: Store) -> None:
         known.calibrations.add(calibration(n_panels=4), STARTS, stamp(), detector(n_panels=4))
 
 
-def test_record_time_rises_though_the_clock_goes_back(known: Store) -> None:
+def test_recorded_times_increase_even_if_the_clock_is_set_back(known: Store) -> None:
     first, _ = known.calibrations.add(calibration(seed=1), STARTS, stamp(NOON + HOUR))
     second, _ = known.calibrations.add(calibration(seed=2), STARTS, stamp(NOON - HOUR))
     third, _ = known.calibrations.add(calibration(seed=3), STARTS, stamp(NOON + 2 * HOUR))
@@ -148,7 +148,7 @@ def test_record_time_rises_though_the_clock_goes_back(known: Store) -> None:
     assert times == [NOON + HOUR, NOON + HOUR + TICK, NOON + 2 * HOUR]
 
 
-def test_a_calibration_has_many_names(known: Store) -> None:
+def test_a_calibration_is_found_by_each_form_of_its_name(known: Store) -> None:
     stored, _ = known.calibrations.add(calibration(), STARTS, stamp())
     for reference in (f"{SERIAL}:1", stored.id, stored.id[:8], stored.id[:9].upper(), "1"):
         assert known.calibrations.get(reference).id == stored.id
@@ -166,7 +166,7 @@ def test_a_calibration_has_many_names(known: Store) -> None:
         known.calibrations.get(f"{SERIAL}:1", "other")
 
 
-def test_lines_say_what_the_calibrations_are(known: Store) -> None:
+def test_listed_lines_agree_with_the_calibrations(known: Store) -> None:
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE, distances_mm=(200.0,))
     known.calibrations.add(flat, (None,), stamp())
     known.calibrations.add(calibration(seed=2, accepted=False), STARTS, stamp())
@@ -190,7 +190,7 @@ def test_the_state_follows_from_the_record(known: Store) -> None:
     assert known.calibrations.list()[0].state is State.WITHDRAWN
 
 
-def test_known_corrections_stand_newest_first(known: Store) -> None:
+def test_corrections_are_listed_newest_first(known: Store) -> None:
     assert known.calibrations.corrections(SERIAL) == []
     records = [calibration(seed=seed) for seed in range(3)]
     for record in records:
@@ -201,7 +201,7 @@ def test_known_corrections_stand_newest_first(known: Store) -> None:
         np.testing.assert_array_equal(correction.values, record.estimate.correction.values)
 
 
-def test_whole_numbers_in_memory_name_what_the_rows_give_back(known: Store) -> None:
+def test_integers_in_a_record_give_the_same_id_as_the_floats_in_its_rows(known: Store) -> None:
     record = calibration()
     report = replace(record.report, held_out_dropped=0)
     stored, _ = known.calibrations.add(replace(record, report=report), STARTS, stamp())
@@ -215,7 +215,7 @@ def test_text_that_one_database_cannot_hold_is_refused_by_both(store: Store) -> 
     assert store.detectors.list() == []
 
 
-def test_a_deed_without_a_time_zone_is_refused(known: Store) -> None:
+def test_a_stamp_without_a_time_zone_is_refused(known: Store) -> None:
     naive = NOON.replace(tzinfo=None)
     with pytest.raises(InputError, match="has no time zone"):
         known.calibrations.add(calibration(), STARTS, stamp(naive))

@@ -1,4 +1,4 @@
-"""Certify, withdraw, resolve: what holds when, by whose word; and what to do where nothing does."""
+"""Certify, withdraw, resolve: what applies when, and the remedy where nothing does."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_a_certification_comes_back_as_it_was_recorded(
     assert store.certifications.list(SERIAL) == [recorded]
 
 
-def test_the_answer_holds_half_open_in_time_and_distance(
+def test_a_certification_is_half_open_in_time_and_distance(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
+    made = store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 200.0)))
     for at, distance in ((NOON, 100.0), (NOON + DAY - TICK, 199.999)):
         found = store.resolve(SERIAL, at, distance)
-        assert (found.calibration.id, found.certification) == (stored.id, word)
+        assert (found.calibration.id, found.certification) == (stored.id, made)
     for at, distance in (
         (NOON - TICK, 150.0),
         (NOON + DAY, 150.0),
@@ -57,22 +57,22 @@ def test_the_answer_holds_half_open_in_time_and_distance(
             store.resolve(SERIAL, at, distance)
 
 
-def test_the_latest_recorded_one_wins_and_the_earlier_holds_outside(
+def test_the_latest_recorded_one_applies_and_the_earlier_one_outside_it(
     store: Store, stored: StoredCalibration
 ) -> None:
     newer, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
     store.certifications.certify(certification(stored))
-    word = store.certifications.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
+    made = store.certifications.certify(certification(newer, NOON + DAY, NOON + 2 * DAY))
     hits = [
         store.resolve(SERIAL, NOON + days * DAY, 150.0).calibration.version
         for days in (0, 1, 1.5, 2, 9)
     ]
     assert hits == [1, 2, 2, 1, 1]
-    store.certifications.withdraw(word.number, "the wrong night", stamp())
+    store.certifications.withdraw(made.number, "the wrong night", stamp())
     assert store.resolve(SERIAL, NOON + 1.5 * DAY, 150.0).calibration.version == 1
 
 
-def test_withdrawing_says_who_and_why_and_keeps_the_record(
+def test_a_withdrawal_records_who_and_why_and_keeps_the_certification(
     store: Store, stored: StoredCalibration
 ) -> None:
     first = store.certifications.certify(certification(stored))
@@ -90,7 +90,7 @@ def test_withdrawing_says_who_and_why_and_keeps_the_record(
         store.certifications.withdraw(999, "never was", stamp())
 
 
-def test_a_draft_needs_somebody_to_stand_for_it(store: Store) -> None:
+def test_a_draft_is_certified_only_with_an_override(store: Store) -> None:
     draft, _ = store.calibrations.add(
         calibration(accepted=False), (None, None), stamp(), detector()
     )
@@ -98,14 +98,14 @@ def test_a_draft_needs_somebody_to_stand_for_it(store: Store) -> None:
         store.certifications.certify(certification(draft))
     assert caught.value.code == "not-accepted"
     assert '--override "REASON"' in caught.value.remedy
-    word = store.certifications.certify(
-        certification(draft, override="the only data we shall have")
-    )
-    assert word.override == "the only data we shall have"
+    made = store.certifications.certify(certification(draft, override="the only data available"))
+    assert made.override == "the only data available"
     assert store.resolve(SERIAL, NOON, 150.0).calibration.id == draft.id
 
 
-def test_a_word_needs_a_reason_and_a_calibration(store: Store, stored: StoredCalibration) -> None:
+def test_a_certification_needs_a_reason_and_a_calibration(
+    store: Store, stored: StoredCalibration
+) -> None:
     with pytest.raises(InputError, match="needs a reason"):
         store.certifications.certify(replace(certification(stored), reason=" "))
     with pytest.raises(InputError, match="needs a reason"):
@@ -114,10 +114,10 @@ def test_a_word_needs_a_reason_and_a_calibration(store: Store, stored: StoredCal
         store.certifications.certify(replace(certification(stored), calibration_id="f" * 64))
     with pytest.raises(InputError, match="is 24-0107:1 here, not 24-0107:2"):
         store.certifications.certify(replace(certification(stored), version=2))
-    word = store.certifications.certify(certification(stored))
+    made = store.certifications.certify(certification(stored))
     with pytest.raises(InputError, match="is recorded"):
-        store.certifications.certify(word)
-    assert store.certifications.list(SERIAL) == [word]
+        store.certifications.certify(made)
+    assert store.certifications.list(SERIAL) == [made]
 
 
 def test_a_time_without_a_zone_is_refused(store: Store, stored: StoredCalibration) -> None:
@@ -128,7 +128,7 @@ def test_a_time_without_a_zone_is_refused(store: Store, stored: StoredCalibratio
         store.resolve(SERIAL, NOON, float("nan"))
 
 
-def test_without_an_answer_the_nearest_one_and_the_remedy_are_named(
+def test_the_error_without_a_match_names_the_nearest_certification_and_a_remedy(
     store: Store, stored: StoredCalibration
 ) -> None:
     with pytest.raises(NotFoundError) as caught:
@@ -158,7 +158,7 @@ def test_without_an_answer_the_nearest_one_and_the_remedy_are_named(
     )
 
 
-def test_a_detector_without_calibrations_says_so(store: Store) -> None:
+def test_the_error_for_a_detector_without_calibrations_suggests_derive(store: Store) -> None:
     store.detectors.add(detector(), stamp())
     with pytest.raises(NotFoundError, match="has no calibration yet") as caught:
         store.resolve(SERIAL, NOON, 150.0)
@@ -173,16 +173,16 @@ RECTANGLES = st.tuples(
 
 
 def _certified(
-    store: Store, words: list[tuple[int, int | None, float, float]]
+    store: Store, rectangles: list[tuple[int, int | None, float, float]]
 ) -> tuple[str, list[Certification]]:
     serial = f"d{next(COUNTER)}"
     store.detectors.add(detector(serial), stamp())
     recorded = []
-    for seed, (start, hours, minimum, width) in enumerate(words):
+    for seed, (start, hours, minimum, width) in enumerate(rectangles):
         stored, _ = store.calibrations.add(calibration(serial, seed), (None, None), stamp())
         end = None if hours is None else NOON + (start + hours) * HOUR
-        word = certification(stored, NOON + start * HOUR, end, (minimum, minimum + width))
-        recorded.append(store.certifications.certify(word, supersede=True))
+        made = certification(stored, NOON + start * HOUR, end, (minimum, minimum + width))
+        recorded.append(store.certifications.certify(made, supersede=True))
     return serial, recorded
 
 
@@ -191,13 +191,13 @@ def _certified(
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_the_remedy_that_is_named_answers_the_question(
+def test_the_suggested_command_makes_the_query_resolve_and_changes_nothing_else(
     store: Store,
-    words: list[tuple[int, int | None, float, float]],
+    rectangles: list[tuple[int, int | None, float, float]],
     hour: int,
     distance: float,
 ) -> None:
-    serial, recorded = _certified(store, words)
+    serial, recorded = _certified(store, rectangles)
     if not recorded:
         store.calibrations.add(calibration(serial), (None, None), stamp())
     at = NOON + hour * HOUR
@@ -208,19 +208,22 @@ def test_the_remedy_that_is_named_answers_the_question(
         command = shlex.split(error.remedy)
     else:
         return
-    said = dict(zip(command[3::2], command[4::2], strict=True))
+    options = dict(zip(command[3::2], command[4::2], strict=True))
     stored = store.calibrations.get(command[2])
-    end = datetime.fromisoformat(said["--to"]) if "--to" in said else None
+    end = datetime.fromisoformat(options["--to"]) if "--to" in options else None
     store.certifications.certify(
         certification(
             stored,
-            datetime.fromisoformat(said["--from"]),
+            datetime.fromisoformat(options["--from"]),
             end,
-            (float(said.get("--min-distance", 0.0)), float(said.get("--max-distance", 2000.0))),
+            (
+                float(options.get("--min-distance", 0.0)),
+                float(options.get("--max-distance", 2000.0)),
+            ),
         )
     )
     assert store.resolve(serial, at, distance).calibration.id == stored.id
-    # It extends what is certified, and changes no answer that was there.
+    # It extends what is certified and changes no earlier answer.
     after = _answers(store, serial)
     assert {point: after[point] for point in before} == before
 

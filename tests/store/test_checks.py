@@ -1,4 +1,4 @@
-"""`calib db check`: what is wrong with a database is seen and named."""
+"""`calib db check` finds and names what is wrong with a database."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from support.records import NOON, calibration, detector, stamp
 
 
 def wrong(place: str) -> dict[str, str]:
-    """What is wrong, by name."""
+    """The failed checks, by name."""
     checks = maintenance.check(place)
     assert all(check.fine != bool(check.remedy) for check in checks)
     return {check.name: check.finding for check in checks if not check.fine}
 
 
-def test_a_new_store_is_as_it_should_be(place: str) -> None:
+def test_a_new_store_passes_all_checks(place: str) -> None:
     assert wrong(place) == {}
     names = [check.name for check in maintenance.check(place)]
     assert names[0] == "revision"
@@ -31,7 +31,7 @@ def test_a_new_store_is_as_it_should_be(place: str) -> None:
 
 
 @pytest.mark.parametrize("table", raw.TABLES)
-def test_a_trigger_that_is_gone_is_named(place: str, table: str) -> None:
+def test_a_missing_trigger_is_reported(place: str, table: str) -> None:
     if raw.is_postgres(place):
         raw.execute(place, f"DROP TRIGGER append_only ON {table}")
     else:
@@ -41,7 +41,7 @@ def test_a_trigger_that_is_gone_is_named(place: str, table: str) -> None:
     }
 
 
-def test_a_trigger_that_is_off_or_does_nothing_is_named(place: str) -> None:
+def test_a_disabled_or_empty_trigger_is_reported(place: str) -> None:
     if raw.is_postgres(place):
         raw.execute(place, "ALTER TABLE panel DISABLE TRIGGER append_only")
         assert "rows of panel" in wrong(place)["triggers"]
@@ -59,7 +59,7 @@ def test_a_trigger_that_is_off_or_does_nothing_is_named(place: str) -> None:
     assert "rows of panel" in wrong(place)["triggers"]
 
 
-def test_tables_that_somebody_changed_are_named(place: str) -> None:
+def test_changed_tables_are_reported(place: str) -> None:
     raw.execute(place, "ALTER TABLE detector ADD COLUMN colour TEXT")
     raw.execute(place, "DROP INDEX ix_application_calibration")
     assert wrong(place) == {
@@ -67,7 +67,7 @@ def test_tables_that_somebody_changed_are_named(place: str) -> None:
     }
 
 
-def test_an_older_store_is_told_how_to_become_newer(place: str) -> None:
+def test_the_check_of_an_older_store_suggests_the_upgrade(place: str) -> None:
     database = Database(Location.parse(place), foreign_keys=False)
     revision.migrate(database, "0003")
     database.close()
@@ -75,7 +75,7 @@ def test_an_older_store_is_told_how_to_become_newer(place: str) -> None:
     assert maintenance.check(place)[0].remedy.startswith("calib db upgrade --store ")
 
 
-def test_rows_that_refer_to_nothing_are_found(tmp_path: Path) -> None:
+def test_dangling_references_are_reported(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
@@ -84,7 +84,7 @@ def test_rows_that_refer_to_nothing_are_found(tmp_path: Path) -> None:
     assert "calibration to detector" in wrong(place)["file"]
 
 
-def test_where_no_store_is_there_is_nothing_to_check(empty_place: str) -> None:
+def test_checking_or_backing_up_a_missing_store_is_refused(empty_place: str) -> None:
     for use in (maintenance.check, lambda place: maintenance.back_up(place, Path("b.sqlite"))):
         with pytest.raises(InputError) as caught:
             use(empty_place)
@@ -93,7 +93,7 @@ def test_where_no_store_is_there_is_nothing_to_check(empty_place: str) -> None:
     assert maintenance.revision(empty_place).revision is None
 
 
-def test_a_row_that_was_changed_is_found(place: str) -> None:
+def test_a_changed_row_is_reported(place: str) -> None:
     with Store.open(place) as store:
         store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
     raw.tamper(place, "UPDATE detector SET description = 'another one'")

@@ -1,4 +1,4 @@
-"""Laws that only concurrent writers can break: overlap is refused, and triggers hold."""
+"""What only concurrent writers could break: overlaps are refused and triggers take effect."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ for writer in range(writers):
             stored = store.calibrations.get(str(writer + 1))
             time.sleep(max(0.0, at - time.time()))
             try:
-                said = store.certifications.certify(certification(stored)).number
+                answer = store.certifications.certify(certification(stored)).number
             except CalibError as error:
-                said = error.code
-        os.write(writing, json.dumps(said).encode())
+                answer = error.code
+        os.write(writing, json.dumps(answer).encode())
         os._exit(0)
     os.close(writing)
     children.append((child, reading))
@@ -38,7 +38,7 @@ print(json.dumps(answers))
 """
 
 
-def test_of_words_that_overlap_and_are_given_at_once_one_holds(place: str) -> None:
+def test_of_overlapping_certifications_at_the_same_time_one_is_recorded(place: str) -> None:
     with Store.open(place) as store:
         for seed in range(WRITERS):
             store.calibrations.add(calibration(seed=seed), (NOON, None), stamp(), detector())
@@ -47,8 +47,10 @@ def test_of_words_that_overlap_and_are_given_at_once_one_holds(place: str) -> No
         WRITERS - 1
     )
     with Store.open(place) as store:
-        words = store.certifications.list(detector().serial)
-        assert [word.number for word in words] == [one for one in answers if isinstance(one, int)]
+        certifications = store.certifications.list(detector().serial)
+        assert [certified.number for certified in certifications] == [
+            one for one in answers if isinstance(one, int)
+        ]
         assert store.log.audit().findings == ()
 
 
@@ -71,7 +73,7 @@ with raw.connection(place) as opened:
         for statement in ("UPDATE panel SET dx = 0", "DELETE FROM deed", "DELETE FROM entry"):
             try:
                 opened.execute(statement)
-                refused[statement] = "went through"
+                refused[statement] = "accepted"
             except Exception as error:
                 locked = "locked" in str(error)
                 kept = "locked" if locked else "only ever added" in str(error)

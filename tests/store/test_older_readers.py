@@ -1,4 +1,4 @@
-"""What programs of earlier revisions ask is answered by a store of today."""
+"""The statements of programs of earlier revisions work on a current store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.filled import fill
 from support.older_readers import TAKEN, names_of
 from support.postgres import fresh_database
 
-ASKED: dict[str, dict[str, list[tuple[str, int]]]] = json.loads(TAKEN.read_text())
+STATEMENTS: dict[str, dict[str, list[tuple[str, int]]]] = json.loads(TAKEN.read_text())
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
@@ -22,7 +22,7 @@ DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 def today(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str]]:
-    """A kind of database, and a store of today in one, with one of everything."""
+    """The kind of a database, and a current store in it with one row of everything."""
     if request.param == "sqlite":
         place = str(tmp_path_factory.mktemp("today") / "calib.sqlite")
         fill(place)
@@ -40,15 +40,15 @@ def test_the_oldest_reader_that_a_store_admits_and_the_last_program_are_tested(
     database, place = today
     ((oldest,),) = raw.execute(place, "SELECT oldest_reader FROM calib_revision")
     for revision in (oldest, REVISIONS[-2]):
-        assert ASKED[revision][database]
+        assert STATEMENTS[revision][database]
 
 
-@pytest.mark.parametrize("revision", ASKED)
+@pytest.mark.parametrize("revision", STATEMENTS)
 def test_an_older_reader_gets_its_rows(today: tuple[str, str], revision: str) -> None:
     database, place = today
     names = names_of(place)
-    for statement, n_rows in ASKED[revision][database]:
-        said = statement
+    for statement, n_rows in STATEMENTS[revision][database]:
+        filled_in = statement
         for mark, name in names.items():
-            said = said.replace(mark, name)
-        assert len(raw.execute(place, said)) == n_rows, said
+            filled_in = filled_in.replace(mark, name)
+        assert len(raw.execute(place, filled_in)) == n_rows, filled_in

@@ -1,4 +1,4 @@
-"""Opening a store: only one that is there, is a store, and is of this program's revision."""
+"""Opening a store: it must exist, be a store, and have the revision of this program."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.records import calibration, detector, stamp
 
 
 def migrate(place: str, target: str) -> None:
-    """Carry a store to a revision, as its owner never would."""
+    """Migrate a store to a revision, also downwards."""
     database = Database(Location.parse(place), foreign_keys=False)
     try:
         revision.migrate(database, target)
@@ -30,7 +30,7 @@ def migrate(place: str, target: str) -> None:
         database.close()
 
 
-def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_store_is_not_created(tmp_path: Path) -> None:
     path = tmp_path / "no store" / "calib.sqlite"
     with pytest.raises(InputError) as caught:
         Store.open(path)
@@ -41,7 +41,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not path.parent.exists()
 
 
-def test_an_empty_database_is_no_store(empty_place: str) -> None:
+def test_an_empty_database_is_not_a_store(empty_place: str) -> None:
     if not raw.is_postgres(empty_place):
         Path(empty_place).touch()
     with pytest.raises(InputError, match="holds no store yet") as caught:
@@ -52,7 +52,7 @@ def test_an_empty_database_is_no_store(empty_place: str) -> None:
     Store.open(empty_place).close()
 
 
-def test_only_the_default_is_made_by_itself(
+def test_only_the_default_store_is_created_on_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -67,7 +67,7 @@ def test_only_the_default_is_made_by_itself(
         assert store.detectors.add(detector(), stamp())
 
 
-def test_making_a_store_twice_makes_it_once(place: str) -> None:
+def test_creating_a_store_twice_creates_it_once(place: str) -> None:
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp())
     assert not Store.create(place)
@@ -85,7 +85,7 @@ def test_a_store_can_have_any_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", ["folder", "text", "other"])
-def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: str) -> None:
+def test_another_file_or_database_is_refused_and_not_changed(tmp_path: Path, make: str) -> None:
     path = tmp_path / "calib.sqlite"
     if make == "folder":
         path.mkdir()
@@ -107,7 +107,7 @@ def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path, make: str) -
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
-def test_a_newer_store_is_left_alone(place: str) -> None:
+def test_a_newer_store_is_refused(place: str) -> None:
     raw.execute(place, "UPDATE calib_revision SET version_num = '0099'")
     for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(InputError) as caught:
@@ -140,7 +140,7 @@ def test_a_store_opened_for_reading_is_not_written(place: str) -> None:
         assert store.detectors.list() == []
 
 
-def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
+def test_a_writer_waits_for_another_and_then_reports_the_lock(place: str) -> None:
     with raw.connection(place) as other, Store.open(place, wait_seconds=0.2) as store:
         if raw.is_postgres(place):
             other.execute(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
@@ -149,7 +149,7 @@ def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
         with pytest.raises(StoreError, match="another program is writing") as caught:
             store.detectors.add(detector(), stamp())
         assert (caught.value.code, caught.value.exit_code) == ("store-locked", 3)
-        assert store.detectors.list() == []  # readers are not kept out
+        assert store.detectors.list() == []  # readers are not blocked
         if raw.is_postgres(place):
             other.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
         else:
@@ -158,7 +158,7 @@ def test_a_writer_waits_for_another_and_then_says_so(place: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["-wal", "-shm"])
-def test_a_log_that_disappears_while_the_store_is_opened_takes_nobodys_right_to_write(
+def test_a_write_ahead_log_that_disappears_during_opening_leaves_the_store_writable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     path = tmp_path / "calib.sqlite"
@@ -168,7 +168,7 @@ def test_a_log_that_disappears_while_the_store_is_opened_takes_nobodys_right_to_
     asked, removed = os.access, []
 
     def removed_first(name: str | Path, mode: int) -> bool:
-        if str(name) == str(beside):  # as by the connection of another process that closes now
+        if str(name) == str(beside):  # as another process does that closes its connection
             beside.unlink()
             removed.append(name)
         return asked(name, mode)
@@ -182,7 +182,7 @@ def test_a_log_that_disappears_while_the_store_is_opened_takes_nobodys_right_to_
         assert store.detectors.add(detector(), stamp())
 
 
-def test_a_file_that_others_locked_again_and_again_is_said_to_be_locked(tmp_path: Path) -> None:
+def test_the_locking_protocol_error_is_reported_as_a_locked_store(tmp_path: Path) -> None:
     met = sqlite3.OperationalError("locking protocol")  # after ten seconds of trying
     met.sqlite_errorcode = sqlite3.SQLITE_PROTOCOL
     place = Location.parse(tmp_path / "calib.sqlite")
@@ -194,7 +194,7 @@ def test_a_file_that_others_locked_again_and_again_is_said_to_be_locked(tmp_path
     assert caught.value.code == "store-locked"
 
 
-def test_a_damaged_file_is_an_integrity_failure(tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_integrity_error(tmp_path: Path) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
     with Store.open(path) as store:
@@ -230,7 +230,7 @@ def test_an_address_is_shown_without_its_password(named: str, shown: str) -> Non
 
 
 @pytest.mark.parametrize("named", ["mysql://ada:secret@host/db", "http://host/", "sqlite://", " "])
-def test_a_store_lies_in_a_file_or_on_postgres(named: str) -> None:
+def test_a_location_is_a_file_or_a_postgres_address(named: str) -> None:
     with pytest.raises(InputError) as caught:
         Location.parse(named)
     assert caught.value.code == "bad-location"
@@ -245,12 +245,12 @@ def test_the_option_comes_before_the_environment(tmp_path: Path) -> None:
     assert chosen_location(None, {}) == default_location()
 
 
-def test_a_read_sees_one_moment(place: str) -> None:
+def test_a_read_sees_one_snapshot(place: str) -> None:
     database = Database(Location.parse(place), wait_seconds=0.2)
     with Store.open(place, wait_seconds=0.2) as store, database.reading() as connection:
         count = "SELECT count(*) FROM detector"
         assert connection.exec_driver_sql(count).scalar() == 0
-        assert store.detectors.add(detector(), stamp())  # and nobody waits for it
+        assert store.detectors.add(detector(), stamp())  # without waiting
         assert connection.exec_driver_sql(count).scalar() == 0
     database.close()
 
@@ -269,7 +269,7 @@ def test_the_file_is_made_durable(tmp_path: Path) -> None:
     assert raw.execute(str(path), "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_tables_that_are_not_as_they_were_made_are_told(tmp_path: Path) -> None:
+def test_changed_tables_are_an_integrity_error(tmp_path: Path) -> None:
     place = tmp_path / "calib.sqlite"
     Store.create(place)
     raw.execute(str(place), "ALTER TABLE application RENAME COLUMN version TO number")
@@ -279,7 +279,7 @@ def test_tables_that_are_not_as_they_were_made_are_told(tmp_path: Path) -> None:
     assert "calib db check" in caught.value.remedy
 
 
-def test_text_that_is_damaged_is_told(tmp_path: Path) -> None:
+def test_damaged_text_is_an_integrity_error(tmp_path: Path) -> None:
     place = tmp_path / "calib.sqlite"
     Store.create(place)
     with Store.open(place) as store:

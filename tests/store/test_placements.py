@@ -1,4 +1,4 @@
-"""Where detectors stand: dated, only ever added, and of no influence on what holds."""
+"""Placements are dated, only ever added, and do not influence the resolver."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def placement(serial: str = SERIAL, beamline: str = "I04", days: float = 0.0) ->
     return BeamlinePlacement(0, serial, beamline, NOON + days * DAY, "moved", stamp())
 
 
-def test_a_placement_comes_back_as_it_was_recorded_and_stands_in_the_log(store: Store) -> None:
+def test_a_placement_is_read_back_as_recorded_and_logged(store: Store) -> None:
     store.detectors.add(detector(), stamp())
     first = store.placements.place(placement(), stamp())
     second = store.placements.place(placement(beamline="I24", days=-3), stamp(actor="bob"))
@@ -43,7 +43,7 @@ def test_a_placement_comes_back_as_it_was_recorded_and_stands_in_the_log(store: 
     assert store.log.audit().findings == ()
 
 
-def test_a_placement_is_known_from_its_place_in_the_log_on(store: Store) -> None:
+def test_a_placement_is_known_from_its_position_in_the_log(store: Store) -> None:
     store.detectors.add(detector(), stamp())
     first = store.placements.place(placement(), stamp())
     second = store.placements.place(placement(beamline="I24", days=-3), stamp())
@@ -55,7 +55,7 @@ def test_a_placement_is_known_from_its_place_in_the_log_on(store: Store) -> None
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(starts=st.lists(st.integers(0, 5), max_size=6), at=st.integers(-1, 6))
-def test_a_detector_stands_where_it_was_placed_last_before_then(
+def test_the_latest_placement_before_a_time_applies_at_it(
     store: Store, starts: list[int], at: int
 ) -> None:
     serial = f"D{next(COUNTER)}"
@@ -71,7 +71,7 @@ def test_a_detector_stands_where_it_was_placed_last_before_then(
     assert (None if found is None else found.beamline) == expected
 
 
-def test_what_holds_does_not_depend_on_where_the_detector_stands(store: Store) -> None:
+def test_the_resolver_does_not_depend_on_placements(store: Store) -> None:
     stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
     store.certifications.certify(certification(stored))
     before = store.resolve(SERIAL, NOON + DAY, 150.0).certification
@@ -79,7 +79,7 @@ def test_what_holds_does_not_depend_on_where_the_detector_stands(store: Store) -
     assert store.resolve(SERIAL, NOON + DAY, 150.0).certification == before
 
 
-def test_what_is_no_placement_is_refused(store: Store) -> None:
+def test_an_invalid_placement_is_refused(store: Store) -> None:
     with pytest.raises(NotFoundError, match="knows no detector"):
         store.placements.place(placement(), stamp())
     with pytest.raises(InputError, match="needs the name of a beamline"):

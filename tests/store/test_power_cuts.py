@@ -54,7 +54,7 @@ def home() -> Iterator[Path]:
 
 
 @pytest.mark.postgres
-def test_a_server_killed_in_mid_write_keeps_what_it_acknowledged(home: Path) -> None:
+def test_a_server_killed_during_a_write_keeps_what_it_acknowledged(home: Path) -> None:
     rng = random.Random(20260301)  # noqa: S311
     held = 0
     for turn in range(KILLS + 1):
@@ -83,16 +83,16 @@ def test_a_server_killed_in_mid_write_keeps_what_it_acknowledged(home: Path) -> 
                 first = [writer.stdout.readline().strip()] if turn % 2 == 0 else []
                 time.sleep(rng.uniform(0.0, 0.5))
                 kill()
-                *told, last = first + writer.stdout.read().splitlines()
+                *acknowledged, last = first + writer.stdout.read().splitlines()
             assert writer.returncode == 0
-            assert set(told) <= {"."}
+            assert set(acknowledged) <= {"."}
             assert last == "store-unreachable"
-            held = len(versions) + len(told)
+            held = len(versions) + len(acknowledged)
     assert held > 0
 
 
 @pytest.mark.postgres
-def test_a_restart_of_the_server_in_mid_command_is_waited_for(
+def test_a_command_waits_for_a_restart_of_the_server(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("calib.store.database.retry.LOST_SECONDS", 120.0)  # the machine may be slow

@@ -1,4 +1,4 @@
-"""How a calibration came about is kept beside it, and is no part of what it is."""
+"""Provenance is recorded with a calibration and is not part of its identity."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from support import raw
 from support.records import NOON, calibration, detector, provenance, stamp
 
 
-def test_provenance_comes_back_as_it_was_kept_and_stands_in_the_log(
-    place: str, store: Store
-) -> None:
+def test_provenance_is_read_back_as_recorded_and_logged(place: str, store: Store) -> None:
     stored, _ = store.calibrations.add(
         calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )
@@ -33,7 +31,7 @@ def test_the_same_derivation_elsewhere_is_the_same_calibration(store: Store) -> 
     assert store.calibrations.provenance(other.id) is None
 
 
-def test_a_provenance_that_cannot_be_read_is_told(place: str, store: Store) -> None:
+def test_a_provenance_that_cannot_be_read_is_an_integrity_error(place: str, store: Store) -> None:
     stored, _ = store.calibrations.add(
         calibration(), (NOON, None), stamp(), detector(), provenance=provenance()
     )

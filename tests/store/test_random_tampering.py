@@ -1,4 +1,4 @@
-"""Whatever is done to a store behind its back, an audit finds it and names table and row."""
+"""An audit finds random tampering of every kind and names table and row."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_tampering_is_found_and_named(filled: str) -> None:
                 bypass(connection)
                 try:
                     tampering = Tamperer(connection, rng).tamper()
-                except DBAPIError:  # a key or a type that even the owner cannot get past
+                except DBAPIError:  # refused by a key or a type even for the owner
                     connection.get_transaction().rollback()  # type: ignore[union-attr]
                     continue
                 findings = audit_store(connection, checkpoint).findings

@@ -1,4 +1,4 @@
-"""Which certification answers where none covers the point, and which of equals."""
+"""Which certification applies where none covers the point, and which of equally close ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATE_AFTER: Region = ((3 * DAY + HOUR, 4 * DAY), (100.0, 200.0))
 
 
 def certify(store: Store, regions: tuple[Region, ...]) -> dict[Region, int]:
-    """Each of these regions by a calibration of its own, in this order; their numbers."""
+    """Certify a calibration for each region, in this order; returns the numbers."""
     numbers = {}
     for seed, region in enumerate(regions, start=1):
         one, _ = store.calibrations.add(calibration(seed=seed), (None, None), stamp())
@@ -40,7 +40,7 @@ def certify(store: Store, regions: tuple[Region, ...]) -> dict[Region, int]:
 
 
 @pytest.mark.parametrize("regions", list(permutations((BEFORE, AFTER, LATE_AFTER))))
-def test_of_certifications_equally_close_in_time_the_latest_recorded_answers(
+def test_of_certifications_equally_close_in_time_the_latest_recorded_applies(
     store: Store, stored: StoredCalibration, regions: tuple[Region, ...]
 ) -> None:
     """Whether it lies before or after the data; one further away never does."""
@@ -68,7 +68,7 @@ def test_the_excluded_end_is_one_microsecond_away_like_the_instant_before_a_star
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_of_certifications_equally_near_in_distance_the_latest_recorded_answers(
+def test_of_certifications_equally_near_in_distance_the_latest_recorded_applies(
     store: Store, stored: StoredCalibration, swapped: bool
 ) -> None:
     nearer: Region = ((timedelta(0), None), (100.0, 200.0))
@@ -100,7 +100,7 @@ def test_closeness_in_time_comes_before_nearness_in_distance(
     assert other.lost == "ended 2 days earlier and the distance is 5 mm outside its range"
 
 
-def test_what_was_withdrawn_or_not_yet_recorded_is_never_the_closest(
+def test_a_withdrawn_or_later_recorded_certification_is_never_the_closest(
     store: Store, stored: StoredCalibration
 ) -> None:
     numbers = certify(store, (BEFORE, AFTER))
@@ -116,9 +116,9 @@ def test_what_was_withdrawn_or_not_yet_recorded_is_never_the_closest(
     assert number(numbers[AFTER]) == numbers[AFTER]
 
 
-def test_each_policy_opens_its_own_bounds_only(store: Store, stored: StoredCalibration) -> None:
-    """Nearness in distance is no leave to miss the time, nor the other way round; the greatest
-    distance and the end of a certification lie outside it."""
+def test_each_policy_relaxes_only_its_own_bounds(store: Store, stored: StoredCalibration) -> None:
+    """The policy for distances does not admit other times, nor the other way round; the greatest
+    distance and the end of a certification are outside it."""
     certify(store, (BEFORE,))
     early, late = NOON + DAY - TICK, NOON + DAY
     assert store.resolve(SERIAL, early, 200.0, distance_policy=NEAREST).distance_gap_mm > 0.0

@@ -1,4 +1,4 @@
-"""A user who may read the store and not write it."""
+"""Users with read access but no write access."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.other_users import ASKS_TWICE, COMMAND, READER
 from support.records import NOON, SERIAL, calibration, detector, stamp
 
 
-def test_a_reader_resolves_and_is_told_how_to_record(shared: Path) -> None:
-    said = json.loads(children.run(READER, str(shared)))
-    assert said["read_only"] is True
-    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
-    assert said["listed"] == [1, 1]
-    kind, code, status, text = said["error"]
+def test_a_user_without_write_access_resolves_and_learns_how_to_record(shared: Path) -> None:
+    answer = json.loads(children.run(READER, str(shared)))
+    assert answer["read_only"] is True
+    assert answer["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert answer["listed"] == [1, 1]
+    kind, code, status, text = answer["error"]
     assert (kind, code, status) == ("StoreReadOnlyError", "store-read-only", 3)
     assert text == (
         f"{shared}: this user may read the store, but not write it. Try: ask somebody who may "
@@ -29,7 +29,9 @@ def test_a_reader_resolves_and_is_told_how_to_record(shared: Path) -> None:
     assert [entry.name for entry in shared.parent.iterdir()] == [shared.name]
 
 
-def test_a_reader_sees_what_loading_a_bundle_would_do(shared: Path, shared_folder: Path) -> None:
+def test_a_user_without_write_access_can_preview_loading_a_bundle(
+    shared: Path, shared_folder: Path
+) -> None:
     home, path = shared_folder / "home.sqlite", shared_folder / "some.calib-bundle"
     Store.create(home)
     with Store.open(home) as store, path.open("wb") as file:
@@ -43,32 +45,32 @@ def test_a_reader_sees_what_loading_a_bundle_would_do(shared: Path, shared_folde
     assert would["stored"] is False
 
 
-def test_a_file_that_may_be_written_in_a_folder_that_may_not_is_read(shared: Path) -> None:
+def test_a_writable_file_in_a_protected_folder_is_read(shared: Path) -> None:
     shared.chmod(0o666)
-    said = json.loads(children.run(READER, str(shared)))
-    assert said["read_only"] is True
-    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
-    assert said["error"][1] == "store-read-only"
+    answer = json.loads(children.run(READER, str(shared)))
+    assert answer["read_only"] is True
+    assert answer["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert answer["error"][1] == "store-read-only"
 
 
-def test_a_link_is_read_like_the_file_that_it_leads_to(shared: Path, shared_folder: Path) -> None:
-    shared.chmod(0o666)  # the folder of the link may be written, that of the file may not
+def test_a_link_is_read_like_its_target(shared: Path, shared_folder: Path) -> None:
+    shared.chmod(0o666)  # the folder of the link is writable, that of the file is not
     link = shared_folder / "calib.sqlite"
     link.symlink_to(shared)
-    said = json.loads(children.run(READER, str(link)))
-    assert said["read_only"] is True
-    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    answer = json.loads(children.run(READER, str(link)))
+    assert answer["read_only"] is True
+    assert answer["resolved"] == [f"{SERIAL}:1", "after the module swap"]
 
 
-def test_a_store_that_may_not_be_read_says_so(shared: Path) -> None:
+def test_a_store_without_read_permission_is_reported(shared: Path) -> None:
     shared.chmod(0o000)
-    said = json.loads(children.run(READER, str(shared)))
-    assert said["error"][:3] == ["StoreError", "store-unreadable", 3]
-    assert "the store cannot be read: Permission denied" in said["error"][3]
+    answer = json.loads(children.run(READER, str(shared)))
+    assert answer["error"][:3] == ["StoreError", "store-unreadable", 3]
+    assert "the store cannot be read: Permission denied" in answer["error"][3]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_who_may_write_sees_what_others_write_whatever_they_leave_beside_the_store(
+def test_a_writer_sees_the_writes_of_others_whatever_files_they_leave_behind(
     shared: Path,
 ) -> None:
     shared.chmod(0o666)
@@ -77,20 +79,20 @@ def test_who_may_write_sees_what_others_write_whatever_they_leave_beside_the_sto
         children.heard(reader, "asking")
         index = shared.with_name(f"{shared.name}-shm")
         index.touch()
-        index.chmod(0o644)  # which he may not write
+        index.chmod(0o644)  # not writable for the reader
         children.go_on(reader)
         children.heard(reader, "asking")
         with Store.open(shared) as store:
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
-        said = children.told_at_last(reader)
-    assert said == [1, 2]
+        answer = children.told_at_last(reader)
+    assert answer == [1, 2]
 
 
-def test_a_store_that_was_moved_away_meanwhile_is_said_to_be_unreadable(shared: Path) -> None:
+def test_a_store_moved_between_reads_is_reported_as_unreadable(shared: Path) -> None:
     with children.started(ASKS_TWICE, shared) as reader:
         children.heard(reader, "asking")
         children.go_on(reader)
         children.heard(reader, "asking")
         shared.rename(shared.with_name("elsewhere.sqlite"))
-        said = children.told_at_last(reader)
-    assert said == [1, "the store cannot be read: No such file or directory."]
+        answer = children.told_at_last(reader)
+    assert answer == [1, "the store cannot be read: No such file or directory."]

@@ -1,4 +1,4 @@
-"""Reads one after the other, beside one another and after errors: each of one moment."""
+"""Reads in sequence, in parallel and after errors: each sees one snapshot."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def filled(place: str) -> str:
     return place
 
 
-def test_a_read_that_failed_leaves_nothing_behind(filled: str) -> None:
+def test_a_failed_read_does_not_affect_later_ones(filled: str) -> None:
     with Store.open(filled) as store:
         for _ in range(3):
             with pytest.raises(NotFoundError):
@@ -40,14 +40,14 @@ def test_each_read_sees_what_others_wrote_before_it(filled: str) -> None:
             assert reader.resolve(SERIAL, NOON + DAY, 150.0).position == before + 1
 
 
-def test_a_closed_store_is_used_again(filled: str) -> None:
+def test_a_closed_store_can_be_used_again(filled: str) -> None:
     with Store.open(filled) as store:
         for _ in range(2):
             assert store.resolve(SERIAL, NOON + DAY, 150.0).calibration.version == 1
             store.close()
 
 
-def test_threads_read_beside_one_another(filled: str) -> None:
+def test_threads_can_read_at_the_same_time(filled: str) -> None:
     with Store.open(filled) as store, ThreadPoolExecutor(4) as threads:
         found = list(
             threads.map(lambda _: store.resolve(SERIAL, NOON + DAY, 150.0).position, range(40))
@@ -59,7 +59,9 @@ def test_threads_read_beside_one_another(filled: str) -> None:
     ("column", "value"),
     [("freedom", "some"), ("parameters", "{"), ("reasons", "[1e999]"), ("distances_mm", "7")],
 )
-def test_a_row_that_cannot_be_read_is_a_changed_row(filled: str, column: str, value: str) -> None:
+def test_a_row_that_cannot_be_parsed_is_reported_as_changed(
+    filled: str, column: str, value: str
+) -> None:
     trigger = "ALTER TABLE calibration DISABLE TRIGGER USER"
     if not raw.is_postgres(filled):
         [(trigger,)] = raw.execute(

@@ -20,29 +20,29 @@ from calib.store.store import Store
 become_another_user()
 # The writer may be kept waiting by the machine at any point for longer than these limits.
 retry.LOST_SECONDS = sqlite_file._ABANDONED_SECONDS = 60.0
-said = {"counts": [], "alone": 0, "beside": 0}
+seen = {"counts": [], "alone": 0, "beside": 0}
 opened = StoreFile._open
 def counted(self, how, **rest):
-    said["alone" if how == "immutable=1" else "beside"] += 1
+    seen["alone" if how == "immutable=1" else "beside"] += 1
     return opened(self, how, **rest)
 StoreFile._open = counted
 end = None
-# However slow the machine is, something is read before and after something is written.
+# However slow the machine is, there are reads before and after a write.
 while (
     end is None
     or time.monotonic() < end
-    or said["alone"] + said["beside"] <= 10
-    or said["counts"][-1] == 1
+    or seen["alone"] + seen["beside"] <= 10
+    or seen["counts"][-1] == 1
 ):
     with Store.open(sys.argv[1], wait_seconds=60.0) as store:
         lines = store.calibrations.list()
-        said["counts"].append(len(lines))
+        seen["counts"].append(len(lines))
         for line in lines[-2:]:
             store.calibrations.get(line.id)
     if end is None:
         end = time.monotonic() + float(sys.argv[2])
         print("ready", flush=True)
-print(json.dumps(said))
+print(json.dumps(seen))
 """
 CHANGED_UNDER = """
 import json, sys
@@ -86,45 +86,45 @@ SECONDS = 60.0 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1.5
 INDEX_HEADER = 96  # bytes: the change counter, the size and the checksums, twice
 
 
-def test_a_reader_beside_a_writer_reads_through_the_log(shared: Path) -> None:
+def test_a_reader_beside_a_writer_reads_the_write_ahead_log(shared: Path) -> None:
     shared.chmod(0o644)
     with Store.open(shared) as store:
         store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         assert log_of(shared).stat().st_size > 0
-        said = json.loads(children.run(READER, str(shared)))
-    assert said["resolved"] == [f"{SERIAL}:1", "after the module swap"]
-    assert said["listed"] == [2, 2]
+        answer = json.loads(children.run(READER, str(shared)))
+    assert answer["resolved"] == [f"{SERIAL}:1", "after the module swap"]
+    assert answer["listed"] == [2, 2]
 
 
-def test_a_reader_never_sees_half_of_what_writers_write_all_the_time(shared: Path) -> None:
+def test_a_reader_beside_a_busy_writer_never_sees_a_partial_write(shared: Path) -> None:
     shared.chmod(0o644)
     adds = 0
     with children.started(READS, shared, str(SECONDS)) as reader:
         children.heard(reader, "ready")
         while reader.poll() is None:
-            with Store.open(shared) as store:  # closed each time: the log comes and goes
+            with Store.open(shared) as store:  # closed each time, so that the log comes and goes
                 for _ in range(adds % 3 + 1):
                     adds += 1
                     store.calibrations.add(calibration(seed=adds), (NOON, None), stamp())
         out, _ = reader.communicate()
     assert reader.returncode == 0
-    said = json.loads(out)
-    assert said["alone"] + said["beside"] > 10
-    assert said["counts"] == sorted(said["counts"])
-    assert 1 < said["counts"][-1] <= adds + 1
+    answer = json.loads(out)
+    assert answer["alone"] + answer["beside"] > 10
+    assert answer["counts"] == sorted(answer["counts"])
+    assert 1 < answer["counts"][-1] <= adds + 1
 
 
-def test_a_read_during_which_the_store_changed_is_made_again(shared: Path) -> None:
+def test_a_read_during_which_the_store_changed_is_retried(shared: Path) -> None:
     shared.chmod(0o644)
     with children.started(CHANGED_UNDER, shared) as reader:
         children.heard(reader, "reading")
         with Store.open(shared) as store:
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
-        said = children.told_at_last(reader)
-    assert said == {"turns": 2, "counts": [1, 2]}
+        answer = children.told_at_last(reader)
+    assert answer == {"turns": 2, "counts": [1, 2]}
 
 
-def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared: Path) -> None:
+def test_a_read_that_races_with_a_write_to_the_index_of_the_log_is_retried(shared: Path) -> None:
     shared.chmod(0o644)
     index = shared.with_name(f"{shared.name}-shm")
     with Store.open(shared) as store:
@@ -136,11 +136,11 @@ def test_a_read_that_meets_a_half_written_index_of_the_log_is_made_again(shared:
             children.go_on(reader)
             children.heard(reader, "again")
             overwrite(index, whole)
-            said = children.told_at_last(reader)
-    assert said == {"turns": 2, "count": 2}
+            answer = children.told_at_last(reader)
+    assert answer == {"turns": 2, "count": 2}
 
 
-def test_a_read_under_which_a_log_was_begun_and_ended_is_made_again(shared: Path) -> None:
+def test_a_read_during_which_a_write_ahead_log_came_and_went_is_retried(shared: Path) -> None:
     shared.chmod(0o644)
     raw.execute(str(shared), "PRAGMA journal_mode = DELETE")
     with children.started(RETRIED, shared) as reader:
@@ -149,11 +149,11 @@ def test_a_read_under_which_a_log_was_begun_and_ended_is_made_again(shared: Path
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         children.go_on(reader)
         children.heard(reader, "again")
-        said = children.told_at_last(reader)
-    assert said == {"turns": 2, "count": 2}
+        answer = children.told_at_last(reader)
+    assert answer == {"turns": 2, "count": 2}
 
 
-def test_a_backup_under_which_the_store_changed_is_made_again(
+def test_a_backup_during_which_the_store_changed_is_retried(
     shared: Path, shared_folder: Path
 ) -> None:
     shared.chmod(0o644)
@@ -162,8 +162,8 @@ def test_a_backup_under_which_the_store_changed_is_made_again(
         children.heard(reader, "copied")
         with Store.open(shared) as store:
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
-        said = children.told_at_last(reader)
-    assert said == 2
+        answer = children.told_at_last(reader)
+    assert answer == 2
     with Store.open(backup, read_only=True) as store:
         assert len(store.calibrations.list()) == 2
     assert sorted(path.name for path in shared_folder.iterdir()) == [
@@ -173,6 +173,6 @@ def test_a_backup_under_which_the_store_changed_is_made_again(
 
 
 def overwrite(path: Path, beginning: bytes) -> None:
-    """Write a file's first bytes and leave the rest."""
+    """Overwrite the first bytes of a file."""
     with path.open("r+b") as opened:
         opened.write(beginning)

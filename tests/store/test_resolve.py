@@ -1,4 +1,4 @@
-"""One look-up for all: policies, what was known when, and the explanation."""
+"""The resolver: policies, answers as of a position of the log, and the explanation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TICK = timedelta(microseconds=1)
 def test_the_answer_is_the_stored_calibration_bit_for_bit(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certifications.certify(certification(stored))
+    certified = store.certifications.certify(certification(stored))
     answer = store.resolve(SERIAL, NOON + DAY, 150.0)
     found, estimate = answer.calibration, stored.record.estimate
     assert (found.name, found.id, found.stored) == (stored.name, stored.id, stored.stored)
@@ -39,11 +39,11 @@ def test_the_answer_is_the_stored_calibration_bit_for_bit(
     assert found.panel_names == stored.record.panel_names
     assert found.acceptance == stored.record.acceptance
     assert (found.layout_id, found.distances_mm) == (stored.record.layout_id, (150.0, 400.0))
-    assert (answer.position, answer.recorded_at) == (word.number, word.recorded.at)
-    assert (answer.age, answer.certification) == (DAY, word)
+    assert (answer.position, answer.recorded_at) == (certified.number, certified.recorded.at)
+    assert (answer.age, answer.certification) == (DAY, certified)
 
 
-def test_nearest_answers_within_the_stated_gap_and_says_so(
+def test_the_nearest_policy_applies_within_the_gap_and_warns(
     store: Store, stored: StoredCalibration
 ) -> None:
     near = replace(certification(stored, distances_mm=(100.0, 200.0)), gap_mm=50.0)
@@ -66,7 +66,7 @@ def test_nearest_answers_within_the_stated_gap_and_says_so(
         store.resolve(SERIAL, NOON, 400.1, distance_policy=NEAREST)
 
 
-def test_prior_never_answers_from_the_future_and_closest_says_so(
+def test_the_prior_policy_never_uses_a_later_certification_and_closest_warns(
     store: Store, stored: StoredCalibration
 ) -> None:
     store.certifications.certify(certification(stored, NOON, NOON + DAY))
@@ -106,22 +106,22 @@ def test_what_was_recorded_later_does_not_count(store: Store, stored: StoredCali
         version(2)
 
 
-def test_a_time_after_the_last_entry_is_answered_at_it(
+def test_a_time_after_the_last_entry_means_the_last_entry(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certifications.certify(certification(stored))
+    certified = store.certifications.certify(certification(stored))
     answer = store.resolve(SERIAL, NOON, 150.0, as_known_at=NOON + 999 * DAY)
-    assert (answer.position, answer.recorded_at) == (word.number, word.recorded.at)
+    assert (answer.position, answer.recorded_at) == (certified.number, certified.recorded.at)
     with pytest.raises(InputError, match=r"the log has no position 3; its last one is 2\."):
         store.resolve(SERIAL, NOON, 150.0, as_known_at=3)
     with pytest.raises(NotFoundError, match="nothing was recorded by then"):
         store.resolve(SERIAL, NOON, 150.0, as_known_at=NOON - DAY)
 
 
-def test_the_explanation_says_why_each_other_one_lost(
+def test_the_explanation_gives_a_reason_for_every_other_certification(
     store: Store, stored: StoredCalibration
 ) -> None:
-    words = [
+    certifications = [
         store.certifications.certify(certification(stored, NOON, NOON + DAY)),
         store.certifications.certify(certification(stored, NOON + 4 * DAY, NOON + 5 * DAY)),
         store.certifications.certify(certification(stored, NOON + DAY, None, (500.0, 600.0))),
@@ -129,24 +129,24 @@ def test_the_explanation_says_why_each_other_one_lost(
         store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
         store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
     ]
-    store.certifications.withdraw(words[5].number, "a slip", stamp(NOON + HOUR))
+    store.certifications.withdraw(certifications[5].number, "a slip", stamp(NOON + HOUR))
     answer = store.resolve(SERIAL, NOON + 3 * DAY, 150.0, explain=True)
-    assert answer.certification == words[4]
+    assert answer.certification == certifications[4]
     assert {one.certification.number: one.lost for one in answer.candidates} == {
-        words[0].number: "ended 2 days earlier",
-        words[1].number: "begins 24 hours later",
-        words[2].number: "the distance is 350 mm outside its range",
-        words[3].number: f"certification {words[4].number} was recorded later",
-        words[5].number: "withdrawn 2026-03-01T13:00:00Z: a slip",
+        certifications[0].number: "ended 2 days earlier",
+        certifications[1].number: "begins 24 hours later",
+        certifications[2].number: "the distance is 350 mm outside its range",
+        certifications[3].number: f"certification {certifications[4].number} was recorded later",
+        certifications[5].number: "withdrawn 2026-03-01T13:00:00Z: a slip",
     }
 
 
-def test_old_measurements_and_newer_data_are_warned_of(
+def test_old_measurements_and_newer_data_give_warnings(
     store: Store, stored: StoredCalibration
 ) -> None:
-    word = store.certifications.certify(certification(stored, override="the best we have"))
-    said = store.resolve(SERIAL, NOON + 365 * DAY, 150.0, as_known_at=word.number).warnings
-    assert said == (
+    certified = store.certifications.certify(certification(stored, override="the best we have"))
+    warnings = store.resolve(SERIAL, NOON + 365 * DAY, 150.0, as_known_at=certified.number).warnings
+    assert warnings == (
         "the data are later than 2026-03-01T12:00:00.000001Z; certifications recorded since then "
         "are ignored.",
         "24-0107:1 failed acceptance and is certified with an override: the best we have",
@@ -155,9 +155,7 @@ def test_old_measurements_and_newer_data_are_warned_of(
     )
 
 
-def test_an_overlap_is_refused_and_the_points_are_named(
-    store: Store, stored: StoredCalibration
-) -> None:
+def test_an_overlap_is_refused_with_its_region(store: Store, stored: StoredCalibration) -> None:
     newer, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
     store.certifications.certify(certification(stored, NOON, NOON + 2 * DAY, (100.0, 300.0)))
     new = certification(newer, NOON + DAY, None, (200.0, 400.0))
@@ -174,7 +172,7 @@ def test_an_overlap_is_refused_and_the_points_are_named(
 
 
 @pytest.mark.parametrize("gap_mm", [-1.0, float("nan"), float("inf")])
-def test_a_gap_is_a_length(stored: StoredCalibration, gap_mm: float) -> None:
+def test_a_gap_must_be_a_finite_length(stored: StoredCalibration, gap_mm: float) -> None:
     with pytest.raises(InputError, match="is none"):
         replace(certification(stored), gap_mm=gap_mm)
     with pytest.raises(InputError, match="the distances have no end"):

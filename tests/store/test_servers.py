@@ -1,4 +1,4 @@
-"""Stores on a Postgres server that is away, refuses, or lets this user only read."""
+"""Stores on a Postgres server that is unreachable, refuses, or permits only reads."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from support.records import NOON, SERIAL, calibration, certification, detector, 
 PASSWORD = "correct-horse-battery"  # noqa: S105
 
 
-def all_that_is_shown(error: CalibError) -> str:
-    """The message, and whatever a log file would hold."""
+def full_text(error: CalibError) -> str:
+    """The message and its traceback, as in a log file."""
     return "".join([str(error), repr(error), *traceback.format_exception(error)])
 
 
-def test_a_server_that_is_away_is_named_without_the_password() -> None:
+def test_an_unreachable_server_is_named_without_the_password() -> None:
     place = f"postgresql://ada:{PASSWORD}@127.0.0.1:1/calib"
     for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(StoreError, match="the database server does not answer") as caught:
             use(place)
         assert (caught.value.code, caught.value.exit_code) == ("store-unreachable", 3)
         assert caught.value.place == "postgresql+psycopg://ada:***@127.0.0.1:1/calib"
-        assert PASSWORD not in all_that_is_shown(caught.value)
+        assert PASSWORD not in full_text(caught.value)
 
 
 def test_a_wrong_password_is_refused_and_not_shown(postgres_url: str) -> None:
@@ -45,10 +45,10 @@ def test_a_wrong_password_is_refused_and_not_shown(postgres_url: str) -> None:
     with pytest.raises(StoreError, match="refused this user or password") as caught:
         Store.open(address.render_as_string(hide_password=False))
     assert (caught.value.code, caught.value.exit_code) == ("store-refused", 3)
-    assert PASSWORD not in all_that_is_shown(caught.value)
+    assert PASSWORD not in full_text(caught.value)
 
 
-def test_a_database_that_is_not_there_is_no_store(postgres_url: str) -> None:
+def test_a_missing_database_is_not_a_store(postgres_url: str) -> None:
     address = make_url(postgres_url).set(database="no_such_database")
     with pytest.raises(InputError, match="the server has no such database") as caught:
         Store.open(address.render_as_string(hide_password=False))
@@ -65,7 +65,7 @@ def hang_up(url: str) -> None:
     )
 
 
-def test_reads_and_writes_that_had_not_begun_outlive_a_lost_connection(
+def test_reads_and_writes_reconnect_if_they_had_not_begun(
     fresh_postgres_url: str,
 ) -> None:
     Store.create(fresh_postgres_url)
@@ -77,7 +77,7 @@ def test_reads_and_writes_that_had_not_begun_outlive_a_lost_connection(
         assert len(raw.rows(fresh_postgres_url, "deed")) == 1
 
 
-def test_a_read_that_is_cut_off_is_made_again(fresh_postgres_url: str) -> None:
+def test_an_interrupted_read_is_retried(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
     turns = []
     with Store.open(fresh_postgres_url) as store:
@@ -94,7 +94,7 @@ def test_a_read_that_is_cut_off_is_made_again(fresh_postgres_url: str) -> None:
     assert turns == [1, 1]
 
 
-def test_a_write_that_is_cut_off_is_not_made_again(fresh_postgres_url: str) -> None:
+def test_an_interrupted_write_is_not_retried(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
     turns = 0
     with Store.open(fresh_postgres_url) as store:
@@ -128,7 +128,7 @@ def test_a_write_that_is_cut_off_is_not_made_again(fresh_postgres_url: str) -> N
         assert (turns, len(raw.rows(fresh_postgres_url, "deed"))) == (2, 1)
 
 
-def test_a_commit_that_is_cut_off_is_said_to_be_uncertain(fresh_postgres_url: str) -> None:
+def test_an_interrupted_commit_is_reported_as_uncertain(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
         with (
@@ -142,7 +142,7 @@ def test_a_commit_that_is_cut_off_is_said_to_be_uncertain(fresh_postgres_url: st
         assert store.detectors.add(detector(), stamp())
 
 
-def test_a_role_that_may_only_read_resolves(
+def test_a_role_without_write_access_can_resolve(
     postgres_server: Server, fresh_postgres_url: str
 ) -> None:
     Store.create(fresh_postgres_url)
@@ -164,7 +164,7 @@ def test_a_role_that_may_only_read_resolves(
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
                 store.certifications.certify(certification(stored))
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
-                store.require_writable()  # as is asked before long work
+                store.require_writable()  # as before long work
     finally:
         raw.execute(fresh_postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
 
@@ -190,7 +190,7 @@ def until(url: str, found: str) -> None:
         time.sleep(0.01)
 
 
-def test_a_read_that_an_upgrade_gets_in_the_way_of_is_made_again(fresh_postgres_url: str) -> None:
+def test_a_read_that_deadlocks_with_an_upgrade_is_retried(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
     turns = 0
     with (
@@ -198,7 +198,7 @@ def test_a_read_that_an_upgrade_gets_in_the_way_of_is_made_again(fresh_postgres_
         raw.connection(fresh_postgres_url) as upgrade,
         ThreadPoolExecutor(1) as beside,
     ):
-        upgrade.execute("SET deadlock_timeout = '10min'")  # so that it is the read that gives way
+        upgrade.execute("SET deadlock_timeout = '10min'")  # so that the read is the one aborted
 
         @retry_read
         def question(database: Database) -> object:
@@ -219,7 +219,7 @@ def test_a_read_that_an_upgrade_gets_in_the_way_of_is_made_again(fresh_postgres_
     assert turns == 2
 
 
-def test_a_read_that_the_server_thinks_too_slow_is_made_again(fresh_postgres_url: str) -> None:
+def test_a_read_that_the_server_times_out_is_retried(fresh_postgres_url: str) -> None:
     Store.create(fresh_postgres_url)
     name = make_url(fresh_postgres_url).database
     limit = "idle_in_transaction_session_timeout"
@@ -265,11 +265,11 @@ def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: Serv
         ]
 
 
-def test_a_store_of_another_encoding_says_what_it_cannot_hold(
+def test_text_that_the_encoding_of_a_store_cannot_hold_is_refused(
     postgres_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = postgres_server.url(encoded(postgres_server, "LATIN1"))
-    with monkeypatch.context() as patched:  # as programs of former times made it
+    with monkeypatch.context() as patched:  # as older programs created it
         patched.setattr(revision, "require_unicode", lambda *_: None)
         Store.create(place)
     with Store.open(place) as store:
@@ -283,7 +283,9 @@ def test_a_store_of_another_encoding_says_what_it_cannot_hold(
         assert [one.description for one in store.detectors.list()] == ["größer"]
 
 
-def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url: str) -> None:
+def test_times_are_read_in_utc_whatever_the_time_zone_of_the_server(
+    fresh_postgres_url: str,
+) -> None:
     Store.create(fresh_postgres_url)
     name = make_url(fresh_postgres_url).database
     raw.execute(fresh_postgres_url, f"ALTER DATABASE {name} SET timezone = 'Asia/Kathmandu'")
@@ -291,6 +293,6 @@ def test_times_are_read_in_utc_whatever_zone_the_server_keeps(fresh_postgres_url
         stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
         assert stored.starts == (NOON,)
         assert stored.stored.at == NOON
-        word = store.certifications.certify(certification(stored, NOON))
-        assert store.certifications.list(SERIAL) == [word]
-        assert word.validity.start.utcoffset() == NOON.utcoffset()
+        certified = store.certifications.certify(certification(stored, NOON))
+        assert store.certifications.list(SERIAL) == [certified]
+        assert certified.validity.start.utcoffset() == NOON.utcoffset()

@@ -1,4 +1,4 @@
-"""Settings: which of four places wins, and that slips in them are named."""
+"""Settings: the order of their four sources, and the errors for wrong values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calib.store.store import Store
 
 
 def read(tmp_path: Path, system: str = "", own: str = "", **variables: str) -> Settings:
-    """What holds with these two files (none where empty) and variables."""
+    """The settings from these two files (none where empty) and variables."""
     (tmp_path / "system.toml").write_text(system)
     (tmp_path / "own.toml").write_text(own)
     if own:
@@ -24,7 +24,7 @@ def read(tmp_path: Path, system: str = "", own: str = "", **variables: str) -> S
     return read_settings(variables, tmp_path / "system.toml")
 
 
-def test_each_place_stands_above_the_one_before(tmp_path: Path) -> None:
+def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
     everywhere = {"system": 'actor = "system"', "own": 'actor = "own"', "CALIB_ACTOR": "variable"}
     given: dict[str, str] = {}
     for place, value in everywhere.items():
@@ -37,14 +37,14 @@ def test_each_place_stands_above_the_one_before(tmp_path: Path) -> None:
         assert settings.all["journal"].origin == "default"
 
 
-def test_without_any_place_the_defaults_hold(tmp_path: Path) -> None:
+def test_without_any_source_the_defaults_apply(tmp_path: Path) -> None:
     settings = read_settings({"CALIB_CONFIG": "", "CALIB_STORE": "  "}, tmp_path / "none.toml")
     assert (settings.store, settings.actor, settings.journal) == (None, None, "auto")
     assert (settings.wait_seconds, settings.connect_seconds) == (10.0, 10.0)
     assert {one.origin for one in settings.all.values()} == {"default"}
 
 
-def test_variables_give_every_setting(tmp_path: Path) -> None:
+def test_every_setting_can_be_a_variable(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         CALIB_STORE="a.sqlite",
@@ -57,7 +57,7 @@ def test_variables_give_every_setting(tmp_path: Path) -> None:
     assert (settings.wait_seconds, settings.connect_seconds) == (2.5, 3.0)
 
 
-def test_a_store_is_named_as_seen_from_the_file(tmp_path: Path) -> None:
+def test_the_path_of_a_store_is_relative_to_the_settings_file(tmp_path: Path) -> None:
     assert read(tmp_path, system='store = "a.sqlite"').store == str(tmp_path / "a.sqlite")
     assert read(tmp_path, system='store = "/data/a"').store == "/data/a"
     assert read(tmp_path, system='store = "~/a"').store == str(Path.home() / "a")
@@ -90,7 +90,7 @@ def test_a_store_is_named_as_seen_from_the_file(tmp_path: Path) -> None:
     ],
     ids=lambda text: text[:30],
 )
-def test_slips_are_refused_with_file_and_key(
+def test_wrong_settings_are_refused_with_file_and_key(
     tmp_path: Path, line: str, place: str, problem: str, remedy: str
 ) -> None:
     with pytest.raises(InputError) as caught:
@@ -101,26 +101,26 @@ def test_slips_are_refused_with_file_and_key(
     assert "secret" not in str(caught.value)
 
 
-def test_slips_in_variables_name_the_variable(tmp_path: Path) -> None:
+def test_the_error_for_a_wrong_variable_names_it(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, CALIB_WAIT_SECONDS="soon")
     assert (caught.value.code, caught.value.place) == ("bad-settings", "CALIB_WAIT_SECONDS")
 
 
-def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+def test_a_settings_file_named_by_a_variable_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="though CALIB_CONFIG names it") as caught:
         read(tmp_path, CALIB_CONFIG=str(tmp_path / "gone.toml"))
     assert caught.value.code == "no-file"
 
 
-def test_what_never_ends_is_no_file_of_settings(tmp_path: Path) -> None:
+def test_devices_pipes_and_folders_are_not_settings_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("/dev/zero", str(tmp_path / "pipe"), str(tmp_path)):
         with pytest.raises(InputError, match="there is no such file"):
             read_settings({"CALIB_CONFIG": name}, tmp_path / "none.toml")
 
 
-def test_settings_are_what_stores_are_opened_with(
+def test_stores_are_opened_with_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "own.toml"

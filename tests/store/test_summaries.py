@@ -1,4 +1,4 @@
-"""Summaries in the store: what calibrations rest on comes back as it was put in, or not at all."""
+"""Summaries in the store are read back as they were stored, or refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support import raw
 from support.records import NOON, calibration, detector, stamp, with_summaries
 
 
-def test_a_calibration_gives_its_summaries_back_in_the_order_of_its_datasets(store: Store) -> None:
+def test_summaries_are_read_back_in_the_order_of_the_datasets(store: Store) -> None:
     record, files = with_summaries(calibration())
     stored, _ = store.calibrations.add(record, (NOON, None), stamp(), detector(), files)
     assert store.summaries.read(stored) == files
@@ -25,7 +25,7 @@ def test_a_calibration_from_before_summaries_has_none(store: Store) -> None:
     assert store.summaries.read(stored) == (None, None)
 
 
-def test_a_summary_that_two_calibrations_rest_on_is_kept_once(place: str, store: Store) -> None:
+def test_a_summary_shared_by_two_calibrations_is_stored_once(place: str, store: Store) -> None:
     record, files = with_summaries(calibration())
     other, _ = with_summaries(calibration(seed=1))
     report = replace(other.report, datasets=record.report.datasets)

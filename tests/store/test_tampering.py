@@ -1,4 +1,4 @@
-"""What the store holds is what was put into it: any change is refused, or found on reading."""
+"""Changes of stored rows are refused by the database, or found on reading."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def filled(place: str, store: Store) -> str:
     )
     flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
     store.calibrations.add(flat, (None, None), stamp())
-    word = store.certifications.certify(certification(stored))
+    certified = store.certifications.certify(certification(stored))
     store.certifications.certify(certification(stored))
-    store.certifications.withdraw(word.number, "an error", stamp())
+    store.certifications.withdraw(certified.number, "an error", stamp())
     store.applications.record(application(stored))
     store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
     store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))
@@ -59,7 +59,7 @@ def read_everything(place: str) -> None:
         store.applications.list()
 
 
-def test_an_untouched_store_reads_whole(filled: str) -> None:
+def test_an_unchanged_store_can_be_read(filled: str) -> None:
     read_everything(filled)
 
 
@@ -121,10 +121,10 @@ def test_a_change_is_found_on_reading_and_named(filled: str, statement: str, fou
         read_everything(filled)
 
 
-def test_the_calibration_that_was_changed_is_named(filled: str) -> None:
+def test_the_error_names_the_changed_calibration(filled: str) -> None:
     raw.tamper(filled, f"UPDATE panel SET dx = dx + 1 {ONE}")
     with Store.open(filled) as store:
-        name = store.calibrations.get(f"{SERIAL}:2").id  # the other one is still answered
+        name = store.calibrations.get(f"{SERIAL}:2").id  # the other one can still be read
         assert name == calibration(seed=1, freedom=Freedom.IN_PLANE).id
         asked: list[Callable[[], Any]] = [
             lambda: store.calibrations.get(f"{SERIAL}:1"),

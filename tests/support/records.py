@@ -204,7 +204,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 SERIALS = st.text(string.ascii_letters + string.digits + "-_:. /äß", min_size=1, max_size=20)
 INSTANTS = st.integers(-62_135_000_000_000_000, 253_402_000_000_000_000).map(instant_from)
 """Nearly everything that a datetime can say, to the microsecond."""
-DEEDS = st.builds(ChangeStamp, INSTANTS, TEXT, TEXT)
+STAMPS = st.builds(ChangeStamp, INSTANTS, TEXT, TEXT)
 HASHES = st.binary(min_size=32, max_size=32).map(bytes.hex)
 COUNTS = st.integers(0, 2**40)
 SPREADS = st.builds(Spread, COUNTS, *[FINITE] * 6)

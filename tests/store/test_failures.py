@@ -1,4 +1,4 @@
-"""Full disks, kills and crowds: the store opens, and holds all of a calibration or nothing."""
+"""Full disks, killed and many writers: a calibration is stored completely or not at all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WRITERS, WRITES = (8, 200) if LONG else (8, 4)
 
 
 def check_whole(place: str) -> int:
-    """How many calibrations there are; each of them reads and verifies, and so does the log."""
+    """Read and verify every calibration and the log; returns the number of calibrations."""
     with Store.open(place) as store:
         assert store.log.audit().findings == ()
         lines = store.calibrations.list()
@@ -43,7 +43,7 @@ from calib.store.store import Store
 place, kills, panels = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 Store.open(place).close()  # imports everything before the first fork
 random.seed(20260301)
-told = []
+counts = []
 for turn in range(kills):
     records = [calibration(seed=5 * turn + add, n_panels=panels) for add in range(5)]
     reading, writing = os.pipe()
@@ -57,7 +57,7 @@ for turn in range(kills):
         os._exit(0)
     os.close(writing)
     os.read(reading, 5)
-    # Every other time not before the first write is through, however slow the machine is.
+    # Every other time only after the first write, however slow the machine is.
     first = os.read(reading, 1) if turn % 2 else b""
     time.sleep(random.uniform(0.0, 0.2))
     os.kill(child, signal.SIGKILL)
@@ -66,25 +66,25 @@ for turn in range(kills):
     while got := os.read(reading, 4096):
         acknowledged += len(got)
     os.close(reading)
-    told.append(acknowledged)
+    counts.append(acknowledged)
     with Store.open(place) as store:
         assert store.detectors.list()
-print(json.dumps(told))
+print(json.dumps(counts))
 """
 
 
-def test_a_killed_writer_leaves_all_or_nothing(place: str) -> None:
+def test_a_killed_writer_leaves_a_whole_calibration_or_none(place: str) -> None:
     with Store.open(place) as store:
         store.detectors.add(detector(n_panels=PANELS), stamp())
-    told = json.loads(children.run(WRITER, place, str(KILLS), str(PANELS), timeout=3000.0))
-    assert len(told) == KILLS
+    acknowledged = json.loads(children.run(WRITER, place, str(KILLS), str(PANELS), timeout=3000.0))
+    assert len(acknowledged) == KILLS
     held = check_whole(place)
-    # What was acknowledged is there; beyond it at most the one that the kill interrupted.
-    assert sum(told) <= held <= sum(told) + KILLS
-    assert sum(told) > 0
+    # All acknowledged writes are there, and at most the one that each kill interrupted.
+    assert sum(acknowledged) <= held <= sum(acknowledged) + KILLS
+    assert sum(acknowledged) > 0
 
 
-CROWD = """
+MANY_WRITERS = """
 import os, sys
 from support.records import SERIAL, NOON, application, calibration, certification, stamp
 from calib.store.store import Store
@@ -100,7 +100,7 @@ def write(writer):
             store.calibrations.add(own, (None, None), stamp(actor=str(writer)))
             done = application(shared, f"{writer}-{turn}.expt")
             assert store.applications.record(done)
-            assert not store.applications.record(done)  # twice is once
+            assert not store.applications.record(done)  # recorded once only
             store.calibrations.add(calibration(seed=1 + turn), (None, None), stamp())
 
 def forked(work, *arguments):
@@ -127,7 +127,7 @@ def read_until_the_end():
             if reads == 1:
                 os.write(open_now, b".")
             try:
-                # Not before it has read beside the writers, however late its turn comes.
+                # Only after a read beside the writers, however late it is scheduled.
                 if reads > 1 and os.read(ended, 1):
                     break
             except BlockingIOError:
@@ -135,7 +135,7 @@ def read_until_the_end():
 
 reader = forked(read_until_the_end)
 os.close(open_now)
-os.read(opened, 1)  # who opens a file at the very same moment may have to wait
+os.read(opened, 1)  # opening a file at the same moment may have to wait
 children = [forked(write, writer) for writer in range(writers)]
 codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 os.write(end, b".")
@@ -144,10 +144,10 @@ assert codes == [0] * (writers + 1), codes
 """
 
 
-def test_many_writers_lose_nothing_leave_no_gap_and_block_no_reader(place: str) -> None:
+def test_many_writers_lose_nothing_and_leave_no_gap_and_block_no_reader(place: str) -> None:
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp())
-    children.run(CROWD, place, str(WRITERS), str(WRITES), timeout=3000.0)
+    children.run(MANY_WRITERS, place, str(WRITERS), str(WRITES), timeout=3000.0)
     turns = WRITES // 2
     assert check_whole(place) == 1 + WRITERS * turns + turns
     with Store.open(place) as store:
@@ -168,7 +168,7 @@ def fill(store: Store) -> StoreError:
     return caught.value
 
 
-def test_a_full_database_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
+def test_a_full_database_is_reported_and_keeps_its_content(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
@@ -212,15 +212,15 @@ with Store.open(path) as store:
 
 
 def may_mount() -> bool:
-    """Whether a file system can be mounted here, out of everybody else's sight."""
+    """Whether a file system can be mounted here in a private namespace."""
     if shutil.which("unshare") is None:
         return False
-    words = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    command = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(not may_mount(), reason="mounting a small file system is not permitted")
-def test_a_full_disk_says_so_and_keeps_what_it_held(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_keeps_the_content(tmp_path: Path) -> None:
     printed = children.run(FULL, str(tmp_path), str(PANELS), before=("unshare", "-m"))
     code, held = printed.splitlines()
     assert code == "disk-full"
@@ -246,7 +246,7 @@ with Store.open(place) as store:
 """
 
 
-def test_a_write_that_the_system_refuses_is_a_store_failure(tmp_path: Path) -> None:
+def test_a_write_that_the_system_refuses_is_a_store_error(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     Store.create(place)
     with Store.open(place) as store:
@@ -255,7 +255,7 @@ def test_a_write_that_the_system_refuses_is_a_store_failure(tmp_path: Path) -> N
     assert code in ("disk-full", "disk-failed")
     assert status == "3"
     check_whole(place)
-    with Store.open(place) as store:  # and goes on where there is room
+    with Store.open(place) as store:  # it can be written again where there is space
         added, _ = store.calibrations.add(
             calibration(seed=5000, n_panels=PANELS), (None, None), stamp()
         )

@@ -1,5 +1,5 @@
-"""Old programs and newer stores. The older program is this one; the newer store is pretended, by
-doing to a store what a later migration would."""
+"""Older programs and newer stores: this program is the older one, and a store is changed as a later
+migration would change it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from support.filled import fill
 from support.records import HOUR, NOON, SERIAL, application, calibration, certification, stamp
 
 LATER = "9999"
-BEFORE_THE_RULE = "0009"
+LAST_WITHOUT = "0009"
 
 
 def upgrade_later(place: str, reader: str | None, writer: str | None) -> None:
-    """An upgrade of the future, which only adds: a column, a table, rows in it."""
+    """Upgrade as a later program might: add a column, a table and a row."""
     raw.execute(place, "ALTER TABLE calibration ADD COLUMN colour TEXT")
     raw.execute(place, "CREATE TABLE colour (name TEXT PRIMARY KEY)")
     raw.execute(place, "INSERT INTO colour VALUES ('blue')")
@@ -36,8 +36,8 @@ def upgrade_later(place: str, reader: str | None, writer: str | None) -> None:
     )  # fmt: skip
 
 
-def answers(store: Store) -> list[Any]:
-    """What a store says."""
+def read_all(store: Store) -> list[Any]:
+    """The answers of a store."""
     found = store.resolve(SERIAL, NOON + HOUR, 150.0)
     return [
         found.calibration.id,
@@ -48,13 +48,13 @@ def answers(store: Store) -> list[Any]:
     ]
 
 
-def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
+def test_a_program_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
     fill(place)
     with Store.open(place) as store:
-        before = answers(store)
+        before = read_all(store)
     upgrade_later(place, schema.HEAD, LATER)
     with Store.open(place) as store:
-        assert answers(store) == before
+        assert read_all(store) == before
         assert store.read_only
         for write in (
             store.require_writable,
@@ -67,7 +67,7 @@ def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
             assert caught.value.remedy.startswith("upgrade calib: ")
         for whole in (store.log.audit, lambda: store.bundles.export(SERIAL)):
             with pytest.raises(InputError, match="is at revision 9999"):
-                whole()  # its log speaks of columns that nobody here knows
+                whole()  # its log may contain unknown columns
     check = maintenance.check(place)[0]
     assert (check.name, check.fine) == ("revision", False)
     assert check.finding.startswith(
@@ -75,12 +75,12 @@ def test_who_is_admitted_as_reader_reads_and_does_not_write(place: str) -> None:
     )
 
 
-def test_a_bundle_is_tried_on_a_newer_store(place: str) -> None:
+def test_loading_a_bundle_into_a_newer_store_can_be_previewed(place: str) -> None:
     fill(place)
     with Store.open(place) as store:
         bundle = store.bundles.export(SERIAL)
     upgrade_later(place, schema.HEAD, LATER)
-    # As an entry of the newer program has it.
+    # As in an entry of the newer program.
     entry = "UPDATE entry SET contents = replace(contents, '{', '{\"colour\": \"aa\", ')"
     raw.tamper(place, entry)
     with Store.open(place) as store:
@@ -88,7 +88,7 @@ def test_a_bundle_is_tried_on_a_newer_store(place: str) -> None:
     assert loaded.calibrations == ((f"{SERIAL}:1", 1, False),)
 
 
-def test_who_is_admitted_as_writer_writes(place: str) -> None:
+def test_a_program_admitted_as_writer_writes(place: str) -> None:
     fill(place)
     upgrade_later(place, schema.HEAD, schema.HEAD)
     with Store.open(place) as store:
@@ -100,7 +100,7 @@ def test_who_is_admitted_as_writer_writes(place: str) -> None:
 
 
 @pytest.mark.parametrize("reader", [None, LATER])
-def test_who_is_not_admitted_is_refused(place: str, reader: str | None) -> None:
+def test_a_program_that_is_not_admitted_is_refused(place: str, reader: str | None) -> None:
     upgrade_later(place, reader, reader)
     for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(InputError, match="at revision 9999, this program knows") as caught:
@@ -108,37 +108,41 @@ def test_who_is_not_admitted_is_refused(place: str, reader: str | None) -> None:
         assert caught.value.code == "store-newer"
 
 
-def test_a_migration_that_says_nothing_admits_nobody_older(place: str) -> None:
-    """What an earlier migration said does not hold for a later revision."""
+def test_a_migration_that_names_no_oldest_program_admits_none(place: str) -> None:
+    """What an earlier migration set does not apply to a later revision."""
     raw.execute(place, "UPDATE calib_revision SET version_num = ?", LATER)
     with pytest.raises(InputError, match="at revision 9999, this program knows"):
         Store.open(place)
 
 
-def test_a_program_that_was_running_before_the_upgrade_is_held_to_it(place: str) -> None:
+def test_a_program_that_runs_during_an_upgrade_may_not_write_afterwards(place: str) -> None:
     fill(place)
     with Store.open(place) as store:
         stored = store.calibrations.get("1")
         upgrade_later(place, schema.HEAD, LATER)
         assert store.resolve(SERIAL, NOON + HOUR, 150.0).calibration.id == stored.id
-        n_deeds = len(raw.rows(place, "deed"))
+        n_stamps = len(raw.rows(place, "deed"))
         with pytest.raises(StoreReadOnlyError, match="may read, but not write"):
             store.certifications.certify(certification(stored))
-        assert len(raw.rows(place, "deed")) == n_deeds
+        assert len(raw.rows(place, "deed")) == n_stamps
 
 
-def test_every_revision_since_the_rule_says_whom_it_admits(empty_place: str) -> None:
+def test_every_revision_since_0009_names_the_oldest_programs_that_it_admits(
+    empty_place: str,
+) -> None:
     if not raw.is_postgres(empty_place):
         Path(empty_place).touch()
     database = Database(Location.parse(empty_place), foreign_keys=False)
     for revision in schema.REVISIONS:
         schema.migrate(database, revision)
-        if revision <= BEFORE_THE_RULE:
+        if revision <= LAST_WITHOUT:
             continue
         with database.reading() as connection:
-            said = connection.execute(text("SELECT * FROM calib_revision")).mappings().one()
-        assert said["admits_at"] == revision, f"revision {revision} does not say whom it admits"
-        assert BEFORE_THE_RULE < said["oldest_reader"] <= said["oldest_writer"] <= revision
+            row = connection.execute(text("SELECT * FROM calib_revision")).mappings().one()
+        assert row["admits_at"] == revision, (
+            f"revision {revision} does not name the oldest programs"
+        )
+        assert LAST_WITHOUT < row["oldest_reader"] <= row["oldest_writer"] <= revision
     database.close()
     found = maintenance.revision(empty_place)
     assert found.revision == schema.HEAD

@@ -25,7 +25,7 @@ from support.records import (
 )
 from support.statements import taken_from
 
-GROWING = sorted(set(METADATA.tables) - {"detector"})
+LARGE_TABLES = sorted(set(METADATA.tables) - {"detector"})
 """Tables that grow with use; a facility has some hundreds of detectors."""
 
 
@@ -50,7 +50,9 @@ def scans(store: Store, statement: str, values: Any) -> list[str]:
     """The lines of the statement's plan that read a growing table from end to end."""
     lines = plan(store, statement, values)
     if not store._database.is_sqlite:
-        return [line for line in lines if any(f"Seq Scan on {table} " in line for table in GROWING)]
+        return [
+            line for line in lines if any(f"Seq Scan on {table} " in line for table in LARGE_TABLES)
+        ]
     if statement.rstrip().endswith("LIMIT ? OFFSET ?") and "WHERE" not in statement:
         # The first row of an index, unless all are sorted for it.
         return [line for line in lines if "TEMP B-TREE" in line]
@@ -66,7 +68,7 @@ def used(store: Store) -> Store:
     return store
 
 
-def test_look_ups_and_writes_use_indexes(used: Store) -> None:
+def test_lookups_and_writes_use_indexes(used: Store) -> None:
     name = used.calibrations.get(f"{SERIAL}:1").id
     position = used.log.moment().position
     with taken_from(used) as taken:
@@ -87,7 +89,7 @@ def test_look_ups_and_writes_use_indexes(used: Store) -> None:
     assert not found
 
 
-def test_a_look_up_reads_the_certifications_of_its_detector_alone(used: Store) -> None:
+def test_a_lookup_reads_only_the_certifications_of_its_detector(used: Store) -> None:
     with taken_from(used) as taken:
         used.resolve(SERIAL, NOON, 150.0)
     ((statement, values),) = [one for one in taken if "JOIN calibration k" in one[0]]

@@ -1,6 +1,6 @@
-"""Random histories of one detector, against a plain list of what was said.
+"""Random histories of one detector, compared with a plain list of its certifications.
 
-The list (``support.plain_list``) shares no code with what it is held against.
+The list (``support.plain_list``) shares no code with the store.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Histories(PlainList, RuleBasedStateMachine):
             withdrawn_reason="",
             gap_mm=10.0 * gap,
         )
-        told = self.store.certifications.preview_certify(draft)
+        consequences = self.store.certifications.preview_certify(draft)
         refused = None
         if not accepted and not override:
             refused = "not-accepted"
@@ -173,7 +173,7 @@ class Histories(PlainList, RuleBasedStateMachine):
         word.number = number
         self.words.append(word)
         assert self.recorded(at) == number
-        self.compare(told, before)
+        self.compare(consequences, before)
         self.compare(self.store.certifications.consequences(number), before)
         self.ask_at_corners()
 
@@ -186,12 +186,12 @@ class Histories(PlainList, RuleBasedStateMachine):
             with pytest.raises(NotFoundError, match="is withdrawn already"):
                 self.store.certifications.withdraw(word.number, "again", stamp(at))
             return
-        lost, told = self.store.certifications.preview_withdraw(word.number)
+        lost, consequences = self.store.certifications.preview_withdraw(word.number)
         assert [one.number for one in lost] == [word.number]
         before = self.answers()
         self.store.certifications.withdraw(word.number, "not so", stamp(at))
         word.withdrawn = self.recorded(at)
-        self.compare(told, before)
+        self.compare(consequences, before)
         self.compare(self.store.certifications.consequences(word.withdrawn), before)
         self.ask_at_corners()
 
@@ -274,15 +274,15 @@ class Histories(PlainList, RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """What was answered once is answered the same for ever."""
-        for position, hour, tens, said in getattr(self, "remembered", []):
+        for position, hour, tens, answered in getattr(self, "remembered", []):
             again = self.store.resolve(
                 self.serial, NOON + hour * HOUR, 10.0 * tens, as_known_at=position, explain=True
             )
-            assert again.position == said.position == position
-            assert again.certification == said.certification
-            assert (again.age, again.time_gap) == (said.age, said.time_gap)
-            assert again.calibration.id == said.calibration.id
-            first, second = again.calibration, said.calibration
+            assert again.position == answered.position == position
+            assert again.certification == answered.certification
+            assert (again.age, again.time_gap) == (answered.age, answered.time_gap)
+            assert again.calibration.id == answered.calibration.id
+            first, second = again.calibration, answered.calibration
             assert first.correction.values.tobytes() == second.correction.values.tobytes()
             assert first.sigma.tobytes() == second.sigma.tobytes()
             assert (first.acceptance, first.stored) == (second.acceptance, second.stored)
@@ -298,7 +298,7 @@ class Histories(PlainList, RuleBasedStateMachine):
         self.positions.append((entry.position, entry.recorded.at))
         return entry.position
 
-    def compare(self, told: Consequences, before: dict[tuple[int, int], int]) -> None:
+    def compare(self, consequences: Consequences, before: dict[tuple[int, int], int]) -> None:
         """That exactly the points whose answer changed were named, with both answers."""
         after = self.answers()
         changed = {
@@ -309,7 +309,7 @@ class Histories(PlainList, RuleBasedStateMachine):
         named: dict[tuple[int, int], tuple[int | None, int | None]] = {}
         for point in self.points():
             at, distance = NOON + point[0] * HOUR, 10.0 * point[1]
-            for change in told.changes:
+            for change in consequences.changes:
                 if at in change.region.validity and distance in change.region.distances:
                     assert point not in named, "two regions name one point"
                     named[point] = (
