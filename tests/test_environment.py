@@ -121,7 +121,7 @@ def test_dials_does_not_see_this_python_environment(
     assert not set(FOREIGN_VARIABLES) & set(dials.environment())
 
 
-def test_a_failing_dials_program_shows_what_it_said(dials: Dials, tmp_path: Path) -> None:
+def test_a_failing_dials_program_shows_its_output(dials: Dials, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"dials\.refine absent\.expt: exit [1-9]"):
         dials.run("dials.refine", "absent.expt", cwd=tmp_path)
     assert dials.run("dials.refine", "absent.expt", cwd=tmp_path, check=False).returncode != 0

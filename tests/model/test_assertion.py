@@ -1,4 +1,4 @@
-"""Regions are cut into parts that cover them exactly; any set of points can be said by few."""
+"""Regions are cut into parts that cover them exactly; any set of points can be described by few."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ GROUPS = st.builds(
     st.lists(st.none() | FINITE, max_size=2).map(tuple),
 )
 INFLUENCES = st.builds(Influence, FINITE, FINITE, COUNTS)
-MISFITS = st.builds(
+REJECTED = st.builds(
     Misfit,
     TEXT,
     st.lists(TEXT, max_size=2).map(tuple),
@@ -141,7 +141,7 @@ REPORTS = st.builds(
     weak_modes=st.lists(WEAK_MODES, max_size=2).map(tuple),
     disagreements=st.lists(DISAGREEMENTS, max_size=2).map(tuple),
     groups=st.lists(GROUPS, max_size=2).map(tuple),
-    misfits=st.lists(MISFITS, max_size=2).map(tuple),
+    misfits=st.lists(REJECTED, max_size=2).map(tuple),
     determined=st.none() | DETERMINED,
 )
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
@@ -157,7 +157,7 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Disagreement: DISAGREEMENTS,
     GroupMotion: GROUPS,
     Influence: INFLUENCES,
-    Misfit: MISFITS,
+    Misfit: REJECTED,
     DataShare: DATA_SHARES,
     Determined: DETERMINED,
     Report: REPORTS,
@@ -286,7 +286,7 @@ class Younger:
     new: tuple[str, ...] = ()
 
 
-def test_a_field_added_with_a_default_changes_nothing_that_was_said_before() -> None:
+def test_a_field_added_with_a_default_changes_no_older_content() -> None:
     assert to_content(Younger(1.0)) == {"old": 1.0}
     assert from_content(Younger, {"old": 1.0}) == Younger(1.0)
     assert from_content(Younger, to_content(Younger(1.0, ("a",)))) == Younger(1.0, ("a",))

@@ -1,4 +1,4 @@
-"""Residuals as tables: they say what the values said that they were made of."""
+"""Tables of residuals hold the same content as the values they were made of."""
 
 from __future__ import annotations
 

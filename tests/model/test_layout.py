@@ -1,4 +1,4 @@
-"""Detectors as drawn: shapes, frames, distances, and how two of them differ."""
+"""Nominal layouts: shapes, frames, distances, and how two of them differ."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_layouts_that_differ_in_anything_have_different_names() -> None:
     assert len(names) == len(others) + 1
 
 
-def test_what_differs_is_said_in_words() -> None:
+def test_a_difference_is_described_in_words() -> None:
     layout = known_layout("PILATUS 300K")
     shapes = layout.panels
     other_size = (*shapes[:1], replace(shapes[1], size_px=(487, 194)), shapes[2])

@@ -41,7 +41,7 @@ def some_correction(seed: int, scale: float = 1.0) -> Correction:
     return Correction(rng.normal(size=(len(LAYOUT), 6)) * sigma)
 
 
-def standing(
+def detector_with(
     correction: Correction, pose: RigidMotion, *, with_root: bool, layout: Layout = LAYOUT
 ) -> Detector:
     """A detector whose panels carry a correction, with or without its root frame."""
@@ -71,7 +71,7 @@ def far_apart_mm(a: RigidMotion, b: RigidMotion) -> float:
 @given(SEEDS)
 def test_the_root_frame_of_a_detector_as_drawn_is_its_pose_exactly(seed: int) -> None:
     pose = some_pose(seed)
-    found = locate_detector(LAYOUT, standing(Correction.none(10), pose, with_root=True), [])
+    found = locate_detector(LAYOUT, detector_with(Correction.none(10), pose, with_root=True), [])
     assert found.lab_from_root is pose
     assert found.exact
     assert found.carries == DRAWN
@@ -79,21 +79,21 @@ def test_the_root_frame_of_a_detector_as_drawn_is_its_pose_exactly(seed: int) ->
 
 @given(SEEDS)
 def test_a_known_calibration_is_recognised_within_its_root_frame(seed: int) -> None:
-    pose, carried = some_pose(seed), some_correction(seed)
-    detector = standing(carried, pose, with_root=True)
-    known = [("24-0107:1", some_correction(seed + 7)), ("24-0107:2", carried)]
+    pose, present = some_pose(seed), some_correction(seed)
+    detector = detector_with(present, pose, with_root=True)
+    known = [("24-0107:1", some_correction(seed + 7)), ("24-0107:2", present)]
     found = locate_detector(LAYOUT, detector, known)
     assert found.lab_from_root is pose
     assert found.exact
-    assert (found.carries, found.correction) == ("24-0107:2", carried)
+    assert (found.carries, found.correction) == ("24-0107:2", present)
 
 
 @given(SEEDS)
 def test_without_a_root_frame_the_pose_is_fitted_to_rounding(seed: int) -> None:
-    pose, carried = some_pose(seed), some_correction(seed)
-    for correction, name in ((Correction.none(10), DRAWN), (carried, "24-0107:2")):
+    pose, present = some_pose(seed), some_correction(seed)
+    for correction, name in ((Correction.none(10), DRAWN), (present, "24-0107:2")):
         found = locate_detector(
-            LAYOUT, standing(correction, pose, with_root=False), [("24-0107:2", carried)]
+            LAYOUT, detector_with(correction, pose, with_root=False), [("24-0107:2", present)]
         )
         assert far_apart_mm(found.lab_from_root, pose) < ROUNDING_MM
         assert not found.exact
@@ -102,11 +102,11 @@ def test_without_a_root_frame_the_pose_is_fitted_to_rounding(seed: int) -> None:
 
 @given(SEEDS)
 def test_a_detector_turned_as_a_whole_within_its_root_is_fitted_with_that_turn(seed: int) -> None:
-    pose, carried = some_pose(seed), some_correction(seed)
+    pose, present = some_pose(seed), some_correction(seed)
     rng = np.random.default_rng(seed)
     wobble = RigidMotion(rotation_from_vector(rng.normal(scale=0.01, size=3)), rng.normal(size=3))
-    detector = replace(standing(carried, wobble @ pose, with_root=True), lab_from_root=pose)
-    found = locate_detector(LAYOUT, detector, [("24-0107:2", carried)])
+    detector = replace(detector_with(present, wobble @ pose, with_root=True), lab_from_root=pose)
+    found = locate_detector(LAYOUT, detector, [("24-0107:2", present)])
     assert not found.exact
     assert found.carries == "24-0107:2"
     assert far_apart_mm(found.lab_from_root, wobble @ pose) < ROUNDING_MM
@@ -119,7 +119,7 @@ def test_panels_refined_elsewhere_give_a_rigid_fit_and_its_residual(
     pose, moved = some_pose(seed), some_correction(seed)
     found = locate_detector(
         LAYOUT,
-        standing(moved, pose, with_root=with_root),
+        detector_with(moved, pose, with_root=with_root),
         [("24-0107:2", some_correction(seed + 5))],
     )
     assert found.carries == ""
@@ -133,7 +133,7 @@ def test_panels_refined_elsewhere_give_a_rigid_fit_and_its_residual(
 def test_a_few_panels_that_moved_far_do_not_turn_the_detector() -> None:
     pose, values = some_pose(3), np.zeros((10, 6))
     values[[2, 7], 0] = [1.5, -2.0]
-    found = locate_detector(LAYOUT, standing(Correction(values), pose, with_root=False), [])
+    found = locate_detector(LAYOUT, detector_with(Correction(values), pose, with_root=False), [])
     assert far_apart_mm(found.lab_from_root, pose) < ONE_MICROMETRE_MM
     assert found.residual_mm == pytest.approx(2.0, abs=ONE_MICROMETRE_MM)
 
@@ -141,10 +141,14 @@ def test_a_few_panels_that_moved_far_do_not_turn_the_detector() -> None:
 def test_a_detector_within_a_micrometre_counts_as_drawn_and_beyond_it_does_not() -> None:
     values = np.zeros((10, 6))
     values[4, 1] = 0.8 * ONE_MICROMETRE_MM
-    near = locate_detector(LAYOUT, standing(Correction(values), some_pose(0), with_root=True), [])
+    near = locate_detector(
+        LAYOUT, detector_with(Correction(values), some_pose(0), with_root=True), []
+    )
     assert (near.carries, near.exact) == (DRAWN, False)
     values[4, 1] = 2.0 * ONE_MICROMETRE_MM
-    far = locate_detector(LAYOUT, standing(Correction(values), some_pose(0), with_root=True), [])
+    far = locate_detector(
+        LAYOUT, detector_with(Correction(values), some_pose(0), with_root=True), []
+    )
     assert far.carries == ""
 
 
@@ -152,16 +156,16 @@ def test_the_nearest_candidate_counts_of_several_that_fit() -> None:
     first, second = some_correction(1), some_correction(1)
     nudged = second.values.copy()
     nudged[0, 0] += 0.5 * ONE_MICROMETRE_MM
-    detector = standing(Correction(nudged), some_pose(0), with_root=False)
+    detector = detector_with(Correction(nudged), some_pose(0), with_root=False)
     found = locate_detector(LAYOUT, detector, [("a", first), ("b", Correction(nudged))])
     assert found.carries == "b"
 
 
 @given(st.permutations(range(10)))
 def test_panels_are_matched_by_name_in_whatever_order_they_come(order: list[int]) -> None:
-    pose, carried = some_pose(2), some_correction(2)
-    detector = reordered(standing(carried, pose, with_root=True), order)
-    found = locate_detector(LAYOUT, detector, [("24-0107:2", carried)])
+    pose, present = some_pose(2), some_correction(2)
+    detector = reordered(detector_with(present, pose, with_root=True), order)
+    found = locate_detector(LAYOUT, detector, [("24-0107:2", present)])
     assert found.exact
     assert [order[k] for k in found.order] == list(range(10))
     assert [detector.panels[k].name for k in found.order] == [p.name for p in LAYOUT.panels]
@@ -179,7 +183,9 @@ def test_panels_of_one_name_are_taken_as_they_come() -> None:
 
 def test_another_layout_is_refused_with_what_differs() -> None:
     other = known_layout("PILATUS 2M")
-    detector = standing(Correction.none(24), RigidMotion.identity(), with_root=True, layout=other)
+    detector = detector_with(
+        Correction.none(24), RigidMotion.identity(), with_root=True, layout=other
+    )
     with pytest.raises(LayoutError) as caught:
         locate_detector(LAYOUT, detector, [])
     assert str(caught.value) == (
@@ -197,7 +203,7 @@ def test_another_layout_is_refused_with_what_differs() -> None:
 @pytest.mark.parametrize("with_root", [False, True])
 def test_panels_in_another_order_under_other_names_are_refused(with_root: bool) -> None:
     """As they come they would be put where others are."""
-    detector = standing(Correction.none(10), some_pose(1), with_root=with_root)
+    detector = detector_with(Correction.none(10), some_pose(1), with_root=with_root)
     shuffled = reordered(detector, [1, 0, *range(2, 10)])
     renamed = tuple(replace(p, name=f"q{k}") for k, p in enumerate(shuffled.panels))
     with pytest.raises(LayoutError, match="or their order and names differ: in this order they"):
@@ -207,7 +213,7 @@ def test_panels_in_another_order_under_other_names_are_refused(with_root: bool) 
 @given(SEEDS, st.booleans())
 def test_a_detector_taken_as_drawn_is_found_where_it_stands(seed: int, with_root: bool) -> None:
     pose, correction = some_pose(seed), some_correction(seed)
-    detector = standing(correction, pose, with_root=with_root)
+    detector = detector_with(correction, pose, with_root=with_root)
     layout, root = layout_of(detector)
     assert layout.panels == detector.panels
     back = layout.frames.moved(root)

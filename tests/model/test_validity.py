@@ -96,5 +96,5 @@ def test_a_range_that_holds_no_distance_is_refused(low: float, high: float) -> N
         (timedelta(days=2912382.6), "2912383 days"),
     ],
 )
-def test_a_length_of_time_is_told_in_figures_that_people_read(gap: timedelta, words: str) -> None:
+def test_a_duration_is_shown_in_readable_figures(gap: timedelta, words: str) -> None:
     assert duration(gap) == words

@@ -249,7 +249,7 @@ def test_a_perfect_estimate_has_no_error_nor_has_one_that_is_off_as_a_whole() ->
     assert errors.normal_um < 1e-6
 
 
-def test_errors_are_told_apart_by_direction() -> None:
+def test_errors_are_separated_by_direction() -> None:
     """Half of a panel's shift stays with it, as the fit shares it out among three in a row."""
     along = corner_errors(LAYOUT, moved_panel(np.array([0.1, 0, 0, 0, 0, 0])), TRUTH, POSE)
     # Residuals 2/3, 1/3, 1/3 of the shift: root mean square 0.471.

@@ -127,7 +127,7 @@ def test_every_gate_that_failed_gives_its_reason() -> None:
 
 
 def test_noise_alone_is_not_accepted() -> None:
-    """A detector that stands exactly as drawn has nothing to be corrected."""
+    """A detector at its nominal geometry needs no correction."""
     layout, _, scan = simulation(seed=3, n_reflections=2000, truth_seed=-1)
     found = solution([scan.dataset], layout, options())
     assert not found.acceptance.accepted

@@ -1,4 +1,4 @@
-"""Crowds of crystals: the same answers as the blocks of a few give."""
+"""Batched crystals: the same answers as the blocks of a few give."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def batched() -> DatasetFit:
 
 
 def both(folds: tuple[int, ...] = (0, 1, 2, 3)) -> tuple[BatchedSchurComplement, SchurComplement]:
-    """The same equations, summed as a crowd and in blocks."""
+    """The same equations, summed in batches and in blocks."""
     fit = batched()
     stage = fit.predictor(TRUTH)
     equations, _ = fit.blocks(TRUTH)

@@ -1,4 +1,4 @@
-"""How much of what is said comes from the data, and how much from the tolerances of assembly."""
+"""The fraction of information that comes from the data, and from the tolerances of assembly."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_a_closed_executor_leaves_no_process() -> None:
 
 
 def derivation(executor: Executor) -> Solution:
-    """Three small scans at two distances, by any fleet."""
+    """Three small scans at two distances, by any executor."""
     layout, scans = three_scans()
     executor.load([partial(given_dataset, scan) for scan, _ in scans])
     return solve_datasets(executor, [pose for _, pose in scans], layout, options(), quiet)

@@ -61,7 +61,7 @@ def test_an_unmeasured_panel_moves_with_its_group_and_is_as_uncertain_as_it_was_
     prior = PanelPrior().sigma()
     assert (sigma > 0.99 * prior).all()
     assert (sigma < 1.35 * prior).all()
-    # Nothing else tells it from the rest than the rigid motion that fits the rest.
+    # It moves only with the rigid motion that fits the rest.
     others = list(range(1, 10))
     corners = layout.corners_panel_mm()
     drawn = layout.frames.points(corners)
@@ -86,7 +86,7 @@ def test_a_sparse_panel_leans_on_the_prior() -> None:
         assert found.estimate.status[4] is PanelStatus.SPARSE
         assert found.estimate.n_reflections[4] == 2
     assert sigma[1][0] < 0.021
-    assert sigma[0][0] < 0.15, "two reflections with 0.017 mm each tell more than the assembly"
+    assert sigma[0][0] < 0.15, "two reflections with 0.017 mm each constrain more than the assembly"
     assert sigma[1][0] < sigma[0][0]
 
 

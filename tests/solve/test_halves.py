@@ -1,4 +1,4 @@
-"""Two halves whose errors are known: what is said of how far they differ."""
+"""Two halves whose errors are known: the reported difference between them."""
 
 from __future__ import annotations
 

@@ -37,12 +37,12 @@ def solved() -> tuple[Layout, Solution]:
 
 
 def error_after(step: Floats) -> tuple[float, Statement, CorrectionEstimate]:
-    """The error said of a statement that was made a step (n, 6) before the solution."""
+    """The estimated error of a statement that was linearised a step (n, 6) before the solution."""
     layout, found = solved()
     (at,) = found.statements
     estimate = replace(found.estimate, correction=Correction(at.point.values + step))
-    spoken = TwistEquations.of(layout, [at], Part.WHOLE)
-    (error,) = linearisation_errors(layout, [at], spoken, estimate)
+    twisted = TwistEquations.of(layout, [at], Part.WHOLE)
+    (error,) = linearisation_errors(layout, [at], twisted, estimate)
     return error, at, estimate
 
 

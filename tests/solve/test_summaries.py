@@ -135,7 +135,7 @@ def test_a_common_rigid_motion_stays_undetermined_at_every_linearisation_point(p
 def test_a_rigid_motion_of_all_panels_changes_no_stored_equation() -> None:
     """A finite one: the same vector, and the same sum of squares."""
     found = joint(NEAR, FAR).statements[0]
-    spoken = TwistEquations.of(LAYOUT, [found], Part.WHOLE)
+    twisted = TwistEquations.of(LAYOUT, [found], Part.WHOLE)
     turn = rotation_from_vector(np.array([3e-3, -2e-3, 5e-3]))
     frames = found.point.frames(LAYOUT)
     turned = replace(
@@ -143,9 +143,9 @@ def test_a_rigid_motion_of_all_panels_changes_no_stored_equation() -> None:
         rotation=turn @ frames.rotation,
         origin_mm=frames.origin_mm @ turn.T + np.array([0.5, -0.3, 0.8]),
     )
-    (vector,), (more,) = spoken.at(LAYOUT, Correction.between(LAYOUT, turned))
-    scale = np.sqrt(np.diagonal(spoken.own[0], axis1=1, axis2=2).ravel())
-    assert np.abs((vector - spoken.vector[0]) / scale).max() < 1e-3
+    (vector,), (more,) = twisted.at(LAYOUT, Correction.between(LAYOUT, turned))
+    scale = np.sqrt(np.diagonal(twisted.own[0], axis1=1, axis2=2).ravel())
+    assert np.abs((vector - twisted.vector[0]) / scale).max() < 1e-3
     assert abs(more) < 1e-3 * found.chi_square
 
 
@@ -299,13 +299,13 @@ def test_influences_of_many_datasets_solve_their_equations(strong: bool) -> None
     several = [weaker(one, 0.05, rng) for one in whole.statements for _ in range(10)]
     several += whole.statements[:1] if strong else ()
     system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior())
-    spoken, at = TwistEquations.of(LAYOUT, several, Part.WHOLE), whole.estimate.correction
-    normal = system.normal(at, [StoredEquations(LAYOUT, spoken).at(at)])
-    found = influences(LAYOUT, normal, at, spoken, whole.estimate.sigma)
+    twisted, at = TwistEquations.of(LAYOUT, several, Part.WHOLE), whole.estimate.correction
+    normal = system.normal(at, [StoredEquations(LAYOUT, twisted).at(at)])
+    found = influences(LAYOUT, normal, at, twisted, whole.estimate.sigma)
     everyone = np.linalg.solve(normal.matrix, normal.vector)
     for place, influence in enumerate(found):
         assert influence is not None
-        one = StoredEquations(LAYOUT, spoken[[place]]).at(at)
+        one = StoredEquations(LAYOUT, twisted[[place]]).at(at)
         taken = system.normal(at, [one]).information
         pull = np.einsum("paf,pa->pf", normal.spread, one.vector.reshape(-1, 6)).ravel()
         without = np.linalg.solve(normal.matrix - taken, normal.vector - pull)

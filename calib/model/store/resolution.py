@@ -1,4 +1,4 @@
-"""The answer to which calibration holds for a detector, an instant and a distance; and why."""
+"""Queries for the calibration of a detector at an instant and a distance, and their answers."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from calib.model.store.record import Certification, ChangeStamp
 
 
 class DistancePolicy(StrEnum):
-    """Which distances a certification answers."""
+    """The distances for which a certification applies."""
 
     EXACT = "exact"
     """Those in its range."""
     NEAREST = "nearest"
-    """Those in its range, or beyond by no more than its gap: the nearest one answers."""
+    """Those in its range or within its extrapolation limit; the nearest one applies."""
 
 
 class TimePolicy(StrEnum):
-    """Which instants a certification answers."""
+    """The instants for which a certification applies."""
 
     PRIOR = "prior"
-    """Those in its validity: never one that begins later than the data."""
+    """Those in its validity: never a certification that begins later than the data."""
     CLOSEST = "closest"
-    """Any, where none is valid: the closest one in time answers, also one from the future."""
+    """Any, if none is valid: the closest one in time applies, even one that begins later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked."""
+    """A query."""
 
     serial: str
     at: datetime
     """When the data were taken, UTC."""
     distance_mm: float
     as_known_at: int | datetime | None = None
-    """A position of the log, or an instant: what was recorded later is left out. None: all."""
+    """A position of the log or an instant: later records are ignored. None: all records."""
     distance_policy: DistancePolicy = DistancePolicy.EXACT
     time_policy: TimePolicy = TimePolicy.PRIOR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResolvedCalibration:
-    """A stored calibration as far as it is needed to be applied; verified when it was read."""
+    """The part of a stored calibration that applying needs; verified when read."""
 
     serial: str
     version: int
@@ -60,11 +60,11 @@ class ResolvedCalibration:
     """(n,)."""
     correction: Correction
     sigma: Floats
-    """(n, 6) in mm and rad; NaN where the parameter was held."""
+    """(n, 6) in mm and rad; NaN if the parameter was fixed."""
     acceptance: Acceptance
     stored: ChangeStamp
     last_started: datetime | None
-    """When the latest of its datasets was taken, where known."""
+    """When the latest of its datasets was taken, if known."""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class ResolvedCalibration:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A certification of the detector that does not answer, and why."""
+    """A certification that does not apply, and why."""
 
     certification: Certification
     lost: str
@@ -82,23 +82,23 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resolution:
-    """One stored calibration, never a blend, with the explanation."""
+    """One stored calibration (never interpolated) and why it applies."""
 
     query: Query
     position: int
-    """The last position of the log that was seen: asked again as known at it, the answer is the
-    same for ever."""
+    """The last position of the log that was read; the same query as known at this position always
+    has the same answer."""
     recorded_at: datetime
     """When that position was recorded."""
     calibration: ResolvedCalibration
     certification: Certification
-    """By whose word it holds, as known at that position."""
+    """The certification that applies, as known at that position."""
     age: timedelta | None
-    """From the latest of its datasets to the data; None where the datasets bear no time."""
+    """From the latest of its datasets to the data; None if the datasets have no time."""
     distance_gap_mm: float
-    """How far the distance lies outside the certified range; 0 inside."""
+    """Distance beyond the certified range; 0 inside."""
     time_gap: timedelta
-    """How far the instant lies outside the validity; 0 inside."""
+    """Time outside the validity; 0 inside."""
     candidates: tuple[Candidate, ...]
-    """The detector's other certifications, newest first; empty unless they were asked for."""
+    """The other certifications of the detector, newest first; empty unless requested."""
     warnings: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""When something holds: half-open intervals of UTC time."""
+"""Validity: half-open intervals of UTC time, and of distance."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shown_instant(instant: datetime) -> str:
 
 
 def duration(gap: timedelta) -> str:
-    """A length of time in words, such as ``2 days``."""
+    """A duration as text, such as ``2 days``."""
     for unit, length in (("days", _DAY), ("hours", _DAY / 24), ("minutes", _DAY / 1440)):
         if gap >= 2 * length:
             number = gap / length
@@ -38,7 +38,7 @@ def duration(gap: timedelta) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """The instants t with start <= t < end; no end means for ever."""
+    """The instants t with start <= t < end; without an end, until further notice."""
 
     start: datetime
     """UTC, included."""
@@ -60,7 +60,7 @@ class Validity:
         return self.start <= instant and (self.end is None or instant < self.end)
 
     def gap_to(self, instant: datetime) -> timedelta:
-        """How far an instant lies outside; nothing inside, but something at the excluded end."""
+        """Time from the interval to an instant; 0 inside, positive at the excluded end."""
         if instant in self:
             return timedelta(0)
         if instant < self.start:
@@ -87,7 +87,7 @@ class DistanceRange:
         return self.minimum_mm <= distance_mm < self.maximum_mm
 
     def gap_to(self, distance_mm: float) -> float:
-        """How far a distance lies outside, in mm; 0 inside, more than 0 at the excluded maximum."""
+        """Distance outside the range in mm; 0 inside, positive at the excluded maximum."""
         if distance_mm in self:
             return 0.0
         if distance_mm < self.minimum_mm:
