@@ -1,4 +1,4 @@
-"""Bytes to model and back: DIALS experiment lists and reflection tables, written safely.
+"""Files: read into the model and written from it, whatever their format.
 
-Units are converted here and only here. Nothing in a file is ever executed.
+Units are converted here and nowhere else. Nothing in a file is ever executed.
 """

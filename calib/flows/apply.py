@@ -8,23 +8,19 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from calib.errors import (
-    FileFormatError,
     InputError,
     NotFoundError,
     StoreError,
 )
 from calib.files.atomic import Outputs, check_writable_target, file_sha256, read_bytes
-from calib.files.dials.expt import ExperimentFile
-from calib.files.dials.pairs import TOGETHER, Pair, pair_files
-from calib.files.dials.refl import read_table, rewritten_columns
-from calib.files.dials.select import check_columns
+from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
 from calib.flows.receipts import receipt_bytes, receipt_path
 from calib.flows.shared.choice import Choice, named, resolved
 from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.flows.shared.times import future_warnings, read_moment
+from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
@@ -33,7 +29,6 @@ from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp, State
 from calib.model.store.resolution import DistancePolicy, TimePolicy
 
-_MM, _PX = "xyzobs.mm.value", "xyzobs.px.value"
 _UNCHANGED_MM = 1e-7
 
 Corrections = Sequence[tuple[Target, Correction]]
@@ -113,9 +108,9 @@ def apply(
     """
     outputs = _checked_outputs(request)
     given = [path for path in (request.experiments, request.reflections) if path is not None]
-    (pair,) = pair_files(given, need_reflections=request.reflections is not None)
+    (data,) = read_data(given, need_reflections=request.reflections is not None)
     targets = targets_in(
-        pair.file,
+        data.file,
         request.experiments,
         store,
         serial=request.serial,
@@ -141,10 +136,9 @@ def apply(
     corrections = [(target, choice.correction) for target, choice in chosen_for]
     receipt = receipt_path(outputs[0])
     with Outputs(inputs=given, force=request.force) as staged:
-        written = [staged.stage(outputs[0], _corrected(pair.file, corrections).data)]
+        written = [staged.stage(outputs[0], _corrected(data.file, corrections).data)]
         if request.reflections is not None:
-            columns = _moved_reflections(pair, corrections)
-            rewritten = rewritten_columns(request.reflections, columns)
+            rewritten = data.with_positions(_moved_reflections(data, corrections))
             written.append(staged.stage(outputs[1], rewritten))
         applications = [
             Application(
@@ -256,44 +250,28 @@ def _corrected(file: ExperimentFile, corrections: Corrections) -> ExperimentFile
     return file.with_frames(frames)
 
 
-def _moved_reflections(pair: Pair, corrections: Corrections) -> dict[str, NDArray[np.float64]]:
+def _moved_reflections(data: DataFiles, corrections: Corrections) -> Floats:
     """Positions in mm that follow the panels: mm + [mm(px, new) - mm(px, old)], px kept."""
-    assert pair.reflection_path is not None  # noqa: S101 - called with reflections only
-    assert pair.index is not None  # noqa: S101 - likewise
-    place = str(pair.reflection_path)
-    check_columns(pair.index, place)
-    table = read_table(pair.reflection_path, ("id", "panel", "imageset_id", _MM, _PX))
-    for column in ("panel", _MM):
-        if column not in table:
-            raise FileFormatError(
-                "missing-column",
-                f"there is no column {column!r}, expected one.",
-                place=place,
-                remedy="give the table without positions to dials.index first.",
-            )
-    mm = table.array(_MM).copy()
-    panel = table.array("panel").astype(np.int64)
-    experiment = (
-        pair.experiment_of_rows(table) if "id" in table else np.full(table.nrows, -1, dtype=int)
-    )
-    detector_of = detector_of_rows(pair.file, table, experiment)
+    positions = data.positions()
+    mm = positions.centroid_mm.copy()
+    detector_of = detector_of_rows(data.file.experiments, positions)
     for target, correction in corrections:
         mine = np.flatnonzero(detector_of == target.index)
-        detector, on = target.detector, panel[mine]
+        detector, on = target.detector, positions.panel[mine]
         if len(on) and (on.min() < 0 or on.max() >= len(detector.panels)):
             raise InputError(
                 "panel-out-of-range",
                 f"a reflection names panel {int(on.max())}, but the detector has "
                 f"{len(detector.panels)} panels.",
-                place=f"{place}, column panel",
+                place=f"{data.reflection_path}, column panel",
                 remedy=TOGETHER,
             )
-        old = mm[mine, :2]
-        px = table.array(_PX)[mine, :2] if _PX in table else px_from_mm(old, on, detector)
+        old, all_px = mm[mine, :2], positions.centroid_px
+        px = px_from_mm(old, on, detector) if all_px is None else all_px[mine, :2]
         new_frames = target.lab_frames_with(correction)
         moved = mm_from_px(px, on, detector, new_frames) - mm_from_px(px, on, detector)
         mm[mine, :2] = old + moved
-    return {_MM: mm}
+    return mm
 
 
 def _passed_on(

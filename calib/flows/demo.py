@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from calib.files.atomic import claim_folder
-from calib.files.dials.dataset_write import write_dataset
-from calib.files.dials.expt import ExperimentFile
+from calib.files.reader import read_experiments
+from calib.files.writer import write_dataset
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.certify import certify
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
@@ -125,7 +125,7 @@ def demo(
         output = folder / "target_calibrated.expt"
         expt, refl = target_files
         applied = apply(ApplyRequest(expt, output, refl, force=True), store, stamp)
-    before, after = (ExperimentFile.read(path).experiments.detectors[0] for path in (expt, output))
+    before, after = (read_experiments(path).experiments.detectors[0] for path in (expt, output))
     assert before.lab_from_root is not None  # noqa: S101 - written so above
     assert after.lab_from_root is not None  # noqa: S101 - as it was
     return DemoResult(

@@ -10,7 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from calib.errors import InputError, LayoutError
-from calib.files.dials.pairs import pair_files
+from calib.files.reader import read_data
 from calib.flows.shared.datasets import boarded, fleet_for, reordered
 from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.identity import known_detector, new_detector, serial_of
@@ -95,7 +95,7 @@ def derive(
     tell: DeriveProgress = progress or (lambda *_: None)
     tell("reading", 0, float("nan"), 0, 0)
     away = request.scheduler is not None  # where another folder may be the current one
-    pairs = pair_files([path.absolute() if away else path for path in request.paths])
+    pairs = read_data([path.absolute() if away else path for path in request.paths])
     with fleet_for(request.workers, request.scheduler, pairs) as executor:
         read = boarded(
             executor, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))

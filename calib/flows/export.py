@@ -8,32 +8,34 @@ import numpy as np
 
 from calib.errors import LayoutError
 from calib.files.atomic import write_safely
-from calib.files.dials.expt import ExperimentFile
-from calib.files.dials.expt_write import reference_geometry_bytes
+from calib.files.reader import read_experiments
+from calib.files.writer import EXPORTS, Form
 from calib.flows.shared.distances import refuse_no_distance
 from calib.model.experiment.experiment import Beam, Detector, Sensors
 from calib.model.experiment.pose import facing_pose, locate_detector
 from calib.model.store.protocol import StoreLike
 
 _NOMINAL_WAVELENGTH_ANGSTROM = 1.0
-"""Written where no experiment gives one; ``dials.import`` keeps the images' own."""
+"""Written where no experiment gives one; programs take the images' own."""
 
 
-def export_dials(
+def export_geometry(
     store: StoreLike,
     reference: str,
     *,
+    form: Form,
     serial: str | None,
     like: Path | None,
     distance_mm: float | None,
     output: Path,
     force: bool = False,
-) -> Path:
-    """Write a reference geometry for ``dials.import reference_geometry=``.
+) -> str:
+    """Write a calibrated detector in a ``form`` of ``writer.EXPORTS``; how to use it, in words.
 
-    DIALS takes the whole detector from it, its pose included: that of the experiment ``like``, or
-    else facing the beam at ``distance_mm`` (default: the shortest distance it was derived at).
+    Its pose is that of the experiment ``like``, or else it faces the beam at ``distance_mm``
+    (default: the shortest distance it was derived at).
     """
+    export = EXPORTS[form].export()
     if distance_mm is not None:
         refuse_no_distance(distance_mm)
     found = store.calibrations.get(reference, serial)
@@ -48,7 +50,7 @@ def export_dials(
         pose = facing_pose(layout, shortest if distance_mm is None else distance_mm)
         order = tuple(range(len(layout)))
     else:
-        models = ExperimentFile.read(like).experiments
+        models = read_experiments(like).experiments
         detector, beam = models.detectors[0], models.beams[0]
         try:
             placement = locate_detector(
@@ -63,5 +65,5 @@ def export_dials(
     frames = correction.frames(layout).moved(pose)
     frames = frames.taken(np.argsort(np.array(order)).tolist())
     corrected = Detector(panels, frames, pose, sensors, identifier)
-    write_safely(output, reference_geometry_bytes(corrected, beam), force=force)
-    return output
+    write_safely(output, export.geometry(corrected, beam), force=force)
+    return export.hint.format(output=output)

@@ -12,6 +12,7 @@ import numpy as np
 
 from calib.errors import InputError, NotFoundError
 from calib.files.atomic import file_sha256
+from calib.files.reader import input_suffixes
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
 from calib.flows.diff import prior_of
@@ -190,6 +191,7 @@ def _inputs(
 
 
 def _files_below(folders: Sequence[Path]) -> list[Path]:
+    suffixes = input_suffixes()
     out = []
     for folder in folders:
         if not folder.exists():
@@ -198,7 +200,7 @@ def _files_below(folders: Sequence[Path]) -> list[Path]:
             out.append(folder)
         # os.walk passes over folders that cannot be read, or vanish meanwhile.
         for place, _, names in os.walk(folder):
-            named = sorted(name for name in names if {".expt", ".refl"} & set(Path(name).suffixes))
+            named = sorted(name for name in names if suffixes & set(Path(name).suffixes))
             out += [Path(place) / name for name in named]
     return [path for path in out if path.is_file()]
 

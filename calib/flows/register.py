@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib.errors import InputError
-from calib.files.dials.expt import ExperimentFile
-from calib.files.dials.pairing import refuse_one_panel
+from calib.files.reader import read_experiments, refuse_one_panel
 from calib.flows.shared.identity import checked_serial, new_detector, serial_of
 from calib.flows.shared.times import zone_named
 from calib.model.base.text import checked_words
@@ -55,7 +54,7 @@ def register(
         record = DetectorRecord(serial, known_layout(layout), zone, description or layout)
     else:
         assert experiments is not None  # noqa: S101 - one of both, checked above
-        detector = ExperimentFile.read(experiments).experiments.detectors[0]
+        detector = read_experiments(experiments).experiments.detectors[0]
         refuse_one_panel(detector, str(experiments))
         serial_of(detector, serial, force=False, place=str(experiments))
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from calib.files.dials.serial import serial_from
+from calib.files.serial import serial_from
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from calib.errors import InputError
+from calib.files.dials.format import DialsFiles
 from calib.files.dials.pairs import Pair
 from calib.files.dials.refl_header import TableIndex
 from calib.flows.shared.datasets import fleet_for
@@ -32,9 +33,10 @@ def test_workers_that_make_no_sense_are_refused(
 
 
 def test_worker_processes_are_used_where_files_are_many_and_large() -> None:
-    def pair(n_rows: int) -> Pair:
+    def pair(n_rows: int) -> DialsFiles:
         index = TableIndex(1, n_rows, {}, {})
-        return Pair(Path("a.expt"), None, Path("a.refl"), index)  # type: ignore[arg-type]
+        own = Pair(Path("a.expt"), None, Path("a.refl"), index)  # type: ignore[arg-type]
+        return DialsFiles(own)
 
     for pairs, used in (
         ([pair(10_000_000)], LocalExecutor),

@@ -9,10 +9,10 @@ import pytest
 
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.expt_write import experiments_bytes
-from calib.files.dials.refl import Column, Table
 from calib.flows.shared.targets import detector_of_rows
 from calib.model.base.arrays import Ints
 from calib.model.experiment.experiment import Experiment, ExperimentList
+from calib.model.experiment.reflections import Positions
 from support.simulated import NIGHT_1, measured
 
 
@@ -38,12 +38,15 @@ def file_of(detectors: tuple[int, ...], imagesets: tuple[int | None, ...]) -> Ex
 
 def rows(file: ExperimentFile, experiment: list[int], imageset: list[int] | None) -> list[int]:
     """The detector of each row."""
-    columns = {}
-    if imageset is not None:
-        columns["imageset_id"] = Column("int", np.array(imageset, dtype=np.int32))
-    table = Table(len(experiment), {}, columns)
     numbers: Ints = np.array(experiment, dtype=np.int64)
-    return [int(k) for k in detector_of_rows(file, table, numbers)]
+    positions = Positions(
+        experiment=numbers,
+        imageset=None if imageset is None else np.array(imageset, dtype=np.int32),
+        panel=np.zeros_like(numbers),
+        centroid_mm=np.zeros((len(numbers), 3)),
+        centroid_px=None,
+    )
+    return [int(k) for k in detector_of_rows(file.experiments, positions)]
 
 
 def test_an_indexed_reflection_is_on_its_experiments_detector() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 
 from calib.errors import InputError
 from calib.files.atomic import file_sha256
-from calib.files.dials.pairs import TOGETHER, Pair, pair_files
+from calib.files.dials.pairs import Pair, pair_files
 from calib.files.dials.plausibility import indexing_residual, outside_panel
 from calib.files.dials.select import read_reflections
+from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
 from calib.model.experiment.dataset import Apart, Dataset, Source
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.reflections import Reflections
@@ -43,32 +44,6 @@ def load_datasets(
                 raise disagreement(data.apart, pair.experiment_path, pair.reflection_path)
         datasets += own
     return datasets
-
-
-def disagreement(apart: Apart, expt: object, refl: object) -> InputError:
-    """The error for reflections ``refl`` that lie nowhere near their experiments ``expt``."""
-    return InputError(
-        "files-disagree",
-        f"the reflections in {refl} do not fit the experiments in {expt}: half of them lie more "
-        f"than {apart.share:.0%} of their scattering vector from where their Miller index places "
-        "them.",
-        remedy=TOGETHER,
-    )
-
-
-def refuse_one_panel(detector: Detector, place: str) -> None:
-    """Raise ``InputError`` for a detector that has one panel only, which cannot be calibrated."""
-    if len(detector.panels) > 1:
-        return
-    fast, slow = detector.panels[0].size_px
-    raise InputError(
-        "one-panel",
-        f"the detector is described as one panel of {fast} x {slow} pixels; it must be split into "
-        "its modules first, which calib cannot do yet.",
-        place=place,
-        remedy="dials.import multi_panel=True on the images (mini-CBF from PILATUS), then index "
-        "and refine again.",
-    )
 
 
 def datasets_of(pair: Pair) -> list[Dataset]:

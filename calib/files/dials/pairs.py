@@ -14,9 +14,8 @@ from calib.files.atomic import open_input
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.refl import Table, read_table_index
 from calib.files.dials.refl_header import TableIndex, looks_like_table
+from calib.files.refusals import TOGETHER
 from calib.model.base.arrays import Ints
-
-TOGETHER = "give the .expt and .refl files that were written together."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from calib.errors import InputError
-from calib.files.dials.pairing import datasets_of
-from calib.files.dials.pairs import Pair
+from calib.files.reader import DataFiles
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.pose import DetectorPose
@@ -22,7 +20,7 @@ _WORTH_WORKERS = 2_000_000
 """Reflections from which the time that processes take to start does not matter."""
 
 
-def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[Pair]) -> Executor:
+def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[DataFiles]) -> Executor:
     """An empty fleet: so many worker processes, 0 for none, None for what suits the files; or the
     Dask cluster of a ``scheduler``.
 
@@ -32,7 +30,7 @@ def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[Pair])
     if scheduler is not None:
         return _on_cluster(scheduler, workers)
     if workers is None:
-        n_rows = sum(pair.index.nrows for pair in pairs if pair.index is not None)
+        n_rows = sum(pair.n_reflections for pair in pairs)
         workers = min(n_cores(), len(pairs)) if n_rows >= _WORTH_WORKERS else 0
         workers = workers if workers > 1 else 0
     if not 0 <= workers <= _MOST_WORKERS:
@@ -67,14 +65,14 @@ def _on_cluster(scheduler: str, workers: int | None) -> Executor:
 
 
 def boarded(
-    executor: Executor, pairs: Sequence[Pair], told: Callable[[int], None]
+    executor: Executor, pairs: Sequence[DataFiles], told: Callable[[int], None]
 ) -> list[Dataset]:
     """Let the fleet read the datasets of all pairs of files.
 
     Their headers, in the order in which the fleet has them from now on: by the hashes of their
     files, so that it does not depend on how they were given.
     """
-    executor.load([partial(datasets_of, pair.light()) for pair in pairs], told)
+    executor.load([pair.loader() for pair in pairs], told)
     headers: list[Dataset] = executor.map(_header)
     names = [(header.source.sha256, header.name) for header in headers]
     order = sorted(range(len(headers)), key=names.__getitem__)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from calib.errors import InputError, LayoutError, NotFoundError
-from calib.files.dials.serial import serial_from
+from calib.files.reader import serial_from
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import family_of, known_layout
 from calib.model.detector.layout import Layout

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calib.files.dials.pairing import disagreement
-from calib.files.dials.pairs import TOGETHER
+from calib.files.reader import TOGETHER, disagreement
 from calib.model.experiment.dataset import Dataset
 from calib.model.result.report import Misfit, Reason
 from calib.solve.parallel.executor import Executor

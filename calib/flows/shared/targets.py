@@ -10,17 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from calib.errors import InputError
-from calib.files.dials.expt import ExperimentFile
-from calib.files.dials.pairing import refuse_one_panel
-from calib.files.dials.refl import Table
+from calib.files.reader import ExperimentFile, refuse_one_panel
 from calib.flows.shared.distances import refuse_no_distance
 from calib.flows.shared.identity import serial_of
 from calib.flows.shared.times import instant_of_epoch, read_instant
 from calib.model.base.arrays import Ints
 from calib.model.detector.correction import Correction
 from calib.model.detector.layout import PanelFrames
-from calib.model.experiment.experiment import Detector
+from calib.model.experiment.experiment import Detector, ExperimentList
 from calib.model.experiment.pose import DetectorPose, locate_detector
+from calib.model.experiment.reflections import Positions
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import DetectorRecord
 
@@ -96,19 +95,19 @@ def targets_in(
     return found
 
 
-def detector_of_rows(file: ExperimentFile, table: Table, experiment: Ints) -> Ints:
+def detector_of_rows(models: ExperimentList, positions: Positions) -> Ints:
     """(n,) the detector of each reflection; -1 where it cannot be told.
 
     Through the reflection's experiment, else through its imageset, else the only detector.
     """
-    entries = file.experiments.experiments
+    entries = models.experiments
     of_experiment = np.array([entry.detector for entry in entries] + [-1])
-    out = np.asarray(of_experiment[experiment])
+    out = np.asarray(of_experiment[positions.experiment])
     used = sorted({entry.detector for entry in entries})
     if len(used) == 1:
         return np.full(len(out), used[0])
-    if "imageset_id" in table:
-        imageset = table.array("imageset_id")
+    imageset = positions.imageset
+    if imageset is not None:
         for value in np.unique(imageset).tolist():
             through = {entry.detector for entry in entries if entry.imageset == value}
             if len(through) == 1:

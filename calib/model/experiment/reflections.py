@@ -69,3 +69,19 @@ class Reflections:
     def indexed(self) -> Bools:
         """(n,) whether the reflection has an experiment and a Miller index other than 0, 0, 0."""
         return np.asarray((self.experiment >= 0) & (self.miller_index != 0).any(axis=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Positions:
+    """The observed positions of all n reflections of a file, usable or not."""
+
+    experiment: Ints
+    """(n,) index of the experiment; -1 where the reflection is not indexed."""
+    imageset: Ints | None
+    """(n,) number of the imageset; None where the file has none."""
+    panel: Ints
+    """(n,) index of the panel."""
+    centroid_mm: Floats
+    """(n, 3) as of ``Reflections``."""
+    centroid_px: Floats | None
+    """(n, 3) x and y in px, z in images; None where the file has none."""

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from calib.files.writer import EXPORTS, Form
 from calib_cli.completion import complete_experiments
 from calib_cli.context import open_store
 from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
 from calib_cli.output import notify, write, write_json
-
-
-class Form(StrEnum):
-    """Formats of other programs."""
-
-    DIALS = "dials"
 
 
 def export(
@@ -39,8 +33,8 @@ def export(
         Form,
         typer.Option(
             "--format",
-            metavar="dials",
-            help="Write a reference geometry for dials.import.",
+            metavar="|".join(Form),
+            help=" ".join(f"{form}: {entry.description}." for form, entry in EXPORTS.items()),
             rich_help_panel=OUTPUT,
         ),
     ] = Form.DIALS,
@@ -80,7 +74,7 @@ def export(
       calib export 24-0107:3 --format dials --distance-mm 265 -o reference.expt
     """
     from calib.errors import InputError
-    from calib.flows.export import export_dials
+    from calib.flows.export import export_geometry
 
     if like is not None and distance_mm is not None:
         raise InputError(
@@ -89,9 +83,10 @@ def export(
             remedy="give only one of the two.",
         )
     with open_store(ctx, store, read_only=True) as opened:
-        written = export_dials(
+        hint = export_geometry(
             opened,
             reference,
+            form=form,
             serial=serial,
             like=like,
             distance_mm=distance_mm,
@@ -105,12 +100,9 @@ def export(
                 "calibration": found.name,
                 "calibration_id": found.id,
                 "format": form.value,
-                "output": str(written),
+                "output": str(output),
             }
         )
     else:
-        write(f"{written}\n")
-        notify(
-            f"Use it with dials.import reference_geometry={written} "
-            "use_beam_reference=False use_gonio_reference=False"
-        )
+        write(f"{output}\n")
+        notify(hint)

@@ -1,0 +1,62 @@
+"""Writers: calibrated detectors and datasets as the files of other programs.
+
+A new export is one file that offers an ``Export``, and its entries in ``Form`` and ``EXPORTS``.
+Its modules are loaded when it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from calib.model.experiment.dataset import Dataset
+    from calib.model.experiment.experiment import Beam, Detector
+
+
+class Form(StrEnum):
+    """Formats in which a geometry can be written."""
+
+    DIALS = "dials"
+
+
+class Export(Protocol):
+    """What writes a geometry for another program."""
+
+    @property
+    def hint(self) -> str:
+        """How to use the file ``{output}``, in one sentence."""
+
+    def geometry(self, detector: Detector, beam: Beam) -> bytes:
+        """The file of a detector whose panels stand where its calibration places them."""
+
+
+class Entry(NamedTuple):
+    """What writes a format, and how it is called."""
+
+    description: str
+    """What is written, for the help of commands."""
+    export: Callable[[], Export]
+
+
+def _dials() -> Export:
+    from calib.files.dials.export import DialsGeometry
+
+    return DialsGeometry()
+
+
+EXPORTS = {Form.DIALS: Entry("a reference geometry for dials.import", _dials)}
+"""The writer of each format."""
+
+
+def write_dataset(dataset: Dataset, folder: Path, *, force: bool = False) -> tuple[Path, Path]:
+    """Write a dataset as a file of experiments and one of reflections, which ``reader`` reads
+    again; their paths.
+
+    Raises what ``atomic.Outputs`` raises.
+    """
+    from calib.files.dials.dataset_write import write_dataset as write_dials
+
+    return write_dials(dataset, folder, force=force)
