@@ -1,0 +1,109 @@
+"""What is added to the covariance of two calibrations' difference, term by term."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.result.drift import Drift
+from calib.solve.drift.difference import ComparedCalibration
+from calib.solve.drift.significance import drift
+from calib.solve.prior import PanelPrior
+from support.linear import PRIOR, estimate, seen
+
+LAYOUT = known_layout("PILATUS 1M")
+N = len(LAYOUT)
+INDEPENDENT = (0.0, 0.0)
+REPEATS = 100
+THREE_SD = 3.0
+REPEAT_MM = 0.02
+MANY = 1e7
+"""Reflections on each panel: what they leave unknown is nothing beside what is added."""
+
+
+def found_by(rng: np.random.Generator, truth: Floats, freedom: Freedom) -> CorrectionEstimate:
+    """A calibration of panels (n, 6) by very many reflections."""
+    one = seen(rng, LAYOUT, Correction(truth), np.full(N, MANY), freedom)
+    return estimate(LAYOUT, [one], freedom)
+
+
+def assert_chi_square_is_its_degrees(found: list[Drift]) -> None:
+    degrees = sum(one.degrees_of_freedom for one in found)
+    chi_square = sum(one.chi_square for one in found)
+    assert abs(chi_square - degrees) < THREE_SD * np.sqrt(2.0 * degrees)
+
+
+def test_a_covariance_that_was_scaled_whole_counts_as_scaled() -> None:
+    """Sigmas and differences larger by one factor: the same p-values."""
+    rng = np.random.default_rng(1)
+    counts = rng.integers(2, 30, N).astype(np.float64)
+    truth = Correction(rng.normal(size=(N, 6)) * PRIOR.sigma())
+    pair = [estimate(LAYOUT, [seen(rng, LAYOUT, truth, counts)]) for _ in range(2)]
+    factor = 9.0
+    middle = 0.5 * (pair[0].correction.values + pair[1].correction.values)
+    scaled = [
+        replace(
+            one,
+            correction=Correction(middle + np.sqrt(factor) * (one.correction.values - middle)),
+            covariance=factor * one.covariance,
+        )
+        for one in pair
+    ]
+    plain, same, other = (
+        drift(
+            LAYOUT,
+            *(ComparedCalibration(one, PRIOR, inflation) for one in estimates),
+            INDEPENDENT,
+        )
+        for estimates, inflation in ((pair, 1.0), (scaled, factor), (scaled, 1.0))
+    )
+    assert same.chi_square == pytest.approx(plain.chi_square, rel=1e-3)
+    assert same.panel_p_value == pytest.approx(plain.panel_p_value, rel=1e-2)
+    assert other.chi_square != pytest.approx(plain.chi_square, rel=0.1)
+
+
+@pytest.mark.parametrize("freedom", list(Freedom))
+def test_calibrations_that_repeat_as_badly_as_is_said_have_not_changed(freedom: Freedom) -> None:
+    """Panels shift by so much along each axis, and turn so that their corners do."""
+    arm = np.linalg.norm(0.5 * LAYOUT.size_mm, axis=1)[:, None]
+    spread = REPEAT_MM * np.concatenate([np.ones((N, 3)), np.ones((N, 3)) / arm], axis=1)
+    held = [k for k in range(6) if k not in freedom.free]
+    found = []
+    for seed in range(REPEATS):
+        rng = np.random.default_rng(seed)
+        moved = spread * rng.normal(size=(N, 6))
+        moved[:, held] = 0.0
+        one, other = (found_by(rng, truth, freedom) for truth in (np.zeros((N, 6)), moved))
+        pair = (ComparedCalibration(each, PRIOR) for each in (one, other))
+        found.append(drift(LAYOUT, *pair, INDEPENDENT, repeat_mm=REPEAT_MM))
+    assert_chi_square_is_its_degrees(found)
+
+
+def test_heights_seen_from_two_places_are_no_drift() -> None:
+    """Heights h and tilts r of panels that were held in their planes look like shifts by -t h along
+    both axes and turns by t.r / 2, t the slopes of the ray from where the sample stood."""
+    prior = PanelPrior(normal_mm=0.2, tilt_rad=4e-3)
+    middle = LAYOUT.centre_root_mm.mean(axis=0)
+    places = [middle - [0.0, 0.0, distance] for distance in (100.0, 400.0)]
+    found = []
+    for seed in range(REPEATS):
+        rng = np.random.default_rng(seed)
+        height = prior.normal_mm * rng.normal(size=N)
+        tilt = prior.tilt_rad * rng.normal(size=(N, 2))
+        pair = []
+        for place in places:
+            ray = LAYOUT.centre_root_mm - place
+            slope = ray[:, :2] / ray[:, 2:]
+            looks = np.zeros((N, 6))
+            looks[:, :2] = -slope * height[:, None]
+            looks[:, 5] = 0.5 * (slope * tilt).sum(axis=1)
+            calibration = found_by(rng, looks, Freedom.IN_PLANE)
+            seen_from = ((tuple(place.tolist()), 1.0),)
+            pair.append(ComparedCalibration(calibration, prior, seen_from=seen_from))
+        found.append(drift(LAYOUT, *pair, INDEPENDENT))
+    assert_chi_square_is_its_degrees(found)
