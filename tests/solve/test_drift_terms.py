@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,6 @@ from support.linear import PRIOR, estimate, seen
 
 LAYOUT = known_layout("PILATUS 1M")
 N = len(LAYOUT)
-INDEPENDENT = (0.0, 0.0)
 REPEATS = 100
 THREE_SD = 3.0
 REPEAT_MM = 0.02
@@ -30,6 +30,12 @@ def found_by(rng: np.random.Generator, truth: Floats, freedom: Freedom) -> Corre
     """A calibration of panels (n, 6) by very many reflections."""
     one = seen(rng, LAYOUT, Correction(truth), np.full(N, MANY), freedom)
     return estimate(LAYOUT, [one], freedom)
+
+
+def compared(pair: Sequence[ComparedCalibration], repeat_mm: float = 0.0) -> Drift:
+    """The second of two calibrations against the first, which share no data."""
+    one, other = pair
+    return drift(LAYOUT, one, other, (0.0, 0.0), repeat_mm)
 
 
 def assert_chi_square_is_its_degrees(found: list[Drift]) -> None:
@@ -55,11 +61,7 @@ def test_a_covariance_that_was_scaled_whole_counts_as_scaled() -> None:
         for one in pair
     ]
     plain, same, other = (
-        drift(
-            LAYOUT,
-            *(ComparedCalibration(one, PRIOR, inflation) for one in estimates),
-            INDEPENDENT,
-        )
+        compared([ComparedCalibration(one, PRIOR, inflation) for one in estimates])
         for estimates, inflation in ((pair, 1.0), (scaled, factor), (scaled, 1.0))
     )
     assert same.chi_square == pytest.approx(plain.chi_square, rel=1e-3)
@@ -79,8 +81,8 @@ def test_calibrations_that_repeat_as_badly_as_is_said_have_not_changed(freedom: 
         moved = spread * rng.normal(size=(N, 6))
         moved[:, held] = 0.0
         one, other = (found_by(rng, truth, freedom) for truth in (np.zeros((N, 6)), moved))
-        pair = (ComparedCalibration(each, PRIOR) for each in (one, other))
-        found.append(drift(LAYOUT, *pair, INDEPENDENT, repeat_mm=REPEAT_MM))
+        pair = [ComparedCalibration(each, PRIOR) for each in (one, other)]
+        found.append(compared(pair, REPEAT_MM))
     assert_chi_square_is_its_degrees(found)
 
 
@@ -103,7 +105,7 @@ def test_heights_seen_from_two_places_are_no_drift() -> None:
             looks[:, :2] = -slope * height[:, None]
             looks[:, 5] = 0.5 * (slope * tilt).sum(axis=1)
             calibration = found_by(rng, looks, Freedom.IN_PLANE)
-            seen_from = ((tuple(place.tolist()), 1.0),)
-            pair.append(ComparedCalibration(calibration, prior, seen_from=seen_from))
-        found.append(drift(LAYOUT, *pair, INDEPENDENT))
+            x, y, z = place.tolist()
+            pair.append(ComparedCalibration(calibration, prior, seen_from=(((x, y, z), 1.0),)))
+        found.append(compared(pair))
     assert_chi_square_is_its_degrees(found)
