@@ -24,7 +24,7 @@ CALIBRATION = documented("A calibration")
 CHANGE = documented("A change")
 DETECTOR_KEYS = documented("A detector")
 PLACEMENT = documented("A placement")
-HELD = documented("What was held of a panel")
+HELD = documented("Values of a panel at a time")
 HELD |= within("held[].certification", CERTIFICATION)
 TYPES = {"text", "time", "integer", "number", "true or false", "object"}
 LINE = documented("`calib list`")
@@ -251,12 +251,12 @@ def test_the_page_names_every_exit_code() -> None:
         for name, value in vars(calib_cli.errors).items()
         if name.isupper() and isinstance(value, int)
     }
-    listed = re.findall(r"^\| (\d+) \|", PAGE.partition("\n## Where things go\n")[0], re.MULTILINE)
+    listed = re.findall(r"^\| (\d+) \|", PAGE.partition("\n## Output streams\n")[0], re.MULTILINE)
     assert sorted(int(code) for code in listed) == sorted(codes)
 
 
 def test_an_error_has_the_keys_that_the_page_names(here: Path) -> None:
-    keys = documented("Where things go")
+    keys = documented("Output streams")
     assert {f"error.{key}" for key in calib("show", "9999", "--json").error} == set(keys)
     for words in (("show", "9999"), ("derive", "gone.expt"), ("list", "--frobnicate")):
         for key, value in calib(*words, "--json").error.items():

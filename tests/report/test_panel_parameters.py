@@ -77,7 +77,7 @@ def test_the_table_of_panels_has_a_value_and_a_sigma_of_each_parameter() -> None
         ("A calibration", "panels[]."),
         ("A calibration", "groups[]."),
         ("`calib diff`", "panels[]."),
-        ("What was held of a panel", "held[].values."),
+        ("Values of a panel at a time", "held[].values."),
     ],
 )
 def test_the_page_on_json_names_the_keys_of_all_parameters_and_no_others(
