@@ -1,7 +1,7 @@
-"""Speed and memory, side by side in one run, since machines are noisy."""
+"""Benchmarks of time and memory. What is compared is measured in one run: machines are noisy."""
 
 import sys
 from pathlib import Path
 
-# What the tests have, such as a Postgres server and records, the benchmarks use too.
+# The benchmarks use support code of the tests, such as a Postgres server and sample records.
 sys.path.append(str(Path(__file__).parents[1] / "tests"))

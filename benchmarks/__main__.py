@@ -1,8 +1,8 @@
-"""``make bench``: time and memory, side by side in one run, kept in ``benchmarks/results.md``.
+"""``make bench``: measure time and memory and write them to ``benchmarks/results.md``.
 
-``python -m benchmarks --full`` gives dials.refine the whole seed-size set too (half an hour);
-``--only PART`` runs one part and leaves the sections of the others as they are; ``--most N`` ends
-the series of ever larger derivations there. What they read is kept in ``~/.cache/calib-bench``.
+``python -m benchmarks --full`` also runs dials.refine on the whole seed-size set (half an hour);
+``--only PART`` runs one part and keeps the sections of the others; ``--most N`` limits the series
+of derivations to N reflections. Generated data are kept in ``~/.cache/calib-bench``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PARTS = ("solver", "combine", "store")
 
 
 def main() -> None:
-    """Run the parts, print what they find, and keep it."""
+    """Run the benchmarks, print the results and write them to ``results.md``."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--full", action="store_true", help="dials.refine on the whole set too")
     parser.add_argument("--only", choices=PARTS, help="one part only")
@@ -26,7 +26,7 @@ def main() -> None:
         "--most", type=int, default=SIZES[-1], help="reflections of the largest derivation"
     )
     parser.add_argument(
-        "--calibrations", type=int, default=store.CALIBRATIONS, help="in the store that is asked"
+        "--calibrations", type=int, default=store.CALIBRATIONS, help="calibrations in the store"
     )
     arguments = parser.parse_args()
     command = " ".join(

@@ -1,4 +1,4 @@
-"""Forty stored datasets of a detector of sixty panels, combined as one command."""
+"""Benchmark of ``calib combine`` on forty stored datasets of a detector of sixty panels."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DISTANCES_MM = (150.0, 400.0)
 _REPEATS = 8
 _NEW = "new"
 _LOAD = "import calib_cli.main, calib.flows.combine, calib.report.calibration.stored\n"
-"""All that the command loads."""
+"""The imports of the command."""
 _READ = """
 from calib.flows.shared.summaries import kept_summaries
 from calib.config.location import Location
@@ -43,10 +43,10 @@ with Store.open(Location.parse("calib.sqlite"), read_only=True) as store:
 
 
 def section() -> list[str]:
-    """What it costs, as a section of the results."""
+    """Run the benchmark; returns lines of Markdown."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # In a process of its own: the peak of a command is never told below that of its parent.
+        # In another process: the measured peak of a child is at least that of its parent.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             mean_kb = pool.submit(_prepare, folder).result()
         files = sorted(str(path) for path in folder.glob("*.calib.h5"))
@@ -62,7 +62,7 @@ def section() -> list[str]:
             ],
             folder,
         )
-    return [_told(whole, loaded, read, mean_kb), _told_added(added, alone)]
+    return [_text(whole, loaded, read, mean_kb), _added_text(added, alone)]
 
 
 def _calib(*words: str) -> list[str]:
@@ -70,7 +70,7 @@ def _calib(*words: str) -> list[str]:
 
 
 def _best_of_each(commands: list[list[str]], folder: Path) -> list[Cost]:
-    """In turn, so that a machine which is slower for a while is so for all of them."""
+    """Run the commands in turn, so that a slow phase of the machine affects all of them."""
     rounds = [
         [cost_of(command, folder, fine=(0, 1)) for command in commands] for _ in range(1 + _REPEATS)
     ]
@@ -78,8 +78,10 @@ def _best_of_each(commands: list[list[str]], folder: Path) -> list[Cost]:
 
 
 def _prepare(folder: Path) -> float:
-    """Two derived datasets in a store, and forty summaries like theirs as files; their mean size
-    in kB."""
+    """Write a store with two derived datasets and forty summary files like theirs.
+
+    Returns the mean size of a summary in kB.
+    """
     layout = known_layout("PILATUS 6M")
     rng = np.random.default_rng(1)
     truth = random_correction(rng, layout)
@@ -113,28 +115,28 @@ def _prepare(folder: Path) -> float:
 
 
 def _like(summary: Summary, number: int) -> Summary:
-    """Another dataset with the same equations, made elsewhere."""
-    said = summary.statement
-    use = replace(said.use, name=f"night{number:02}", sha256=(f"{number:064x}",))
-    point = Correction(said.point.values + 1e-6 * number)
-    return replace(summary, statement=replace(said, use=use, point=point))
+    """A summary with the same equations under the name of another dataset."""
+    statement = summary.statement
+    use = replace(statement.use, name=f"night{number:02}", sha256=(f"{number:064x}",))
+    point = Correction(statement.point.values + 1e-6 * number)
+    return replace(summary, statement=replace(statement, use=use, point=point))
 
 
-def _told(whole: Cost, loaded: Cost, read: Cost, mean_kb: float) -> str:
+def _text(whole: Cost, loaded: Cost, read: Cost, mean_kb: float) -> str:
     parts = (loaded.cpu_s, read.cpu_s - loaded.cpu_s, whole.cpu_s - read.cpu_s)
     start, reading, rest = (f"{seconds:.2f}" for seconds in parts)
     return (
         f"`calib combine` of {DATASETS} stored datasets less one, 60 panels x 6, the whole command "
-        f"with its report and influences, the best of {_REPEATS}: {whole.wall_s:.2f} s, "
-        f"{whole.cpu_s:.2f} CPU s, {whole.peak_mb:.0f} MB. Of the CPU time {start} s start Python "
-        f"and load modules, {reading} s read and verify the summaries ({mean_kb:.0f} kB each), "
-        f"{rest} s solve, test, store and tell."
+        f"with its report and influences, best of {_REPEATS}: {whole.wall_s:.2f} s, "
+        f"{whole.cpu_s:.2f} CPU s, {whole.peak_mb:.0f} MB. CPU time: {start} s to start Python "
+        f"and load modules, {reading} s to read and verify the summaries ({mean_kb:.0f} kB each), "
+        f"{rest} s to solve, test, store and report."
     )
 
 
-def _told_added(added: Cost, alone: Cost) -> str:
+def _added_text(added: Cost, alone: Cost) -> str:
     return (
-        f"`calib derive --add` of a dataset of {_REFLECTIONS} reflections onto these {DATASETS}: "
-        f"{added.wall_s:.2f} s, {added.cpu_s:.2f} CPU s; of the dataset by itself: "
+        f"`calib derive --add` of a dataset of {_REFLECTIONS} reflections to these {DATASETS}: "
+        f"{added.wall_s:.2f} s, {added.cpu_s:.2f} CPU s; the dataset alone: "
         f"{alone.wall_s:.2f} s, {alone.cpu_s:.2f} CPU s."
     )

@@ -1,4 +1,4 @@
-"""Simulated data on disk, as a person would have them."""
+"""Simulated datasets on disk, as DIALS files."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ OF_A_SCAN = 20_000
 OF_A_STILL = 100
 """Reflections of each still of a series."""
 _STILLS_MM = 150.0
-_STILL_CRYSTALS, _STILL_TURN_RAD, _STILL_NOISE_PX = 250, 3e-4, 0.3
-"""Crystals that the stills of a series share, each with noise of its own and turned by as much from
-where it was."""
+_STILL_CRYSTALS, _STILL_ROTATION_RAD, _STILL_NOISE_PX = 250, 3e-4, 0.3
+"""Crystals that the stills of a series share; each still has its own noise and a random rotation of
+its crystal."""
 _CRYSTALS = 5
-"""Orientations that the scans of a series share, each with noise of its own: to find where
-reflections fall takes longer than to measure them again."""
+"""Orientations that the scans of a series share, each scan with its own noise: predicting the
+reflections takes longer than adding noise to them."""
 _TEMPLATE = "scan_{imageset}_#####.cbf"
 
 
 def seed_size_files(folder: Path, n_reflections: int) -> tuple[Path, Path]:
-    """The seed-size set with so many reflections: its ``.expt`` and ``.refl``."""
+    """The seed-size dataset with that number of reflections: its ``.expt`` and ``.refl``."""
     scan, _ = _scan(np.random.default_rng(1), n_reflections, f"seed_{n_reflections}")
     return write_dataset(scan.dataset, folder, imageset_template=_TEMPLATE)
 
 
 def scans_files(n_reflections: int, folder: Path) -> list[Path]:
-    """So many reflections as scans of 20 000, or one scan where they are fewer."""
+    """Write that number of reflections as scans of 20 000 each, or as one shorter scan."""
     size = min(n_reflections, OF_A_SCAN)
     count = n_reflections // size
     rng = np.random.default_rng(2)
@@ -51,12 +51,12 @@ def scans_files(n_reflections: int, folder: Path) -> list[Path]:
     for number in range(count):
         scan, layout = scans[number % len(scans)]
         name = f"scans_{n_reflections}_{number:04d}"
-        out += _measured_again(rng, scan, layout, name, folder)
+        out += _with_new_noise(rng, scan, layout, name, folder)
     return out
 
 
 def stills_files(n_reflections: int, folder: Path) -> list[Path]:
-    """So many reflections as stills of 100 in one pair of files, on the panels of the scans."""
+    """Write that number of reflections as stills of 100 each in one pair of files."""
     rng, layout = np.random.default_rng(3), known_layout("PILATUS 6M")
     truth = random_correction(np.random.default_rng(1), layout)
     n = n_reflections // OF_A_STILL
@@ -71,10 +71,10 @@ def stills_files(n_reflections: int, folder: Path) -> list[Path]:
     sigma_mm = _STILL_NOISE_PX * pixel_mm
     centroid_mm[:, :2] += rng.normal(size=sigma_mm.shape) * sigma_mm
     variance_mm[:, :2] = sigma_mm**2
-    turns = rotation_from_vector(rng.normal(size=(n, 3)) * _STILL_TURN_RAD)
+    rotations = rotation_from_vector(rng.normal(size=(n, 3)) * _STILL_ROTATION_RAD)
     crystals = tuple(
-        Crystal(models.crystals[k].real_space @ turn.T, models.crystals[k].hall_symbol)
-        for k, turn in zip(which.tolist(), turns, strict=True)
+        Crystal(models.crystals[k].real_space @ rotation.T, models.crystals[k].hall_symbol)
+        for k, rotation in zip(which.tolist(), rotations, strict=True)
     )
     entry = models.experiments[0]
     entries = tuple(
@@ -110,18 +110,18 @@ def _scan(
     return simulated_scan(rng, layout, truth, pose, plan, name), layout
 
 
-def _measured_again(
+def _with_new_noise(
     rng: np.random.Generator, scan: SimulatedScan, layout: Layout, name: str, folder: Path
 ) -> tuple[Path, Path]:
-    """The same scan with fresh noise, 3 % of it outliers."""
+    """The same scan with new noise and 3 % outliers."""
     dataset, plan = scan.dataset, SEED_SIZE
     table = dataset.reflections
     pixel_mm = np.array([panel.pixel_mm for panel in layout.panels])[table.panel]
     phi_rad = np.full((len(table), 1), plan.noise_phi_images * plan.image_rad)
     sigma = np.concatenate([plan.noise_px * pixel_mm, phi_rad], axis=1)
     noise = rng.normal(size=sigma.shape) * sigma
-    wild = rng.random(len(table)) < plan.outlier_share
-    noise[wild] *= plan.outlier_px / plan.noise_px
+    outlier = rng.random(len(table)) < plan.outlier_share
+    noise[outlier] *= plan.outlier_px / plan.noise_px
     identifier = str(UUID(bytes=rng.bytes(16), version=4))
     entries = tuple(replace(e, identifier=identifier) for e in dataset.experiments.experiments)
     again = replace(

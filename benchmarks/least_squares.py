@@ -1,7 +1,7 @@
 """scipy's ``least_squares`` on the residuals that calib minimises: ``least_squares.py EXPT REFL``.
 
-The same reflections, weights and prior; derivatives by differences, outliers by a soft loss, since
-there is no rejection. What a person would write first.
+The same reflections, weights and prior, with numerical derivatives, and a soft loss in place of
+outlier rejection: the straightforward solution, as a reference.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior
 
 _UNIT = np.array([1.0] * 3 + [1e-3] * 3)
-"""A step of one along a shift or a turn, in mm and rad."""
+"""Scale of the six parameters: shifts in mm, rotations in rad."""
 
 
 def main() -> None:
-    """Solve, and say how far the panels moved."""
+    """Solve, and print the rms shift of the panels."""
     (dataset,) = load_datasets([Path(name) for name in sys.argv[1:]])
     layout, prior = known_layout("PILATUS 6M"), PanelPrior()
     pose = dataset.detector.lab_from_root

@@ -1,4 +1,4 @@
-"""What a command costs with everything that it starts: wall clock, processor time, memory."""
+"""Wall time, CPU time and memory of a command with its child processes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOOK_EVERY_S = 0.05
+_SAMPLE_EVERY_S = 0.05
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One command from start to end."""
+    """Cost of one command from start to end."""
 
     wall_s: float
     cpu_s: float
-    """User and system, all threads and processes."""
+    """User and system time of all threads and processes."""
     peak_mb: float
-    """Largest resident set of the command and its processes together, what they share counted for
-    each."""
+    """Largest sum of the resident sets of the command and its processes; shared pages count once
+    per process."""
 
 
 def cost_of(
@@ -33,18 +33,20 @@ def cost_of(
     *,
     fine: tuple[int, ...] = (0,),
 ) -> Cost:
-    """Run a command in a folder and measure it; ends the program where its exit code is not one
-    of ``fine``, for the time of a failure says nothing."""
+    """Run a command in a folder and measure it.
+
+    Ends the program if the exit code is not one of ``fine``: the time of a failure is meaningless.
+    """
     log = folder / "benchmark.log"
     begun = time.perf_counter()
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, env=environment
         )
-        watch = _Watch(process.pid)
+        monitor = _MemoryMonitor(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - begun
-    together_mb = watch.end()
+    together_mb = monitor.end()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in fine:
         sys.exit(f"{command[0]} failed:\n{log.read_text()[-2000:]}")
@@ -52,23 +54,23 @@ def cost_of(
     return Cost(wall, usage.ru_utime + usage.ru_stime, peak)
 
 
-class _Watch:
-    """Looks every now and then at how much memory a process and its children have."""
+class _MemoryMonitor:
+    """Samples the memory of a process and its children."""
 
     def __init__(self, pid: int) -> None:
         self._pid, self._peak_mb = pid, 0.0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
     def end(self) -> float:
-        """The most that was seen, in MB."""
+        """Stop sampling; returns the largest value in MB."""
         self._over.set()
         self._thread.join()
         return self._peak_mb
 
-    def _look(self) -> None:
-        while not self._over.wait(_LOOK_EVERY_S):
+    def _sample(self) -> None:
+        while not self._over.wait(_SAMPLE_EVERY_S):
             self._peak_mb = max(self._peak_mb, sum(map(_resident_mb, _family(self._pid))))
 
 
@@ -79,7 +81,7 @@ def _family(pid: int) -> list[int]:
             tasks = Path(f"/proc/{member}/task")
             children = [(task / "children").read_text() for task in tasks.iterdir()]
         except OSError:
-            continue  # it has just ended
+            continue  # the process has just ended
         found += [int(child) for child in " ".join(children).split()]
     return found
 

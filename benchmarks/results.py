@@ -1,4 +1,4 @@
-"""``results.md``: a section for each part of the benchmarks, written by that part alone."""
+"""``results.md``: one section per benchmark, replaced when that benchmark runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TITLE = "# Benchmarks\n"
 
 
 def write_section(name: str, command: str, lines: Sequence[str]) -> None:
-    """Put a section in the place of the one of that name; the others stay."""
+    """Replace the section of that name; other sections are kept."""
     text = PLACE.read_text(encoding="utf-8") if PLACE.exists() else _TITLE
-    said = f"`{command}` on {_machine()}."
-    body = "\n".join([f"## {name.capitalize()}", "", said, "", *lines]).rstrip() + "\n"
+    setup = f"`{command}` on {_machine()}."
+    body = "\n".join([f"## {name.capitalize()}", "", setup, "", *lines]).rstrip() + "\n"
     print(body, flush=True)
     found = re.search(rf"^## {name.capitalize()}\n.*?(?=^## |\Z)", text, flags=re.M | re.S)
     if found is None:

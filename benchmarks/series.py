@@ -1,6 +1,6 @@
-"""How a derivation scales: ever more data of one kind, made once and kept in a cache folder.
+"""Scaling of a derivation with the number of reflections; the data are kept in a cache folder.
 
-Each kind is made of parts of equal size, so that only their number differs.
+Each kind of data consists of parts of equal size, so that only their number differs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Series:
 
     name: str
     what: str
-    """In words, for the results."""
+    """Description for the results."""
     of_a_part: int
-    """Reflections of each."""
+    """Reflections in each part."""
     files: Callable[[int, Path], list[Path]]
-    """Writes so many reflections to a folder."""
+    """Writes data with that number of reflections to a folder."""
     words: tuple[str, ...] = ()
-    """Options that its derivation needs."""
+    """Options of ``calib derive`` for these data."""
 
 
 SERIES = (
@@ -54,7 +54,7 @@ SERIES = (
 
 
 def kept_files(series: Series, n_reflections: int, cache: Path) -> list[Path]:
-    """The files of one size, made unless they are there."""
+    """The files of one size, generated unless they exist."""
     place = cache / f"{series.name}-{_recipe()}-{n_reflections}"
     if not place.exists():
         draft = place.with_name(f"draft-{place.name}")
@@ -68,7 +68,7 @@ def kept_files(series: Series, n_reflections: int, cache: Path) -> list[Path]:
 def scaling(
     series: Series, most: int, cache: Path, cost_of: Callable[[Sequence[Path], Sequence[str]], Cost]
 ) -> list[str]:
-    """What derivations of up to ``most`` reflections cost, as lines of Markdown."""
+    """Measure derivations of up to ``most`` reflections; returns lines of Markdown."""
     rows = [
         f"| reflections | {series.name} | wall s | CPU s | peak MB | wall, CPU us each |",
         "|---|---|---|---|---|---|",
@@ -85,6 +85,6 @@ def scaling(
 
 
 def _recipe() -> str:
-    """Changes with how files are made, so that no old ones are taken for new ones."""
+    """Hash of the code that generates the files, so that outdated files are not used."""
     text = Path(data.__file__).read_bytes()
     return hashlib.sha256(text).hexdigest()[:8]

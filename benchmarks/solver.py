@@ -1,4 +1,4 @@
-"""The solver's part: calib against dials.refine and scipy on the same files, and how it scales."""
+"""Benchmark of the solver: calib, dials.refine and scipy on the same files, and scaling."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.store_filled import CACHE
 SEED_SIZE = 190_000
 SMALL = 20_000
 TINY = 2_000
-"""What scipy solves in minutes: each of its steps takes as many passes as there are parameters."""
+"""A size that scipy solves in minutes: its steps take one evaluation per parameter."""
 _HEAD = ["| what | reflections | wall s | CPU s | peak MB |", "|---|---|---|---|---|"]
 
 
@@ -33,12 +33,12 @@ def derive_cost(files: Sequence[Path], folder: Path, *words: str) -> Cost:
 
 
 def dials_cost(files: Sequence[Path], folder: Path, *, tuned: bool) -> Cost | None:
-    """``dials.refine`` of every panel by itself; None where DIALS is not installed."""
+    """``dials.refine`` with each panel refined separately; None if DIALS is not installed."""
     program = shutil.which("dials.refine")
     if program is None:
         return None
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL"))}
-    # Without the last one it ends at the first panel with too few reflections.
+    # Without auto_reduction it stops at the first panel with too few reflections.
     options = ["hierarchy_level=1", "scan_varying=False", "auto_reduction.action=fix"]
     if tuned:
         options += [
@@ -51,11 +51,11 @@ def dials_cost(files: Sequence[Path], folder: Path, *, tuned: bool) -> Cost | No
 
 
 def section(*, full: bool, most: int = SIZES[-1], cache: Path = CACHE) -> list[str]:
-    """Everything measured in one run, as lines of Markdown; series up to ``most`` reflections."""
+    """Run the benchmark, with series up to ``most`` reflections; returns lines of Markdown."""
     with tempfile.TemporaryDirectory() as name:
         lines = [
-            "Whole processes, from files to a stored calibration, held-out residuals and halves "
-            "included. Side by side, one after the other: CPU seconds can be compared.",
+            "Whole processes, from files to a stored calibration, with held-out residuals and "
+            "half-dataset agreement, run one after the other in one session.",
             "",
             *_side_by_side(Path(name), SEED_SIZE if full else SMALL),
         ]
@@ -65,7 +65,7 @@ def section(*, full: bool, most: int = SIZES[-1], cache: Path = CACHE) -> list[s
             )
             lines += [
                 "",
-                f"How it scales: {series.what}; 60 panels, 60 x 6 parameters shared.",
+                f"Scaling: {series.what}; 60 panels, 60 x 6 shared parameters.",
                 "",
                 *costs,
             ]

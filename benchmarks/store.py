@@ -1,4 +1,4 @@
-"""The store's part: look-ups and certifications in a store that a facility filled for years."""
+"""Benchmark of the store: look-ups and certifications in the store of a large facility."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Statements = list[tuple[str, Any]]
 
 
 def section(n_calibrations: int, cache: Path = CACHE) -> list[str]:
-    """Everything measured in one run, as lines of Markdown."""
+    """Run the benchmark; returns lines of Markdown."""
     many, few = filled_sqlite(cache, n_calibrations), filled_sqlite(cache, FEW)
     rows = []
     rows.append(("SQLite", _look_ups(str(many), n_calibrations, _sqlite_driver)))
@@ -46,8 +46,8 @@ def section(n_calibrations: int, cache: Path = CACHE) -> list[str]:
     lines = [
         f"{n_calibrations} calibrations of {min(DETECTORS, n_calibrations)} detectors with 60 "
         f"panels each, as many certifications, {n_calibrations * PER_CALIBRATION} applications, "
-        "all in the log; without covariances. Milliseconds; look-ups of random detectors and times "
-        "with every hash verified, in turn with the same statements by the plain driver.",
+        "all in the log; without covariances. Milliseconds. Look-ups of random detectors and times "
+        "with every hash verified, in turn with the same statements run by the driver alone.",
         "",
         "| resolve | p50 | p99 | driver p50 | p50 / driver | most p50, p99 allowed |",
         "|---|---|---|---|---|---|",
@@ -72,7 +72,7 @@ def section(n_calibrations: int, cache: Path = CACHE) -> list[str]:
 def _look_ups(
     place: str, n_calibrations: int, driver: Callable[[str], Any]
 ) -> tuple[list[float], list[float]]:
-    """Milliseconds of look-ups by the store and by the plain driver, in turn."""
+    """Milliseconds of look-ups by the store and by the driver alone, in turn."""
     rng = np.random.default_rng(1)
     versions = n_calibrations // min(DETECTORS, n_calibrations)
     own, raw = [], []
@@ -130,7 +130,7 @@ def _by_driver(
     serial: str,
     at: Any,
 ) -> float:
-    """Seconds that the driver needs for the two statements of a look-up, seen at one moment."""
+    """Seconds that the driver needs for the two statements of a look-up in one snapshot."""
     answer, panels = statements
     execute: Callable[..., Any] = connection.execute
     begun = time.perf_counter()
@@ -146,23 +146,23 @@ def _by_driver(
 
 
 def _certifications(many: str, few: str, n_calibrations: int) -> tuple[float, float]:
-    """Median milliseconds of certifying in two stores, in turn."""
+    """Median milliseconds of a certification in two stores, in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     rng = np.random.default_rng(2)
     with Store.open(many) as first, Store.open(few) as second:
         for turn in range(CERTIFICATIONS + 10):
             serial = serial_of(int(rng.integers(min(DETECTORS, n_calibrations))))
             for store, kept in zip((first, second), times, strict=True):
-                word = _word(store, serial)
+                certification = _next_certification(store, serial)
                 begun = time.perf_counter()
-                store.certifications.certify(word)
+                store.certifications.certify(certification)
                 if turn >= 10:
                     kept.append(1e3 * (time.perf_counter() - begun))
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-def _word(store: Store, serial: str) -> Certification:
-    """The latest calibration of a detector, certified anew for later: it stays in the store."""
+def _next_certification(store: Store, serial: str) -> Certification:
+    """A further certification of a detector's latest calibration, for a later time."""
     known = store.resolve(serial, _LATE, 265.0).certification
     start = known.validity.start + timedelta(hours=1)
     return replace(

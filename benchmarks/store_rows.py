@@ -1,8 +1,8 @@
-"""The rows of a store that a facility filled for years, made as the store itself makes them.
+"""Rows of the store of a large facility, generated with the functions that the store uses.
 
-Ids, versions, entries and chains are right, so that every look-up verifies and every chain does.
-Left out are the covariances (which would be 50 GB) and what is optional: summaries, provenance,
-placements. Reports are real in size and shared by calibrations, of which twenty are distinct.
+Ids, versions, log entries and chains are valid, so that every look-up and the audit verify them.
+Covariances (50 GB) and optional rows (summaries, provenance, placements) are omitted. Reports have
+a realistic size; twenty distinct ones are shared by all calibrations.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from support.records import calibration, detector
 DETECTORS = 500
 N_PANELS = 60
 PER_CALIBRATION = 10
-"""Applications of each calibration."""
+"""Applications per calibration."""
 BEGUN = datetime(2016, 1, 1, tzinfo=UTC)
 APART = timedelta(days=18)
-"""Between two calibrations of one detector."""
+"""Interval between two calibrations of a detector."""
 RANGE_MM = (75.0, 800.0)
 TABLES = (
     DEED,
@@ -56,23 +56,23 @@ TABLES = (
     CERTIFICATION,
     APPLICATION,
 )
-"""What is filled, in an order in which rows refer to earlier tables only."""
+"""The tables filled, ordered so that foreign keys refer to earlier tables."""
 Rows = dict[Table, list[tuple[Any, ...]]]
 
 
 def serial_of(number: int) -> str:
-    """The serial of the detector of that number."""
+    """The serial of a detector."""
     return f"60-{number:04d}"
 
 
 def valid_from(version: int) -> datetime:
-    """From when the calibration of that version holds; the next one succeeds it."""
+    """Start of validity of a version, which lasts until the next version."""
     return BEGUN + version * APART
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    """What calibrations share."""
+    """Values shared by calibrations."""
 
     report: str
     report_id: str
@@ -82,15 +82,15 @@ class _Pattern:
 
 
 class Filling:
-    """All rows of a store with so many calibrations, batch by batch."""
+    """All rows of a store with that number of calibrations, in batches."""
 
     def __init__(self, n_calibrations: int, part: int = 0, parts: int = 1) -> None:
-        """Of several parts, each has the detectors of its own and all rows of theirs."""
+        """Each of several parts has its own detectors with all their rows."""
         self._n, self._part, self._parts = n_calibrations, part, parts
         self._rng = np.random.default_rng((20260301, part))
         self._position = 0
         self._ends: dict[str, tuple[int, str]] = {}
-        self._births: dict[str, tuple[int, str]] = {}
+        self._registrations: dict[str, tuple[int, str]] = {}
         self._rows: Rows = {}
         one = detector(serial_of(0), N_PANELS)
         self._layout = json.dumps(one.layout.content())
@@ -110,16 +110,16 @@ class Filling:
             yield self._rows
 
     def _steps(self) -> Iterator[None]:
-        births = min(DETECTORS, self._n)
-        for number in range(births):
-            # Births are one chain, so that every part makes them all and the first one keeps them.
+        detectors = min(DETECTORS, self._n)
+        for number in range(detectors):
+            # Registrations form one chain: every part generates them, the first part keeps them.
             self._detector(serial_of(number))
         if self._part:
             self._rows = {table: [] for table in TABLES}
         for index in range(self._n):
             if index % DETECTORS % self._parts != self._part:
                 continue
-            self._position = births + index * (2 + PER_CALIBRATION)
+            self._position = detectors + index * (2 + PER_CALIBRATION)
             serial, version = serial_of(index % DETECTORS), index // DETECTORS + 1
             position, name = self._calibration(serial, version)
             self._certification(serial, version, position)
@@ -130,8 +130,8 @@ class Filling:
     def _detector(self, serial: str) -> None:
         position = self._position + 1
         row = (position, serial, self._layout, self._layout_id, "Europe/London", "PILATUS3 6M")
-        self._enter("detector", STORE_CHAIN, {DETECTOR: [row]}, "registered")
-        self._births[serial] = (position, self._ends[STORE_CHAIN][1])
+        self._record("detector", STORE_CHAIN, {DETECTOR: [row]}, "registered")
+        self._registrations[serial] = (position, self._ends[STORE_CHAIN][1])
 
     def _calibration(self, serial: str, version: int) -> tuple[int, str]:
         position = self._position + 1
@@ -162,7 +162,7 @@ class Filling:
         row = (
             position,
             name,
-            self._births[serial][0],
+            self._registrations[serial][0],
             version,
             self._layout_id,
             json.dumps([float(distance) for distance in record.distances_mm]),
@@ -185,14 +185,14 @@ class Filling:
             data.append((dataset, position, listed, "night", 190_000, 265.0, 0.9795, started))
             uses.append((position, ordinal, dataset, started))
         added = {CALIBRATION: [row], PANEL: rows, DATASET: data, CALIBRATION_DATASET: uses}
-        self._enter("calibration", serial, added, "")
+        self._record("calibration", serial, added, "")
         return position, name
 
     def _certification(self, serial: str, version: int, calibration: int) -> None:
-        position, birth = self._position + 1, self._births[serial][0]
-        holds = (valid_from(version), None, *RANGE_MM, None)
-        row = (position, calibration, birth, *holds, "after the shutdown", "")
-        self._enter("certification", serial, {CERTIFICATION: [row]}, "after the shutdown")
+        position, detector_key = self._position + 1, self._registrations[serial][0]
+        region = (valid_from(version), None, *RANGE_MM, None)
+        row = (position, calibration, detector_key, *region, "after the shutdown", "")
+        self._record("certification", serial, {CERTIFICATION: [row]}, "after the shutdown")
 
     def _application(
         self, serial: str, version: int, calibration: int, name: str, use: int
@@ -227,13 +227,16 @@ class Filling:
             "ada",
             "beamline",
         )
-        self._enter("application", serial, {APPLICATION: [row]}, "")
+        self._record("application", serial, {APPLICATION: [row]}, "")
 
-    def _enter(self, kind: str, chain: str, added: Rows, reason: str) -> None:
-        """Add the rows with their deed and their entry in the log."""
+    def _record(self, kind: str, chain: str, added: Rows, reason: str) -> None:
+        """Add rows with their log position and log entry."""
         self._position += 1
         at = BEGUN + self._position * timedelta(seconds=60)
-        ordinal, previous = self._ends.get(chain) or (0, self._births.get(chain, (0, None))[1])
+        ordinal, previous = self._ends.get(chain) or (
+            0,
+            self._registrations.get(chain, (0, None))[1],
+        )
         entry = Entry(
             position=self._position,
             recorded=ChangeStamp(at, "ada", "beamline", f"calib {kind}", reason),

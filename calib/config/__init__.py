@@ -1,1 +1,1 @@
-"""Settings and the location of the store: read before anything else, without a database."""
+"""Settings, the location of the store, and the actor; loads no database library."""

@@ -1,4 +1,4 @@
-"""Who makes a change: the name given, else the settings, else the login name."""
+"""The actor of a change: the name given, else that of the settings, else the login name."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Actor:
 
     name: str
     personal: bool
-    """Whether the name was given for this person, and is neither the login name nor that of the
-    machine's settings, which several people may share."""
+    """Whether the name was given for this person: login names and the machine's settings may be
+    shared by several people."""
     command: str = ""
     """The command line, with passwords hidden; empty outside the command line program."""
 

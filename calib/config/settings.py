@@ -1,5 +1,7 @@
-"""Settings: from ``/etc/calib.toml``, the file that ``CALIB_CONFIG`` names, and the environment, in
-rising order; a command's own options come last. Needs no database library.
+"""Settings from ``/etc/calib.toml``, the file named by ``CALIB_CONFIG`` and the environment.
+
+Later ones take precedence over earlier ones, and command-line options over all. Loads no database
+library.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ from calib.errors import InputError, MissingFileError
 from calib.model.store.backup import Setting
 
 SYSTEM = Path("/etc/calib.toml")
-"""The settings of everybody on this machine."""
+"""The settings of all users of this machine."""
 CONFIG = "CALIB_CONFIG"
-"""The environment variable that names another file of settings."""
+"""The environment variable that names another settings file."""
 _SHOWN = 100
-"""Characters of a value that is of no use."""
+"""Number of characters shown of an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
     default: Any
     wanted: str
-    """What it may be, in words."""
+    """Description of valid values."""
     checked: Callable[[Any], Any]
-    """The value as it is used; raises ``ValueError`` where it is of no use."""
+    """Converts a value; raises ``ValueError`` if it is not valid."""
 
 
 def _text(value: Any) -> str:
@@ -60,7 +62,7 @@ def _seconds(value: Any) -> float:
 
 _KINDS = {
     "store": _Kind(None, "a file, or postgresql://USER@HOST/DATABASE", _store),
-    "actor": _Kind(None, "the name of who does something", _text),
+    "actor": _Kind(None, "the name of a person or program", _text),
     "journal": _Kind("auto", '"auto" or "rollback"', _journal),
     "wait_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
     "connect_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
@@ -69,35 +71,35 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting, checked."""
+    """All settings, checked."""
 
     all: Mapping[str, Setting]
 
     @property
     def store(self) -> str | None:
-        """Where the store lies; None where nobody says."""
+        """Location of the store; None if not set."""
         found: str | None = self.all["store"].value
         return found
 
     @property
     def actor(self) -> str | None:
-        """Who does things; None where nobody says."""
+        """Name of the actor; None if not set."""
         found: str | None = self.all["actor"].value
         return found
 
     @property
     def journal(self) -> str:
-        """The journal of a store in a file: ``auto`` or ``rollback``."""
+        """Journal mode of a store in a file: ``auto`` or ``rollback``."""
         return str(self.all["journal"].value)
 
     @property
     def wait_seconds(self) -> float:
-        """How long to wait for another writer."""
+        """How long to wait for the write lock."""
         return float(self.all["wait_seconds"].value)
 
     @property
     def connect_seconds(self) -> float:
-        """How long to wait for a server's answer."""
+        """How long to wait for a connection to a server."""
         return float(self.all["connect_seconds"].value)
 
 
@@ -109,10 +111,10 @@ def variable_of(name: str) -> str:
 def read_settings(
     environment: Mapping[str, str] | None = None, system: Path | None = None
 ) -> Settings:
-    """The settings that hold here.
+    """Read the settings in effect.
 
-    Raises ``InputError`` (``bad-settings``) naming file and key for unknown keys and for values of
-    no use, and ``MissingFileError`` where ``CALIB_CONFIG`` names no file.
+    Raises ``InputError`` (``bad-settings``), naming file and key, for unknown keys and invalid
+    values, and ``MissingFileError`` if the file named by ``CALIB_CONFIG`` is missing.
     """
     environment = os.environ if environment is None else environment
     found = {name: _setting(name, kind.default, "default") for name, kind in _KINDS.items()}
@@ -121,18 +123,18 @@ def read_settings(
         found |= _of_file(system)
     named = environment.get(CONFIG, "")
     if named:
-        path = _at_home(named, CONFIG).absolute()
+        path = _expanded(named, CONFIG).absolute()
         if not path.is_file():  # a pipe or a device may never end
             raise MissingFileError(
                 "no-file",
-                f"there is no such file, though {CONFIG} names it.",
+                f"the file named by {CONFIG} does not exist or is not a regular file.",
                 place=str(path),
-                remedy=f"unset {CONFIG}, or let it name a file of settings.",
+                remedy=f"unset {CONFIG}, or set it to the path of a settings file.",
             )
         found |= _of_file(path)
     for name in _KINDS:
         value = environment.get(variable_of(name), "")
-        if value.strip():  # an empty variable says nothing
+        if value.strip():  # an empty variable counts as not set
             found[name] = _checked(name, value, variable_of(name), variable_of(name))
     return Settings(found)
 
@@ -147,10 +149,12 @@ def _of_file(path: Path) -> dict[str, Setting]:
                 "bad-settings",
                 f"there is no setting {name!r}.",
                 place=str(path),
-                remedy=f"the name {near[0]}." if near else f"one of {', '.join(_KINDS)}.",
+                remedy=f"use {near[0]}." if near else f"use one of {', '.join(_KINDS)}.",
             )
         if name == "store" and isinstance(value, str) and "://" not in value and value.strip():
-            value = str(path.parent / _at_home(value, f"{path}: store"))  # as seen from the file
+            value = str(
+                path.parent / _expanded(value, f"{path}: store")
+            )  # relative to the settings file
         found[name] = _checked(name, value, f"{path}: {name}", str(path))
     return found
 
@@ -170,9 +174,9 @@ def _content(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # TOML's and UTF-8's own errors are ValueErrors
         raise InputError(
             "bad-settings",
-            f"this is not TOML ({error}).",
+            f"this file is not valid TOML ({error}).",
             place=str(path),
-            remedy='lines such as store = "/data/calib.sqlite".',
+            remedy='write lines such as store = "/data/calib.sqlite".',
         ) from None
 
 
@@ -186,22 +190,22 @@ def _checked(name: str, value: Any, place: str, origin: str) -> Setting:
         shown = without_password(_briefly(value))
         raise InputError(
             "bad-settings",
-            f"{shown!r} is of no use here.",
+            f"{shown!r} is not a valid value.",
             place=place,
-            remedy=f"{kind.wanted}.",
+            remedy=f"set it to {kind.wanted}.",
         ) from None
 
 
-def _at_home(named: str, place: str) -> Path:
-    """A path whose ``~`` is a home folder; of somebody unknown, it is of no use."""
+def _expanded(named: str, place: str) -> Path:
+    """The path with ``~`` expanded; raises ``InputError`` if the user does not exist."""
     try:
         return Path(named).expanduser()
     except RuntimeError:
         raise InputError(
             "bad-settings",
-            f"{_briefly(named)!r} names a home folder that is not there.",
+            f"{_briefly(named)!r} names the home folder of an unknown user.",
             place=place,
-            remedy="the whole path.",
+            remedy="give the whole path.",
         ) from None
 
 
@@ -209,7 +213,7 @@ def _briefly(value: Any) -> str:
     try:
         text = str(value)
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists
-        return f"a {type(value).__name__} of this size"
+        return f"{type(value).__name__} too large to show"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
@@ -220,6 +224,6 @@ def _setting(name: str, value: Any, origin: str) -> Setting:
 def chosen_location(
     option: str | Path | None, environment: Mapping[str, str] | None = None
 ) -> Location:
-    """What ``--store`` says, else the settings (``CALIB_STORE`` among them), else the default."""
+    """The store given by ``--store``, else by the settings or ``CALIB_STORE``, else the default."""
     named = option if option is not None else read_settings(environment).store
     return default_location() if named in (None, "") else Location.parse(named or "")

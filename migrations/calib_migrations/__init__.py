@@ -1,1 +1,1 @@
-"""The store's migrations. Found as ``calib_migrations:`` from a checkout and from a wheel."""
+"""The migrations of a store, found as ``calib_migrations:`` in a checkout and in a wheel."""

@@ -1,4 +1,4 @@
-"""Whom a store admits, as a migration says it (``calib.store.schema.compatibility`` reads it)."""
+"""Recording which older programs may use a store; ``calib.store.schema.compatibility`` reads it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ _TABLE = "calib_revision"
 
 
 def admit(revision: str, *, oldest_reader: str, oldest_writer: str) -> None:
-    """State, as the last thing that the upgrade to ``revision`` does, which programs may use such
-    a store: those which know the revision ``oldest_reader`` may read it, those which know
-    ``oldest_writer`` may write it."""
+    """Record, as the last step of the upgrade to ``revision``, which programs may use the store.
+
+    Programs that know the revision ``oldest_reader`` may read it; those that know
+    ``oldest_writer`` may write it.
+    """
     op.get_bind().execute(
         sa.text(
             f"UPDATE {_TABLE} SET admits_at = :revision, oldest_reader = :reader, "  # noqa: S608

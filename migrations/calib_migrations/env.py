@@ -1,7 +1,7 @@
-"""Run the migrations on the connection that ``calib.store.schema.revision`` hands over.
+"""Run the migrations on the connection that ``calib.store.schema.revision`` passes.
 
-That connection stands in an open transaction and has foreign keys off (on SQLite a batch change
-would cascade deletes through them); the schema checks them afterwards and commits.
+The connection is in a transaction and has foreign keys off (on SQLite a batch change would cascade
+deletes through them); the caller checks them afterwards and commits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CONNECTION = _GIVEN.get("connection")
 if not isinstance(_CONNECTION, Connection):
     raise CalibError(
         "no-connection",
-        "the migrations are run by calib.store.schema.revision, not by Alembic's own command.",
+        "the migrations are run by calib.store.schema.revision, not by the alembic command.",
     )
 context.configure(connection=_CONNECTION, **_GIVEN["configure"])
 with context.begin_transaction():

@@ -1,4 +1,4 @@
-"""The column types of the migrations, frozen apart from the tables of today."""
+"""Column types of the migrations, independent of the current table classes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy.types import TypeEngine
 
 
 def position() -> TypeEngine[Any]:
-    """A place in the store's record."""
+    """A log position."""
     return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def instant() -> TypeEngine[Any]:
-    """An instant in UTC: timestamptz, or microseconds since 1970 where there is no such type."""
+    """An instant in UTC: timestamptz on Postgres, microseconds since 1970 on SQLite."""
     return sa.BigInteger().with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")

@@ -278,7 +278,7 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
         (("certify", "24-0107:3", "--reason", " "), "a certification needs a reason."),
         (("certify", "24-0107:3", "--reason", "x", "--from", "soon"), "'soon' is no date or time."),
         ((*CERTIFY, "x\x1b[2J"), "the reason contains the control character '\\x1b'."),
-        ((*CERTIFY, "x", "--by", "ada\nlin"), "the name of whoever does this contains the control"),
+        ((*CERTIFY, "x", "--by", "ada\nlin"), "the name of the actor contains the control"),
         ((*CERTIFY, "x", "--max-distance", "inf"), "--max-distance inf is not a distance in mm."),
         ((*CERTIFY, "x", "--gap-mm", "nan"), "--gap-mm nan is not a distance in mm."),
         ((*PLACE, "I\t04"), "the beamline's name contains the control character '\\t'."),
@@ -294,7 +294,7 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
             "list has the stem of indexed.refl.",
         ),
         (("apply", "imported.expt", "--reflections-out", "x.refl"), "but no reflections are."),
-        (("list", "--store", ""), "the store's name is empty."),
+        (("list", "--store", ""), "the name of the store is empty."),
         (("list", "--store", "~nobody-9/a"), "'~nobody-9/a' cannot be the name of a store"),
         (("apply", "imported.expt", "-o", "out\udcff.expt"), "file's name is not UTF-8 text."),
         (

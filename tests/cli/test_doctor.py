@@ -49,8 +49,12 @@ def test_what_is_wrong_is_named_with_a_remedy_and_exit_1(here: Path) -> None:
     [
         ("CALIB_STORE", "gone.sqlite", "there is no store here."),
         ("CALIB_STORE", "postgresql://ada:secret@127.0.0.1:1/x", "the database server does not"),
-        ("CALIB_CONFIG", "gone.toml", "there is no such file, though CALIB_CONFIG names it."),
-        ("CALIB_JOURNAL", "paper", "'paper' is of no use here."),
+        (
+            "CALIB_CONFIG",
+            "gone.toml",
+            "the file named by CALIB_CONFIG does not exist or is not a regular file.",
+        ),
+        ("CALIB_JOURNAL", "paper", "'paper' is not a valid value."),
     ],
 )
 def test_trouble_on_the_way_to_the_store_is_found_not_raised(

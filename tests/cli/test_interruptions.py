@@ -222,7 +222,7 @@ def test_a_full_disk_in_the_middle_of_derive_stores_nothing(here: Path) -> None:
     assert (ended.returncode, ended.stdout) == (3, "")
     assert ended.stderr == (
         f"Error: {here / 'beamline.sqlite'}: the disk is full.\n"
-        "Try: free some space; the store holds what it held before\n"
+        "Try: free some space, then try again; the store is unchanged\n"
     )
     check_store(here)
     assert done("list", "--json").stdout == before

@@ -1,4 +1,4 @@
-"""The migrations run on both databases."""
+"""Empty databases of both kinds for the migrations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(place: str) -> Iterator[Database]:
-    """The same, opened as migrations open it."""
+    """The database, opened as the migrations open it."""
     opened = Database(Location.parse(place), foreign_keys=False)
     yield opened
     opened.close()

@@ -1,7 +1,7 @@
-"""The schema of every revision is what it was when the revision was released.
+"""The schema of each revision is the one it was released with.
 
-A hash is over what the database itself says of its schema. Where one differs, a migration that
-stores have already gone through was changed: write a new revision instead.
+The hash is over the schema as the database reports it. If one differs, a migration was changed that
+stores have already run: write a new revision instead.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ POSTGRES_SCHEMA = (
 
 
 def schema_rows(place: str) -> list[list[str]]:
-    """What the database says of its schema, each kind of thing in a fixed order."""
+    """The schema as the database reports it, each kind of object sorted."""
     questions = POSTGRES_SCHEMA if raw.is_postgres(place) else SQLITE_SCHEMA
     return [sorted(map(repr, raw.execute(place, question))) for question in questions]
 
@@ -104,26 +104,29 @@ def test_the_schema_of_a_revision_never_changes(
 def test_the_hash_covers_every_table_column_index_and_trigger(
     place: str, database: Database
 ) -> None:
-    """One change of each kind, each seen."""
+    """One change of each kind changes the hash."""
     schema.migrate(database)
-    seen = {schema_hash(place)}
-    changes = ["CREATE INDEX extra ON deed (actor)", "ALTER TABLE deed ADD COLUMN extra TEXT"]
+    hashes = {schema_hash(place)}
+    changes = [
+        "CREATE INDEX extra ON detector (serial)",
+        "ALTER TABLE detector ADD COLUMN extra TEXT",
+    ]
     if raw.is_postgres(place):
         changes += [
-            "ALTER TABLE deed ALTER COLUMN extra SET DEFAULT 'x'",
-            "ALTER TABLE deed ALTER COLUMN extra TYPE VARCHAR(9)",
-            "ALTER TABLE deed ADD CONSTRAINT extra_short CHECK (length(extra) < 9)",
-            "ALTER TABLE deed DISABLE TRIGGER USER",
+            "ALTER TABLE detector ALTER COLUMN extra SET DEFAULT 'x'",
+            "ALTER TABLE detector ALTER COLUMN extra TYPE VARCHAR(9)",
+            "ALTER TABLE detector ADD CONSTRAINT extra_short CHECK (length(extra) < 9)",
+            "ALTER TABLE detector DISABLE TRIGGER USER",
             "CREATE SEQUENCE extra_number",
             "CREATE FUNCTION extra_one() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         ]
     else:
         changes += [
-            "CREATE TRIGGER extra_trigger AFTER INSERT ON deed BEGIN SELECT 1; END",
+            "CREATE TRIGGER extra_trigger AFTER INSERT ON detector BEGIN SELECT 1; END",
             "PRAGMA user_version = 7",
         ]
     for change in changes:
-        before = len(seen)
+        before = len(hashes)
         raw.execute(place, change)
-        seen.add(schema_hash(place))
-        assert len(seen) == before + 1, change
+        hashes.add(schema_hash(place))
+        assert len(hashes) == before + 1, change

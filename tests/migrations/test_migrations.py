@@ -1,4 +1,4 @@
-"""The migrations lead from nothing to the tables of today and back, and lose no row."""
+"""The migrations lead from an empty database to the current tables and back, and lose no row."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ TABLES_SINCE = {
     "0012": ("origin",),
     "0013": (),
 }
-"""Which tables each revision adds."""
+"""The tables that each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}
-"""Tables to whose end a revision adds so many columns."""
+"""Tables to which a revision appends columns: the revision and their number."""
 
 
 def tables(database: Database) -> set[str]:
@@ -61,7 +61,7 @@ def tables_until(revision: str) -> list[str]:
 
 
 def rows_at(revision: str, table: str, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows of today as a table of that revision has them."""
+    """Rows of the current table without the columns that the revision does not have."""
     since, n_added = COLUMNS_SINCE.get(table, ("", 0))
     return [row[:-n_added] for row in rows] if revision < since else rows
 
@@ -78,7 +78,7 @@ def triggers(place: str) -> set[tuple[str, str]]:
 
 
 def differences(database: Database) -> list[Any]:
-    options = {**schema.configured()}
+    options = {**schema.alembic_options()}
     del options["transactional_ddl"]
     with database.reading() as connection:
         context = MigrationContext.configure(connection, opts=options)
@@ -86,13 +86,13 @@ def differences(database: Database) -> list[Any]:
         return found
 
 
-def lost(revision: str) -> set[str]:
-    """The tables that an older revision never had though its log can speak of them: rows which a
-    downgrade dropped are missed by an audit, as they should be."""
+def dropped(revision: str) -> set[str]:
+    """The tables that a revision lacks although its log has hashes of their rows: an audit reports
+    the rows that a downgrade dropped, as it should."""
     return set() if revision < "0006" else set(raw.TABLES) - set(tables_until(revision))
 
 
-def test_there_is_one_way_and_the_program_knows_it() -> None:
+def test_there_is_one_chain_of_revisions_and_the_program_lists_it() -> None:
     script = ScriptDirectory.from_config(schema.alembic_config())
     assert script.get_heads() == [schema.HEAD]
     walked = [revision.revision for revision in script.walk_revisions()]
@@ -100,7 +100,7 @@ def test_there_is_one_way_and_the_program_knows_it() -> None:
     assert tuple(TABLES_SINCE) == schema.REVISIONS
 
 
-def test_migrations_are_numbered_named_and_say_why() -> None:
+def test_migrations_are_numbered_and_named_and_give_a_reason() -> None:
     script = ScriptDirectory.from_config(schema.alembic_config())
     for revision in script.walk_revisions():
         name = Path(revision.path).name
@@ -109,7 +109,7 @@ def test_migrations_are_numbered_named_and_say_why() -> None:
         assert "\nWhy: " in (revision.module.__doc__ or "")
 
 
-def test_up_down_and_up_gives_the_tables_of_today(place: str, database: Database) -> None:
+def test_up_down_and_up_gives_the_current_tables(place: str, database: Database) -> None:
     for _ in range(2):
         schema.migrate(database)
         assert tables(database) == set(raw.TABLES)
@@ -122,14 +122,14 @@ def test_up_down_and_up_gives_the_tables_of_today(place: str, database: Database
         assert triggers(place) == set()
 
 
-def test_a_difference_between_tables_and_migrations_would_be_seen(database: Database) -> None:
+def test_a_difference_between_tables_and_migrations_is_reported(database: Database) -> None:
     schema.migrate(database, "0003")
     assert [difference[0] for difference in differences(database)][:1] == ["add_table"]
 
 
 @pytest.mark.parametrize("revision", schema.REVISIONS)
 def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: str) -> None:
-    """A store of that revision with rows in every table that it has, on either database."""
+    """A store of that revision with rows in all its tables, on both databases."""
     fill(place)
     before = {table: raw.rows(place, table) for table in raw.TABLES}
     assert all(before.values())
@@ -148,7 +148,7 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
             assert rows_at(revision, table, found) == rows_at(revision, table, wanted)
     with Store.open(place) as store:
         audit = store.log.audit()
-        assert {finding.table for finding in audit.findings} == lost(revision)
+        assert {finding.table for finding in audit.findings} == dropped(revision)
         assert audit.n_entries == len(before["deed"])
         assert store.detectors.get(SERIAL).layout_id == detector().layout_id
         if "calibration" in kept:
@@ -167,17 +167,19 @@ def test_a_store_made_at_each_revision_reads_after_the_upgrade(
             raw.insert_rows(place, table, rows_at(revision, table, filled[table]))
         schema.migrate(database)
         with Store.open(place) as store:
-            assert {finding.table for finding in store.log.audit().findings} == lost(revision)
+            assert {finding.table for finding in store.log.audit().findings} == dropped(revision)
             store.detectors.get(SERIAL)
             assert len(store.calibrations.list()) == (1 if revision >= "0002" else 0)
             assert len(store.certifications.list(SERIAL)) == (2 if revision >= "0003" else 0)
             assert len(store.applications.list()) == (1 if revision >= "0004" else 0)
 
 
-def test_an_upgrade_that_fails_half_way_changes_nothing(place: str, database: Database) -> None:
+def test_an_upgrade_that_fails_changes_nothing(place: str, database: Database) -> None:
     schema.migrate(database, "0001")
-    raw.execute(place, "CREATE TABLE application (name TEXT)")  # in the way of 0004
-    with pytest.raises(StoreError, match="brought to revision head and is as it was") as caught:
+    raw.execute(place, "CREATE TABLE application (name TEXT)")  # conflicts with 0004
+    with pytest.raises(
+        StoreError, match="to revision head failed and the store is unchanged"
+    ) as caught:
         schema.migrate(database)
     assert caught.value.code == "migration-failed"
     assert tables(database) == {"deed", "detector", "application"}
@@ -188,14 +190,14 @@ def test_an_upgrade_that_fails_half_way_changes_nothing(place: str, database: Da
     assert differences(database) == []
 
 
-def test_rows_that_refer_to_nothing_stop_an_upgrade(tmp_path: Path) -> None:
+def test_foreign_keys_to_missing_rows_stop_an_upgrade(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     fill(place)
     database = Database(Location.parse(place), foreign_keys=False)
     schema.migrate(database, "0004")
     database.close()
     raw.tamper(place, "DELETE FROM detector")
-    with pytest.raises(IntegrityError, match="refer to nothing") as caught:
+    with pytest.raises(IntegrityError, match="rows that are missing") as caught:
         maintenance.upgrade(place)
     assert "calibration to detector" in caught.value.problem
     assert raw.execute(place, "SELECT version_num FROM calib_revision") == [("0004",)]

@@ -47,6 +47,6 @@ def test_applications_are_found_by_detector_and_by_calibration(
 def test_a_receipt_of_a_calibration_of_another_store_is_refused(
     store: Store, stored: StoredCalibration
 ) -> None:
-    with pytest.raises(NotFoundError, match="holds no calibration ffffffffffff"):
+    with pytest.raises(NotFoundError, match="calibration ffffffffffff is not in the store"):
         store.applications.record(replace(application(stored), calibration_id="f" * 64))
     assert store.applications.list() == []

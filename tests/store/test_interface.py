@@ -52,7 +52,7 @@ class Changing(EntityApi):
     def fail_twice(self) -> int:
         self.calls += 1
         if self.calls < 3:
-            raise errors.changing(self._database.location)
+            raise errors.store_changed(self._database.location)
         return self.calls
 
     read_it = read(fail_twice)

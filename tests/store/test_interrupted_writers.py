@@ -92,7 +92,9 @@ def test_the_error_after_an_interrupted_write_says_who_can_undo_it(shared: Path)
     interrupt(shared)
     answer = json.loads(children.run(READER, str(shared)))
     assert answer["error"][:3] == ["StoreReadOnlyError", "store-interrupted", 3]
-    assert "let such a user run any calib command on this store" in answer["error"][3]
+    assert (
+        "ask a user with write access to run any calib command on this store" in answer["error"][3]
+    )
     shared.chmod(0o644)
     shared.parent.chmod(0o755)
     # The next command of the owner undoes the interrupted write.

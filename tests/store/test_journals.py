@@ -111,7 +111,7 @@ def test_on_a_network_file_system_a_write_ahead_log_is_removed(
 ) -> None:
     path = tmp_path / "calib.sqlite"
     Store.create(path)
-    connection = on_network(path, read_only=read_only).as_writer()
+    connection = on_network(path, read_only=read_only).connect_writer()
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     with Store.open(path, journal=Journal.ROLLBACK) as other:  # the lock was released
         assert other.detectors.add(detector(), stamp())
@@ -125,11 +125,11 @@ def test_on_a_network_file_system_a_write_ahead_log_in_use_is_refused(tmp_path: 
     Store.create(path)
     with Store.open(path) as store:
         store.detectors.add(detector(), stamp())
-        with pytest.raises(StoreError, match="not valid on a network file system") as caught:
-            on_network(path).as_writer()
+        with pytest.raises(StoreError, match="does not work on a network file system") as caught:
+            on_network(path).connect_writer()
     assert (caught.value.code, caught.value.exit_code) == ("store-on-network", 3)
     assert "end the programs that use it" in caught.value.remedy
-    on_network(path).as_writer().close()
+    on_network(path).connect_writer().close()
 
 
 def test_any_write_to_a_file_changes_its_fingerprint(
@@ -137,17 +137,17 @@ def test_any_write_to_a_file_changes_its_fingerprint(
 ) -> None:
     path = tmp_path / "calib.sqlite"
     path.write_bytes(bytes(8192))
-    before = FileFingerprint.settled(path, 60.0)
+    before = FileFingerprint.once_stable(path, 60.0)
     assert before is not None
-    assert before.holds()
+    assert before.is_unchanged()
     with path.open("r+b") as opened:  # same size, same header, one page further
         opened.seek(5000)
         opened.write(b"x")
-    assert not before.holds()
+    assert not before.is_unchanged()
     path.unlink()
-    assert not before.holds()
+    assert not before.is_unchanged()
     path.write_bytes(bytes(8192))
     # The machine may be slow.
     monkeypatch.setattr("calib.store.database.file_fingerprint.TICK_NS", 10**12)
     # Too recent to distinguish it from the next change.
-    assert FileFingerprint.settled(path, 0.0) is None
+    assert FileFingerprint.once_stable(path, 0.0) is None

@@ -255,7 +255,7 @@ def test_a_log_forged_together_with_rows_is_found_by_the_calibration_id(filled: 
     )
     ((table, row, problem),) = problems(filled)
     assert (table, row) == ("calibration", "position 8")
-    assert "its panel rows was changed" in problem
+    assert "Changed: its panel rows" in problem
 
 
 def test_a_truncated_log_is_found_with_a_checkpoint(filled: str) -> None:

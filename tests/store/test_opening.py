@@ -14,7 +14,7 @@ from calib.errors import InputError, IntegrityError, StoreError, StoreReadOnlyEr
 from calib.model.store.backup import Upgraded
 from calib.store.api import maintenance
 from calib.store.database.database import ADVISORY_LOCK, Database
-from calib.store.database.errors import told_plainly
+from calib.store.database.errors import translate_errors
 from calib.store.schema import revision
 from calib.store.store import Store
 from support import raw
@@ -44,7 +44,7 @@ def test_a_missing_store_is_not_created(tmp_path: Path) -> None:
 def test_an_empty_database_is_not_a_store(empty_place: str) -> None:
     if not raw.is_postgres(empty_place):
         Path(empty_place).touch()
-    with pytest.raises(InputError, match="holds no store yet") as caught:
+    with pytest.raises(InputError, match="has no store yet") as caught:
         Store.open(empty_place)
     assert caught.value.code == "no-store"
     assert caught.value.remedy.startswith("calib init --store ")
@@ -95,9 +95,9 @@ def test_another_file_or_database_is_refused_and_not_changed(tmp_path: Path, mak
         raw.execute(str(path), "CREATE TABLE recipe (name TEXT)")
     before = path.read_bytes() if path.is_file() else b""
     messages = {
-        "folder": "this is not a file",
+        "folder": "this is not a regular file",
         "text": "this file is not an SQLite database",
-        "other": r"this database holds other things \(recipe\), not calibrations",
+        "other": r"this database has tables of another program \(recipe\)",
     }
     for use in (Store.open, Store.create, maintenance.upgrade):
         with pytest.raises(InputError, match=messages[make]) as caught:
@@ -188,7 +188,7 @@ def test_the_locking_protocol_error_is_reported_as_a_locked_store(tmp_path: Path
     place = Location.parse(tmp_path / "calib.sqlite")
     with (
         pytest.raises(StoreError, match="another program is writing") as caught,
-        told_plainly(place),
+        translate_errors(place),
     ):
         raise met
     assert caught.value.code == "store-locked"

@@ -80,7 +80,7 @@ def test_the_resolver_does_not_depend_on_placements(store: Store) -> None:
 
 
 def test_an_invalid_placement_is_refused(store: Store) -> None:
-    with pytest.raises(NotFoundError, match="knows no detector"):
+    with pytest.raises(NotFoundError, match="is not in the store"):
         store.placements.place(placement(), stamp())
     with pytest.raises(InputError, match="needs the name of a beamline"):
         placement(beamline=" ")

@@ -23,8 +23,9 @@ def test_a_user_without_write_access_resolves_and_learns_how_to_record(shared: P
     kind, code, status, text = answer["error"]
     assert (kind, code, status) == ("StoreReadOnlyError", "store-read-only", 3)
     assert text == (
-        f"{shared}: this user may read the store, but not write it. Try: ask somebody who may "
-        "write it; `calib apply` writes a receipt, which `calib usage push` delivers later."
+        f"{shared}: this user may read the store, but not write to it. Try: ask a user with "
+        "write access; `calib apply` writes a receipt, which that user can record with "
+        "`calib usage push`."
     )
     assert [entry.name for entry in shared.parent.iterdir()] == [shared.name]
 

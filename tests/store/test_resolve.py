@@ -163,7 +163,7 @@ def test_an_overlap_is_refused_with_its_region(store: Store, stored: StoredCalib
         store.certifications.certify(new)
     assert caught.value.code == "overlap"
     assert caught.value.problem == (
-        "24-0107:2 would replace what holds already: 24-0107:1 (certification 3) from "
+        "24-0107:2 would replace certifications in force: 24-0107:1 (certification 3) from "
         "2026-03-02T12:00:00Z to 2026-03-03T12:00:00Z, 200 to 300 mm."
     )
     assert "--supersede" in caught.value.remedy

@@ -132,7 +132,7 @@ def test_an_interrupted_commit_is_reported_as_uncertain(fresh_postgres_url: str)
     Store.create(fresh_postgres_url)
     with Store.open(fresh_postgres_url) as store:
         with (
-            pytest.raises(StoreError, match="not known whether it was recorded") as caught,
+            pytest.raises(StoreError, match="not known whether the change was recorded") as caught,
             store._database.writing() as connection,
         ):
             add_stamp(connection, stamp())
@@ -161,9 +161,9 @@ def test_a_role_without_write_access_can_resolve(
             assert store.resolve(SERIAL, NOON, 150.0).calibration.id == stored.id
             assert store.calibrations.corrections(SERIAL)
             assert len(store.calibrations.list()) == 1
-            with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
+            with pytest.raises(StoreReadOnlyError, match="may read the store, but not write to it"):
                 store.certifications.certify(certification(stored))
-            with pytest.raises(StoreReadOnlyError, match="may read the store, but not write it"):
+            with pytest.raises(StoreReadOnlyError, match="may read the store, but not write to it"):
                 store.require_writable()  # as before long work
     finally:
         raw.execute(fresh_postgres_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
@@ -256,7 +256,7 @@ def encoded(server: Server, encoding: str) -> str:
 def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: Server) -> None:
     for encoding in ("SQL_ASCII", "LATIN1"):
         place = postgres_server.url(encoded(postgres_server, encoding))
-        with pytest.raises(InputError, match=f"keeps text as {encoding}") as caught:
+        with pytest.raises(InputError, match=f"stores text as {encoding}") as caught:
             Store.create(place)
         assert caught.value.code == "not-unicode"
         assert "createdb --encoding UTF8" in caught.value.remedy

@@ -68,25 +68,55 @@ def test_the_path_of_a_store_is_relative_to_the_settings_file(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "place", "problem", "remedy"),
     [
-        ('stor = "a"', "", "there is no setting 'stor'.", "the name store."),
-        ("colour = 1", "", "there is no setting 'colour'.", "one of store, actor, journal, "),
-        ("wait_seconds = true", ": wait_seconds", "'True' is of no use", "a number of seconds"),
-        ("wait_seconds = 0", ": wait_seconds", "'0' is of no use", "above 0 and at most 86400."),
-        ('wait_seconds = "soon"', ": wait_seconds", "'soon' is of no use", "a number of"),
-        ("wait_seconds = nan", ": wait_seconds", "'nan' is of no use", "a number of"),
-        ("wait_seconds = [1]", ": wait_seconds", "'[1]' is of no use", "a number of"),
-        ('journal = "wal"', ": journal", "'wal' is of no use", '"auto" or "rollback".'),
-        ("actor = 1", ": actor", "'1' is of no use", "the name of who does something."),
-        ('actor = " "', ": actor", "' ' is of no use", "the name of who does something."),
-        ('store = "mysql://u:secret@h/d"', ": store", "a store cannot lie at mysql://u:***@h", ""),
-        ("store = ", "", "this is not TOML (", 'lines such as store = "/data/calib.sqlite".'),
-        ('store = "~nobody-9/a"', ": store", "'~nobody-9/a' names a home folder", "whole path."),
-        ('store = "a\\u0000"', ": store", "'/", "or CALIB_STORE."),
+        ('stor = "a"', "", "there is no setting 'stor'.", "use store."),
+        ("colour = 1", "", "there is no setting 'colour'.", "use one of store, actor, journal, "),
+        (
+            "wait_seconds = true",
+            ": wait_seconds",
+            "'True' is not a valid value",
+            "a number of seconds",
+        ),
+        (
+            "wait_seconds = 0",
+            ": wait_seconds",
+            "'0' is not a valid value",
+            "above 0 and at most 86400.",
+        ),
+        ('wait_seconds = "soon"', ": wait_seconds", "'soon' is not a valid value", "a number of"),
+        ("wait_seconds = nan", ": wait_seconds", "'nan' is not a valid value", "a number of"),
+        ("wait_seconds = [1]", ": wait_seconds", "'[1]' is not a valid value", "a number of"),
+        ('journal = "wal"', ": journal", "'wal' is not a valid value", '"auto" or "rollback".'),
+        ("actor = 1", ": actor", "'1' is not a valid value", "the name of a person or program."),
+        ('actor = " "', ": actor", "' ' is not a valid value", "the name of a person or program."),
+        ('store = "mysql://u:secret@h/d"', ": store", "mysql://u:***@h/d is not an address", ""),
+        (
+            "store = ",
+            "",
+            "this file is not valid TOML (",
+            'lines such as store = "/data/calib.sqlite".',
+        ),
+        ('store = "~nobody-9/a"', ": store", "'~nobody-9/a' names the home folder", "whole path."),
+        ('store = "a\\u0000"', ": store", "'/", "or set CALIB_STORE."),
         (f'store = "{"a" * 9999}"', ": store", "'/", "--store PATH"),
-        (f"wait_seconds = {'9' * 400}", ": wait_seconds", f"'{'9' * 100}...' is of no use", ""),
-        (f"wait_seconds = 0x{'f' * 4000}", ": wait_seconds", "'a int of this size' is of", ""),
-        (f"wait_seconds = {'9' * 5000}", "", "this is not TOML (Exceeds the limit", "lines such"),
-        (f"actor = {'[' * 2000}{']' * 2000}", "", "this is not TOML (maximum recursion", ""),
+        (
+            f"wait_seconds = {'9' * 400}",
+            ": wait_seconds",
+            f"'{'9' * 100}...' is not a valid value",
+            "",
+        ),
+        (f"wait_seconds = 0x{'f' * 4000}", ": wait_seconds", "'int too large to show' is not", ""),
+        (
+            f"wait_seconds = {'9' * 5000}",
+            "",
+            "this file is not valid TOML (Exceeds the limit",
+            "lines such",
+        ),
+        (
+            f"actor = {'[' * 2000}{']' * 2000}",
+            "",
+            "this file is not valid TOML (maximum recursion",
+            "",
+        ),
     ],
     ids=lambda text: text[:30],
 )
@@ -108,7 +138,7 @@ def test_the_error_for_a_wrong_variable_names_it(tmp_path: Path) -> None:
 
 
 def test_a_settings_file_named_by_a_variable_must_exist(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="though CALIB_CONFIG names it") as caught:
+    with pytest.raises(InputError, match="named by CALIB_CONFIG does not exist") as caught:
         read(tmp_path, CALIB_CONFIG=str(tmp_path / "gone.toml"))
     assert caught.value.code == "no-file"
 
@@ -116,7 +146,7 @@ def test_a_settings_file_named_by_a_variable_must_exist(tmp_path: Path) -> None:
 def test_devices_pipes_and_folders_are_not_settings_files(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("/dev/zero", str(tmp_path / "pipe"), str(tmp_path)):
-        with pytest.raises(InputError, match="there is no such file"):
+        with pytest.raises(InputError, match="not a regular file"):
             read_settings({"CALIB_CONFIG": name}, tmp_path / "none.toml")
 
 

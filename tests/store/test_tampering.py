@@ -105,12 +105,12 @@ CHANGES = [
     ),
     (
         "DELETE FROM artifact WHERE kind = 'covariance'",
-        "its covariance .* is gone",
+        "its covariance .* is missing",
     ),
     ("UPDATE detector SET serial = 'other'", "calibration other:1 .* its own row"),
     ("UPDATE detector SET layout = replace(layout, '0.172', '0.173')", "the layout of detector"),
-    ("UPDATE application SET distance_mm = 265.2", "application .* is not what its receipt said"),
-    ("UPDATE application SET calibration = 2", "application .* is not what its receipt said"),
+    ("UPDATE application SET distance_mm = 265.2", "application .* does not match its receipt"),
+    ("UPDATE application SET calibration = 2", "application .* does not match its receipt"),
 ]
 
 
@@ -142,7 +142,7 @@ def test_a_single_bit_of_an_artifact_is_found(filled: str) -> None:
     changed = bytearray(content)
     changed[100] ^= 1
     raw.tamper(filled, "UPDATE artifact SET content = ? WHERE sha256 = ?", bytes(changed), name)
-    with pytest.raises(IntegrityError, match=r"its covariance \(the artifact .* is not what was"):
+    with pytest.raises(IntegrityError, match=r"its covariance \(the artifact .* was changed"):
         read_everything(filled)
 
 

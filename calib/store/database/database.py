@@ -1,8 +1,8 @@
-"""A connection to one store: how reads and writes are framed on SQLite and on Postgres.
+"""Transactions of a store on SQLite and Postgres.
 
-A read sees one snapshot. A write is serialised with all others before it reads anything: BEGIN
-IMMEDIATE on SQLite, an advisory lock as its first statement on Postgres. Both are whole or nothing.
-On SQLite readers and the writer never wait for each other, except on network file systems
+A read sees one snapshot. Writes are serialised before they read anything: by BEGIN IMMEDIATE on
+SQLite, by an advisory lock as the first statement on Postgres. A write is committed as a whole or
+not at all. On SQLite readers and the writer never block each other, except on network file systems
 (``calib.store.database.journal``).
 """
 
@@ -25,15 +25,17 @@ from calib.store.database import errors
 from calib.store.database.engines import WRITES, postgres_engine, sqlite_connection, sqlite_engine
 from calib.store.database.file_system import network_file_system
 from calib.store.database.journal import Journal
-from calib.store.database.read_connections import Readers
+from calib.store.database.read_connections import ReadConnections
 from calib.store.database.sqlite_file import StoreFile
 
 ADVISORY_LOCK = 0x63616C6962
-"""The Postgres lock that writers hold ("calib" in ASCII)."""
+"""Key of the Postgres advisory lock that a writer holds ("calib" in ASCII)."""
+_FIRST_TABLE = "deed"
+"""The table into which every write inserts first."""
 
 
 class Database:
-    """One store's engine, with the two ways to use it: ``reading`` and ``writing``."""
+    """The engine of one store and its transactions: ``reading`` and ``writing``."""
 
     def __init__(
         self,
@@ -45,13 +47,14 @@ class Database:
         draft: Path | None = None,
         journal: Journal | None = None,
     ) -> None:
-        """``foreign_keys`` are off for migrations; ``draft`` is the file that will be the store.
+        """Open a store; connections are made when they are needed.
 
-        What is None is as the settings say.
+        ``foreign_keys`` are off for migrations; ``draft`` is a temporary file that will become the
+        store. Values left None come from the settings.
         """
         self.before_write: Callable[[Connection, Location], None] | None = None
         self.n_writes = 0
-        """How many writes this process began."""
+        """Number of writes begun by this process."""
         self._reached = False
         settings = read_settings()
         if wait_seconds is None:
@@ -68,11 +71,11 @@ class Database:
                 journal=Journal(settings.journal) if journal is None else journal,
                 network=network_file_system(path),
             )
-            # Once for all: files of other users come and go beside it.
-            guest = not self._file.may_write
-            read_only = read_only or guest
-            self._engine = sqlite_engine(self._file, guest=guest)
-            self._readers = None if guest else Readers(self._engine)
+            # Determined once: other users' log files appear and disappear beside the store.
+            write_protected = not self._file.may_write
+            read_only = read_only or write_protected
+            self._engine = sqlite_engine(self._file, write_protected=write_protected)
+            self._readers = None if write_protected else ReadConnections(self._engine)
         else:
             self._engine = postgres_engine(location, wait_seconds, settings.connect_seconds)
             self._readers = None
@@ -81,61 +84,64 @@ class Database:
 
     @property
     def read_only(self) -> bool:
-        """Whether writing is known to be refused."""
+        """Whether the store cannot be written, as far as is known."""
         return self.refusal is not None
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is a file."""
+        """Whether the store is an SQLite file."""
         return self.location.path is not None
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection on which everything read comes from one moment.
+        """A connection whose reads all see one snapshot.
 
-        Raises ``StoreChangedError`` at the end, whatever was read, where it does not, and
-        ``StoreLostError`` where a server that had answered does not any more
-        (``calib.store.database.retry`` asks again).
+        Raises ``StoreChangedError`` at the end if they did not, and ``StoreLostError`` if the
+        connection to a server that had answered is lost (``calib.store.database.retry`` repeats
+        such reads).
         """
         try:
-            with errors.told_plainly(self.location), self._reader() as connection:
+            with errors.translate_errors(self.location), self._reader() as connection:
                 yield connection
         except StoreError as error:
             if self._reached and error.code == errors.UNREACHABLE:
-                raise errors.lost(error) from None
+                raise errors.server_lost(error) from None
             raise
 
     def _reader(self) -> contextlib.AbstractContextManager[Connection]:
-        return self._read_anew() if self._readers is None else self._readers.reading()
+        return self._read_in_new_connection() if self._readers is None else self._readers.reading()
 
     @contextlib.contextmanager
-    def _read_anew(self) -> Iterator[Connection]:
+    def _read_in_new_connection(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
             self._reached = True
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
-            evidence = sqlite_connection(connection).evidence if self.is_sqlite else None
+            fingerprint = sqlite_connection(connection).fingerprint if self.is_sqlite else None
             try:
                 with connection.begin():
                     yield connection
             except Exception as error:
-                changed = evidence is not None and not evidence.holds()
-                if changed or errors.is_passing(error):
-                    raise errors.changing(self.location) from None
+                changed = fingerprint is not None and not fingerprint.is_unchanged()
+                if changed or errors.is_transient(error):
+                    raise errors.store_changed(self.location) from None
                 raise
-            if evidence is not None and not evidence.holds():
-                raise errors.changing(self.location)
+            if fingerprint is not None and not fingerprint.is_unchanged():
+                raise errors.store_changed(self.location)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A connection that no other writer shares; committed at the end, or nothing is.
+        """A connection with the write lock; committed at the end, rolled back after an error.
 
-        Raises ``StoreReadOnlyError`` where this user may not write, and ``StoreError``
-        (``store-locked``) where another writer does not finish in time.
+        Raises ``StoreReadOnlyError`` without write access, and ``StoreError`` (``store-locked``)
+        if another writer does not finish in time.
         """
         if self.refusal is not None:
             raise self.refusal
-        with errors.told_plainly(self.location, writing=True), self._begun() as connection:
+        with (
+            errors.translate_errors(self.location, writing=True),
+            self._begin_with_retries() as connection,
+        ):
             if self.before_write is not None:
                 self.before_write(connection, self.location)
             self.n_writes += 1
@@ -144,12 +150,12 @@ class Database:
                 connection.commit()
             except DBAPIError as error:
                 if error.connection_invalidated:
-                    raise errors.uncertain(self.location) from None
+                    raise errors.commit_uncertain(self.location) from None
                 raise
 
-    def _begun(self) -> Connection:
-        """A write that nobody else shares, begun again where a server closed the connection
-        before: then nothing was written yet."""
+    def _begin_with_retries(self) -> Connection:
+        """Begin a write, repeatedly if the server closes the connection: nothing has been written
+        yet."""
         end, lost = time.monotonic() + errors.LOST_SECONDS, False
         while True:
             try:
@@ -163,17 +169,17 @@ class Database:
             time.sleep(errors.PAUSE_SECONDS)
 
     def _begin(self) -> Connection:
-        self._let_go()
+        self._close_idle()
         connection = self._engine.connect()
         try:
             if self.is_sqlite:
-                self._file.settle(sqlite_connection(connection))
+                self._file.ensure_journal_mode(sqlite_connection(connection))
             connection.execution_options(**{WRITES: True})
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="READ COMMITTED")
             connection.begin()
             if not self.is_sqlite:
-                # Read committed: what others wrote while the lock was waited for is seen.
+                # READ COMMITTED: sees what was committed while waiting for the lock.
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
                 )
@@ -185,40 +191,40 @@ class Database:
 
     @contextlib.contextmanager
     def connecting(self) -> Iterator[Connection]:
-        """A connection outside any transaction, for SQLite's own copying of whole files."""
-        self._let_go()
+        """A connection outside any transaction, for SQLite's backup of whole files."""
+        self._close_idle()
         with (
-            errors.told_plainly(self.location, writing=True),
+            errors.translate_errors(self.location, writing=True),
             self._engine.connect() as connection,
         ):
             yield connection
 
     @property
     def file(self) -> StoreFile | None:
-        """The file; None for a server."""
+        """The SQLite file; None for a server."""
         return self._file if self.is_sqlite else None
 
     def close(self) -> None:
-        """Let go of all connections."""
-        self._let_go()
+        """Close all connections."""
+        self._close_idle()
         self._engine.dispose()
 
-    def _let_go(self) -> None:
+    def _close_idle(self) -> None:
         if self._readers is not None:
-            self._readers.let_go()
+            self._readers.close_idle()
 
 
 def may_insert(connection: Connection) -> bool:
-    """Whether a server lets this role write."""
+    """Whether the role may insert rows on this server."""
     found = connection.exec_driver_sql(
-        "SELECT has_table_privilege(current_user, 'deed', 'INSERT') "
+        f"SELECT has_table_privilege(current_user, '{_FIRST_TABLE}', 'INSERT') "
         "AND current_setting('transaction_read_only') = 'off'"
     )
     return bool(found.scalar())
 
 
 def existing_file(location: Location) -> bool:
-    """Whether the store's file is there; raises ``StoreError`` where this user may not look."""
+    """Whether the store's file exists; raises ``StoreError`` if this user may not read it."""
     assert location.path is not None  # noqa: S101
     try:
         mode = location.path.stat().st_mode
@@ -229,7 +235,7 @@ def existing_file(location: Location) -> bool:
     if not stat.S_ISREG(mode):
         raise InputError(
             "not-a-store",
-            "this is not a file.",
+            "this is not a regular file.",
             place=location.shown,
             remedy="name a file with --store PATH.",
         )
@@ -239,7 +245,7 @@ def existing_file(location: Location) -> bool:
 
 
 def require_file(location: Location) -> None:
-    """Raise ``InputError`` (``no-store``) where a store should be in a file that is not there."""
+    """Raise ``InputError`` (``no-store``) if the store is a file that does not exist."""
     if location.path is not None and not existing_file(location):
         raise InputError(
             "no-store",

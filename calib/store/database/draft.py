@@ -1,4 +1,4 @@
-"""Files that are made under another name first, so that nobody ever opens half of one."""
+"""New files, written under a temporary name so that no other program opens an incomplete one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from calib.errors import StoreError
 
 
 @contextlib.contextmanager
-def drafted(path: Path) -> Iterator[Path]:
-    """An empty file to be filled, which gets the name ``path`` where the block ends well.
+def draft_file(path: Path) -> Iterator[Path]:
+    """An empty temporary file, renamed to ``path`` if the block succeeds.
 
-    What bears that name is never replaced: then ``FileExistsError`` is raised at the end. Raises
-    ``StoreError`` (``store-not-made``) where no file can be made there.
+    An existing file is never replaced: ``FileExistsError`` is raised at the end. Raises
+    ``StoreError`` (``store-not-made``) if no file can be created in the folder.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
@@ -25,17 +25,17 @@ def drafted(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise StoreError(
             "store-not-made",
-            f"no file can be made here: {error.strerror or error}.",
+            f"the file cannot be created: {error.strerror or error}.",
             place=str(path),
-            remedy="name a folder that you may write.",
+            remedy="choose a folder in which you may create files.",
         ) from None
     try:
         yield draft
         try:
-            path.hardlink_to(draft)  # unlike a rename, it never replaces what is there
+            path.hardlink_to(draft)  # unlike a rename, it never replaces a file
         except FileExistsError:
             raise
-        except OSError:  # a file system without links
+        except OSError:  # a file system without hard links
             draft.rename(path)
         _sync(path.parent)
     finally:

@@ -1,4 +1,4 @@
-"""What went wrong in a database, in words: locked, read-only, full, broken, away."""
+"""Database errors as ``CalibError``: locked, read-only, full, damaged, unreachable."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from calib.config.location import Location, without_password
 from calib.errors import CalibError, InputError, IntegrityError, StoreError, StoreReadOnlyError
 
-READ_ONLY_REMEDY = (
-    "ask somebody who may write it; `calib apply` writes a receipt, which `calib usage push` "
-    "delivers later."
+_READ_ONLY_REMEDY = (
+    "ask a user with write access; `calib apply` writes a receipt, which that user can record "
+    "with `calib usage push`."
 )
 UNREACHABLE = "store-unreachable"
-"""The code of all trouble with a server that does not answer."""
+"""Error code for a server that does not answer."""
 LOST_SECONDS = 10.0
-"""So long a server that had answered may be away before a command gives up: it may be restarted."""
+"""How long a command retries after it lost a server that had answered: it may be restarting."""
 PAUSE_SECONDS = 0.2
-_LOCKED_REMEDY = "try again when the other program is done."
-_FULL_REMEDY = "free some space; the store holds what it held before."
+_LOCKED_REMEDY = "wait until the other program has finished, then try again."
+_FULL_REMEDY = "free some space, then try again; the store is unchanged."
 
 
 @contextlib.contextmanager
-def told_plainly(location: Location, *, writing: bool = False) -> Iterator[None]:
-    """Database errors leave as ``CalibError``, those that are bugs as they are."""
+def translate_errors(location: Location, *, writing: bool = False) -> Iterator[None]:
+    """Raise database errors as ``CalibError``; errors that only a bug can cause pass unchanged."""
     try:
         yield
     except StatementError as error:
@@ -47,24 +47,24 @@ def told_plainly(location: Location, *, writing: bool = False) -> Iterator[None]
 
 
 def store_failure(error: DBAPIError, location: Location, *, writing: bool) -> CalibError | None:
-    """The error that a person should see; None for what only a bug can cause."""
+    """The error to show to the user; None for an error that only a bug can cause."""
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite_failure(error.orig, location)
     return _postgres_failure(error, location, writing=writing)
 
 
 def read_only(location: Location) -> StoreReadOnlyError:
-    """The refusal to write what this user may only read."""
+    """The error for a write without write access."""
     return StoreReadOnlyError(
         "store-read-only",
-        "this user may read the store, but not write it.",
+        "this user may read the store, but not write to it.",
         place=location.shown,
-        remedy=READ_ONLY_REMEDY,
+        remedy=_READ_ONLY_REMEDY,
     )
 
 
 def unreadable(location: Location, reason: str) -> StoreError:
-    """The refusal to let this user read."""
+    """The error for a store that this user may not read."""
     return StoreError(
         "store-unreadable",
         f"the store cannot be read: {reason}.",
@@ -74,7 +74,7 @@ def unreadable(location: Location, reason: str) -> StoreError:
 
 
 def locked(location: Location) -> StoreError:
-    """The store did not become free within the time that was given."""
+    """The error for a write lock that was not obtained in time."""
     return StoreError(
         "store-locked",
         "another program is writing to the store and did not finish in time.",
@@ -84,25 +84,25 @@ def locked(location: Location) -> StoreError:
 
 
 class StoreChangedError(StoreError):
-    """The store was changed while it was read: to be read again."""
+    """The store was changed during a read without locks; the read should be repeated."""
 
 
-def changing(location: Location) -> StoreChangedError:
-    """What was read is not of one moment."""
+def store_changed(location: Location) -> StoreChangedError:
+    """The error for a read that did not see one snapshot."""
     return StoreChangedError(
         "store-changing",
-        "the store was changed again and again while it was read.",
+        "the store was changed repeatedly while it was read.",
         place=location.shown,
         remedy="try again.",
     )
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether a guest met a writer in the middle of his work, which is over in no time.
+def is_transient(error: Exception) -> bool:
+    """Whether a read without write access failed only because a writer was starting or ending.
 
-    He reads, so SQLite can miss the right to write only where a log, its index or the journal of a
-    killed writer came, went or was half there since he opened the file. Where one of these stays,
-    the next connection finds out.
+    A read needs write access only to recover a log, its index or the journal of a killed writer. If
+    one of them appeared, disappeared or was incomplete since the file was opened, a new connection
+    succeeds; if it is there to stay, the new connection reports it.
     """
     original = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(original, "sqlite_errorcode", 0)
@@ -110,54 +110,55 @@ def is_passing(error: Exception) -> bool:
 
 
 class StoreLostError(StoreError):
-    """A server that had answered went away during a read: to be asked again."""
+    """The connection to a server was lost during a read; the read should be repeated."""
 
 
-def lost(error: StoreError) -> StoreLostError:
-    """The same trouble, met by a read."""
+def server_lost(error: StoreError) -> StoreLostError:
+    """The error of a lost server, for a read that can be repeated."""
     return StoreLostError(error.code, error.problem, place=error.place, remedy=error.remedy)
 
 
-def uncertain(location: Location) -> StoreError:
-    """The server went away during the very commit."""
+def commit_uncertain(location: Location) -> StoreError:
+    """The error for a connection that was lost during a commit."""
     return StoreError(
         UNREACHABLE,
-        "the database server went away while the change was committed, so it is not known whether "
-        "it was recorded.",
+        "the connection to the database server was lost during the commit, so it is not known "
+        "whether the change was recorded.",
         place=location.shown,
-        remedy="look whether it is there (calib audit log --last 5) before you try again.",
+        remedy="check whether it was recorded (calib audit log --last 5) before you repeat it.",
     )
 
 
-def without_unicode(location: Location, problem: str) -> InputError:
-    """A database whose encoding is not Unicode."""
+def not_unicode(location: Location, problem: str) -> InputError:
+    """The error for a database whose encoding is not UTF-8."""
     return InputError(
         "not-unicode",
         f"{problem}.",
         place=location.shown,
-        remedy="a database made with createdb --encoding UTF8 --template template0; calib db "
-        "backup and calib db restore carry a store to it.",
+        remedy="create a database with createdb --encoding UTF8 --template template0; calib db "
+        "backup and calib db restore copy a store into it.",
     )
 
 
-def interrupted(location: Location) -> StoreReadOnlyError:
-    """A write was broken off, and this user cannot put it right."""
+def write_interrupted(location: Location) -> StoreReadOnlyError:
+    """The error for an interrupted write that only a user with write access can roll back."""
     return StoreReadOnlyError(
         "store-interrupted",
-        "a write was interrupted, and only somebody who may write the store can undo it.",
+        "a write was interrupted, and only a user with write access can roll it back.",
         place=location.shown,
-        remedy="let such a user run any calib command on this store, then try again.",
+        remedy="ask a user with write access to run any calib command on this store; then try "
+        "again.",
     )
 
 
-def on_network(location: Location, network: str) -> StoreError:
-    """A write-ahead log in use on a file system over a network."""
+def wal_on_network(location: Location, network: str) -> StoreError:
+    """The error for a write-ahead log in use on a network file system."""
     return StoreError(
         "store-on-network",
-        f"the store has a write-ahead log in use, which is not valid on a network file system "
+        f"the store has a write-ahead log in use, which does not work on a network file system "
         f"({network}).",
         place=location.shown,
-        remedy="end the programs that use it; then let somebody who may write it run "
+        remedy="end the programs that use it, then run, with write access, "
         f"calib db upgrade {location.option}.",
     )
 
@@ -168,16 +169,16 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
     if "Could not decode to UTF-8" in str(error):
         return IntegrityError(
             "store-broken",
-            "the database file is damaged (text in it is no UTF-8).",
+            "the database file is damaged (it contains text that is not UTF-8).",
             place=place,
             remedy="restore the store from a backup.",
         )
     if code is None:
         return None
     if code in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY):
-        return interrupted(location)
+        return write_interrupted(location)
     match code & 0xFF:
-        # "Locking protocol": others came in between a hundred times.
+        # SQLITE_PROTOCOL: other connections won the race for the WAL lock many times in a row.
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
             return locked(location)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
@@ -209,7 +210,7 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
         case sqlite3.SQLITE_ERROR if str(error).startswith("no such "):
             return IntegrityError(
                 "store-broken",
-                f"the tables are not as the migrations made them ({error}).",
+                f"a table or column of the store is missing ({error}).",
                 place=place,
                 remedy="calib db check, then restore the store from a backup.",
             )
@@ -220,16 +221,16 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
     original: Any = error.orig
     state = str(getattr(original, "sqlstate", None) or "")
     text = without_password(str(original)).strip()
-    said = text.splitlines()[0] if text else type(original).__name__
+    reason = text.splitlines()[0] if text else type(original).__name__
     place = location.shown
     if state == "55P03":
         return locked(location)
-    if state in ("40001", "40P01"):  # an upgrade, or the primary of a standby, was in the way
-        return locked(location) if writing else changing(location)
+    if state in ("40001", "40P01"):  # conflict with an upgrade or, on a standby, with replication
+        return locked(location) if writing else store_changed(location)
     if state == "22P05":
-        return without_unicode(location, "the database's encoding cannot hold this text")
+        return not_unicode(location, "the database's encoding cannot hold this text")
     if state in ("42501", "25006"):
-        return read_only(location) if writing else unreadable(location, said)
+        return read_only(location) if writing else unreadable(location, reason)
     if state == "53100":
         return StoreError(
             "disk-full", "the server's disk is full.", place=place, remedy=_FULL_REMEDY
@@ -237,9 +238,9 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
     if state.startswith("28") or "authentication failed" in text or "no password" in text:
         return StoreError(
             "store-refused",
-            f"the server refused this user or password ({said}).",
+            f"the server refused this user or password ({reason}).",
             place=place,
-            remedy="check user and password (PGPASSWORD, or a ~/.pgpass file, keep it off the "
+            remedy="check the user and the password (PGPASSWORD or ~/.pgpass keep it off the "
             "command line).",
         )
     if state == "3D000" or ("database" in text and "does not exist" in text):
@@ -253,14 +254,14 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
     if gone or state[:2] in ("08", "53", "57") or state == "25P03":
         return StoreError(
             UNREACHABLE,
-            f"the database server does not answer ({said}).",
+            f"the database server does not answer ({reason}).",
             place=place,
-            remedy="check that it runs and can be reached from here, then try again.",
+            remedy="check that the server runs and can be reached from here, then try again.",
         )
     if state[:2] in ("XX", "58"):
         return StoreError(
             "store-failed",
-            f"the database server failed ({said}).",
+            f"the database server failed ({reason}).",
             place=place,
             remedy="try again.",
         )

@@ -1,7 +1,7 @@
-"""The proof that a file was not changed while it was read without a lock.
+"""Fingerprint of a file, to detect changes while it is read without a lock.
 
-In WAL mode the file itself changes only when the log is copied into it (a checkpoint), so a file
-without a log which is the same before and after is the whole store of that moment.
+In WAL mode the database file changes only at a checkpoint, when the log is copied into it. A file
+without a log that has the same fingerprint before and after a read is a consistent snapshot.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK_NS = 20_000_000
-"""Times of files are no finer than the kernel's clock tick (1 to 10 ms)."""
+"""File times have the resolution of the kernel's clock tick (1 to 10 ms)."""
 _HEADER = 100
 _PAUSE_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
 class FileFingerprint:
-    """What a change of a file would change."""
+    """Attributes of a file of which at least one changes when its content does."""
 
     path: Path
     device: int
@@ -28,11 +28,11 @@ class FileFingerprint:
     modified_ns: int
     changed_ns: int
     header: bytes
-    """The first page's beginning, with SQLite's change counter."""
+    """First bytes of the file, with SQLite's change counter."""
 
     @staticmethod
     def of(path: Path) -> FileFingerprint:
-        """The file as it is; raises ``OSError``."""
+        """Read the fingerprint; raises ``OSError``."""
         with path.open("rb") as opened:
             header = opened.read(_HEADER)
             found = os.fstat(opened.fileno())
@@ -47,9 +47,9 @@ class FileFingerprint:
         )
 
     @staticmethod
-    def settled(path: Path, wait_seconds: float) -> FileFingerprint | None:
-        """The file as it is, once its times are so old that another change would show in them;
-        None where it goes on changing for ``wait_seconds``."""
+    def once_stable(path: Path, wait_seconds: float) -> FileFingerprint | None:
+        """The fingerprint once the file times are old enough for another change to show in them;
+        None if the file keeps changing for ``wait_seconds``."""
         end = time.monotonic() + wait_seconds
         while True:
             found = FileFingerprint.of(path)
@@ -60,8 +60,8 @@ class FileFingerprint:
                 return None
             time.sleep(_PAUSE_SECONDS)
 
-    def holds(self) -> bool:
-        """Whether the file is still what it was."""
+    def is_unchanged(self) -> bool:
+        """Whether the file still has this fingerprint."""
         try:
             return FileFingerprint.of(self.path) == self
         except OSError:

@@ -1,5 +1,5 @@
-"""Which file system a path lies on: SQLite's write-ahead log needs memory that all its users share,
-which a file system over a network does not give."""
+"""The file system of a path: SQLite's write-ahead log needs shared memory, which network file
+systems do not provide."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
-"""The kernel's list of mounts (Linux; proc(5) says what its fields are)."""
+"""The kernel's list of mounts (Linux; its fields are described in proc(5))."""
 NETWORK = frozenset(
     {
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "coda", "9p", "virtiofs"),
@@ -19,15 +19,15 @@ NETWORK = frozenset(
         *("fuse.mfs", "fuse.moosefs", "fuse.vmhgfs-fuse", "fuse.gcsfuse", "fuse.curlftpfs"),
     }
 )
-"""File systems, by the kernel's name, that several machines can have mounted at once."""
+"""Kernel names of file systems that several machines can mount at once."""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def file_system_of(path: Path, mounts: str | None = None) -> str:
-    """The kernel's name of the file system that a path lies on; empty where it is not known.
+    """Kernel name of the file system of a path; empty if it is not known.
 
-    ``mounts`` is the content of ``/proc/self/mountinfo``, which is read where None is given. The
-    path need not exist; links are followed.
+    ``mounts`` is the content of ``/proc/self/mountinfo``, which is read if None is given. The path
+    need not exist; links are resolved.
     """
     if mounts is None:
         try:
@@ -42,14 +42,14 @@ def file_system_of(path: Path, mounts: str | None = None) -> str:
         if not separator or len(fields) < 5:
             continue
         point = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), fields[4])
-        # Of mounts on one point the last hides the others.
+        # The last mount on a mount point hides earlier ones.
         if len(point) >= len(longest) and _is_below(resolved, point):
             longest, found = point, kinds[0]
     return found
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str:
-    """The name of the network file system that a path lies on; empty where it is a local one."""
+    """Kernel name of the network file system of a path; empty if it is local."""
     found = file_system_of(path, mounts)
     return found if found in NETWORK else ""
 

@@ -1,8 +1,8 @@
-"""Which journal a store's file keeps: a write-ahead log, or a rollback journal where the file lies
-on a network file system (or the settings say so).
+"""Journal mode of a store's SQLite file: write-ahead log, or rollback journal if the file is on a
+network file system or the settings ask for it.
 
-With a write-ahead log (WAL) readers and the writer never wait for each other. It needs memory that
-all users of the file share, so it is not valid between machines.
+With a write-ahead log (WAL) readers and the writer never block each other. WAL needs shared memory,
+so it does not work between machines.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import sqlite3
 from enum import StrEnum
 from pathlib import Path
 
-_FORMATS = slice(18, 20)  # of the file's header: the versions that writers and readers need
+_FORMATS = slice(18, 20)  # in the file header: format versions for writing and for reading
 _WAL_FORMATS = b"\x02\x02"
 
 
 class Journal(StrEnum):
-    """What the settings may say."""
+    """Values of the setting ``journal``."""
 
     AUTO = "auto"
-    """A write-ahead log, or a rollback journal on a network file system."""
+    """Write-ahead log, or rollback journal on a network file system."""
     ROLLBACK = "rollback"
-    """A rollback journal wherever the file lies."""
+    """Rollback journal on any file system."""
 
 
 def has_wal(path: Path) -> bool:
-    """Whether a file is in WAL mode, as its header says."""
+    """Whether the header of a file states WAL mode."""
     with path.open("rb") as opened:
         return opened.read(100)[_FORMATS] == _WAL_FORMATS
 
 
-def settle(connection: sqlite3.Connection, journal: Journal) -> None:
-    """Bring a store's file to the journal that it should have, on a local file system.
+def set_journal_mode(connection: sqlite3.Connection, journal: Journal) -> None:
+    """Change a file on a local file system to the journal mode that the setting asks for.
 
-    A file that is in use goes on with the one that it has: both are safe.
+    A file in use keeps its mode: both are safe.
     """
     wanted = "delete" if journal is Journal.ROLLBACK else "wal"
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == wanted:
@@ -49,16 +49,16 @@ def settle(connection: sqlite3.Connection, journal: Journal) -> None:
         connection.execute(f"PRAGMA busy_timeout = {waiting}")
 
 
-def end_wal(connection: sqlite3.Connection) -> bool:
-    """Give a file on a network file system a rollback journal; False where it is in use.
+def leave_wal(connection: sqlite3.Connection) -> bool:
+    """Change a file on a network file system to a rollback journal; False if it is in use.
 
-    To be called before anything is read: WAL needs no shared memory while one holds it alone.
+    Call it before anything is read: in exclusive locking mode WAL needs no shared memory.
     """
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     try:
         kept = connection.execute("PRAGMA journal_mode = delete").fetchone()[0]
         connection.execute("PRAGMA locking_mode = NORMAL")
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # lets go of the lock
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # releases the lock
     except sqlite3.OperationalError as error:
         if not _is_busy(error):
             raise

@@ -1,4 +1,7 @@
-"""Statements for the driver itself: what is asked for each file must not be compiled each time."""
+"""SQL statements executed by the database driver, without SQLAlchemy's compilation.
+
+For the hot path: a look-up runs for every file that is processed.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +21,23 @@ _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 
 
 class SqlStatement:
-    """A statement with values ``:name``, as each driver wants it; answered by the driver's rows."""
+    """A SELECT with parameters ``:name``, in the parameter style of each driver."""
 
     def __init__(self, sql: str) -> None:
         self._sql = {"sqlite": sql, "postgresql": _NAMED.sub(r"%(\1)s", sql)}
         self._record: Callable[..., Any] | None = None
 
     def rows(self, connection: Connection, **values: Any) -> list[tuple[Any, ...]]:
-        """All rows; instants go in as such and come out as the driver has them.
+        """Fetch all rows as tuples.
 
-        Raises SQLAlchemy's ``DBAPIError``, as a statement of its own would.
+        ``datetime`` parameters are converted for the driver; results are as the driver returns
+        them. Raises SQLAlchemy's ``DBAPIError``, as ``Connection.execute`` does.
         """
         rows, _ = self._fetched(connection, values)
         return rows
 
     def records(self, connection: Connection, **values: Any) -> list[Any]:
-        """The same, each with its columns by name."""
+        """Fetch all rows as named tuples."""
         rows, description = self._fetched(connection, values)
         if self._record is None:
             names = [column[0] for column in description]
@@ -75,7 +79,7 @@ class SqlStatement:
 
 
 def instant(value: Any) -> datetime:
-    """An instant as a driver gives it, in UTC; ``IntegrityError`` where it is none."""
+    """Convert a driver's value to UTC; raises ``IntegrityError`` if it is not an instant."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     try:
@@ -83,11 +87,11 @@ def instant(value: Any) -> datetime:
     except (TypeError, OverflowError):
         raise IntegrityError(
             "changed-row",
-            f"the store holds {value!r} where a time should be.",
+            f"the store contains {value!r} where a time is expected.",
             remedy="calib audit verify finds the row; restore the store from a backup.",
         ) from None
 
 
 def instant_or_none(value: Any) -> datetime | None:
-    """The same, where there may be none."""
+    """Convert a driver's value to UTC; None stays None."""
     return None if value is None else instant(value)

@@ -1,8 +1,9 @@
-"""Connections to a file that stay open between reads.
+"""Connections to an SQLite file that stay open between reads.
 
-SQLAlchemy's own checking out and framing costs a look-up more than its statements do. So the frame
-of a read is set by the driver, and a connection is let go of only after an error and before a
-write, which may want the file for itself.
+Checking out a connection and beginning a transaction through SQLAlchemy takes longer than the
+statements of a look-up. So connections are kept, and the driver begins and ends the transaction of
+a read. A connection is closed after an error, and before a write, which may need the file
+exclusively.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine
 
-from calib.store.database.engines import FRAMED, sqlite_connection
+from calib.store.database.engines import DRIVER_BEGINS, sqlite_connection
 
 
-class Readers:
-    """The idle connections of one engine; each is used by one thread at a time."""
+class ReadConnections:
+    """Pool of idle connections of one engine; each is used by one thread at a time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -24,24 +25,24 @@ class Readers:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection on which everything read comes from one moment."""
+        """A connection whose reads all see one snapshot."""
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._engine.connect().execution_options(**{FRAMED: True})
+            connection = self._engine.connect().execution_options(**{DRIVER_BEGINS: True})
         try:
             driver = sqlite_connection(connection)
             driver.execute("BEGIN")
             yield connection
             if driver.in_transaction:
-                driver.execute("ROLLBACK")  # a read keeps nothing
+                driver.execute("ROLLBACK")  # nothing to commit
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
 
-    def let_go(self) -> None:
-        """Give the idle connections back."""
+    def close_idle(self) -> None:
+        """Close the idle connections."""
         with contextlib.suppress(IndexError):
             while True:
                 self._idle.pop().close()

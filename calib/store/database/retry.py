@@ -1,4 +1,4 @@
-"""Questions that are asked again, where the store was changed or went away while it answered."""
+"""Retrying reads during which the store was changed or the server connection was lost."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from calib.store.database.errors import (
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_TURNS = 20
+_ATTEMPTS = 20
 _PAUSE_SECONDS = 0.01
 
 
-def retry_read(question: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Asks again for a while on ``StoreChangedError``, which only users meet who may not write, and
-    on ``StoreLostError``, unless something may have been written since the question was put."""
+def retry_read(read: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Repeat a read for a while after ``StoreChangedError``, which occurs only without write access
+    to an SQLite file, and after ``StoreLostError``, unless this process began a write meanwhile."""
 
-    @functools.wraps(question)
-    def answered(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        end, turn, n_writes = time.monotonic() + LOST_SECONDS, 0, _n_writes(args)
+    @functools.wraps(read)
+    def retried(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        end, attempt, n_writes = time.monotonic() + LOST_SECONDS, 0, _n_writes(args)
         while True:
             try:
-                return question(*args, **kwargs)
+                return read(*args, **kwargs)
             except StoreChangedError:
-                turn += 1
-                if turn >= _TURNS and time.monotonic() > end:
+                attempt += 1
+                if attempt >= _ATTEMPTS and time.monotonic() > end:
                     raise
-                time.sleep(_PAUSE_SECONDS * min(turn, _TURNS))
+                time.sleep(_PAUSE_SECONDS * min(attempt, _ATTEMPTS))
             except StoreLostError:
                 if _n_writes(args) != n_writes or time.monotonic() > end:
                     raise
                 time.sleep(PAUSE_SECONDS)
 
-    return answered
+    return retried
 
 
 def _n_writes(args: tuple[object, ...]) -> int:
-    """The writes of the database which the first argument is, or stands on."""
+    """Number of writes of the database that the first argument is, or has."""
     first = args[0] if args else None
     return int(getattr(getattr(first, "_database", first), "n_writes", 0))

@@ -1,8 +1,9 @@
-"""A store's SQLite file, and how this user can open it (docs/decisions/0004).
+"""A store's SQLite file, opened with or without write access (docs/decisions/0004).
 
-Who may write opens it in the common way. Who may not is a guest, who cannot make the two files that
-a write-ahead log needs beside it. Where they exist he reads through them; where they do not, nobody
-writes, and he reads the file alone and proves afterwards that it was not changed meanwhile.
+Users with write access open the file as usual. Without write access SQLite cannot create the two
+files that a write-ahead log needs (``-wal`` and ``-shm``). If they exist, the file is read together
+with them. If they do not, nobody is writing: the file is opened as immutable, and a fingerprint
+taken before and after the read shows whether it was changed meanwhile.
 """
 
 from __future__ import annotations
@@ -20,25 +21,25 @@ from calib.config.location import Location
 from calib.errors import StoreError
 from calib.store.database import errors
 from calib.store.database.file_fingerprint import FileFingerprint
-from calib.store.database.journal import Journal, end_wal, has_wal, settle
+from calib.store.database.journal import Journal, has_wal, leave_wal, set_journal_mode
 
 _PAUSE_SECONDS = 0.005
 _ABANDONED_SECONDS = 2.0
-"""A writer removes the index just before its log and makes it just after, and undoes at once what
-another one left behind: what stands for so long belongs to nobody."""
+"""A running writer removes the index just before its log, creates it just after, and rolls back
+interrupted writes at once: a file left unchanged for so long belongs to no running program."""
 _GONE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY)
 
 
 class FileConnection(sqlite3.Connection):
-    """A connection which knows what it must prove after a read."""
+    """A connection with the fingerprint that must still be valid after a read."""
 
-    evidence: FileFingerprint | None = None
-    """None where SQLite's own locks see to it that a read is of one moment."""
+    fingerprint: FileFingerprint | None = None
+    """None where SQLite's locks give the read a consistent snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFile:
-    """One file, as one user opens it."""
+    """The SQLite file of a store, with the options for opening it."""
 
     location: Location
     path: Path
@@ -47,57 +48,57 @@ class StoreFile:
     foreign_keys: bool
     journal: Journal
     network: str
-    """The network file system that it lies on; empty on a local one."""
+    """Type of the network file system it is on; empty on a local one."""
 
     @property
     def may_write(self) -> bool:
-        """Whether this user may: the journal lies beside the file, so the folder counts as well."""
+        """Whether this user has write access to the file, its folder and its log files."""
         real = Path(os.path.realpath(self.path))
         if not all(os.access(name, os.W_OK) for name in (real, real.parent)):
             return False
         return not any(_is_write_protected(name) for name in self.beside("-wal", "-shm"))
 
     def beside(self, *endings: str) -> list[Path]:
-        """The files that SQLite keeps beside this one; links are followed, as it does."""
+        """Paths of the files that SQLite keeps beside this one, after resolving links."""
         real = os.path.realpath(self.path)
         return [Path(f"{real}{ending}") for ending in endings]
 
-    def as_guest(self) -> FileConnection:
-        """A new connection of who may not write, proven to reach the store."""
+    def connect_reader(self) -> FileConnection:
+        """Open a connection without write access; at least one page has been read."""
         try:
-            return self._between_writers()
+            return self._connect_retrying()
         except StoreError:
             raise
-        except OSError as error:  # the file was moved away, or may not be read any more
+        except OSError as error:  # moved, or no longer readable
             raise errors.unreadable(self.location, error.strerror or str(error)) from None
 
-    def _between_writers(self) -> FileConnection:
+    def _connect_retrying(self) -> FileConnection:
         end = time.monotonic() + self.wait_seconds
         left, since = None, time.monotonic()
         while True:
             try:
-                return self._beside_writers()
+                return self._connect_beside_writers()
             except sqlite3.OperationalError as error:
-                # A writer came or went between the look and the opening.
-                if not self._may_pass(error.sqlite_errorcode):
+                # A writer started or ended between the check and the opening.
+                if not self._is_transient(error.sqlite_errorcode):
                     raise
-                now, seen = time.monotonic(), self._left_behind()
+                now, seen = time.monotonic(), self._abandoned_journal()
                 if seen is None or seen != left:
                     left, since = seen, now
                 elif now - since > min(_ABANDONED_SECONDS, self.wait_seconds):
-                    raise errors.interrupted(self.location) from None
+                    raise errors.write_interrupted(self.location) from None
                 if now > end:
                     raise
                 time.sleep(_PAUSE_SECONDS)
 
-    def _may_pass(self, code: int) -> bool:
+    def _is_transient(self, code: int) -> bool:
         if code == sqlite3.SQLITE_READONLY_ROLLBACK:
             return True
         return code & 0xFF in _GONE and has_wal(self.path)
 
-    def _left_behind(self) -> tuple[int, int, int] | None:
-        """Which log (file, size, time of change) lies here without its index, or which journal of a
-        write that nobody has ended."""
+    def _abandoned_journal(self) -> tuple[int, int, int] | None:
+        """Inode, size and time of a log without its index, or of the journal of a write that has
+        not ended; None if there is neither."""
         log, index, rollback = self.beside("-wal", "-shm", "-journal")
         for name in (rollback,) if index.exists() else (log, rollback):
             with contextlib.suppress(FileNotFoundError):
@@ -105,11 +106,11 @@ class StoreFile:
                 return found.st_ino, found.st_size, found.st_mtime_ns
         return None
 
-    def as_writer(self) -> FileConnection:
-        """A new connection of who may write, also where the store is opened for reading."""
+    def connect_writer(self) -> FileConnection:
+        """Open a connection with write access, with ``query_only`` if the store is read-only."""
         connection = self._open("mode=rw", at_once=not (self.network and has_wal(self.path)))
         try:
-            if self.network and has_wal(self.path) and not end_wal(connection):
+            if self.network and has_wal(self.path) and not leave_wal(connection):
                 self._refuse_wal()
             connection.execute(f"PRAGMA query_only = {'ON' if self.read_only else 'OFF'}")
         except BaseException:
@@ -117,15 +118,15 @@ class StoreFile:
             raise
         return connection
 
-    def settle(self, connection: sqlite3.Connection) -> None:
-        """See to it, before a write, that the store has the journal which it should have."""
+    def ensure_journal_mode(self, connection: sqlite3.Connection) -> None:
+        """Set the journal mode that the settings ask for, before a write."""
         if not self.network:
-            settle(connection, self.journal)
+            set_journal_mode(connection, self.journal)
 
     def _refuse_wal(self) -> NoReturn:
-        raise errors.on_network(self.location, self.network)
+        raise errors.wal_on_network(self.location, self.network)
 
-    def _beside_writers(self) -> FileConnection:
+    def _connect_beside_writers(self) -> FileConnection:
         if not has_wal(self.path):
             return self._open("mode=ro")
         log, rollback = self.beside("-wal", "-journal")
@@ -133,17 +134,19 @@ class StoreFile:
             self._refuse_wal()
         if log.exists() or rollback.exists():
             return self._open("mode=ro")
-        evidence = FileFingerprint.settled(self.path, self.wait_seconds)
-        if evidence is None:
-            raise errors.changing(self.location)
-        if log.exists() or rollback.exists():  # again: what was gathered is of a file without them
-            return self._beside_writers()
+        fingerprint = FileFingerprint.once_stable(self.path, self.wait_seconds)
+        if fingerprint is None:
+            raise errors.store_changed(self.location)
+        if (
+            log.exists() or rollback.exists()
+        ):  # a writer started meanwhile: the fingerprint does not apply
+            return self._connect_beside_writers()
         connection = self._open("immutable=1")
-        connection.evidence = evidence
+        connection.fingerprint = fingerprint
         return connection
 
     def _open(self, how: str, *, at_once: bool = True) -> FileConnection:
-        # isolation_level None: the driver begins and commits nothing by itself.
+        # isolation_level None: the driver does not begin or commit transactions by itself.
         connection = sqlite3.connect(
             f"file:{quote(str(self.path))}?{how}",
             uri=True,
@@ -164,10 +167,10 @@ class StoreFile:
 
 
 def _is_write_protected(path: Path) -> bool:
-    """Whether a file is there which this user may not write.
+    """Whether the file exists and this user may not write it.
 
-    The last connection that closes removes the log and its index. A file that disappears between
-    two looks is asked for again: to be gone is not to be write-protected.
+    The last connection that closes removes the log and its index. If the file disappears or is
+    replaced between the checks, they are repeated: a missing file is not write-protected.
     """
     while True:
         try:

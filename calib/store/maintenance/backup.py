@@ -18,7 +18,7 @@ from calib.config.location import Location
 from calib.errors import InputError, IntegrityError, MissingFileError
 from calib.model.store.backup import Backup
 from calib.store.database.database import Database, existing_file
-from calib.store.database.draft import drafted
+from calib.store.database.draft import draft_file
 from calib.store.database.engines import sqlite_connection
 from calib.store.database.journal import Journal
 from calib.store.database.retry import retry_read
@@ -51,7 +51,7 @@ def back_up(database: Database, path: Path) -> Backup:
     place = Location(path, "")
     try:
         # In this order, so that a copy that is not consistent is never renamed to its final name.
-        with drafted(path) as draft, database.reading() as connection:
+        with draft_file(path) as draft, database.reading() as connection:
             revision = schema.revision_of(connection)
             copy = Database(place, foreign_keys=False, draft=draft, journal=Journal.ROLLBACK)
             try:
@@ -151,7 +151,7 @@ def _restore_file(
 ) -> None:
     refuse_store(location)
     try:
-        with drafted(path) as draft:
+        with draft_file(path) as draft:
             database = Database(location, foreign_keys=False, draft=draft, journal=journal)
             try:
                 with database.connecting() as target:

@@ -1,1 +1,1 @@
-"""Rows of each table to model values and back."""
+"""Conversion between the rows of each table and the values of the model."""

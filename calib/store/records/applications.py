@@ -1,4 +1,4 @@
-"""Applications: which file got which calibration."""
+"""Applications of calibrations to data: rows to model values and back."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from calib.store.schema.tables import APPLICATION, CALIBRATION, DETECTOR
 
 
 def add_application(connection: Connection, application: Application, stamp: ChangeStamp) -> bool:
-    """Record a receipt; False where it is recorded already.
+    """Record the application that a receipt describes; False if it is recorded already.
 
-    Raises ``NotFoundError`` where the store does not hold the calibration.
+    Raises ``NotFoundError`` if the calibration is not in the store.
     """
     name = application.id
-    there = connection.execute(
+    existing = connection.execute(
         select(APPLICATION.c.position).where(APPLICATION.c.id == name)
     ).first()
-    if there is not None:
+    if existing is not None:
         return False
     applied = connection.execute(
         select(CALIBRATION.c.position, DETECTOR.c.serial)
@@ -33,7 +33,7 @@ def add_application(connection: Connection, application: Application, stamp: Cha
     if applied is None:
         raise NotFoundError(
             "unknown-calibration",
-            f"the store holds no calibration {application.calibration_id[:12]} "
+            f"calibration {application.calibration_id[:12]} is not in the store "
             f"({application.serial}:{application.version} where it was applied).",
             remedy="push the receipt to the store that the calibration came from.",
         )
@@ -68,10 +68,10 @@ def read_applications(
     calibration_id: str | None,
     known_at: int = LATEST,
 ) -> list[Application]:
-    """The applications of a detector, of a calibration, or all, in the order of the record,
-    as known at a position of the log.
+    """The applications of a detector, of a calibration, or all, in the order of the log, as known
+    at a log position.
 
-    Raises ``IntegrityError`` where one does not give the id of its receipt.
+    Raises ``IntegrityError`` for a row that does not match the id of its receipt.
     """
     wanted = select(APPLICATION, CALIBRATION.c.id.label("calibration_id")).join(
         CALIBRATION, CALIBRATION.c.position == APPLICATION.c.calibration
@@ -92,11 +92,11 @@ def _verified(row: Row[Any]) -> Application:
         if application.id == row.id:
             return application
     except (TypeError, ValueError):
-        pass  # neither is what cannot be read
+        pass  # a row that cannot be read does not match either
     raise IntegrityError(
         "changed-application",
-        f"application {row.id[:12]} is not what its receipt said.",
-        remedy="restore the store from a backup, or look at the receipt.",
+        f"application {row.id[:12]} does not match its receipt: its row was changed.",
+        remedy="restore the store from a backup; the receipt shows what was recorded.",
     )
 
 

@@ -1,7 +1,4 @@
-"""Artifacts: bytes under the name of their hash, checked whenever they are read.
-
-Provenances: rows to model and back.
-"""
+"""Artifacts, which are bytes named by their hash and verified on every read; and provenance."""
 
 from __future__ import annotations
 
@@ -16,17 +13,17 @@ from calib.model.store.provenance import Provenance
 from calib.store.schema.tables import ARTIFACT, PROVENANCE
 
 COVARIANCE = "covariance"
-"""The kind of a covariance: the lower triangle, row by row, little-endian float64."""
+"""Kind of a covariance: its lower triangle, row by row, as little-endian float64."""
 
 SUMMARY = "summary"
-"""The kind of a dataset's summary: its file (docs/reference/summaries.md)."""
+"""Kind of a dataset's summary: the content of its file (docs/reference/summaries.md)."""
 
 
 def put_artifact(connection: Connection, position: int, kind: str, content: bytes) -> str:
-    """Keep the bytes unless they are there; their SHA-256."""
+    """Store the bytes unless the store has them; returns their SHA-256."""
     name = hashlib.sha256(content).hexdigest()
-    there = connection.execute(select(ARTIFACT.c.kind).where(ARTIFACT.c.sha256 == name)).first()
-    if there is None:
+    existing = connection.execute(select(ARTIFACT.c.kind).where(ARTIFACT.c.sha256 == name)).first()
+    if existing is None:
         connection.execute(
             insert(ARTIFACT).values(sha256=name, position=position, kind=kind, content=content)
         )
@@ -34,33 +31,33 @@ def put_artifact(connection: Connection, position: int, kind: str, content: byte
 
 
 def get_artifact(connection: Connection, name: str) -> bytes:
-    """The bytes of that SHA-256; ``IntegrityError`` where they are gone or changed."""
+    """Read the bytes with that SHA-256; raises ``IntegrityError`` if missing or changed."""
     content = connection.execute(
         select(ARTIFACT.c.content).where(ARTIFACT.c.sha256 == name)
     ).scalar()
     if content is None:
         raise IntegrityError(
             "missing-artifact",
-            f"the artifact {name[:12]} is gone",
+            f"the artifact {name[:12]} is missing",
             remedy="restore the store from a backup.",
         )
     return verified(name, content)
 
 
 def verified(name: str, content: Any) -> bytes:
-    """The bytes of an artifact as the driver gives them; they must be what their name says."""
+    """The bytes that a driver returned; raises ``IntegrityError`` unless their hash is ``name``."""
     found = bytes(content) if isinstance(content, bytes | memoryview) else None
     if found is None or hashlib.sha256(found).hexdigest() != name:
         raise IntegrityError(
             "changed-artifact",
-            f"the artifact {name[:12]} is not what was stored",
+            f"the artifact {name[:12]} was changed: its hash is another one",
             remedy="restore the store from a backup.",
         )
     return found
 
 
 def insert_provenance(connection: Connection, calibration: int, provenance: Provenance) -> None:
-    """Add where and from which files a calibration was derived."""
+    """Insert the environment and the input files of a derivation."""
     content = provenance.content()
     connection.execute(
         insert(PROVENANCE).values(
@@ -73,7 +70,7 @@ def insert_provenance(connection: Connection, calibration: int, provenance: Prov
 
 
 def read_provenance(connection: Connection, calibration: int) -> Provenance | None:
-    """The same; None where none was kept."""
+    """Read the provenance of a calibration; None if none was stored."""
     row = connection.execute(
         select(PROVENANCE).where(PROVENANCE.c.calibration == calibration)
     ).first()
@@ -90,6 +87,6 @@ def read_provenance(connection: Connection, calibration: int) -> Provenance | No
     except (ValueError, TypeError, KeyError) as error:
         raise IntegrityError(
             "changed-provenance",
-            f"the provenance of a calibration cannot be read ({error}).",
+            f"the provenance of the calibration cannot be read ({error}).",
             remedy="calib audit verify, then restore the store from a backup.",
         ) from error

@@ -1,5 +1,7 @@
-"""A calibration's own row, without panels and report: verified by itself, since its id is a tree
-of hashes."""
+"""The row of a calibration, without panels and report.
+
+It can be verified by itself: the id of a calibration is a hash over the hashes of its parts.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ from calib.store.schema.tables import CALIBRATION, DEED, DETECTOR
 _READ = json.JSONDecoder().decode
 
 
-def heads() -> Select[Any]:
-    """Calibrations with their serial and deed, without their reports, which are large."""
+def select_rows() -> Select[Any]:
+    """Calibrations with serial, time, actor and host, without the reports, which are large."""
     own = [column for column in CALIBRATION.c if column is not CALIBRATION.c.report]
     return (
         select(*own, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
@@ -32,7 +34,7 @@ def heads() -> Select[Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationRow:
-    """What a calibration's own row says, verified."""
+    """Verified content of the row of a calibration."""
 
     distances_mm: tuple[float, ...]
     freedom: Freedom
@@ -41,42 +43,41 @@ class CalibrationRow:
 
 
 def verified_row(row: Any) -> CalibrationRow:
-    """What a calibration's own row says; raises ``IntegrityError`` unless it gives the id that it
-    bears."""
+    """Verify a row against its id and convert it; raises ``IntegrityError`` if it was changed."""
     try:
-        head = CalibrationRow(
+        content = CalibrationRow(
             distances_mm=tuple(_READ(row.distances_mm)),
             freedom=Freedom(row.freedom),
             parameters=_READ(row.parameters),
             acceptance=Acceptance(bool(row.accepted), tuple(_READ(row.reasons))),
         )
-        content = calibration_content(
+        named = calibration_content(
             serial=row.serial,
             layout_id=row.layout_id,
-            distances_mm=head.distances_mm,
-            freedom=head.freedom,
+            distances_mm=content.distances_mm,
+            freedom=content.freedom,
             panels_id=row.panels_id,
             covariance_sha256=row.covariance_sha256,
-            parameters=head.parameters,
+            parameters=content.parameters,
             code_version=row.code_version,
             report_id=row.report_id,
-            acceptance=head.acceptance,
+            acceptance=content.acceptance,
         )
-        whole = content_id(content) == row.id
+        matches = content_id(named) == row.id
     except (InputError, TypeError, ValueError):
-        whole = False
-    if not whole:
+        matches = False
+    if not matches:
         raise changed(
-            row, "its own row (serial, distances, freedom, parameters, code version or verdict)"
+            row, "its own row (serial, distances, freedom, parameters, code version or acceptance)"
         )
-    return head
+    return content
 
 
-def changed(head: Row[Any], part: str) -> IntegrityError:
-    """That a part of a calibration is not what was stored."""
+def changed(row: Row[Any], part: str) -> IntegrityError:
+    """The error for a calibration of which a part was changed after it was stored."""
     return IntegrityError(
         "changed-calibration",
-        f"calibration {head.serial}:{head.version} ({head.id[:12]}) is not what was stored: "
-        f"{part} was changed.",
-        remedy="do not use it; restore the store from a backup, or derive again.",
+        f"calibration {row.serial}:{row.version} ({row.id[:12]}) is not what was stored. "
+        f"Changed: {part}.",
+        remedy="do not use it; restore the store from a backup, or derive it again.",
     )

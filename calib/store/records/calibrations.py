@@ -1,4 +1,4 @@
-"""Calibrations: rows to model and back, verified on every read."""
+"""Calibrations: rows to model values and back, verified on every read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from calib.model.store.record import (
     StoredCalibration,
 )
 from calib.store.records.artifacts import COVARIANCE, get_artifact, insert_provenance, put_artifact
-from calib.store.records.calibration_rows import changed, heads, verified_row
+from calib.store.records.calibration_rows import changed, select_rows, verified_row
 from calib.store.records.panels import COLUMNS, panel_rows, read_panels, verified
 from calib.store.records.states import states
 from calib.store.records.summaries import insert_summaries
@@ -59,7 +59,7 @@ TABLES = (
     PANEL,
     PROVENANCE,
 )
-"""Where a derivation puts its rows."""
+"""The tables to which a derivation adds rows."""
 
 
 def insert_calibration(
@@ -71,8 +71,7 @@ def insert_calibration(
     summaries: Sequence[SummaryFile | None],
     provenance: Provenance | None,
 ) -> None:
-    """Add a calibration that the store does not hold yet, with datasets, their summaries, panels,
-    covariance and provenance."""
+    """Insert a new calibration with its datasets, summaries, panels, covariance and provenance."""
     covariance = put_artifact(connection, position, COVARIANCE, record.estimate.covariance_bytes())
     last = connection.execute(
         select(func.max(CALIBRATION.c.version)).where(CALIBRATION.c.detector == detector)
@@ -114,22 +113,21 @@ def insert_calibration(
 def read_calibration(
     connection: Connection, position: int, known_at: int = LATEST
 ) -> StoredCalibration:
-    """The calibration whole, in the state that it had at a position of the log.
+    """Read a whole calibration, with its state as known at a log position.
 
-    Raises ``IntegrityError``, naming the part, where rows, report or covariance are not what
-    was stored.
+    Raises ``IntegrityError``, naming the part, if rows, report or covariance were changed.
     """
     row = connection.execute(
-        heads().add_columns(CALIBRATION.c.report).where(CALIBRATION.c.position == position)
+        select_rows().add_columns(CALIBRATION.c.report).where(CALIBRATION.c.position == position)
     ).first()
     if row is None:
         raise IntegrityError(
             "changed-calibration",
-            f"the calibration at position {position} has lost its detector or its deed.",
-            remedy="calib audit verify finds what is gone; restore the store from a backup.",
+            f"the detector or the log entry of the calibration at position {position} is missing.",
+            remedy="calib audit verify lists missing rows; restore the store from a backup.",
         )
-    head = verified_row(row)
-    freedom = head.freedom
+    content = verified_row(row)
+    freedom = content.freedom
     panels = read_panels(connection, position, freedom, row.panels_id)
     if panels is None:
         raise changed(row, "its panel rows")
@@ -140,7 +138,7 @@ def read_calibration(
     record = CalibrationRecord(
         serial=row.serial,
         layout_id=row.layout_id,
-        distances_mm=head.distances_mm,
+        distances_mm=content.distances_mm,
         panel_names=panels.names,
         estimate=CorrectionEstimate(
             Correction(panels.values),
@@ -149,15 +147,15 @@ def read_calibration(
             tuple(PanelStatus(status) for status in panels.status),
             np.array(panels.n_reflections, dtype=np.int64),
         ),
-        parameters=head.parameters,
+        parameters=content.parameters,
         code_version=row.code_version,
         report=report,
-        acceptance=head.acceptance,
+        acceptance=content.acceptance,
     )
     if record.report_id != row.report_id:
         raise changed(row, "its report")
     if record.panels_id != row.panels_id:
-        raise changed(row, "its sigmas, which do not follow from its covariance,")
+        raise changed(row, "its sigmas, which do not follow from its covariance")
     starts = connection.execute(
         select(CALIBRATION_DATASET.c.started).where(
             CALIBRATION_DATASET.c.calibration == position,
@@ -177,8 +175,8 @@ def read_calibration(
 def read_lines(
     connection: Connection, detector: int | None, known_at: int, limit: int | None = None
 ) -> list[CalibrationLine]:
-    """The calibrations of one detector or of all, by serial and version, as known at a position of
-    the log; with a limit so many of them, those that were stored last."""
+    """The calibrations of one detector or of all, by serial and version, as known at a log
+    position; ``limit`` selects those stored last."""
     wanted = CALIBRATION.c.position <= known_at
     if detector is not None:
         wanted &= CALIBRATION.c.detector == detector
@@ -186,34 +184,34 @@ def read_lines(
         last = select(CALIBRATION.c.position).where(wanted)
         last = last.order_by(CALIBRATION.c.position.desc()).limit(limit)
         wanted = CALIBRATION.c.position.in_(last)
-    # One by one: joined, the panels of all would be put together first.
+    # A scalar subquery: a join would collect the panels of all calibrations first.
     own = PANEL.c.calibration == CALIBRATION.c.position
     counts = select(func.sum(PANEL.c.n_reflections)).where(own).scalar_subquery()
-    listed = heads().add_columns(counts.label("n_reflections")).where(wanted)
+    listed = select_rows().add_columns(counts.label("n_reflections")).where(wanted)
     rows = connection.execute(listed).all()
     state_of = states(connection, rows, known_at)
     lines = []
     for row in sorted(rows, key=lambda row: (row.serial, row.version)):
-        head = verified_row(row)
+        content = verified_row(row)
         lines.append(
             CalibrationLine(
                 serial=row.serial,
                 version=row.version,
                 id=row.id,
                 state=state_of[row.position],
-                distances_mm=head.distances_mm,
-                freedom=head.freedom.value,
+                distances_mm=content.distances_mm,
+                freedom=content.freedom.value,
                 n_reflections=int(row.n_reflections or 0),
                 stored=ChangeStamp(row.recorded_at, row.actor, row.host),
-                accepted=head.acceptance.accepted,
+                accepted=content.acceptance.accepted,
             )
         )
     return lines
 
 
 def read_corrections(connection: Connection, detector: int) -> list[tuple[str, Correction]]:
-    """Every correction of a detector under its calibration's name, newest first."""
-    found = connection.execute(heads().where(CALIBRATION.c.detector == detector)).all()
+    """Every correction of a detector with the name of its calibration, newest first."""
+    found = connection.execute(select_rows().where(CALIBRATION.c.detector == detector)).all()
     panels: dict[int, list[Any]] = {}
     columns = [PANEL.c[name] for name in COLUMNS]
     for *columns_read, calibration in connection.execute(
@@ -237,8 +235,8 @@ def _put_dataset(
     connection: Connection, position: int, use: DatasetUse, started: datetime | None
 ) -> str:
     name = content_id({"format": "calib/dataset/1", "sha256": sorted(use.sha256)})
-    there = connection.execute(select(DATASET.c.id).where(DATASET.c.id == name)).first()
-    if there is None:
+    existing = connection.execute(select(DATASET.c.id).where(DATASET.c.id == name)).first()
+    if existing is None:
         connection.execute(
             insert(DATASET).values(
                 id=name,
@@ -254,13 +252,13 @@ def _put_dataset(
     return name
 
 
-def _covariance(connection: Connection, head: Row, size: int) -> Floats:
+def _covariance(connection: Connection, row: Row, size: int) -> Floats:
     try:
-        return covariance_from_bytes(get_artifact(connection, head.covariance_sha256), size)
+        return covariance_from_bytes(get_artifact(connection, row.covariance_sha256), size)
     except IntegrityError as error:
-        raise changed(head, f"its covariance ({error.problem})") from None
+        raise changed(row, f"its covariance ({error.problem})") from None
     except InputError:
-        raise changed(head, "its covariance (of another size)") from None
+        raise changed(row, "its covariance (of another size)") from None
 
 
 def _json(content: Any) -> str:

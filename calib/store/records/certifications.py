@@ -1,4 +1,4 @@
-"""Certifications and withdrawals: somebody's word, and the word taken back. Only ever added."""
+"""Certifications and withdrawals: rows to model values and back. Rows are only ever added."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from calib.store.log.log import recording
 from calib.store.schema.tables import CALIBRATION, CERTIFICATION, DEED, DETECTOR, WITHDRAWAL
 
 _PAGE = 8
-_TAKEN_BACK = DEED.alias("taken_back")
+_WITHDRAWAL_STAMP = DEED.alias("withdrawal_stamp")
 MOST_SHOWN = 5
-"""So many regions are named where a certification is refused."""
+"""How many regions are named when a certification is refused."""
 
 
 def add_certification(
     connection: Connection, certification: Certification, *, supersede: bool = False
 ) -> Certification:
-    """Record a certification; as it was recorded, with its number and time.
+    """Record a certification; returns it with its number and time.
 
-    Raises ``NotFoundError`` where the store does not hold the calibration, and ``InputError``
-    where the certification contradicts it, gives no reason, stands for a calibration that failed
-    acceptance without an override, or would replace others (``overlap``) without ``supersede``.
+    Raises ``NotFoundError`` if the calibration is not in the store, and ``InputError`` if the
+    certification contradicts it, gives no reason, lacks an override for a calibration that failed
+    acceptance, or would replace others (``overlap``) without ``supersede``.
     """
-    head = _certifiable(connection, certification)
+    calibration = _certifiable(connection, certification)
     if not supersede:
-        refuse_overlap(certification, changes_with(connection, head.detector, certification))
+        refuse_overlap(certification, changes_with(connection, calibration.detector, certification))
     with recording(
         connection,
         certification.recorded,
         "certification",
-        head.serial,
+        calibration.serial,
         (CERTIFICATION,),
         certification.reason,
     ) as (position, recorded):
         connection.execute(
             insert(CERTIFICATION).values(
                 position=position,
-                calibration=head.position,
-                detector=head.detector,
+                calibration=calibration.position,
+                detector=calibration.detector,
                 valid_from=certification.validity.start,
                 valid_to=certification.validity.end,
                 distance_min_mm=certification.distances.minimum_mm,
@@ -63,15 +63,15 @@ def add_certification(
 def changes_with(
     connection: Connection, detector: int, certification: Certification
 ) -> list[Change]:
-    """Where a certification that is not recorded would change the answer."""
-    near = reaching(certification.validity, certification.distances)
-    there = _newest_first(connection, of_detector(detector) & live() & near)
-    return changes_by_certifying(certification, there)
+    """The regions in which recording a certification would change the answer."""
+    near = overlapping(certification.validity, certification.distances)
+    others = _newest_first(connection, of_detector(detector) & live() & near)
+    return changes_by_certifying(certification, others)
 
 
 def refuse_overlap(certification: Certification, changes: Sequence[Change]) -> None:
-    """Raise ``InputError``, naming the points, where a certification would replace others that it
-    does not just succeed."""
+    """Raise ``InputError``, naming the regions, if a certification would replace others other than
+    by succeeding them."""
     replaced = [change for change in changes if not is_succession(change)]
     if not replaced:
         return
@@ -79,9 +79,10 @@ def refuse_overlap(certification: Certification, changes: Sequence[Change]) -> N
     more = len(replaced) - MOST_SHOWN
     raise InputError(
         "overlap",
-        f"{certification.serial}:{certification.version} would replace what holds already: {shown}"
+        f"{certification.serial}:{certification.version} would replace certifications in force: "
+        + shown
         + (f"; and {more} more." if more > 0 else "."),
-        remedy="--supersede, if it shall; --dry-run shows all; else another --from, --to or "
+        remedy="use --supersede to confirm (--dry-run shows all changes), or choose other times or "
         "distances.",
     )
 
@@ -89,14 +90,14 @@ def refuse_overlap(certification: Certification, changes: Sequence[Change]) -> N
 def add_withdrawals(
     connection: Connection, which: str | int, reason: str, stamp: ChangeStamp
 ) -> list[Certification]:
-    """Take back one certification (by number) or all of one calibration's (by its id).
+    """Withdraw one certification (by number) or all those of a calibration (by its id).
 
-    Returns them as they are now, newest first. Raises ``NotFoundError`` where none is live.
+    Returns them as withdrawn, newest first. Raises ``NotFoundError`` if none is in force.
     """
     if not reason.strip():
         raise InputError("no-reason", "a withdrawal needs a reason.", remedy="--reason TEXT.")
-    standing = to_withdraw(connection, which)
-    with recording(connection, stamp, "withdrawal", standing[0].serial, (WITHDRAWAL,), reason) as (
+    live_ones = to_withdraw(connection, which)
+    with recording(connection, stamp, "withdrawal", live_ones[0].serial, (WITHDRAWAL,), reason) as (
         position,
         recorded,
     ):
@@ -104,41 +105,45 @@ def add_withdrawals(
             insert(WITHDRAWAL),
             [
                 {"certification": one.number, "position": position, "reason": reason}
-                for one in standing
+                for one in live_ones
             ],
         )
-    return [replace(one, withdrawn=recorded, withdrawn_reason=reason) for one in standing]
+    return [replace(one, withdrawn=recorded, withdrawn_reason=reason) for one in live_ones]
 
 
 def to_withdraw(connection: Connection, which: str | int) -> list[Certification]:
-    """The live certifications of that number or calibration id, newest first; ``NotFoundError``
-    (``not-certified``) where there is none."""
+    """The certifications in force of that number or calibration id, newest first.
+
+    Raises ``NotFoundError`` (``not-certified``) if there is none.
+    """
     if isinstance(which, int):
         chosen, called = CERTIFICATION.c.position == which, f"certification {which}"
     else:
         chosen, called = CALIBRATION.c.id == which, f"calibration {which[:12]}"
     found = read_certifications(connection, chosen)
-    standing = [certification for certification in found if certification.withdrawn is None]
-    if not standing:
-        missing = "is not there" if isinstance(which, int) else "is not certified"
+    in_force = [certification for certification in found if certification.withdrawn is None]
+    if not in_force:
+        missing = "does not exist" if isinstance(which, int) else "is not certified"
         problem = "is withdrawn already" if found else missing
         raise NotFoundError(
-            "not-certified", f"{called} {problem}.", remedy="calib show lists the certifications."
+            "not-certified",
+            f"{called} {problem}.",
+            remedy="calib show lists the certifications of a calibration.",
         )
-    return standing
+    return in_force
 
 
 def read_certifications(
     connection: Connection, which: ColumnElement[bool], known_at: int = LATEST
 ) -> list[Certification]:
-    """The certifications that fit, withdrawn ones as well, newest first, as known at a position of
-    the log."""
+    """The certifications that match ``which``, withdrawn ones included, newest first, as known at a
+    log position."""
     rows = connection.execute(_CERTIFICATIONS.where(which), {"known_at": known_at}).all()
     return [_certification(row) for row in rows]
 
 
 def _newest_first(connection: Connection, which: ColumnElement[bool]) -> Iterator[Certification]:
-    """The same one by one: the answer is mostly found among the newest."""
+    """Read certifications page by page: the answer is usually among the newest."""
     before = LATEST
     while True:
         older = _CERTIFICATIONS.where(which, CERTIFICATION.c.position < before).limit(_PAGE)
@@ -150,17 +155,17 @@ def _newest_first(connection: Connection, which: ColumnElement[bool]) -> Iterato
 
 
 def of_detector(detector: int) -> ColumnElement[bool]:
-    """The certifications of the detector at that position."""
+    """Condition: the certification is of the detector at that log position."""
     return CERTIFICATION.c.detector == detector
 
 
 def live() -> ColumnElement[bool]:
-    """The certifications that are not withdrawn."""
+    """Condition: the certification is not withdrawn."""
     return WITHDRAWAL.c.certification.is_(None)
 
 
-def reaching(validity: Validity, distances: DistanceRange) -> ColumnElement[bool]:
-    """The certifications that cover some of these points."""
+def overlapping(validity: Validity, distances: DistanceRange) -> ColumnElement[bool]:
+    """Condition: the certification overlaps these times and distances."""
     row = CERTIFICATION.c
     before = row.valid_from < validity.end if validity.end is not None else true()
     return (
@@ -181,9 +186,9 @@ _CERTIFICATIONS = (
         DEED.c.actor,
         DEED.c.host,
         WITHDRAWAL.c.reason.label("withdrawn_reason"),
-        _TAKEN_BACK.c.recorded_at.label("withdrawn_at"),
-        _TAKEN_BACK.c.actor.label("withdrawn_by"),
-        _TAKEN_BACK.c.host.label("withdrawn_host"),
+        _WITHDRAWAL_STAMP.c.recorded_at.label("withdrawn_at"),
+        _WITHDRAWAL_STAMP.c.actor.label("withdrawn_by"),
+        _WITHDRAWAL_STAMP.c.host.label("withdrawn_host"),
     )
     .join(CALIBRATION, CALIBRATION.c.position == CERTIFICATION.c.calibration)
     .join(DETECTOR, DETECTOR.c.position == CERTIFICATION.c.detector)
@@ -193,15 +198,15 @@ _CERTIFICATIONS = (
         (WITHDRAWAL.c.certification == CERTIFICATION.c.position)
         & (WITHDRAWAL.c.position <= bindparam("known_at")),
     )
-    .outerjoin(_TAKEN_BACK, _TAKEN_BACK.c.position == WITHDRAWAL.c.position)
+    .outerjoin(_WITHDRAWAL_STAMP, _WITHDRAWAL_STAMP.c.position == WITHDRAWAL.c.position)
     .where(CERTIFICATION.c.position <= bindparam("known_at"))
     .order_by(CERTIFICATION.c.position.desc())
 )
 
 
 def _certifiable(connection: Connection, certification: Certification) -> Any:
-    """The row of a calibration that this certification may be recorded of."""
-    head = connection.execute(
+    """The row of the calibration, after checking that it may be certified so."""
+    row = connection.execute(
         select(
             CALIBRATION.c.position,
             CALIBRATION.c.id,
@@ -213,35 +218,36 @@ def _certifiable(connection: Connection, certification: Certification) -> Any:
         .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
         .where(CALIBRATION.c.id == certification.calibration_id)
     ).first()
-    if head is None:
+    if row is None:
         raise NotFoundError(
             "unknown-calibration",
-            f"the store holds no calibration {certification.calibration_id[:12]}.",
+            f"calibration {certification.calibration_id[:12]} is not in the store.",
             remedy="calib list.",
         )
-    name = f"{head.serial}:{head.version}"
-    if (certification.serial, certification.version) != (head.serial, head.version):
+    name = f"{row.serial}:{row.version}"
+    if (certification.serial, certification.version) != (row.serial, row.version):
         raise InputError(
             "serial-contradicts",
-            f"calibration {head.id[:12]} is {name} here, "
+            f"calibration {row.id[:12]} is {name} here, "
             f"not {certification.serial}:{certification.version}.",
         )
     if certification.number != 0 or certification.withdrawn is not None:
-        raise InputError("already-recorded", f"certification {certification.number} is recorded.")
+        raise InputError(
+            "already-recorded", f"certification {certification.number} is recorded already."
+        )
     if not certification.reason.strip():
         raise InputError("no-reason", "a certification needs a reason.", remedy="--reason TEXT.")
-    if not head.accepted and not certification.override.strip():
+    if not row.accepted and not certification.override.strip():
         raise InputError(
             "not-accepted",
             f"{name} failed acceptance and is a draft.",
-            remedy='derive again from better data, or --override "REASON" to stand for it all the '
-            "same.",
+            remedy='derive again from better data, or certify it with --override "REASON".',
         )
-    return head
+    return row
 
 
 def _replaced(change: Change) -> str:
-    assert change.before is not None  # noqa: S101 - where none answered nothing is replaced
+    assert change.before is not None  # noqa: S101 - the change replaces an answer
     before, region = change.before, change.region
     end = "on" if region.validity.end is None else f"to {shown_instant(region.validity.end)}"
     return (

@@ -1,4 +1,4 @@
-"""A derivation recorded with all that it rests on, and its detector where that is new."""
+"""Recording of a derivation: calibration, datasets, summaries, and the detector if it is new."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def add_derivation(
     summaries: Sequence[SummaryFile | None],
     provenance: Provenance | None,
 ) -> tuple[StoredCalibration, bool]:
-    """Record a calibration; what is recorded already is returned as it is, with False.
+    """Record a calibration; returns it, and whether it is new.
 
-    ``new_detector`` is registered where the store does not know it.
+    A calibration that is recorded already is returned unchanged, with False. ``new_detector`` is
+    registered unless it is in the store.
     """
     _check(record, starts, new_detector)
     _check_summaries(record, summaries)
-    there = position_of(connection, record.id)
-    if there is not None:
-        return calibrations.read_calibration(connection, there), False
+    existing = position_of(connection, record.id)
+    if existing is not None:
+        return calibrations.read_calibration(connection, existing), False
     known = detectors.find_detector(connection, record.serial)
     if known is None and new_detector is None:
         raise detectors.unknown_detector(connection, record.serial)
@@ -50,19 +51,19 @@ def add_derivation(
     if detector is None or detector.layout_id != record.layout_id:
         raise LayoutError(
             "other-layout",
-            f"the calibration is of another layout than the registered detector {record.serial}.",
-            remedy="derive it with the layout that the store gives for this serial.",
+            f"the calibration was derived with another layout than detector {record.serial} has.",
+            remedy="derive it with the layout that the store has for this detector.",
         )
     chain = STORE_CHAIN if known is None else record.serial
     rows = (DETECTOR, *calibrations.TABLES) if known is None else calibrations.TABLES
     with recording(connection, stamp, "calibration", chain, rows) as (position, _):
         if known is None:
             detectors.insert_detector(connection, position, detector)
-        born = known[0] if known is not None else position
+        detector_key = known[0] if known is not None else position
         calibrations.insert_calibration(
-            connection, position, born, record, starts, summaries, provenance
+            connection, position, detector_key, record, starts, summaries, provenance
         )
-    # Read back before the commit: what cannot be verified is never stored.
+    # Read back before the commit, so that nothing is stored that cannot be verified.
     return calibrations.read_calibration(connection, position), True
 
 
@@ -74,17 +75,17 @@ def _check(
     if len(starts) != len(record.report.datasets):
         raise InputError(
             "bad-shape",
-            f"{len(starts)} times for the {len(record.report.datasets)} datasets of the report.",
+            f"{len(starts)} start times for {len(record.report.datasets)} datasets in the report.",
         )
     if len(record.panel_names) != len(record.estimate.status):
         raise InputError(
             "bad-shape",
-            f"{len(record.panel_names)} names for {len(record.estimate.status)} panels.",
+            f"{len(record.panel_names)} panel names for {len(record.estimate.status)} panels.",
         )
     if new_detector is not None and new_detector.serial != record.serial:
         raise InputError(
             "serial-contradicts",
-            f"a calibration of {record.serial} cannot register {new_detector.serial}.",
+            f"a calibration of {record.serial} cannot register detector {new_detector.serial}.",
         )
 
 
@@ -94,5 +95,5 @@ def _check_summaries(record: CalibrationRecord, summaries: Sequence[SummaryFile 
     if named != given:
         raise InputError(
             "other-summaries",
-            f"the report rests on {len(named)} summaries, and {len(given)} are given, or others.",
+            f"the {len(given)} summaries given are not the {len(named)} that the report names.",
         )

@@ -1,4 +1,4 @@
-"""Detectors: rows to model and back."""
+"""Detectors: rows to model values and back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from calib.model.store.record import DetectorRecord
 from calib.store.schema.tables import DETECTOR
 
 SAME_FRAME_MM = 1e-6
-"""Panels whose corners stand closer than this to the registered ones stand where those do."""
+"""Panels with all corners closer than this to the registered corners are at the same place."""
 
 
 def insert_detector(connection: Connection, position: int, record: DetectorRecord) -> None:
-    """Add a detector that the store does not hold yet."""
+    """Insert a new detector."""
     connection.execute(
         insert(DETECTOR).values(
             position=position,
@@ -31,13 +31,16 @@ def insert_detector(connection: Connection, position: int, record: DetectorRecor
 
 
 def find_detector(connection: Connection, serial: str) -> tuple[int, DetectorRecord] | None:
-    """The detector with its position; None where the store does not know it."""
+    """The detector with its log position; None if it is not in the store."""
     row = connection.execute(select(DETECTOR).where(DETECTOR.c.serial == serial)).first()
     return None if row is None else (row.position, _record(row))
 
 
 def read_detector(connection: Connection, serial: str) -> tuple[int, DetectorRecord]:
-    """The detector with its position; ``NotFoundError`` lists those that the store knows."""
+    """The detector with its log position.
+
+    Raises ``NotFoundError``, listing the detectors in the store.
+    """
     found = find_detector(connection, serial)
     if found is None:
         raise unknown_detector(connection, serial)
@@ -45,7 +48,7 @@ def read_detector(connection: Connection, serial: str) -> tuple[int, DetectorRec
 
 
 def detector_position(connection: Connection, serial: str) -> int:
-    """The detector's position, without its layout; ``NotFoundError`` as ``read_detector``."""
+    """The detector's log position; raises ``NotFoundError`` as ``read_detector`` does."""
     found = connection.execute(
         select(DETECTOR.c.position).where(DETECTOR.c.serial == serial)
     ).scalar()
@@ -66,18 +69,19 @@ def serials(connection: Connection) -> list[str]:
 
 
 def unknown_detector(connection: Connection, serial: str) -> NotFoundError:
-    """That the store does not know a detector, and which ones it knows."""
+    """The error for a detector that is not in the store, listing those that are."""
     known = serials(connection)
     listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
     return NotFoundError(
         "unknown-detector",
-        f"the store knows no detector {serial}" + (f"; it knows {listed}." if known else " yet."),
+        f"detector {serial} is not in the store, which has "
+        + (f"{listed}." if known else "no detector yet."),
         remedy="calib detector add, or calib derive, which registers it.",
     )
 
 
 def check_same(known: DetectorRecord, other: DetectorRecord) -> None:
-    """Raise ``LayoutError``, naming what differs, where one serial comes with two layouts."""
+    """Raise ``LayoutError``, naming the difference, if the layouts of one serial differ."""
     if known.layout_id == other.layout_id:
         return
     differs = known.layout.difference(other.layout.panels)
@@ -87,13 +91,13 @@ def check_same(known: DetectorRecord, other: DetectorRecord) -> None:
         if apart[panel] <= SAME_FRAME_MM:
             return
         differs = (
-            f"panel {panel} stands {apart[panel]:.6g} mm from where it is registered "
+            f"panel {panel} is {apart[panel]:.6g} mm from its registered place "
             "relative to the detector's root frame"
         )
     raise LayoutError(
         "other-layout",
         f"detector {known.serial} is registered with another layout: {differs}.",
-        remedy="check the serial (--serial); a rebuilt detector needs a serial of its own.",
+        remedy="check the serial (--serial); a rebuilt detector needs a new serial.",
     )
 
 
@@ -107,7 +111,7 @@ def _record(row: Row[tuple[object, ...]]) -> DetectorRecord:
     if record.layout_id != row.layout_id:
         raise IntegrityError(
             "changed-detector",
-            f"the layout of detector {row.serial} is not the one that was registered.",
+            f"the layout of detector {row.serial} was changed after it was registered.",
             remedy="restore the store from a backup.",
         )
     return record

@@ -1,4 +1,4 @@
-"""Entries of other stores' logs: rows to model and back. Only ever added."""
+"""Log entries of other stores: rows to model values and back. Rows are only ever added."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE = 500
 
 
 def known_hashes(connection: Connection, names: Sequence[str]) -> set[str]:
-    """Which of these entries the store has: as its own, or as told by a bundle."""
+    """The hashes among ``names`` of which the store has the entry, its own or from a bundle."""
     found: set[str] = set()
     for first in range(0, len(names), _PAGE):
         page = names[first : first + _PAGE]
@@ -29,9 +29,9 @@ def known_hashes(connection: Connection, names: Sequence[str]) -> set[str]:
 
 
 def insert_origins(
-    connection: Connection, position: int, detector: int, told: Sequence[OriginEntry]
+    connection: Connection, position: int, detector: int, origins: Sequence[OriginEntry]
 ) -> None:
-    """Add entries that the store does not know."""
+    """Insert entries that are not in the store."""
     connection.execute(
         insert(ORIGIN),
         [
@@ -53,13 +53,13 @@ def insert_origins(
                 "version": one.version,
                 "said": json.dumps(_plain(one.values), sort_keys=True),
             }
-            for one in told
+            for one in origins
         ],
     )
 
 
 def read_origins(connection: Connection, which: ColumnElement[bool]) -> list[OriginEntry]:
-    """The entries that fit, in the order of their own record."""
+    """The entries that match ``which``, in the order of the log they come from."""
     rows = connection.execute(
         select(ORIGIN, DEED.c.recorded_at.label("loaded_at"), DEED.c.actor, DEED.c.host)
         .join(DEED, DEED.c.position == ORIGIN.c.position)
@@ -69,11 +69,11 @@ def read_origins(connection: Connection, which: ColumnElement[bool]) -> list[Ori
     return [_origin(row) for row in rows]
 
 
-def _signature(told: BundleEntry) -> str | None:
-    if not told.signed:
+def _signature(bundled: BundleEntry) -> str | None:
+    if not bundled.signed:
         return None
-    recorded = told.entry.recorded
-    return json.dumps([recorded.actor, recorded.host, recorded.command, told.entry.salt])
+    recorded = bundled.entry.recorded
+    return json.dumps([recorded.actor, recorded.host, recorded.command, bundled.entry.salt])
 
 
 def _origin(row: Row[Any]) -> OriginEntry:
@@ -99,15 +99,15 @@ def _origin(row: Row[Any]) -> OriginEntry:
     )
 
 
-def _plain(said: Any) -> dict[str, Any]:
+def _plain(row: Any) -> dict[str, Any]:
     return {
         name: {"$t": microseconds(value)} if hasattr(value, "tzinfo") else value
-        for name, value in said.items()
+        for name, value in row.items()
     }
 
 
-def _from_plain(said: dict[str, Any]) -> dict[str, Any]:
+def _from_plain(row: dict[str, Any]) -> dict[str, Any]:
     return {
         name: instant_from(value["$t"]) if isinstance(value, dict) else value
-        for name, value in said.items()
+        for name, value in row.items()
     }

@@ -1,4 +1,4 @@
-"""Panel rows: six values in mm and rad, six sigmas, and the hash that they must give."""
+"""Panel rows: six parameters in mm and rad, their sigmas, verified against their hash."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calib.store.database.raw_sql import SqlStatement
 SIGMAS = tuple(f"sigma_{name}" for name in PARAMETERS)
 """The columns of their standard uncertainties."""
 COLUMNS = ("panel", "name", "status", "n_reflections", *PARAMETERS, *SIGMAS)
-"""What is read of each panel, in this order."""
+"""Columns read for each panel, in this order."""
 _OF_CALIBRATION = SqlStatement(
     f"SELECT {', '.join(COLUMNS)} FROM panel "  # noqa: S608 - names of our own columns
     "WHERE calibration = :calibration ORDER BY panel"
@@ -35,11 +35,11 @@ class Panels:
     values: Floats
     """(n, 6) in mm and rad."""
     sigma: Floats
-    """(n, 6); NaN where the value was held."""
+    """(n, 6); NaN where the parameter was fixed."""
 
 
 def panel_rows(record: CalibrationRecord) -> list[dict[str, Any]]:
-    """One mapping per panel as the table has it."""
+    """One mapping per panel, column name to value."""
     estimate = record.estimate
     sigma = estimate.sigma
     rows = []
@@ -60,12 +60,12 @@ def panel_rows(record: CalibrationRecord) -> list[dict[str, Any]]:
 def read_panels(
     connection: Connection, calibration: int, freedom: Freedom, name: str
 ) -> Panels | None:
-    """The panels of the calibration at a position; None where they do not give this name."""
+    """The panels of the calibration at a log position; None if their hash is not ``name``."""
     return verified(_OF_CALIBRATION.rows(connection, calibration=calibration), freedom, name)
 
 
 def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
-    """Rows of ``COLUMNS`` in order; None where they do not give the name ``name``."""
+    """Convert rows of ``COLUMNS``, in order; None if their hash is not ``name``."""
     n = len(rows)
     index, names, status, n_reflections, *floats = (
         zip(*rows, strict=True) if n else ((),) * len(COLUMNS)
@@ -76,16 +76,16 @@ def verified(rows: Sequence[Any], freedom: Freedom, name: str) -> Panels | None:
         values.flags.writeable = False
         free = sigma if freedom is Freedom.FULL else sigma[:, freedom.free]
         found = panels_id(names, status, n_reflections, values, free)
-    except (InputError, TypeError, ValueError):  # what is no number, or none that was measured
+    except (InputError, TypeError, ValueError):  # not a number, or not finite
         return None
     if found != name or index != tuple(range(n)):
         return None
-    if freedom is not Freedom.FULL and not _held_are_empty(floats[N_PARAMETERS:], freedom):
+    if freedom is not Freedom.FULL and not _fixed_sigmas_are_null(floats[N_PARAMETERS:], freedom):
         return None
     return Panels(names, status, n_reflections, values, sigma)
 
 
-def _held_are_empty(sigmas: Sequence[Sequence[Any]], freedom: Freedom) -> bool:
-    """Whether the columns of parameters that were held say nothing."""
+def _fixed_sigmas_are_null(sigmas: Sequence[Sequence[Any]], freedom: Freedom) -> bool:
+    """Whether the sigmas of fixed parameters are all null."""
     free = freedom.free
     return all(i in free or column.count(None) == len(column) for i, column in enumerate(sigmas))

@@ -1,4 +1,4 @@
-"""Placements: rows to model and back. Only ever added."""
+"""Placements of detectors at beamlines: rows to model values and back."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from calib.store.schema.tables import DEED, DETECTOR, PLACEMENT
 def add_placement(
     connection: Connection, placement: BeamlinePlacement, stamp: ChangeStamp
 ) -> BeamlinePlacement:
-    """Record where a detector stands; as it was recorded, with its number and time."""
+    """Record a placement; returns it with its number and time."""
     if placement.number != 0:
-        raise InputError("already-recorded", f"placement {placement.number} is recorded.")
+        raise InputError("already-recorded", f"placement {placement.number} is recorded already.")
     detector = detector_position(connection, placement.serial)
     with recording(
         connection, stamp, "placement", placement.serial, (PLACEMENT,), placement.reason
@@ -40,7 +40,7 @@ def add_placement(
 def read_placements(
     connection: Connection, detector: int, known_at: int = LATEST
 ) -> list[BeamlinePlacement]:
-    """A detector's placements, newest first, as known at a position of the log."""
+    """The placements of a detector, newest first, as known at a log position."""
     rows = connection.execute(
         select(PLACEMENT, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
         .join(DETECTOR, DETECTOR.c.position == PLACEMENT.c.detector)

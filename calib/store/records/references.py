@@ -1,4 +1,4 @@
-"""What a person may call a calibration: SERIAL:VERSION, the start of its id, or a version."""
+"""References to calibrations: SERIAL:VERSION, the beginning of an id, or a version."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ _NAME = re.compile(r"(?P<serial>.+):(?P<version>[0-9]{1,7})")
 
 
 def find_position(connection: Connection, reference: str, serial: str | None) -> int:
-    """The position of the calibration that ``reference`` names.
+    """The log position of the calibration that ``reference`` names.
 
-    A bare version needs ``serial``, or a store with one detector. Raises ``InputError`` for what
-    names nothing or several things, and ``NotFoundError`` for what the store does not hold.
+    A bare version needs ``serial``, or a store with one detector. Raises ``InputError`` for a
+    reference that is malformed or ambiguous, and ``NotFoundError`` if the calibration is not in the
+    store.
     """
     reference = reference.strip()
     named = _NAME.fullmatch(reference)
@@ -29,7 +30,7 @@ def find_position(connection: Connection, reference: str, serial: str | None) ->
             raise InputError(
                 "serial-contradicts",
                 f"{reference} is not a calibration of detector {serial}.",
-                remedy="leave out --serial, or name the version alone.",
+                remedy="omit --serial, or give the version alone.",
             )
         return _by_version(connection, named["serial"], int(named["version"]))
     if _VERSION.fullmatch(reference):
@@ -41,7 +42,7 @@ def find_position(connection: Connection, reference: str, serial: str | None) ->
     raise InputError(
         "bad-reference",
         f"{reference!r} does not name a calibration.",
-        remedy=f"SERIAL:VERSION, or {SHORTEST_PREFIX} or more characters of its id.",
+        remedy=f"give SERIAL:VERSION, or the first {SHORTEST_PREFIX} or more characters of an id.",
     )
 
 
@@ -84,7 +85,7 @@ def _by_prefix(connection: Connection, prefix: str, serial: str | None) -> int:
         raise InputError(
             "ambiguous-reference",
             f"{len(rows)} calibrations have an id that begins with {prefix}: {listed}.",
-            remedy="give more of the id, or SERIAL:VERSION.",
+            remedy="give more characters of the id, or SERIAL:VERSION.",
         )
     return int(rows[0].position)
 
@@ -96,20 +97,20 @@ def _only_serial(connection: Connection, reference: str) -> str:
     if not known:
         raise NotFoundError(
             "unknown-calibration",
-            "the store holds no calibration yet.",
+            "the store has no calibration yet.",
             remedy="calib derive.",
         )
     listed = ", ".join(f"{serial}:{reference}" for serial in known[:10])
     raise InputError(
         "ambiguous-reference",
-        f"the store holds {len(known)} detectors, so {reference} alone names no calibration: "
+        f"the store has {len(known)} detectors, so version {reference} is ambiguous: "
         f"{listed}" + (", ..." if len(known) > 10 else "."),
-        remedy="--serial SERIAL, or one of these.",
+        remedy="give --serial SERIAL, or one of these.",
     )
 
 
 def position_of(connection: Connection, calibration_id: str) -> int | None:
-    """The position of the calibration of a whole id; None where the store does not hold it."""
+    """The log position of the calibration with that id; None if it is not in the store."""
     found: int | None = connection.execute(
         select(CALIBRATION.c.position).where(CALIBRATION.c.id == calibration_id)
     ).scalar()

@@ -1,4 +1,4 @@
-"""The store's rules: rows to model and back. Only ever added."""
+"""Rules of the store: rows to model values and back. Rows are only ever added."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from calib.store.schema.tables import DEED, STORE_RULE
 
 
 def add_rule(connection: Connection, rule: Rule) -> Rule | None:
-    """Record a rule's value; as recorded, or None where it has this value already."""
+    """Record a value of a rule; returns it as recorded, or None if the rule has it already."""
     if in_force(read_rules(connection), rule.name) == rule.value:
         return None
     with recording(connection, rule.recorded, "rule", STORE_CHAIN, (STORE_RULE,)) as (
@@ -28,7 +28,7 @@ def add_rule(connection: Connection, rule: Rule) -> Rule | None:
 
 
 def read_rules(connection: Connection) -> list[Rule]:
-    """Every rule that was ever set, newest first."""
+    """Every value that was set for a rule, newest first."""
     rows = connection.execute(
         select(STORE_RULE, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
         .join(DEED, DEED.c.position == STORE_RULE.c.position)

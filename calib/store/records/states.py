@@ -1,4 +1,4 @@
-"""How far calibrations are trusted: derived from what was certified and withdrawn, never stored."""
+"""States of calibrations, derived from certifications and withdrawals, never stored."""
 
 from __future__ import annotations
 
@@ -23,34 +23,38 @@ _OF_DETECTOR = SqlStatement(
 
 
 def states(
-    connection: Connection, heads: Sequence[Any], known_at: int = LATEST
+    connection: Connection, calibrations: Sequence[Any], known_at: int = LATEST
 ) -> dict[int, State]:
-    """The state of each calibration as known at a position of the log, by the calibration's own.
+    """The state of each calibration as known at a log position, by the calibration's position.
 
-    ``heads`` are rows of ``heads()``.
+    ``calibrations`` are rows of ``select_rows()``.
     """
     found: dict[int, State] = {}
-    by_detector = sorted(heads, key=lambda head: int(head.detector))
-    for detector, rows in groupby(by_detector, key=lambda head: int(head.detector)):
-        words = _OF_DETECTOR.records(connection, detector=detector, known=known_at)
-        standing = [word for word in words if word.withdrawn is None]
-        numbers = answering((word.position, _region(word)) for word in standing)
-        ever = {word.calibration for word in words}
-        live = {word.calibration for word in standing}
-        certified = {word.calibration for word in standing if word.position in numbers}
-        for head in rows:
-            if head.position not in ever:
-                state = State.ACCEPTED if head.accepted else State.DRAFT
-            elif head.position not in live:
+    by_detector = sorted(calibrations, key=_detector_of)
+    for detector, rows in groupby(by_detector, key=_detector_of):
+        certifications = _OF_DETECTOR.records(connection, detector=detector, known=known_at)
+        in_force = [one for one in certifications if one.withdrawn is None]
+        numbers = answering((one.position, _region(one)) for one in in_force)
+        ever = {one.calibration for one in certifications}
+        live = {one.calibration for one in in_force}
+        certified = {one.calibration for one in in_force if one.position in numbers}
+        for row in rows:
+            if row.position not in ever:
+                state = State.ACCEPTED if row.accepted else State.DRAFT
+            elif row.position not in live:
                 state = State.WITHDRAWN
             else:
-                state = State.CERTIFIED if head.position in certified else State.SUPERSEDED
-            found[head.position] = state
+                state = State.CERTIFIED if row.position in certified else State.SUPERSEDED
+            found[row.position] = state
     return found
 
 
-def _region(word: Any) -> Region:
+def _detector_of(row: Any) -> int:
+    return int(row.detector)
+
+
+def _region(certification: Any) -> Region:
     return Region(
-        Validity(instant(word.valid_from), instant_or_none(word.valid_to)),
-        DistanceRange(word.distance_min_mm, word.distance_max_mm),
+        Validity(instant(certification.valid_from), instant_or_none(certification.valid_to)),
+        DistanceRange(certification.distance_min_mm, certification.distance_max_mm),
     )

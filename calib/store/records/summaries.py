@@ -1,4 +1,4 @@
-"""Summaries: the bytes of their files as artifacts, and the calibrations that rest on them."""
+"""Summaries of datasets, stored as artifacts, and the calibrations that use them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from calib.store.schema.tables import ARTIFACT, CALIBRATION_SUMMARY, SUMMARY
 def insert_summaries(
     connection: Connection, calibration: int, files: Sequence[SummaryFile | None]
 ) -> None:
-    """Record what a calibration rests on, dataset by dataset; None where one has no summary."""
+    """Insert the summaries of a calibration, one per dataset; None for a dataset without one."""
     for ordinal, file in enumerate(files):
         if file is None:
             continue
-        there = connection.execute(select(SUMMARY.c.id).where(SUMMARY.c.id == file.id)).first()
-        if there is None:
+        existing = connection.execute(select(SUMMARY.c.id).where(SUMMARY.c.id == file.id)).first()
+        if existing is None:
             artifact = put_artifact(connection, calibration, KIND, file.content)
             connection.execute(
                 insert(SUMMARY).values(id=file.id, position=calibration, artifact=artifact)
@@ -36,10 +36,10 @@ def insert_summaries(
 def read_summaries(
     connection: Connection, calibration: int, names: Sequence[str]
 ) -> tuple[SummaryFile | None, ...]:
-    """The summaries that a calibration rests on, in the order of its datasets.
+    """The summaries of a calibration, in the order of its datasets.
 
-    ``names`` are those in its report, empty where a dataset has none. Raises ``IntegrityError``
-    where rows or bytes are not what was stored.
+    ``names`` are the ids in its report, empty for a dataset without a summary. Raises
+    ``IntegrityError`` if rows or bytes were changed.
     """
     rows = connection.execute(
         select(
@@ -53,11 +53,11 @@ def read_summaries(
         .where(CALIBRATION_SUMMARY.c.calibration == calibration)
     )
     found = {row.ordinal: row for row in rows}
-    said = {ordinal: name for ordinal, name in enumerate(names) if name}
-    if {ordinal: row.summary for ordinal, row in found.items()} != said:
+    named = {ordinal: name for ordinal, name in enumerate(names) if name}
+    if {ordinal: row.summary for ordinal, row in found.items()} != named:
         raise IntegrityError(
             "changed-summaries",
-            "the summaries that the calibration rests on are not those that its report names.",
+            "the summaries stored for the calibration are not those that its report names.",
             remedy="restore the store from a backup.",
         )
     return tuple(

@@ -1,4 +1,4 @@
-"""Column types that give back exactly what was put in, on SQLite and on Postgres."""
+"""Column types whose values are read back exactly as written, on SQLite and on Postgres."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from calib.model.base.canonical import instant_from, microseconds
 
 
 class Instant(TypeDecorator[datetime]):
-    """An instant in UTC to the microsecond: timestamptz on Postgres, microseconds since
-    1970-01-01 UTC on SQLite (which has no type for time)."""
+    """An instant in UTC with microseconds: timestamptz on Postgres; an integer, microseconds since
+    1970-01-01 UTC, on SQLite (which has no type for time)."""
 
     impl = BigInteger
     cache_ok = True
@@ -44,7 +44,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Text(TypeDecorator[str]):
-    """Text that both databases can hold: no NUL, no lone surrogates."""
+    """Text that both databases can store: no NUL, no lone surrogates."""
 
     impl = SqlText
     cache_ok = True
@@ -66,5 +66,5 @@ class Text(TypeDecorator[str]):
 
 
 def position_type() -> TypeEngine[int]:
-    """The type of places in the store's record (SQLite keeps rows in order of an INTEGER key)."""
+    """Type of log positions (SQLite stores rows in the order of an INTEGER primary key)."""
     return BigInteger().with_variant(Integer(), "sqlite")

@@ -1,8 +1,8 @@
-"""Whom a store admits: a newer one says which older programs may still read it, and which write.
+"""Compatibility of a newer store with older programs, for reading and for writing.
 
-The table of the revision says so, in a row that migrations set: ``oldest_reader`` and
-``oldest_writer`` are revisions, for the revision ``admits_at``. A migration which says nothing
-admits no program that is older than itself.
+Migrations record it in the revision table: at revision ``admits_at``, programs that know the
+revision ``oldest_reader`` may read the store, those that know ``oldest_writer`` may write it. If a
+migration records nothing, only programs that know its own revision may use the store.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _COLUMNS = ("admits_at", "oldest_reader", "oldest_writer")
 
 @retry_read
 def admit_to(database: Database) -> None:
-    """See what this program may do with a store that was just opened.
+    """Check that this program can read a store that was just opened, and set what it may write.
 
-    Raises ``InputError`` (``no-store``, ``store-older``, ``store-newer``) where it may not even
-    read; where it may not write, or may not any more after an upgrade by somebody else, writing is
-    refused with ``StoreReadOnlyError`` (``store-newer``).
+    Raises ``InputError`` (``no-store``, ``store-older``, ``store-newer``) if it cannot read the
+    store. If it may not write it, also after an upgrade by another program, writes are refused
+    with ``StoreReadOnlyError`` (``store-newer``).
     """
     location = database.location
     try:
@@ -33,13 +33,15 @@ def admit_to(database: Database) -> None:
             if not may_write(connection, found, location):
                 database.refusal = _only_read(found, location)
     except InputError as error:
-        raise revision.placed(error, location) from None
+        raise revision.with_place(error, location) from None
     database.before_write = _before_write
 
 
 def may_write(connection: Connection, found: str | None, location: Location) -> bool:
-    """Whether this program may write a store of that revision, or else only read it; raises
-    ``InputError`` where neither."""
+    """Whether this program may write a store of that revision; False if it may only read it.
+
+    Raises ``InputError`` if it may do neither.
+    """
     if found is None or found in revision.REVISIONS:
         revision.check_revision(found, location)
         return True
@@ -50,8 +52,8 @@ def may_write(connection: Connection, found: str | None, location: Location) -> 
 
 
 def admitted_by(connection: Connection, found: str) -> tuple[str | None, str | None]:
-    """The oldest reader and the oldest writer that a store of that revision admits; None where it
-    says nothing."""
+    """The revisions that a program must know to read and to write the store; None if the store
+    does not record them for its revision."""
     columns = {column["name"] for column in inspect(connection).get_columns(revision.VERSION_TABLE)}
     if not columns.issuperset(_COLUMNS):
         return None, None
@@ -62,7 +64,7 @@ def admitted_by(connection: Connection, found: str) -> tuple[str | None, str | N
 
 
 def _before_write(connection: Connection, location: Location) -> None:
-    """Refuse to write a store that somebody upgraded since it was opened."""
+    """Refuse to write a store that was upgraded since it was opened."""
     found = connection.execute(text(f"SELECT version_num FROM {revision.VERSION_TABLE}")).scalar()  # noqa: S608
     if found != revision.HEAD and not may_write(connection, found, location):
         raise _only_read(found, location)

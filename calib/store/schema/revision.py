@@ -1,6 +1,6 @@
-"""The store's revision: what this program knows, what a store has, and the way between them.
+"""Schema revisions: those this program knows, that of a store, and migration between them.
 
-Tables are only ever made by the migrations in ``calib_migrations``; an upgrade is one transaction.
+Tables are created by the migrations in ``calib_migrations`` only; an upgrade is one transaction.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from calib.config.location import Location
 from calib.errors import InputError, IntegrityError, StoreError
 from calib.store.database.database import Database, existing_file
-from calib.store.database.draft import drafted
-from calib.store.database.errors import store_failure, without_unicode
+from calib.store.database.draft import draft_file
+from calib.store.database.errors import not_unicode, store_failure
 from calib.store.database.journal import Journal
 from calib.store.database.retry import retry_read
 from calib.store.schema.tables import METADATA
@@ -35,15 +35,15 @@ REVISIONS = (
     "0012",
     "0013",
 )
-"""Every revision that this program knows, in order (a test holds this to the migrations)."""
+"""Every revision that this program knows, in order (a test compares them with the migrations)."""
 HEAD = REVISIONS[-1]
-"""The revision that this program reads and writes."""
+"""The revision of the stores that this program creates."""
 VERSION_TABLE = "calib_revision"
-"""The table that says which revision a store has; with it a database is a store of calib."""
+"""The table with the revision of a store; a database that has it is a store of calib."""
 
 
-def configured() -> dict[str, Any]:
-    """How Alembic is told of this store: for the migrations and for comparing with the tables."""
+def alembic_options() -> dict[str, Any]:
+    """Options of Alembic's context, for migrations and for comparing a store with the tables."""
     return {
         "target_metadata": METADATA,
         "version_table": VERSION_TABLE,
@@ -53,9 +53,9 @@ def configured() -> dict[str, Any]:
 
 
 def revision_of(connection: Connection) -> str | None:
-    """The store's revision; None where the database is empty.
+    """The revision of a store; None if the database is empty.
 
-    Raises ``InputError`` (``not-a-store``) for a database of something else.
+    Raises ``InputError`` (``not-a-store``) for an SQLite file with other tables.
     """
     names = inspect(connection).get_table_names()
     if VERSION_TABLE in names:
@@ -64,20 +64,20 @@ def revision_of(connection: Connection) -> str | None:
     if names and connection.dialect.name == "sqlite":
         raise InputError(
             "not-a-store",
-            f"this database holds other things ({', '.join(sorted(names)[:3])}), not calibrations.",
-            remedy="name another file with --store PATH.",
+            f"this database has tables of another program ({', '.join(sorted(names)[:3])}).",
+            remedy="choose another file with --store PATH.",
         )
     return None
 
 
 def check_revision(found: str | None, location: Location) -> None:
-    """Raise ``InputError`` unless this program can work with a store of that revision."""
+    """Raise ``InputError`` unless the revision is the one that this program uses."""
     if found == HEAD:
         return
     if found is None:
         raise InputError(
             "no-store",
-            "this database holds no store yet.",
+            "this database has no store yet.",
             place=location.shown,
             remedy=f"calib init {location.option}.",
         )
@@ -98,23 +98,23 @@ def check_revision(found: str | None, location: Location) -> None:
 
 @retry_read
 def revision_at(database: Database) -> str | None:
-    """The store's revision; None where the database is empty."""
+    """The revision of a store; None if the database is empty."""
     try:
         with database.reading() as connection:
             return revision_of(connection)
     except InputError as error:
-        raise placed(error, database.location) from None
+        raise with_place(error, database.location) from None
 
 
-def placed(error: InputError, location: Location) -> InputError:
-    """The error, with the store as its place where it has none."""
+def with_place(error: InputError, location: Location) -> InputError:
+    """The error with the location of the store as its place, unless it has one."""
     if error.place:
         return error
     return InputError(error.code, error.problem, place=location.shown, remedy=error.remedy)
 
 
 def create(location: Location, journal: Journal | None = None) -> bool:
-    """Make an empty store; False where one of today's revision is there already."""
+    """Create an empty store; False if a store of the current revision exists already."""
     path = location.path
     if path is not None and not existing_file(location) and _create_file(location, path, journal):
         return True
@@ -133,66 +133,66 @@ def create(location: Location, journal: Journal | None = None) -> bool:
 
 
 def require_unicode(connection: Connection, location: Location) -> None:
-    """Raise ``InputError`` (``not-unicode``) where a database cannot hold every text."""
+    """Raise ``InputError`` (``not-unicode``) unless the encoding of a database is UTF-8."""
     if connection.dialect.name == "sqlite":
         return
     encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
     if encoding != "UTF8":
-        raise without_unicode(location, f"the database keeps text as {encoding}, not as UTF8")
+        raise not_unicode(location, f"the database stores text as {encoding}, not as UTF8")
 
 
 def _create_file(location: Location, path: Path, journal: Journal | None) -> bool:
     try:
-        with drafted(path) as draft:
+        with draft_file(path) as draft:
             database = Database(location, foreign_keys=False, draft=draft, journal=journal)
             try:
                 migrate(database)
             finally:
-                database.close()  # which leaves one file, whatever the journal
+                database.close()  # leaves a single file in any journal mode
     except FileExistsError:
         return False
     return True
 
 
 def migrate(database: Database, target: str = "head") -> None:
-    """Carry the store to a revision, up or down, in one transaction.
+    """Upgrade or downgrade the store to a revision, in one transaction.
 
-    The database must have been opened with foreign keys off. Raises ``IntegrityError`` where rows
-    would be left that refer to nothing; then, as after any failure, nothing has changed.
+    The database must have been opened with foreign keys off. Raises ``IntegrityError`` if foreign
+    keys would point to missing rows. After any failure the store is unchanged.
     """
     with database.writing() as connection:
         migrate_within(connection, database.location, target)
 
 
 def migrate_within(connection: Connection, location: Location, target: str = "head") -> None:
-    """``migrate``, in a write that has begun."""
+    """``migrate`` inside a transaction that has begun."""
     try:
         migrate_on(connection, target)
     except DBAPIError as error:
-        # Whatever the migration met: locks, full disks and lost servers are told as such.
+        # Locks, full disks and lost servers have errors of their own.
         raise store_failure(error, location, writing=True) or StoreError(
             "migration-failed",
-            f"the store could not be brought to revision {target} and is as it was: {error.orig}.",
+            f"the migration to revision {target} failed and the store is unchanged: {error.orig}.",
             place=location.shown,
-            remedy="please report this, with the store's revision.",
+            remedy="report this with the output of calib doctor.",
         ) from None
-    broken = dangling(connection)
+    broken = dangling_references(connection)
     if broken:
         raise IntegrityError(
             "dangling-rows",
-            f"the store has rows that refer to nothing ({broken}); it is as it was.",
+            f"rows of the store refer to rows that are missing ({broken}); it is unchanged.",
             place=location.shown,
             remedy="restore the store from a backup, then upgrade it.",
         )
 
 
 def migrate_on(connection: Connection, target: str) -> None:
-    """Run the migrations towards ``target`` inside the connection's transaction."""
+    """Run the migrations to ``target`` in the transaction of the connection."""
     from alembic import command
 
     config = alembic_config()
     config.attributes["connection"] = connection
-    config.attributes["configure"] = configured()
+    config.attributes["configure"] = alembic_options()
     order = [*REVISIONS]
     goal = HEAD if target == "head" else target
     current = revision_of(connection)
@@ -204,7 +204,7 @@ def migrate_on(connection: Connection, target: str) -> None:
 
 
 def alembic_config() -> Any:
-    """Alembic's configuration, without a file."""
+    """Configuration of Alembic, without a file."""
     from alembic.config import Config
 
     config = Config()
@@ -214,25 +214,25 @@ def alembic_config() -> Any:
 
 
 def differences(connection: Connection) -> list[str]:
-    """How a store of today's revision differs from the tables that this program knows; in words."""
+    """Differences between a store of the current revision and the tables of this program."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    options = configured()
+    options = alembic_options()
     del options["transactional_ddl"]
     context = MigrationContext.configure(connection, opts=options)
     found = []
     for difference in compare_metadata(context, METADATA):
-        # A change of a column comes as a list of changes.
+        # Changes of one column come as a list.
         change = difference[0] if isinstance(difference, list) else difference
-        # What else lies in a shared database is not ours.
+        # A shared database may have tables of other programs.
         if change[0] != "remove_table":
             found.append(str(change[0]).replace("_", " "))
     return sorted(set(found))
 
 
 def check_whole(connection: Connection, location: Location) -> None:
-    """Raise ``IntegrityError`` unless an SQLite file is sound and its rows refer to rows."""
+    """Raise ``IntegrityError`` unless an SQLite file passes its checks, foreign keys included."""
     found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
     if found != ["ok"]:
         raise IntegrityError(
@@ -241,19 +241,19 @@ def check_whole(connection: Connection, location: Location) -> None:
             place=location.shown,
             remedy="restore the store from a backup.",
         )
-    broken = dangling(connection)
+    broken = dangling_references(connection)
     if broken:
         raise IntegrityError(
             "dangling-rows",
-            f"the store has rows that refer to nothing ({broken}).",
+            f"rows of the store refer to rows that are missing ({broken}).",
             place=location.shown,
             remedy="restore the store from a backup.",
         )
 
 
-def dangling(connection: Connection) -> str:
-    """In words, which rows refer to nothing; empty where there is none (SQLite only: on Postgres
-    foreign keys are never off)."""
+def dangling_references(connection: Connection) -> str:
+    """The tables whose foreign keys point to missing rows; empty if there are none (SQLite only:
+    on Postgres foreign keys are always enforced)."""
     if connection.dialect.name != "sqlite":
         return ""
     rows = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()

@@ -34,7 +34,7 @@ from calib.store.schema.fields import (
 )
 
 
-class DeedTable(StoreTable, table=True):
+class ChangeStampTable(StoreTable, table=True):
     """Who changed the store, when and from which host: one row per log position."""
 
     __tablename__ = "deed"
@@ -302,7 +302,7 @@ CALIBRATION_DATASET = table_of(CalibrationDatasetTable)
 CALIBRATION_SUMMARY = table_of(CalibrationSummaryTable)
 CERTIFICATION = table_of(CertificationTable)
 DATASET = table_of(DatasetTable)
-DEED = table_of(DeedTable)
+DEED = table_of(ChangeStampTable)
 DETECTOR = table_of(DetectorTable)
 ENTRY = table_of(EntryTable)
 ORIGIN = table_of(OriginTable)

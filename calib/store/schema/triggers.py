@@ -1,4 +1,4 @@
-"""The triggers which see to it that rows are only ever added, as they must be found."""
+"""The triggers that forbid changing or deleting rows, and the check that they are in place."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _BODY = (
 
 
 def append_only_tables() -> list[str]:
-    """The tables which nobody may change or delete a row of."""
+    """The tables whose rows may not be changed or deleted."""
     return sorted(METADATA.tables)
 
 
 def missing_triggers(connection: Connection) -> list[str]:
-    """The tables whose rows could be changed, since a trigger is absent, off or another one."""
+    """The tables without protection: a trigger is missing, disabled or different."""
     if connection.dialect.name == "sqlite":
         return _missing_on_sqlite(connection)
     return _missing_on_postgres(connection)

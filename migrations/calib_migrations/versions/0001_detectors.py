@@ -1,8 +1,8 @@
-"""Detectors, and the record of deeds.
+"""Detectors, and the actor and time of every change.
 
-Why: everything in the store is about one physical detector, and every row says by whom and when it
-was written. ``deed`` gives both and the store's one order: positions are dense, and times only
-rise, since writes are serialised.
+Why: everything in the store belongs to one physical detector, and every row states who wrote it
+and when. The table ``deed`` has both and defines the order of the store: positions are dense and
+times increase with them, since writes are serialised.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``deed`` and ``detector``."""
+    """Create ``deed`` and ``detector``."""
     op.create_table(
         "deed",
         sa.Column("position", position(), nullable=False, autoincrement=False),
@@ -44,6 +44,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop both tables."""
     op.drop_table("detector")
     op.drop_table("deed")

@@ -1,7 +1,7 @@
-"""Calibrations, their panels, the datasets they rest on, and artifacts.
+"""Calibrations with their panels, datasets and artifacts.
 
-Why: a derivation is recorded whole: what it found per panel with sigma and status, the covariance
-as bytes named by their hash, and the files it came from by theirs.
+Why: a derivation is recorded as a whole: the parameters of each panel with sigmas and status, the
+covariance as bytes named by their hash, and the input files by their hashes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PARAMETERS = ("dx", "dy", "dz", "rx", "ry", "rz")
 
 
 def upgrade() -> None:
-    """Make ``dataset``, ``artifact``, ``calibration``, ``calibration_dataset`` and ``panel``."""
+    """Create ``dataset``, ``artifact``, ``calibration``, ``calibration_dataset`` and ``panel``."""
     op.create_table(
         "dataset",
         sa.Column("id", sa.Text(), nullable=False),
@@ -99,7 +99,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the tables."""
     op.drop_table("panel")
     op.drop_index("ix_calibration_dataset_dataset", "calibration_dataset")
     op.drop_table("calibration_dataset")

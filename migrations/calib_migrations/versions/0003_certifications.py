@@ -1,8 +1,7 @@
 """Certifications and withdrawals.
 
-Why: that a calibration holds over a time and a range of distances is somebody's word, given at one
-moment and perhaps taken back at another. Both are added, neither is changed, so that what held
-when can be asked for ever.
+Why: a named person certifies a calibration for times and distances, and may withdraw that later.
+Rows are added for both and none is changed, so that the state at any earlier time can be read.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``certification`` and ``withdrawal``."""
+    """Create ``certification`` and ``withdrawal``."""
     op.create_table(
         "certification",
         sa.Column("position", position(), nullable=False, autoincrement=False),
@@ -56,7 +55,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop both tables."""
     op.drop_table("withdrawal")
     op.drop_index("ix_certification_detector_position", "certification")
     op.drop_index("ix_certification_calibration", "certification")

@@ -1,7 +1,8 @@
-"""Applications.
+"""Applications of calibrations to data.
 
-Why: which file was processed with which calibration must be known both ways, also where the file
-was made by somebody who may not write here and whose receipt comes later, perhaps twice.
+Why: it must be possible to find the files processed with a calibration, and the calibration of a
+file, also if the file was made by a user without write access whose receipt is recorded later,
+perhaps twice.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``application``."""
+    """Create ``application``."""
     op.create_table(
         "application",
         sa.Column("position", position(), nullable=False, autoincrement=False),
@@ -46,6 +47,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it."""
+    """Drop the table."""
     op.drop_index("ix_application_calibration", "application")
     op.drop_table("application")

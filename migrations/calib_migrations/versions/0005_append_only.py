@@ -1,7 +1,7 @@
-"""Rows are only ever added: the database itself refuses to change or delete one.
+"""Triggers that refuse to change or delete rows.
 
-Why: a record that can be rewritten by a slip of an SQL tool is no record. On SQLite a later batch
-change of a table drops its triggers: such a migration makes them again.
+Why: a mistake in an SQL tool must not rewrite the records. On SQLite a later batch change of a
+table drops its triggers; such a migration has to create them again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TABLES = (
 
 
 def upgrade() -> None:
-    """Make the triggers."""
+    """Create the triggers."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE FUNCTION calib_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
@@ -49,7 +49,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the triggers."""
     if op.get_bind().dialect.name == "postgresql":
         for table in TABLES:
             op.execute(f"DROP TRIGGER append_only ON {table}")

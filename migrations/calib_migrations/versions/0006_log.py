@@ -1,9 +1,9 @@
-"""The log: what each deed recorded, chained by hashes; and how far beyond its range a word reaches.
+"""The log: the hashes of the rows that each change added, chained; and the extrapolation limit.
 
-Why: triggers and the ids of calibrations find accidents. A row that is slipped in, taken out or
-rewritten together with its id is found only where every change names the hash of what it recorded
-and of the change before. Deeds that are here already get their entries from their rows as they are,
-without a command, since none was kept.
+Why: triggers and the ids of calibrations detect accidental changes. A row that is inserted, removed
+or rewritten together with its id is detected only if every change names the hash of the rows that
+it added and the hash of the previous entry. Existing changes get entries computed from their rows,
+without a command, since none was stored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TABLES = {
     "panel": "calibration",
     "withdrawal": "position",
 }
-"""The tables whose rows the log speaks of, and the column that names the deed."""
+"""The tables whose rows have hashes in the log, and the column with the log position."""
 KEYS = {
     "artifact": "sha256",
     "calibration_dataset": "ordinal",
@@ -48,14 +48,14 @@ KEYS = {
     "panel": "panel",
     "withdrawal": "certification",
 }
-"""What orders the rows of one deed, where there may be several."""
+"""The column that orders the rows of one position, if there may be several."""
 INDEXED = ("artifact", "dataset", "withdrawal")
 KINDS = ("application", "withdrawal", "certification", "calibration", "detector")
 PAGE = 500
 
 
 def upgrade() -> None:
-    """Make ``entry`` with an entry for every deed, and ``certification.gap_mm``."""
+    """Create ``entry``, with an entry for every change, and ``certification.gap_mm``."""
     op.create_table(
         "entry",
         sa.Column("position", position(), nullable=False, autoincrement=False),
@@ -75,7 +75,7 @@ def upgrade() -> None:
     for table in INDEXED:
         op.create_index(f"ix_{table}_position", table, ["position"])
     op.add_column("certification", sa.Column("gap_mm", sa.Double(), nullable=True))
-    _enter_everything(op.get_bind())
+    _add_entries(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry "
@@ -90,7 +90,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the table and the column."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER append_only ON entry")
     else:
@@ -102,7 +102,7 @@ def downgrade() -> None:
     op.drop_table("entry")
 
 
-def _enter_everything(bind: sa.Connection) -> None:
+def _add_entries(bind: sa.Connection) -> None:
     detectors = bind.execute(sa.text("SELECT position, serial FROM detector"))
     serials = {row.position: row.serial for row in detectors}
     ends: dict[str, tuple[int, str | None]] = {}
@@ -157,7 +157,7 @@ def _enter_everything(bind: sa.Connection) -> None:
 def _contents(
     bind: sa.Connection, span: dict[str, int]
 ) -> tuple[dict[int, dict[str, str]], dict[int, str]]:
-    """For each position what it recorded, by table; and the reason that was given."""
+    """For each position the hashes of its rows by table, and the reason given."""
     contents: dict[int, dict[str, str]] = {}
     reasons: dict[int, str] = {}
     for table, place in TABLES.items():
@@ -170,7 +170,7 @@ def _contents(
         for at, group in groupby(ordered, key=lambda row: row[place]):
             rows = list(group)
             contents.setdefault(at, {})[table] = rows_id(
-                {name: [_said(name, row[name]) for row in rows] for name in rows[0]}
+                {name: [_canonical(name, row[name]) for row in rows] for name in rows[0]}
             )
             if table in ("certification", "withdrawal"):
                 reasons[at] = rows[0]["reason"]
@@ -178,7 +178,7 @@ def _contents(
 
 
 def _chains(bind: sa.Connection, span: dict[str, int], serials: dict[int, str]) -> dict[int, str]:
-    """For each position the serial of the detector that it is about."""
+    """For each position the serial of its detector."""
     found = bind.execute(
         sa.text(
             "SELECT position, detector FROM calibration WHERE position BETWEEN :first AND :last "
@@ -196,7 +196,7 @@ def _chains(bind: sa.Connection, span: dict[str, int], serials: dict[int, str]) 
     return {row[0]: serials.get(row[1], STORE_CHAIN) for row in found}
 
 
-def _said(name: str, value: Any) -> Any:
+def _canonical(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in INSTANTS:

@@ -1,7 +1,7 @@
-"""Where detectors stand.
+"""Placements of detectors at beamlines.
 
-Why: a detector moves between beamlines and its calibrations go with it. So where it stands is a
-dated fact of its own, added like all others, and no part of what names or finds a calibration.
+Why: a detector moves between beamlines and its calibrations move with it. So its beamline is a
+dated record of its own, and takes no part in the identity or the resolution of a calibration.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``placement``."""
+    """Create ``placement``."""
     op.create_table(
         "placement",
         sa.Column("position", position(), nullable=False, autoincrement=False),
@@ -45,6 +45,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it, with its triggers."""
+    """Drop the table and its triggers."""
     op.drop_index("ix_placement_detector", "placement")
     op.drop_table("placement")

@@ -1,8 +1,8 @@
-"""Summaries of datasets, and which calibrations rest on them.
+"""Summaries of datasets, and the calibrations that use them.
 
-Why: the summary of a dataset (an artifact) takes part in later calibrations without its files being
-read again. Which calibration rests on which summary is asked in both directions. Calibrations that
-are here already have none.
+Why: the summary of a dataset (an artifact) takes part in later calibrations without reading its
+files again. The summaries of a calibration, and the calibrations of a summary, must both be found.
+Existing calibrations have no summaries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TABLES = ("summary", "calibration_summary")
 
 
 def upgrade() -> None:
-    """Make ``summary`` and ``calibration_summary``."""
+    """Create ``summary`` and ``calibration_summary``."""
     op.create_table(
         "summary",
         sa.Column("id", sa.Text(), nullable=False),
@@ -49,7 +49,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them, with their triggers."""
+    """Drop the tables and their triggers."""
     op.drop_index("ix_calibration_summary_summary", "calibration_summary")
     op.drop_table("calibration_summary")
     op.drop_index("ix_summary_position", "summary")

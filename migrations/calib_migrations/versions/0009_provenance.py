@@ -1,8 +1,9 @@
-"""Where, and from which files, calibrations were derived.
+"""Environment and input files of derivations.
 
-Why: somebody who derives again must find the inputs, and must know whether he may expect the same
-bits: versions, processor and threads change the last ones. None of that is part of a calibration's
-identity, so it stands in a table of its own. Calibrations that are here already have none.
+Why: to repeat a derivation one must find its inputs, and must know whether the result can agree bit
+for bit: library versions, processor and number of threads affect the last bits. None of that is
+part of a calibration's identity, so it is in a table of its own. Existing calibrations have no
+provenance.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``provenance``."""
+    """Create ``provenance``."""
     op.create_table(
         "provenance",
         sa.Column("calibration", position(), nullable=False, autoincrement=False),
@@ -45,5 +46,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it, with its triggers."""
+    """Drop the table and its triggers."""
     op.drop_table("provenance")

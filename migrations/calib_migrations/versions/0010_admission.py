@@ -1,9 +1,9 @@
-"""Which older programs a store admits, beside its revision.
+"""Compatibility of a store with older programs, recorded beside its revision.
 
-Why: programs of several ages work on one store. Until now an older one refused every newer store,
-since it could not know whether it would misread it or write half of what belongs there. From here
-on a migration which only adds can let older readers, or even writers, go on; one that says nothing
-admits nobody older.
+Why: programs of different versions use one store. So far older programs refused every newer store,
+since they could not know whether they would misread it or write incomplete records. From this
+revision on a migration that only adds tables or columns can let older programs read, or even write,
+the store. If a migration records nothing, older programs are refused.
 """
 
 from __future__ import annotations
@@ -29,6 +29,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the columns."""
     for name in reversed(COLUMNS):
         op.drop_column("calib_revision", name)

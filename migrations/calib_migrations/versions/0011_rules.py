@@ -1,8 +1,8 @@
-"""What a store demands of those who use it.
+"""Rules that a store sets for its users.
 
-Why: where many work under one login name, a certification must say who stood for it. That is for
-the store to demand, not for each machine's settings; it is recorded like everything else. A program
-that does not know of rules would not keep them, so it may read and not write.
+Why: where several people share a login name, a certification must name the person. Such a rule
+belongs to the store, not to the settings of each machine, and is recorded like any other change. A
+program that does not know rules would not follow them, so it may read the store but not write it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``store_rule``."""
+    """Create ``store_rule``."""
     op.create_table(
         "store_rule",
         sa.Column("position", position(), nullable=False, autoincrement=False),
@@ -44,5 +44,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it, with its triggers."""
+    """Drop the table and its triggers."""
     op.drop_table("store_rule")

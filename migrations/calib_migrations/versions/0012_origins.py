@@ -1,9 +1,9 @@
-"""What bundles told of other stores.
+"""Log entries of other stores, loaded from bundles.
 
-Why: a detector that comes from elsewhere brings its history. Its certifications are another
-facility's word, so they must neither hold here nor change what this store answered in the past; yet
-they are to be known, with the entries of the log that prove them. They are kept apart, under the
-hashes that they had there, so that loading them twice adds nothing.
+Why: a detector that comes from another facility brings its history. Certifications of the other
+facility must neither be in force here nor change what this store answered in the past, but they
+must be visible, together with the log entries that prove them. They are stored separately, under
+their original hashes, so that loading a bundle twice adds nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make ``origin``."""
+    """Create ``origin``."""
     op.create_table(
         "origin",
         sa.Column("hash", sa.Text(), nullable=False),
@@ -63,7 +63,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop it, with its triggers."""
+    """Drop the table and its triggers."""
     op.drop_index("ix_origin_calibration_id", "origin")
     op.drop_index("ix_origin_detector", "origin")
     op.drop_index("ix_origin_position", "origin")

@@ -1,8 +1,9 @@
-"""The index that a look-up reads holds all that decides.
+"""A covering index for look-ups of certifications.
 
-Why: a detector of many years has hundreds of certifications, of which a look-up passes the newer
-ones. With their rectangles in the index it fetches the row of the one that answers alone: with 128
-certifications of each of 500 detectors, 0.16 ms instead of 1.5 ms on SQLite.
+Why: after many years a detector has hundreds of certifications, and a look-up skips the newer ones
+that do not match. With validity and distances in the index, only the row of the matching one is
+fetched: with 128 certifications of each of 500 detectors this takes 0.16 ms instead of 1.5 ms on
+SQLite.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ DECIDES = (
 
 
 def upgrade() -> None:
-    """Put the wider index in the place of the narrow one."""
+    """Replace the narrow index by the covering one."""
     op.drop_index("ix_certification_detector_position", "certification")
     op.create_index("ix_certification_answers", "certification", list(DECIDES))
     # Older programs find their rows by it as well.
@@ -35,6 +36,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Put the narrow one back."""
+    """Restore the narrow index."""
     op.drop_index("ix_certification_answers", "certification")
     op.create_index("ix_certification_detector_position", "certification", ["detector", "position"])
