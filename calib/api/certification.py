@@ -8,7 +8,7 @@ from calib.api.arguments import AnyStore, By, Time, actor_of, opened, optional_t
 from calib.flows.certify import Certified, Withdrawn
 from calib.flows.certify import certify as record_certification
 from calib.flows.certify import withdraw as record_withdrawal
-from calib.flows.set_rule import refuse_anonymous
+from calib.flows.rules import refuse_anonymous
 from calib.model.store.certification_rules import Consequences
 
 

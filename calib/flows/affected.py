@@ -6,28 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from calib.model.store.application import AffectedFile
 from calib.model.store.log import Moment
 from calib.model.store.protocol import StoreLike
-from calib.model.store.record import Application, Certification, StoredCalibration
-
-
-@dataclass(frozen=True, slots=True)
-class AffectedFile:
-    """One application of the calibration, with what answers for the file's time and distance."""
-
-    application: Application
-    now: Certification | None
-    """What answers as things stand; None where nothing does, or the time is unknown."""
-    without: Certification | None
-    """What would answer if every certification of the calibration were withdrawn."""
-
-    @property
-    def superseded(self) -> bool:
-        """Whether another answer holds by now than the one that the file got."""
-        mine = self.application.calibration_id
-        return self.application.data_time is not None and (
-            self.now is None or self.now.calibration_id != mine
-        )
+from calib.model.store.record import Certification, StoredCalibration
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,8 +25,9 @@ from calib.model.detector.correction import Correction, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.pose import DRAWN
+from calib.model.store.application import AppliedDetector
 from calib.model.store.protocol import StoreLike
-from calib.model.store.record import Application, ChangeStamp, State
+from calib.model.store.record import Application, ChangeStamp
 from calib.model.store.resolution import DistancePolicy, TimePolicy
 
 _UNCHANGED_MM = 1e-7
@@ -59,27 +60,6 @@ class ApplyRequest:
     """Pass the input on unchanged where none is certified."""
     force: bool = False
     """Overwrite existing outputs."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedDetector:
-    """One detector of the experiment, and what it got."""
-
-    index: int
-    serial: str
-    calibration: str
-    """``SERIAL:VERSION``."""
-    calibration_id: str
-    version: int
-    state: State
-    distance_mm: float
-    data_time: datetime | None
-    why: str
-    """Why this calibration was chosen."""
-    pose_residual_um: float
-    """How far the panels stood from the candidate that they agreed with best."""
-    replaced: str
-    """The calibration that was taken off before; empty where there was none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.pose import facing_pose
+from calib.model.result.corner_errors import CornerErrors
 from calib.model.store.record import ChangeStamp
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
-from calib.simulate.score import CornerErrors, corner_errors
+from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.options import SolveOptions

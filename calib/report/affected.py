@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from calib.model.store.application import AffectedFile
 from calib.model.store.log import Moment
-from calib.model.store.record import Application, Certification, StoredCalibration
+from calib.model.store.record import Certification, StoredCalibration
 from calib.report.applications import application_view
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed, moment_words
 from calib.report.scalar import moment_view
-
-
-class AffectedFile(Protocol):
-    """An application, with the certifications that answer now and after a withdrawal."""
-
-    @property
-    def application(self) -> Application: ...
-    @property
-    def now(self) -> Certification | None: ...
-    @property
-    def without(self) -> Certification | None: ...
-    @property
-    def superseded(self) -> bool: ...
 
 
 def affected_view(

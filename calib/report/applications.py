@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from calib.model.store.record import Application, State
+from calib.model.store.application import AppliedDetector
+from calib.model.store.record import Application
 from calib.report.blocks import NONE, Table, View, at_second, fixed
 from calib.report.certifications import stamp_view
 from calib.report.scalar import instant, number
@@ -27,31 +27,6 @@ def application_view(application: Application) -> dict[str, Any]:
         "why": application.why,
         "applied": stamp_view(application.applied),
     }
-
-
-class AppliedDetector(Protocol):
-    """One detector of an experiment list with the calibration applied (``calib.flows.apply``)."""
-
-    @property
-    def index(self) -> int: ...
-    @property
-    def serial(self) -> str: ...
-    @property
-    def calibration(self) -> str: ...
-    @property
-    def calibration_id(self) -> str: ...
-    @property
-    def state(self) -> State: ...
-    @property
-    def distance_mm(self) -> float: ...
-    @property
-    def data_time(self) -> datetime | None: ...
-    @property
-    def why(self) -> str: ...
-    @property
-    def pose_residual_um(self) -> float: ...
-    @property
-    def replaced(self) -> str: ...
 
 
 def applied_view(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
+from calib.model.result.corner_errors import CornerErrors
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.report.blocks import NONE, Block, Facts, Table, View, distances, fixed
 from calib.report.calibration.residuals import rmsd_px
@@ -12,17 +13,6 @@ from calib.report.scalar import number
 
 _GEOMETRIES = {"as_drawn": "nominal", "as_applied": "calibrated", "as_they_truly_are": "true"}
 """Keys of JSON, and what they are called in the table."""
-
-
-class CornerErrors(Protocol):
-    """Rms distances of panel corners from the truth in um (``calib.simulate.score``)."""
-
-    @property
-    def in_plane_um(self) -> float: ...
-    @property
-    def normal_um(self) -> float: ...
-    @property
-    def seen_um(self) -> float: ...
 
 
 def demo_view(

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from calib.model.base.arrays import Bools
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion, fit_rigid
 from calib.model.detector.layout import Layout
-
-
-@dataclass(frozen=True, slots=True)
-class CornerErrors:
-    """Root mean square distances of panel corners from the truth, in micrometres."""
-
-    in_plane_um: float
-    """In the plane of the detector."""
-    normal_um: float
-    """Along the normal of the detector."""
-    seen_um: float
-    """Projected along the rays from the sample to the plane: the error of spot positions."""
+from calib.model.result.corner_errors import CornerErrors
 
 
 def corner_errors(

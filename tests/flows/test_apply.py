@@ -15,7 +15,7 @@ from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.expt_write import experiments_bytes
 from calib.files.dials.refl import read_table
 from calib.flows.apply import Applied, ApplyRequest, apply
-from calib.flows.register import register
+from calib.flows.detectors import register
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.experiment.experiment import Experiment, ExperimentList

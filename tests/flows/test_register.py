@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calib.errors import InputError, LayoutError
-from calib.flows.register import Registered, register
+from calib.flows.detectors import Registered, register
 from calib.model.store.record import ChangeStamp
 from calib.store.store import Store
 

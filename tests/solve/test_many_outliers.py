@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from calib.simulate.score import CornerErrors, corner_errors
+from calib.model.result.corner_errors import CornerErrors
+from calib.simulate.score import corner_errors
 from support.scenes import options, simulation, solution
 
 SEEDS = (1, 2, 3, 4, 5, 6)

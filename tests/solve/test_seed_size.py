@@ -19,9 +19,10 @@ from calib.model.detector.correction import Correction, Freedom, PanelStatus
 from calib.model.detector.families import known_layout
 from calib.model.detector.layout import Layout
 from calib.model.experiment.pose import facing_pose
+from calib.model.result.corner_errors import CornerErrors
 from calib.simulate.plans import SEED_SIZE, SEED_SIZE_MM
 from calib.simulate.scan import SimulatedScan, simulated_scan
-from calib.simulate.score import CornerErrors, corner_errors
+from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.options import SolveOptions
 from calib.solve.panels.solution import Solution

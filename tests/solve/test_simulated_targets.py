@@ -16,6 +16,7 @@ import pytest
 from calib.model.detector.correction import Freedom
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
+from calib.model.result.corner_errors import CornerErrors
 from calib.simulate.plans import (
     FAR,
     FAR_EVENLY,
@@ -27,7 +28,7 @@ from calib.simulate.plans import (
     WEAK,
 )
 from calib.simulate.scan import ScanPlan, simulated_scan
-from calib.simulate.score import CornerErrors, corner_errors
+from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.options import SolveOptions
 from calib.solve.prior import PanelPrior

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from calib.model.result.corner_errors import CornerErrors
 from calib.model.store.log import Moment
 from calib.report.bundle import origin_table, origin_view
 from calib.report.calibration.derived import derived_blocks, derived_summary, derived_view
@@ -183,21 +182,12 @@ def summaries() -> Case:
     return Case(view, [summary_table(view)])
 
 
-@dataclass(frozen=True)
-class Errors:
-    """How far an estimate is from the truth."""
-
-    in_plane_um: float
-    normal_um: float
-    seen_um: float
-
-
 def demo() -> Case:
     """calib demo."""
     view = demo_view(
         (
-            (calibrations.wide(), calibrations.stored_wide(), Errors(1.37, 5.91, 2.83)),
-            (calibrations.narrow(), None, Errors(7.19, 11.43, 9.67)),
+            (calibrations.wide(), calibrations.stored_wide(), CornerErrors(1.37, 5.91, 2.83)),
+            (calibrations.narrow(), None, CornerErrors(7.19, 11.43, 9.67)),
         ),
         distances_mm=(263.4173, 263.4259),
         target_rmsd_px={"as drawn": 0.61283, "corrected": 0.20917, "true": 0.19734},

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from calib.model.store.application import AffectedFile, AppliedDetector
 from calib.model.store.certification_rules import Change, Region
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import (
@@ -126,47 +126,23 @@ def applications() -> tuple[Application, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Affected:
-    """A file with what answers now, and without its calibration."""
-
-    application: Application
-    now: Certification | None
-    without: Certification | None
-    superseded: bool
-
-
-def affected() -> tuple[Affected, ...]:
+def affected() -> tuple[AffectedFile, ...]:
     """One whose answer changed, one that has none."""
     one, other = applications()
     first, second, third = certifications()
-    return Affected(one, third, second, superseded=True), Affected(other, first, None, False)
+    return AffectedFile(one, third, second), AffectedFile(other, first, None)
 
 
-@dataclass(frozen=True)
-class Applied:
-    """A detector of an experiment list, and what it got."""
-
-    index: int
-    serial: str
-    calibration: str
-    calibration_id: str
-    state: State
-    distance_mm: float
-    data_time: datetime | None
-    why: str
-    pose_residual_um: float
-    replaced: str
-
-
-def applied() -> tuple[Applied, ...]:
+def applied() -> tuple[AppliedDetector, ...]:
     """Two detectors."""
     return (
-        Applied(
-            0, "W-14", "W-14:4", "4d" * 32, State.CERTIFIED, 262.87, instant(3, 15, 16, 17, 18),
+        AppliedDetector(
+            0, "W-14", "W-14:4", "4d" * 32, 4, State.CERTIFIED, 262.87, instant(3, 15, 16, 17, 18),
             "certified for this time and distance", 0.0173, "W-14:3",
         ),
-        Applied(1, "N-05", "N-05:2", "2e" * 32, State.DRAFT, 187.36, None, "named", 1.249, ""),
+        AppliedDetector(
+            1, "N-05", "N-05:2", "2e" * 32, 2, State.DRAFT, 187.36, None, "named", 1.249, "",
+        ),
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def load(
       calib bundle load detector.calib-bundle
     """
     from calib.flows.bundle import load as loaded
-    from calib.flows.set_rule import refuse_anonymous
+    from calib.flows.rules import refuse_anonymous
     from calib.report.bundle import loaded_blocks, loaded_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:

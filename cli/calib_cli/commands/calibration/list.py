@@ -39,7 +39,7 @@ def list_calibrations(
     Example:
       calib list --serial 24-0107
     """
-    from calib.flows.list_calibrations import listed
+    from calib.flows.calibrations import listed
     from calib.report.blocks import moment_words
     from calib.report.calibration.listing import line_view, list_table
     from calib.report.scalar import moment_view

@@ -66,7 +66,7 @@ def add(
     Example:
       calib detector add 24-0108 --layout "PILATUS 300K" --time-zone Europe/London
     """
-    from calib.flows.register import register
+    from calib.flows.detectors import register
     from calib.report.detectors import detector_facts, detector_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:

@@ -52,7 +52,7 @@ def place(
     Example:
       calib detector place 24-0107 --beamline I04 --from 2026-03-01
     """
-    from calib.flows.place import place as record_placement
+    from calib.flows.detectors import place as record_placement
     from calib.report.placements import placement_table, placement_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:

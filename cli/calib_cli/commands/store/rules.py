@@ -16,7 +16,7 @@ def rules(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False)
     Example:
       calib db rules
     """
-    from calib.flows.set_rule import rules_in_force
+    from calib.flows.rules import rules_in_force
     from calib.report.maintenance import rule_blocks, rules_view
 
     with open_store(ctx, store, read_only=True) as opened:

@@ -47,7 +47,7 @@ def set_rule(
     Example:
       calib db set demand-actor yes
     """
-    from calib.flows.set_rule import set_rule as set_in
+    from calib.flows.rules import set_rule as set_in
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         new = set_in(opened, name, value, stamp(by), dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""detector add: a detector, its panels as drawn and its time zone, before any data."""
+"""detector add and detector place: register a detector, and record where it is mounted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from calib.errors import InputError
 from calib.files.reader import read_experiments, refuse_one_panel
 from calib.flows.shared.identity import checked_serial, new_detector, serial_of
-from calib.flows.shared.times import zone_named
+from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import checked_words
 from calib.model.detector.families import known_layout
+from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp, DetectorRecord
 
@@ -68,3 +69,42 @@ def register(
             remedy="give times with an offset, such as 2026-03-01T09:00+01:00.",
         )
     return Registered(known, new)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What came of placing a detector."""
+
+    placement: BeamlinePlacement
+    before: BeamlinePlacement | None
+    """Where it had stood until then, as far as the store knows."""
+
+
+def place(
+    store: StoreLike,
+    serial: str,
+    *,
+    beamline: str,
+    start: str,
+    reason: str,
+    stamp: ChangeStamp,
+    dry_run: bool = False,
+) -> Placed:
+    """Record that a detector stands at a beamline from ``start`` on, until it is placed elsewhere.
+
+    ``start`` without offset is read in the detector's time zone. What holds for the detector does
+    not change: its calibrations travel with it.
+    """
+    zone = store.detectors.get(serial).time_zone
+    placement = BeamlinePlacement(
+        number=0,
+        serial=serial,
+        beamline=checked_words(beamline, "the beamline's name"),
+        start=read_instant(start, zone, stamp.at),
+        reason=checked_words(reason.strip(), "the reason"),
+        recorded=stamp.signature,
+    )
+    before = placement_at(store.placements.list(serial), placement.start)
+    if not dry_run:
+        placement = store.placements.place(placement, stamp)
+    return Placed(placement, before)
