@@ -129,12 +129,24 @@ def test_an_open_store_is_used_and_left_open(here: Path) -> None:
     assert answer.certification.recorded.actor == "ana"
 
 
-def test_a_dry_run_needs_no_write_access_and_writes_nothing(here: Path) -> None:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_only_a_dry_run_opens_the_store_for_reading_alone(
+    here: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
     calib.Store.create("calib.db")
+    opened: list[bool] = []
+    open_store = calib.Store.open
+
+    def recorded(place: str, *, read_only: bool) -> calib.Store:
+        opened.append(read_only)
+        return open_store(place, read_only=read_only)
+
+    monkeypatch.setattr(calib.Store, "open", staticmethod(recorded))
     before = Path("calib.db").read_bytes()
-    Path("calib.db").chmod(0o444)
-    assert calib.derive(FILES, store="calib.db", dry_run=True).stored is None
-    assert Path("calib.db").read_bytes() == before
+    result = calib.derive(FILES, store="calib.db", dry_run=dry_run)
+    assert opened == [dry_run]
+    assert (result.stored is None) == dry_run
+    assert (Path("calib.db").read_bytes() == before) == dry_run
 
 
 def test_a_datetime_without_a_time_zone_is_refused(here: Path) -> None:
