@@ -1,7 +1,4 @@
-"""From datasets to a correction with its uncertainty and its report.
-
-New datasets with what others have said before.
-"""
+"""Panel corrections from datasets, alone or together with stored summaries of other datasets."""
 
 from __future__ import annotations
 
@@ -38,10 +35,28 @@ def solve_in_process(
     options: SolveOptions,
     progress: Progress,
 ) -> Solution:
-    """The panel corrections that all datasets share, solved in this process.
+    """Panel corrections shared by all datasets, solved in this process.
 
-    ``datasets`` come with their starting poses (lab_from_root). Raises what ``solve_datasets``
-    raises.
+    Parameters
+    ----------
+    datasets
+        Datasets with their starting poses (lab_from_root).
+    layout
+        Nominal geometry of the panels.
+    options
+        Options of the solver.
+    progress
+        Called with the stage, the iteration, the RMSD in px and the number of datasets done.
+
+    Returns
+    -------
+    Solution
+        As ``solve_datasets``.
+
+    Raises
+    ------
+    SolveError
+        As ``solve_datasets``.
     """
     executor = LocalExecutor([data for data, _ in datasets])
     return solve_datasets(executor, [pose for _, pose in datasets], layout, options, progress)
@@ -54,8 +69,39 @@ def solve_datasets(
     options: SolveOptions,
     progress: Progress,
 ) -> Solution:
-    """The panel corrections that all datasets of a fleet share; arguments and errors as of
-    ``refine_datasets``."""
+    """Panel corrections shared by all datasets of an executor.
+
+    Panels, poses and crystals are refined jointly by Gauss-Newton steps on the weighted sum of
+    squared residuals in x, y and phi (or delta-psi), plus the prior of the panels. The covariance
+    of the panel parameters is scaled by the achieved chi-square per degree of freedom and corrected
+    for the rejection of outliers.
+
+    Parameters
+    ----------
+    executor
+        The datasets; its items are ``Dataset`` values.
+    poses
+        Starting pose (lab_from_root) of each dataset.
+    layout
+        Nominal geometry of the n panels.
+    options
+        Options of the solver.
+    progress
+        Called with the stage, the iteration, the RMSD in px and the number of datasets done.
+
+    Returns
+    -------
+    Solution
+        Corrections in mm and rad with their covariance (n f, n f) over f free parameters per
+        panel, the report, the acceptance with its reasons, and the normal equations of each
+        dataset.
+
+    Raises
+    ------
+    SolveError
+        If no dataset can be used, no panel has 50 usable reflections, or the data and the prior do
+        not determine the corrections.
+    """
     system, refined = refine_datasets(executor, poses, layout, options, progress)
     found = validate(refined, system, progress)
     report, statements = validation_report(refined, system, found), found.statements
@@ -97,11 +143,10 @@ def refine_datasets(
     progress: Progress,
     stored: Sequence[Statement] = (),
 ) -> tuple[PanelSystem, Refinement]:
-    """The datasets of a fleet refined jointly, and the equations of their panels.
+    """Joint refinement of the datasets of an executor, with the stored equations of other datasets.
 
-    Its states are ``Dataset`` values; ``poses`` are where they start (lab_from_root); ``stored`` is
-    what others have said before, which takes part. Raises ``SolveError`` where nothing can be used
-    or, with nothing known, no panel has 50 reflections.
+    Arguments and errors are those of ``solve_datasets``; with ``stored`` summaries panels may have
+    fewer than 50 reflections in the new datasets.
     """
     found = executor.map(initialise, layout, options, each=[(pose,) for pose in poses])
     counts = np.sum(found, axis=0)
@@ -127,9 +172,28 @@ def solve_incremental(
     options: SolveOptions,
     progress: Progress,
 ) -> Solution:
-    """New datasets refined with what others have said before, and all of them combined.
+    """Panel corrections from new datasets and stored summaries of other datasets.
 
-    Arguments and errors as of ``solution.refine_datasets``; the report is that of all.
+    The new datasets are refined together with the stored normal equations; then the equations of
+    all are combined. Reflections of the stored datasets are not read.
+
+    Parameters
+    ----------
+    stored
+        Statements of the stored summaries: normal equations with crystals and poses eliminated.
+    executor, poses, layout, options, progress
+        The new datasets, as for ``solve_datasets``.
+
+    Returns
+    -------
+    Solution
+        As ``solve_datasets``; the report covers stored and new datasets, in this order.
+
+    Raises
+    ------
+    SolveError
+        If no new dataset can be used, or the solution is too far from the linearisation points of
+        the stored summaries.
     """
     system, refined = refine_datasets(executor, poses, layout, options, progress, stored)
     new = validate(refined, system, progress)

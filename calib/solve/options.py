@@ -1,4 +1,4 @@
-"""What a person may choose about a solution."""
+"""Options of the solver."""
 
 from __future__ import annotations
 
@@ -14,40 +14,54 @@ from calib.solve.prior import PanelPrior
 
 
 class Crystals(StrEnum):
-    """Whether crystals may change along their scans."""
+    """How crystals are modelled along their scans."""
 
     AUTO = "auto"
-    """In scans of more than 90 degrees, where held-out reflections are the better for it."""
+    """Scan-varying in scans of more than 90 degrees, if held-out residuals improve."""
     STATIC = "static"
-    """No crystal changes."""
+    """Static in all scans."""
     VARYING = "varying"
-    """Every crystal that was measured in one scan of three intervals or more."""
+    """Scan-varying for every crystal measured in one scan of three or more intervals."""
 
 
 @dataclass(frozen=True, slots=True)
 class SolveOptions:
-    """How to solve; the defaults suit rotation data of a detector that is rigidly mounted."""
+    """Options of a derivation; the defaults suit rotation data from a rigidly mounted detector.
+
+    Attributes
+    ----------
+    freedom
+        Which of the six panel parameters are free.
+    prior
+        Assembly tolerances of panels and groups.
+    ignore_flags
+        Use reflections that were flagged as outliers or excluded before.
+    pose_per_experiment
+        Refine a pose for each experiment of a file, restrained to a common pose.
+    hall_symbol
+        Hall symbol of the space group of all crystals; None: as in the files.
+    free_beam
+        Refine the tilt of the beam towards the spindle.
+    crystals
+        How crystals are modelled along their scans.
+    crystal_interval_rad
+        Length of a spline interval in rad; None: chosen from the data.
+    keep_all
+        Keep datasets and experiments that appear to be misindexed.
+    """
 
     freedom: Freedom
     prior: PanelPrior
     ignore_flags: bool = False
-    """Reconsider reflections that somebody flagged as outliers or excluded."""
     pose_per_experiment: bool = False
-    """Give each experiment of a file its own pose, near a common one."""
     hall_symbol: str | None = None
-    """The symmetry of all crystals, where the files are to be overruled."""
     free_beam: bool = False
-    """Refine the beam's tilt towards the spindle."""
     crystals: Crystals = Crystals.AUTO
-    """Whether crystals may change smoothly along their scans."""
     crystal_interval_rad: float | None = None
-    """Length of a spline's intervals; None: chosen from the data."""
-
     keep_all: bool = False
-    """Keep datasets and experiments that do not fit the others."""
 
     def content(self, layout: Layout) -> dict[str, Any]:
-        """The same as plain values, for the record of a calibration of such panels."""
+        """The options as plain values, as a calibration of panels of this layout records them."""
         return {
             "freedom": self.freedom.value,
             **self.prior.content(layout),

@@ -1,13 +1,13 @@
-"""What is known of panels before any reflection: how well detectors are assembled.
+"""Prior of the panel parameters: the assembly tolerances of the detector.
 
-A panel's deviation from the drawing is its own, added to that of every group that it is mounted
-on, each with the tolerance s of its level:
+The deviation of a panel from the nominal geometry is its own deviation plus that of every group it
+is mounted on, each with the tolerance s of its level. The prior covariance is
 
     P^-1 = sum over levels and groups of M_g s_level^2 M_g^T + s_panel^2,
 
-with M_g what a rigid motion of group g about its middle does to the parameters of its panels. So
-all levels are refined in one solve, the motions of a level are deviations from the level above,
-and a panel or group without enough reflections moves rigidly with what it is mounted on.
+where M_g is the derivative of the panels' parameters by a rigid motion of group g about its centre.
+All levels are thus refined in one solution, motions of a level are deviations from the level above,
+and a panel or group with too few reflections follows the group that it is mounted on.
 """
 
 from __future__ import annotations
@@ -24,32 +24,40 @@ from calib.solve.algebra.linalg import inverse
 from calib.solve.algebra.rigid_motion import adjoints
 
 _RIGID = 1e-3
-"""Tolerance of levels that are not refined, as a share of the usual one: next to nothing."""
+"""Tolerance of levels that are not refined, as a fraction of the usual one; practically fixed."""
 _USUAL_LEVEL = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PanelPrior:
-    """Assembly tolerance: one standard deviation of each parameter.
+    """Assembly tolerances: one standard deviation of each panel parameter.
 
-    That of panels which stand in no group, or in groups of one level; of deeper detectors that of
-    the second level. A level is ``ratio`` times tighter than the one above it.
+    They apply to panels in no group and to panels in groups of one level; of detectors with more
+    levels, to the second level. Each level is ``ratio`` times tighter than the level above.
+
+    Attributes
+    ----------
+    shift_mm
+        Shift in the plane, in mm.
+    normal_mm
+        Shift along the normal, in mm.
+    tilt_rad
+        Rotation about each axis, in rad.
+    ratio
+        Tolerance of a level divided by that of the level below.
+    levels
+        Number of levels of groups and panels that are refined; deeper levels move rigidly with the
+        last refined one. None: all levels.
     """
 
     shift_mm: float = 0.1
-    """In the plane."""
     normal_mm: float = 0.05
-    """Along the normal."""
     tilt_rad: float = 1e-3
-    """About each axis."""
     ratio: float = 10.0
-    """How much tighter each level is than the one above."""
     levels: int | None = None
-    """How many levels of groups and panels are refined; what lies below moves with the last one.
-    None: all."""
 
     def sigma(self) -> Floats:
-        """(6,) in mm and rad, of panels in no group."""
+        """Tolerances (6,) of a panel in no group, in mm and rad."""
         along = (self.shift_mm, self.shift_mm, self.normal_mm)
         return np.array(
             [
@@ -59,7 +67,7 @@ class PanelPrior:
         )
 
     def content(self, layout: Layout) -> dict[str, Any]:
-        """The same as plain values, for a calibration's record; levels where there are any."""
+        """The prior as plain values, as calibrations record it; levels only if there are groups."""
         content: dict[str, Any] = {
             "prior_shift_um": self.shift_mm * 1e3,
             "prior_normal_um": self.normal_mm * 1e3,
@@ -70,7 +78,7 @@ class PanelPrior:
         return content
 
     def covariance(self, layout: Layout, free: tuple[int, ...]) -> Floats:
-        """(n f, n f) of the free parameters of all panels, in mm and rad."""
+        """Covariance (n f, n f) of the f free parameters of all n panels, in mm and rad."""
         n, f = len(layout), len(free)
         depth = np.zeros(n, dtype=np.int64)
         for group in layout.groups:
@@ -85,14 +93,14 @@ class PanelPrior:
         return np.asarray(total)
 
     def precision(self, layout: Layout, free: tuple[int, ...]) -> Floats:
-        """(n f, n f) the inverse of ``covariance``."""
+        """Inverse (n f, n f) of ``covariance``."""
         covariance = self.covariance(layout, free)
         if not layout.groups:
             return np.diag(1.0 / np.diag(covariance))
         return inverse(covariance)
 
     def _factor(self, level: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """The tolerance of levels of a detector with groups, relative to the usual one."""
+        """Tolerances of levels of a detector with groups, relative to those of the second level."""
         factor = self.ratio ** (_USUAL_LEVEL - level.astype(np.float64))
         if self.levels is None:
             return np.asarray(factor)
@@ -100,10 +108,10 @@ class PanelPrior:
 
 
 def group_moves(layout: Layout, group: PanelGroup, free: tuple[int, ...]) -> Floats:
-    """(m f, f) what motions of a group do to the free parameters of its m panels.
+    """Derivatives (m f, f) of the free parameters of a group's m panels by motions of the group.
 
-    The motions are those of the same kind as the parameters: along the group's own fast, slow and
-    normal axes, and about them, through the middle of its panels.
+    The motions are of the same kinds as the f free parameters: translations along and rotations
+    about the group's own fast, slow and normal axes, through the centre of its panels.
     """
     members = list(group.panels)
     rotation = layout.frames.rotation[members]

@@ -1,9 +1,8 @@
-"""From the statements of datasets to a correction with its uncertainty and its report: one linear
-solve, without a single reflection.
+"""Panel corrections from stored summaries: a linear solution that reads no reflections.
 
-The datasets' own residuals were measured where each was linearised. At the joint solution its
-weighted sum of squares is known exactly (it is a quadratic form), and the residuals after the
-correction are those of then, larger or smaller in the proportion in which its root changed.
+The residuals of a dataset were measured at its linearisation point. At the joint solution its
+chi-square follows from the stored quadratic form, and the residuals after correction are scaled by
+the square root of the ratio of the two chi-squares.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from calib.solve.prior import PanelPrior
 
 _MOST_STEPS = 8
 _SETTLED_SIGMA = 1e-3
-"""What is left is the turning of the panels' frames, of second order."""
+"""The remaining change comes from rotating the panels' axes and is of second order."""
 
 
 def solve_summaries(
@@ -47,10 +46,36 @@ def solve_summaries(
     *,
     refined: Convergence | None = None,
 ) -> Solution:
-    """The panel corrections that follow from all statements and the prior.
+    """Panel corrections from the stored normal equations of datasets and the prior.
 
-    ``refined`` says how the refinement of those that were just read ended. Raises ``SolveError``
-    where the statements and the prior do not determine a solution.
+    Solves (sum of N_i + P) x = sum of v_i, with N_i and v_i the equations of each dataset moved
+    from its linearisation point to the solution (``calib.solve.panels.stored_equations``), P the
+    prior's inverse covariance, and the gauge fixed by convention (``calib.solve.panels.system``).
+
+    Parameters
+    ----------
+    statements
+        The m summaries: normal equations with crystals and poses eliminated, and residuals.
+    layout
+        Nominal geometry of the n panels.
+    freedom
+        Which panel parameters are free; the others are fixed at nominal.
+    prior
+        Assembly tolerances.
+    refined
+        How the refinement of newly read datasets ended; None if all summaries were stored before.
+
+    Returns
+    -------
+    Solution
+        Corrections in mm and rad with their covariance, the report over all datasets, the
+        acceptance with its reasons, and the statements.
+
+    Raises
+    ------
+    SolveError
+        If the summaries and the prior do not determine the corrections, or the solution is too far
+        from the linearisation points.
     """
     system = PanelSystem(layout, freedom, prior, statements)
     correction = _within(statements[-1].point, freedom)
@@ -58,7 +83,7 @@ def solve_summaries(
     for _ in range(_MOST_STEPS):
         step = system.step(correction, [])
         correction = step.correction
-        # Steps shrink by about the same factor each time.
+        # Steps shrink by about the same factor, which bounds the remaining distance.
         left = step.shift_sigma * (1.0 if before is None else min(step.shift_sigma / before, 1.0))
         if left < _SETTLED_SIGMA:
             break
@@ -66,7 +91,8 @@ def solve_summaries(
     else:
         raise SolveError(
             "not-converged",
-            "the summaries do not agree on a solution near to where they were made.",
+            "combining the summaries does not converge: the solution is too far from their "
+            "linearisation points.",
             remedy="derive the calibration from the files.",
         )
     twist_equations = system.stored_part(Part.WHOLE).twist_equations
@@ -105,7 +131,7 @@ def solve_summaries(
 
 
 def _within(correction: Correction, freedom: Freedom) -> Correction:
-    """The correction without the parameters that are held."""
+    """The correction with its fixed parameters at nominal."""
     values = np.zeros_like(correction.values)
     values[:, freedom.free] = correction.values[:, freedom.free]
     return Correction(values)
@@ -119,7 +145,7 @@ def _uses(
     estimate: CorrectionEstimate,
     now: Floats,
 ) -> tuple[DatasetUse, ...]:
-    """What each dataset gave, with its influence and how far it is from where it was linearised."""
+    """The entry of each dataset in the report, with its influence and its linearisation error."""
     at = estimate.correction
     sigma = estimate.sigma[:, estimate.freedom.free]
     moved = influences(system.layout, normal, at, twist_equations, sigma)
@@ -134,7 +160,7 @@ def _uses(
 
 
 def _factor(statement: Statement, chi_square: float) -> float:
-    """How much larger residuals became."""
+    """Factor by which residuals changed since the linearisation point."""
     return float(np.sqrt(max(chi_square, 0.0) / max(statement.chi_square, 1e-300)))
 
 
@@ -174,7 +200,7 @@ def _report(
 def _by_distance(
     statements: Sequence[Statement], system: PanelSystem, step: PanelStep
 ) -> list[tuple[float, list[PanelEquations]]]:
-    """What the datasets of each distance say together."""
+    """Sums of the panel equations of the datasets at each distance in mm."""
     bounds, group = distance_groups([one.use.distance_mm for one in statements])
     twist_equations = system.stored_part(Part.WHOLE).twist_equations
     found = []

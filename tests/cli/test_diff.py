@@ -41,7 +41,7 @@ def test_a_combination_knows_what_it_shares_with_its_parts(here: Path) -> None:
     answer = calib("diff", "24-0107:1", "24-0107:3", "--json").json
     assert answer["shared_data"]["first"] == 1.0
     assert 0.3 < answer["shared_data"]["second"] < 0.7
-    assert "rests on all data of the first one" in answer["notes"][0]
+    assert "includes all data of the first one" in answer["notes"][0]
 
 
 def test_what_cannot_be_compared_is_refused(here: Path) -> None:

@@ -185,7 +185,9 @@ def test_a_panel_without_reflections_is_not_compared() -> None:
     assert 7 not in found.compared
     assert np.isnan(found.shift[7]).all()
     assert found.panel_p_value[7] == 1.0
-    assert "1 of 10 panels are not measured in both: not compared." in found.notes
+    assert (
+        "1 of 10 panels are not measured in both calibrations and were not compared." in found.notes
+    )
 
 
 def test_other_freedoms_are_compared_where_both_are_free() -> None:
@@ -198,7 +200,7 @@ def test_other_freedoms_are_compared_where_both_are_free() -> None:
     assert found.degrees_of_freedom == 3 * N - 3
     assert found.verdict is Verdict.SAME
     assert np.isnan(found.shift[:, 2:5]).all()
-    assert "heights seen from other places" in " ".join(found.notes)
+    assert "heights seen from different positions" in " ".join(found.notes)
 
 
 def test_two_calibrations_of_the_same_data_show_no_drift() -> None:

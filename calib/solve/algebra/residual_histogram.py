@@ -1,7 +1,7 @@
-"""Residuals of any number of datasets in numbers that add up.
+"""Residual statistics of any number of datasets, accumulated as sums and histograms.
 
-Sums of squares add up as they are; medians do not, so that the sizes of residuals are counted in
-logarithmic bins, 16 to an octave, and a median is found within its bin to about 0.1 %.
+Sums of squares are additive, medians are not. Absolute residuals are therefore counted in
+logarithmic bins, 16 per octave, and a median is interpolated within its bin to about 0.1 %.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from calib.model.base.arrays import Floats, Ints
 from calib.model.result.report import BeforeAfter, Spread
 
 _LOWEST, _OCTAVES, _PER_OCTAVE = -20, 32, 16
-"""Bins from 2^-20, about a millionth of a pixel, to 2^12."""
+"""Bins from 2^-20 px, about a millionth of a pixel, to 2^12 px."""
 _BINS = _OCTAVES * _PER_OCTAVE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ResidualHistogram:
-    """Residuals with two models, in g groups (panels, or shells): px, px and mrad."""
+    """Residuals before and after correction in g groups (panels or shells), in px, px and mrad."""
 
     count: Ints
-    """(g,) reflections."""
+    """(g,) number of reflections."""
     squares: Floats
-    """(g, 2, 3) sums of squares, before and after, of x, y and phi."""
+    """(g, 2, 3) sums of squares before and after correction, of x, y and phi."""
     sizes: Ints
-    """(g, 2, 3, bins) how many are of which size."""
+    """(g, 2, 3, bins) counts of absolute residuals per bin."""
 
     @staticmethod
     def of(before: Floats, after: Floats, group: Ints, n_groups: int) -> ResidualHistogram:
-        """Of residuals (3, n) of which each is in one group (n,)."""
+        """Histogram of residuals (3, n), each of which belongs to one group (n,)."""
         squares = np.empty((n_groups, 2, 3))
         sizes = np.empty((n_groups, 2, 3, _BINS), dtype=np.int64)
         for model, residuals in enumerate((before, after)):
@@ -43,17 +43,17 @@ class ResidualHistogram:
         return ResidualHistogram(np.bincount(group, minlength=n_groups), squares, sizes)
 
     def plus(self, other: ResidualHistogram) -> ResidualHistogram:
-        """Both together."""
+        """Sum of both histograms."""
         return ResidualHistogram(
             self.count + other.count, self.squares + other.squares, self.sizes + other.sizes
         )
 
     def whole(self) -> BeforeAfter | None:
-        """All groups as one; None where there is no reflection."""
+        """Statistics over all groups; None if there are no reflections."""
         return _compared(int(self.count.sum()), self.squares.sum(axis=0), self.sizes.sum(axis=0))
 
     def group(self, index: int) -> BeforeAfter | None:
-        """One group; None where it has no reflection."""
+        """Statistics of one group; None if it has no reflections."""
         return _compared(int(self.count[index]), self.squares[index], self.sizes[index])
 
 
@@ -84,7 +84,7 @@ def _spread(count: int, squares: Floats, sizes: Ints) -> Spread:
 
 
 def _median(sizes: Ints) -> float:
-    """Where half of the counts are reached, evenly spread within a bin."""
+    """Median from counts per bin (bins,), interpolated linearly within the bin."""
     reached = np.cumsum(sizes)
     half = 0.5 * reached[-1]
     place = int(np.searchsorted(reached, half))

@@ -1,7 +1,7 @@
-"""How panels move when something larger moves rigidly: adjoints, and the gauge that they make.
+"""Motions of single panels that follow from rigid motions of the detector, and the gauge.
 
-A tangent motion of a panel is (t, w): translation in mm and rotation vector in rad about its
-centre, both along its own current axes.
+A tangent motion of a panel is (t, w): translation in mm and rotation vector in rad about the
+panel's centre, both along the panel's current axes.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from calib.model.detector.correction import N_PARAMETERS, Correction, Freedom
 from calib.model.detector.frames import right_jacobian, rotation_from_vector, skew
 
 _GAUGE_TOLERANCE = 5e-3
-"""Share of a rigid motion that may fall on held parameters: panels that are mounted flat are so
-to some mrad, and what the pose can take up but for that is not told apart by any data."""
+"""Fraction of a rigid motion that may fall on fixed parameters. Panels that are mounted flat are
+flat to a few mrad; no data distinguish such a motion from a change of the pose."""
 _ARM_MM = 100.0
-"""A length that makes translations and rotations of a detector comparable."""
+"""Length in mm that makes translations and rotations of a detector comparable."""
 
 
 def adjoints(outer_from_panel: Floats, centre_mm: Floats, about_mm: Floats) -> Floats:
-    """(..., 6, 6) carrying a rigid motion of all panels to each panel's tangent motion.
+    """Adjoint matrices (..., 6, 6): tangent motion of each panel for a rigid motion of all panels.
 
-    The rigid motion is translation (mm) and rotation (rad) about ``about_mm`` (3,) along the outer
-    axes; panels have rotations (..., 3, 3) and centres (..., 3) in that outer frame:
+    A rigid motion is a translation q (mm) and a rotation theta (rad) about ``about_mm`` (3,), along
+    the axes of an outer frame in which panels have rotations R (..., 3, 3) and centres (..., 3):
     t = R^T (q + theta x (centre - about)), w = R^T theta.
     """
     back = np.swapaxes(outer_from_panel, -1, -2)
@@ -35,12 +35,12 @@ def adjoints(outer_from_panel: Floats, centre_mm: Floats, about_mm: Floats) -> F
 
 
 def tangents_from_parameters(correction: Correction) -> Floats:
-    """(n, 6, 6) carrying small changes of a panel's six parameters to its tangent motion."""
+    """Derivatives (n, 6, 6) of each panel's tangent motion by its six parameters."""
     return tangents_at(correction.values)
 
 
 def tangents_at(values: Floats) -> Floats:
-    """(..., 6, 6) the same for any array (..., 6) of parameters."""
+    """Derivatives (..., 6, 6) of tangent motions by parameters (..., 6) in mm and rad."""
     turn = values[..., 3:]
     out = np.zeros((*values.shape, N_PARAMETERS))
     out[..., :3, :3] = rotation_from_vector(turn).swapaxes(-1, -2)
@@ -54,10 +54,11 @@ def gauge_directions(
     parameters_to_tangent: Floats,
     freedom: Freedom,
 ) -> Floats:
-    """(n f, k) the rigid motions of all panels that lie within their f free parameters.
+    """Rigid motions (n f, k) of all panels that change only their f free parameters.
 
-    Found as the null space of what a rigid motion does to the parameters that are held; k is 6
-    for full freedom, 3 in plane on a flat detector, usually 0 in plane on a curved one.
+    They are the null space of the derivative of the fixed parameters by a rigid motion. k is 6 if
+    all parameters are free, 3 for in-plane parameters of a flat detector, and usually 0 for
+    in-plane parameters of a curved detector.
     """
     n = len(centre_root_mm)
     moves = adjoints(root_from_panel, centre_root_mm, centre_root_mm.mean(axis=0))

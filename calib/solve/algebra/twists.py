@@ -1,9 +1,9 @@
-"""Panels' motions as twists of the root frame, in which a common rigid motion is the same for all.
+"""Panel motions as twists of the root frame, in which a rigid motion is the same for all panels.
 
 A twist (q, theta) of a panel is the motion y -> y + q + theta x (y - about) of its points, along
-the root frame's axes about one fixed point. The null space of a dataset that has its own pose is
-then the same wherever its equations were linearised, and so equations from different points can
-be added without seeming to know the pose.
+the axes of the root frame about one fixed point. In these coordinates the null space that a
+dataset's own pose leaves is the same at every linearisation point, so normal equations from
+different points can be added without determining the pose spuriously.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from calib.solve.algebra.rigid_motion import adjoints, tangents_at
 
 
 def tangents_from_twists(layout: Layout, values: Floats) -> Floats:
-    """(..., n, 6, 6) carrying a panel's twist to its tangent motion at corrections (..., n, 6)."""
+    """Tangent motions by twists: (..., n, 6, 6) at corrections (..., n, 6) in mm and rad."""
     rotation, centre = _frames_at(layout, values)
     return adjoints(rotation, centre, layout.centre_root_mm.mean(axis=0))
 
 
 def parameters_from_twists(layout: Layout, values: Floats) -> Floats:
-    """(..., n, 6, 6) carrying a panel's twist to the change of its parameters at corrections
-    (..., n, 6)."""
+    """Changes of the panel parameters by twists: (..., n, 6, 6) at corrections (..., n, 6)."""
     return np.asarray(np.linalg.solve(tangents_at(values), tangents_from_twists(layout, values)))
 
 
 def twists_between(layout: Layout, start: Floats, end: Floats) -> Floats:
-    """(..., n, 6) the twists whose exponentials carry the panels from one correction (..., n, 6) to
-    another."""
+    """Twists (..., n, 6) whose exponentials move panels from correction ``start`` to ``end``, both
+    (..., n, 6)."""
     about = layout.centre_root_mm.mean(axis=0)
     r0, c0 = _frames_at(layout, start)
     r1, c1 = _frames_at(layout, end)
@@ -42,7 +41,7 @@ def twists_between(layout: Layout, start: Floats, end: Floats) -> Floats:
 
 
 def _frames_at(layout: Layout, values: Floats) -> tuple[Floats, Floats]:
-    """(..., n, 3, 3) and (..., n, 3): the panels' axes and centres in the root frame."""
+    """Panel axes (..., n, 3, 3) and centres (..., n, 3) in mm, in the root frame."""
     nominal = layout.frames.rotation
     centre = layout.centre_root_mm + (nominal @ values[..., :3, None])[..., 0]
     return nominal @ rotation_from_vector(values[..., 3:]), centre

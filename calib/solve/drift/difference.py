@@ -1,23 +1,23 @@
-"""Two calibrations of one detector brought to one gauge, and the covariance of their difference.
+"""Difference of two calibrations of one detector in a common gauge, and its covariance.
 
-Both estimates are of the panels relative to one another: a rigid motion common to all panels (the
-gauge G) belongs to neither, and is taken out of both by the projector L = 1 - G (G^T M G)^-1 G^T M
-with M the inverse variances of both. With C_i the levelled covariances, P_i the priors' inverse
-covariances with the gauge free, and T the looser of the two tolerances, the difference has, where
-nothing has moved, the covariance
+Both estimates describe panels relative to one another. A rigid motion common to all panels (the
+gauge G) is removed from both by the projector L = 1 - G (G^T M G)^-1 G^T M, where M is the inverse
+of the summed variances. Let C_i be the projected covariances, P_i the inverse covariances of the
+priors with the gauge free, and T the larger of the two prior covariances. If the detector has not
+changed, the covariance of the difference is
 
     D = N_1 + N_2 + K T K^T - X - X^T,   N_i = C_i - C_i P_i C_i,   K = C_1 P_1 - C_2 P_2.
 
-For one and the same prior this is C_1 + C_2 - C_1 P C_2 - C_2 P C_1: what leans on the prior in
-both is no evidence. X = C_2 - C_1 P_1 C_2 where the second one rests on all data of the first one
-as well: for one prior, D = C_1 - C_2. Where they share a part of their data only, X is taken as 0,
-which makes D too large and never too small.
+For identical priors and disjoint data this is C_1 + C_2 - C_1 P C_2 - C_2 P C_1, since the
+contribution of the prior is common to both. If the second calibration includes all data of the
+first, X = C_2 - C_1 P_1 C_2, which for identical priors gives D = C_1 - C_2. If they share only
+part of their data, X = 0 is used, which overestimates D.
 
-A calibration that held the panels in their planes sees their heights h and tilts r as shifts and
-turns in the plane: with the ray (t_x, t_y, 1) from the sample to a panel's centre, in the panel's
-axes, dx by -t_x h, dy by -t_y h and rz by (t_x r_x + t_y r_y) / 2. What two calibrations see from
-different places differs by these; the tolerance of heights and tilts, seen so, is added to D.
-So is how badly calibrations repeat beyond their own sigmas, where a person says so.
+If heights h and tilts r of the panels were fixed, they appear as shifts and rotations in the plane:
+with the ray (t_x, t_y, 1) from the sample to the centre of a panel, in the panel's axes, dx changes
+by -t_x h, dy by -t_y h and rz by (t_x r_x + t_y r_y) / 2. For calibrations from different sample
+positions the tolerances of heights and tilts are added to D accordingly. So is the repeatability of
+calibrations beyond their sigmas, if one is given.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ from calib.solve.panels.system import gauge_free
 from calib.solve.prior import PanelPrior
 
 _RANK = 1e-6
-"""Directions with a smaller share of the variances' sum are common to both, or pure gauge."""
+"""Directions with a smaller fraction of the summed variances are common to both, or gauge."""
 _RANK_SHARED = 1e-3
-"""The same where data are shared: then variances are subtracted that were found separately."""
+"""The same for shared data, where separately estimated variances are subtracted."""
 _GAUGE_RANK = 1e-2
-"""A rigid motion of which the compared parameters show less than this share does not show."""
+"""Fraction of a rigid motion below which it does not affect the compared parameters."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComparedCalibration:
-    """One calibration as the comparison needs it."""
+    """A calibration to be compared."""
 
     estimate: CorrectionEstimate
     prior: PanelPrior
     inflation: float = 1.0
-    """By how much its covariance was scaled after solving, the prior's part as well."""
+    """Factor by which its covariance was scaled after the solution, including the prior."""
     seen_from: tuple[tuple[tuple[float, float, float], float], ...] = ()
-    """Where the sample stood in the root frame (mm), with the share of the reflections seen from
-    there; empty where that is not known."""
+    """Sample positions in the root frame (mm), each with its fraction of the reflections; empty if
+    not recorded."""
 
 
 class CalibrationDifference:
-    """Difference and covariance over the compared parameters, before the final alignment."""
+    """Difference of two calibrations over their common free parameters, with its covariance."""
 
     def __init__(
         self,
@@ -90,13 +90,13 @@ class CalibrationDifference:
         self.covariance += self._projected(beyond, projector)
 
     def gauge_projector(self, on: Bools) -> Floats:
-        """(k, n f) how much of each rigid motion the panels ``on`` show: L = 1 - G times this."""
+        """Amplitudes A (k, n f) of the rigid motions from panels ``on`` (n,): L = 1 - G A."""
         weight = np.repeat(on, len(self.free)) / self.variance
         held = weight[:, None] * self.gauge
         return np.asarray(np.linalg.pinv(self.gauge.T @ held, rcond=1e-10, hermitian=True) @ held.T)
 
     def _projected(self, covariance: Floats, projector: Floats) -> Floats:
-        """L C L^T, in the order of the rigid motions only."""
+        """L C L^T (n f, n f), as a low-rank update of C."""
         left = covariance - self.gauge @ (projector @ covariance)
         return np.asarray(left - (left @ projector.T) @ self.gauge.T)
 
@@ -127,14 +127,14 @@ class CalibrationDifference:
         return np.asarray(out - alike - alike.T)
 
     def aligned(self, on: Bools) -> tuple[Floats, Floats]:
-        """Difference (n, f) and covariance (n f, n f), aligned on some panels."""
+        """Difference (n, f) and covariance (n f, n f), aligned on the panels ``on`` (n,)."""
         projector = self.gauge_projector(on)
         difference = self.difference - self.gauge @ (projector @ self.difference)
         covariance = self._projected(self.covariance, projector)
         return difference.reshape(-1, len(self.free)), covariance
 
     def chi_square(self, difference: Floats, covariance: Floats, on: Bools) -> tuple[float, int]:
-        """Over the directions of the panels ``on`` that say anything."""
+        """Chi-square over the panels ``on`` (n,), and its degrees of freedom."""
         rows = np.flatnonzero(np.repeat(on, len(self.free)))
         if not len(rows) or self.same_data:
             return 0.0, 0
@@ -146,7 +146,7 @@ class CalibrationDifference:
         return float((along**2 / eigenvalues[good]).sum()), int(good.sum())
 
     def panels(self, on: Bools) -> tuple[Floats, Floats, Ints]:
-        """(n,) p-value, chi-square and degrees of freedom of each panel, aligned on some."""
+        """p-value, chi-square and degrees of freedom (n,) of each panel, aligned on ``on`` (n,)."""
         difference, covariance = self.aligned(on)
         n, f = difference.shape
         scale = 1.0 / np.sqrt(self.variance.reshape(n, f))
@@ -175,8 +175,8 @@ def _marginal_covariance(estimate: CorrectionEstimate, free: tuple[int, ...]) ->
 def _gauge(
     layout: Layout, one: CorrectionEstimate, other: CorrectionEstimate, free: tuple[int, ...]
 ) -> Floats:
-    """(n f, k) the rigid motions that either estimate left open, as the compared parameters show
-    them, orthonormal."""
+    """Orthonormal rigid motions (n f, k) of the compared parameters that are a gauge of either
+    estimate."""
     middle = Correction(0.5 * (one.correction.values + other.correction.values))
     frames = middle.frames(layout)
     centre = frames.points(0.5 * layout.size_mm[:, None, :])[:, 0]
@@ -200,8 +200,10 @@ def _gauge(
 def _heights(
     layout: Layout, one: ComparedCalibration, other: ComparedCalibration, free: tuple[int, ...]
 ) -> Floats:
-    """(n f, n f) the covariance of what heights and tilts, held in one or both, do to shifts in
-    the plane; zero where both refined them, or where nobody knows whence the panels were seen."""
+    """Covariance (n f, n f) of in-plane parameters from heights and tilts that were fixed.
+
+    Zero if both calibrations refined them, or if sample positions are not recorded.
+    """
     n, f = len(layout), len(free)
     if 2 in free or not (one.seen_from and other.seen_from):
         return np.zeros((n * f, n * f))
@@ -213,7 +215,7 @@ def _heights(
 
 
 def _look(layout: Layout, measured: ComparedCalibration) -> Floats:
-    """(n, 3, 3) carrying a panel's (dz, rx, ry) to what is seen of them as (dx, dy, rz)."""
+    """Derivatives (n, 3, 3) of apparent (dx, dy, rz) by a panel's (dz, rx, ry)."""
     out = np.zeros((len(layout), 3, 3))
     if measured.estimate.freedom is Freedom.FULL:
         return out
@@ -227,8 +229,10 @@ def _look(layout: Layout, measured: ComparedCalibration) -> Floats:
 
 
 def _repeatability(layout: Layout, repeat_mm: float, free: tuple[int, ...]) -> Floats:
-    """(n f, n f) the covariance of independent shifts by ``repeat_mm`` along each axis, and of
-    turns that move a panel's corners by as much."""
+    """Covariance (n f, n f) of independent shifts by ``repeat_mm`` along each axis.
+
+    Rotations have the standard deviation that moves a panel's corners by the same distance.
+    """
     arm = np.linalg.norm(0.5 * layout.size_mm, axis=1)
     sigma = np.stack([np.full(len(arm), repeat_mm)] * 3 + [repeat_mm / arm] * 3, axis=1)
     return np.diag(sigma[:, free].ravel() ** 2)

@@ -1,9 +1,9 @@
-"""Whether a detector has changed between two calibrations of it.
+"""Significance of the change of a detector between two calibrations.
 
-Per panel, chi-square is taken over its own block of the covariance of the difference
-(``calib.solve.drift.difference``). Panels are named by the step-down procedure of Holm (1979); a
-named panel no longer takes part in the alignment, so that the motion of one panel does not make
-the others look moved.
+For each panel, chi-square is computed with its own block of the covariance of the difference
+(``calib.solve.drift.difference``). Moved panels are identified by the step-down procedure of Holm
+(1979). A panel identified as moved is excluded from the alignment, so that its motion does not make
+the others appear moved.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from calib.solve.algebra.statistics import chance_above
 from calib.solve.drift.difference import CalibrationDifference, ComparedCalibration
 
 SIGNIFICANCE = 0.01
-"""How often two calibrations of an unchanged detector may be called different: half of it is for
-the panels together, half for single ones."""
+"""Significance level: probability of reporting a change of an unchanged detector. One half is used
+for the test of all panels together, the other half for single panels."""
 _REPLACED_SHARE = 0.1
-"""A replaced panel stands at least this share of the assembly tolerance from its old place ..."""
+"""Fraction of the assembly tolerance by which a replaced panel has moved at least."""
 _REPLACED_RATIO = 5.0
-"""... and by this many times the others' median, in sigmas, unless those stand still by chance."""
+"""Ratio of its motion in sigma to the median of the other panels, unless these have not moved."""
 _FEW = 0.1
-"""Share of the panels that may be replaced at once; more are a drift."""
+"""Fraction of the panels that may be replaced at once; if more moved, it is a drift."""
 
 
 def drift(
@@ -36,11 +36,11 @@ def drift(
     shared: tuple[float, float],
     repeat_mm: float = 0.0,
 ) -> Drift:
-    """``other`` minus ``one``, aligned, with its significance.
+    """Difference ``other`` - ``one`` after alignment, with its significance.
 
-    ``shared`` is the share of each one's reflections that comes from datasets of both;
-    ``repeat_mm`` by how much calibrations scatter beyond their sigmas. Raises
-    ``LayoutError`` where the calibrations are of different numbers of panels.
+    ``shared`` is the fraction of the reflections of each calibration that comes from common
+    datasets; ``repeat_mm`` is the repeatability of calibrations in mm beyond their sigmas. Raises
+    ``LayoutError`` if the numbers of panels differ.
     """
     n = len(layout)
     for measured in (one, other):
@@ -57,16 +57,19 @@ def drift(
 
 
 def _named(compared: CalibrationDifference) -> tuple[tuple[int, ...], Bools]:
-    """The panels that moved: one after the other, the surest first, each then left out of the
-    alignment; where there would be too many for that, all that stand out in the common one. With
-    them, the panels to align on."""
+    """Panels that moved, and the mask (n,) of panels to align on.
+
+    Panels are identified one by one in order of significance, and each is then excluded from the
+    alignment. If these are more than a third, the significant panels in the common alignment are
+    returned instead.
+    """
     on = compared.known.copy()
     moved: list[int] = []
     most = max(1, int(on.sum()) // 3)
     while True:
         p_value, value, degrees = compared.panels(on)
         open_ = np.flatnonzero(on & (degrees > 0))
-        # Certain ones all have p = 0 in double precision: then the larger chi-square counts.
+        # Several may have p = 0 in double precision: then the larger chi-square comes first.
         surest = min(open_, key=lambda k: (p_value[k], -value[k]), default=None)
         if surest is None or p_value[surest] * on.sum() > SIGNIFICANCE / 2.0:
             return tuple(sorted(moved)), on
@@ -121,7 +124,7 @@ def _concluded(
 def _stand_out(
     compared: CalibrationDifference, shift: Floats, moved: tuple[int, ...], rest: Bools
 ) -> bool:
-    """Whether the moved panels moved as far as replaced ones would, and the others did not."""
+    """Whether the moved panels moved as far as replaced panels would, and the others did not."""
     distance = corner_motion_mm(compared.layout, shift)[list(moved)]
     if (distance < _REPLACED_SHARE * compared.tolerance_mm).any():
         return False
@@ -134,9 +137,9 @@ def _stand_out(
 
 
 def corner_motion_mm(layout: Layout, shift: Floats) -> Floats:
-    """(n,) root mean square motion of each panel's corners, in mm; NaN where nothing is known.
+    """Root mean square motion (n,) of each panel's corners in mm; NaN where nothing was compared.
 
-    To first order in the shift (n, 6): t + w x u at the corners u.
+    To first order in ``shift`` (n, 6), corners u move by t + w x u.
     """
     half = 0.5 * layout.size_mm
     t, w = np.nan_to_num(shift[:, :3]), np.nan_to_num(shift[:, 3:])
@@ -150,34 +153,35 @@ def _notes(compared: CalibrationDifference, shared: tuple[float, float]) -> list
     notes = []
     if compared.same_data:
         notes.append(
-            "Both rest on the same data, which cannot tell of a drift: what differs is the method."
+            "Both calibrations use the same data: they differ in method and cannot show a drift."
         )
     elif max(shared) >= 1.0:
         whole, in_other = ("first", "second") if shared[0] >= 1.0 else ("second", "first")
         notes.append(
-            f"The {in_other} one rests on all data of the {whole} one as well "
-            f"({min(shared):.0%} of its reflections), which is allowed for."
+            f"The {in_other} calibration includes all data of the {whole} one "
+            f"({min(shared):.0%} of its reflections); the covariance accounts for this."
         )
     elif max(shared) > 0.0:
         notes.append(
-            f"{shared[0]:.0%} of the first one's reflections and {shared[1]:.0%} of the second "
-            "one's come from common datasets: a small drift may be missed."
+            f"{shared[0]:.0%} of the reflections of the first calibration and {shared[1]:.0%} of "
+            "those of the second come from common datasets: a small drift may be missed."
         )
     if compared.heights_unknown:
         notes.append(
-            "The panels' heights were held, and it is not known whence the panels were seen: "
-            "what differs may be heights seen from other places."
+            "Panel heights were fixed, and the sample positions are not recorded: heights seen "
+            "from different positions may explain the difference."
         )
     left = int((~compared.known).sum())
     if left:
         notes.append(
-            f"{left} of {len(compared.known)} panels are not measured in both: not compared."
+            f"{left} of {len(compared.known)} panels are not measured in both calibrations and "
+            "were not compared."
         )
     return notes
 
 
 def _holm(p_value: Floats, on: Bools) -> Floats:
-    """Step-down adjusted p-values over the panels ``on``; 1 for the others."""
+    """Holm-adjusted p-values (n,) over the panels ``on`` (n,); 1 for the others."""
     out = np.ones(len(p_value))
     chosen = np.flatnonzero(on)
     order = chosen[np.argsort(p_value[chosen], kind="stable")]

@@ -1,4 +1,4 @@
-"""Where the refinement of one dataset stands, and the operations that carry it on.
+"""State of one dataset during the joint refinement, and the operations on it.
 
 Each operation takes a ``DatasetState`` and returns the next one with an answer small enough to
 send to another process (``calib.solve.parallel.executor``).
@@ -29,36 +29,37 @@ from calib.solve.options import SolveOptions
 
 _RIGID_ITERATIONS = 12
 _ENOUGH_TO_START = 6_000
-"""Reflections of a dataset from which pose and crystals are started."""
+"""Reflections of a dataset that are used to find starting values of pose and crystals."""
 _BATCHED_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
-"""Of a crowd, no part of which could start the others."""
+"""Iterations for crystals eliminated in batches, for which a subset gives no starting values."""
 _WORTH_THINNING = 1.5
+"""A subset is used if it is smaller by at least this factor."""
 _CLAIM_COUNTS = 3.0
-"""What the claimed variances weigh against what is found, in reflections: of a few reflections
-that pose, crystal and panels can follow exactly, the scatter found would be none."""
+"""Weight of the claimed variances against the observed ones, in reflections. The observed scatter
+of a few reflections vanishes if pose, crystal and panels can fit them exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetState:
-    """One dataset between two steps of the joint refinement."""
+    """State of one dataset between two steps of the joint refinement."""
 
     fit: DatasetFit
-    """At the point of the moment."""
+    """The current fit."""
     rigid: DatasetFit
-    """Pose and crystals as they were before panels moved."""
+    """The fit of pose and crystals with nominal panels."""
     blocks: Blocks | BatchedCrystals | None = None
-    """The normal equations where they were last linearised."""
+    """Normal equations at the last linearisation point."""
     complement: SchurComplement | BatchedSchurComplement | None = None
-    """The same, crystals and pose eliminated: the way back to them."""
+    """The same with crystals and pose eliminated, to recover their steps."""
     held: Residuals | None = None
-    """Those of held-out reflections, once the solution has been tested."""
+    """Residuals of held-out reflections, after validation."""
     whole: DatasetFit | None = None
-    """With all reflections, while ``fit`` has a part of them."""
+    """The fit with all reflections, while ``fit`` holds a subset."""
 
 
 @dataclass(frozen=True, slots=True)
 class SquaredPx:
-    """A sum of squared distances in px, and over how many reflections."""
+    """Sum of squared residuals in px over a number of reflections."""
 
     total: float
     count: int
@@ -67,29 +68,30 @@ class SquaredPx:
 def initialise(
     dataset: Dataset, layout: Layout, options: SolveOptions, lab_from_root: RigidMotion
 ) -> tuple[DatasetState, Ints]:
-    """The dataset as its files have it; how many usable reflections each panel has (n,)."""
+    """State from the models in the files, and the number of usable reflections per panel (n,)."""
     fit = DatasetFit.start(dataset, layout, lab_from_root, options)
-    # Observations hold what is needed of the reflections from here on.
+    # From here on only the observations are needed, not the reflection table.
     fit = following(replace(fit, dataset=dataset.without_reflections()), options)
     return DatasetState(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
 
 
 @dataclass(frozen=True, slots=True)
 class RigidFit:
-    """How a dataset fits with its pose and crystals refined, and panels as drawn."""
+    """How well a dataset fits with pose and crystals refined and nominal panels."""
 
     name: str
     sha256: tuple[str, ...]
     squared: SquaredPx
     scatter_px: float
-    """The median residual, of x and y in squares; infinite where hardly any can be predicted."""
+    """Root of the sum of squared median residuals in x and y; infinite if few can be predicted."""
     n_lost: int
-    """Reflections that cannot be predicted, of ..."""
+    """Number of reflections that cannot be predicted."""
     n: int
+    """Number of reflections."""
 
 
 def fit_rigid(state: DatasetState) -> tuple[DatasetState, RigidFit]:
-    """Pose and crystals from a part of the reflections: a start needs no more."""
+    """Refine pose and crystals with nominal panels, from a subset of the reflections."""
     fit = state.fit
     none = Correction.none(len(fit.layout))
     thin, iterations = fit.thinned(_ENOUGH_TO_START), _RIGID_ITERATIONS
@@ -113,7 +115,7 @@ def fit_rigid(state: DatasetState) -> tuple[DatasetState, RigidFit]:
 
 
 def take_subset(state: DatasetState, most: int) -> tuple[DatasetState, bool]:
-    """Go on with about so many of the reflections; whether that is worth it."""
+    """Continue with about ``most`` reflections; False if the dataset has few more than that."""
     fit = state.fit
     thin = fit.thinned(most)
     if len(fit.seen) < _WORTH_THINNING * len(thin.seen):
@@ -122,8 +124,10 @@ def take_subset(state: DatasetState, most: int) -> tuple[DatasetState, bool]:
 
 
 def restore_all(state: DatasetState, correction: Correction) -> tuple[DatasetState, None]:
-    """All reflections again, where the part of them has led; crystals that were left behind
-    follow the panels to ``correction``."""
+    """Return to all reflections at the point found with a subset.
+
+    Crystals without reflections in the subset are refined with panels at ``correction``.
+    """
     if state.whole is None:
         return state, None
     whole = replace(state.whole, nuisance=state.fit.nuisance)
@@ -135,8 +139,10 @@ def restore_all(state: DatasetState, correction: Correction) -> tuple[DatasetSta
 def update_weights(
     state: DatasetState, correction: Correction, in_place: bool
 ) -> tuple[DatasetState, tuple[int, int]]:
-    """Outliers and weights decided from the residuals of the moment; how many reflections were
-    judged otherwise than before, and of how many."""
+    """Classify outliers and scale weights from the current residuals.
+
+    Returns the number of reflections whose classification changed, and the number of all.
+    """
     fit = state.fit
     residuals = fit.residuals(correction)
     fit = _with_spread_found(fit, residuals[2])
@@ -153,20 +159,20 @@ def update_weights(
         scale[row] = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
     fit = replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
     if state.whole is None:
-        # Standard deviations are held once.
+        # The arrays of standard deviations are shared, not kept twice.
         state = replace(state, rigid=replace(state.rigid, seen=fit.seen))
     return replace(state, fit=fit), (changed, len(fit.seen))
 
 
 def _claimed(fit: DatasetFit) -> Bools:
-    """(n,) those that are kept and whose third coordinate tells the scale of all: phi where there
-    are scans."""
+    """Mask (n,) of kept reflections whose third coordinate determines its scale: phi if there are
+    scans, else delta-psi."""
     still = fit.instrument.still[fit.seen.experiment]
     return fit.keep if still.all() else np.asarray(fit.keep & ~still)
 
 
 def _with_spread_found(fit: DatasetFit, delta_psi: Floats) -> DatasetFit:
-    """The dataset with delta-psi weighted by its spread, whatever the scale of phi is."""
+    """The fit with delta-psi weighted by its own spread, independently of the scale of phi."""
     still = fit.instrument.still[fit.seen.experiment]
     if not still.any():
         return fit
@@ -180,12 +186,12 @@ def _with_spread_found(fit: DatasetFit, delta_psi: Floats) -> DatasetFit:
 def linearise(
     state: DatasetState, correction: Correction
 ) -> tuple[DatasetState, tuple[PanelEquations, SquaredPx]]:
-    """What the dataset says of the panels at ``correction``."""
+    """Panel equations of the dataset at ``correction``, and its squared residuals."""
     fit = state.fit
     blocks, residuals = fit.blocks(correction)
     complement = fit.eliminate(blocks, correction)
     equations = complement.panel_equations()
-    # The information has been told; hundreds of datasets cannot each keep it.
+    # The matrix has been returned; keeping it for hundreds of datasets would need too much memory.
     complement = replace(complement, information=np.zeros((0, 0)))
     return replace(state, blocks=blocks, complement=complement), (
         equations,
@@ -194,13 +200,13 @@ def linearise(
 
 
 def nuisance_shift(state: DatasetState, tangent: Floats) -> tuple[DatasetState, float]:
-    """How far pose and crystals would go with a step of the panels (6 n,), in sigma."""
+    """Largest shift, in sigma, of pose and crystals for a step of the panels (6 n,)."""
     assert state.complement is not None  # noqa: S101 - linearised before
     return state, state.complement.largest_shift(tangent)
 
 
 def apply_step(state: DatasetState, tangent: Floats) -> tuple[DatasetState, None]:
-    """Pose and crystals after that step."""
+    """Apply the steps of pose and crystals that belong to a step of the panels (6 n,)."""
     assert state.complement is not None  # noqa: S101 - linearised before
     fit = state.fit.moved(state.complement.nuisance_step(tangent))
     return DatasetState(fit, state.rigid, whole=state.whole), None
@@ -209,10 +215,12 @@ def apply_step(state: DatasetState, tangent: Floats) -> tuple[DatasetState, None
 def free_scan_varying(
     state: DatasetState, correction: Correction, options: SolveOptions
 ) -> tuple[DatasetState, bool]:
-    """Scans parted where crystals slipped, and crystals free to change along their scans where
-    that is asked for or worth it; whether either was."""
+    """Split scans where crystals slipped, and make crystals scan-varying where asked for or useful.
+
+    Returns whether the model changed.
+    """
     fit = state.fit
-    if fit.seen.basis is not None:  # from the start
+    if fit.seen.basis is not None:  # already scan-varying
         return state, False
     rigid = replace(state.rigid, keep=fit.keep)
     slips = slips_of(fit, correction, options)
@@ -227,7 +235,7 @@ def free_scan_varying(
 
 
 def finish(state: DatasetState) -> tuple[DatasetState, None]:
-    """The rigid start with the reflections and weights of the solution."""
+    """Give the fit with nominal panels the reflections and weights of the solution."""
     fit = state.fit
     rigid = replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
     return DatasetState(fit, rigid, state.blocks), None

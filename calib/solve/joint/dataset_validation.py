@@ -1,4 +1,4 @@
-"""What each dataset measures of a solution, as operations of a fleet."""
+"""Validation of a solution by one dataset: operations for an executor."""
 
 from __future__ import annotations
 
@@ -24,48 +24,50 @@ PART_FOLDS: Mapping[Part, tuple[int, ...]] = {
     Part.HALF_A: (0, 1),
     Part.HALF_B: (2, 3),
 }
+"""Folds (2 * half + held out) of each part of the reflections."""
 _ITERATIONS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetDiagnostics:
-    """One dataset's account of itself at the solution."""
+    """Fit of one dataset at the solution, with its counts of reflections and parameters."""
 
     use: DatasetUse
-    """Without what the other datasets say of it."""
+    """Entry in the report, without cross-validation."""
     n_trusted: float
     n_parameters: int
     chi_square: float
     null_directions: tuple[str, ...]
     used_on_panel: Ints
-    """(n,)"""
+    """(n,) used reflections of each panel."""
     rejected_on_panel: Ints
-    """(n,)"""
+    """(n,) rejected reflections."""
     flagged_on_panel: Ints
-    """(n,)"""
+    """(n,) reflections flagged in the files."""
     used_in_halves: Ints
-    """(2, n)"""
+    """(2, n) used reflections of each half."""
     n_wild: int
-    """Held-out reflections left out as wild, of ..."""
+    """Held-out reflections excluded as outliers."""
     n_held: int
+    """Held-out reflections."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetResiduals:
-    """One dataset's residuals, as far as they are put together with those of others."""
+    """Residuals of one dataset that are pooled with those of others."""
 
     used: ResidualHistogram
-    """Of the reflections used, by panel."""
+    """Used reflections, by panel."""
     held: ResidualHistogram
-    """Of held-out ones, by panel."""
+    """Held-out reflections, by panel."""
     d_held_angstrom: Floats
-    """Resolution of each of these."""
+    """Resolution of each held-out reflection."""
 
 
 def equations_of_folds(
     state: DatasetState, correction: Correction, folds: tuple[int, ...]
 ) -> tuple[DatasetState, PanelEquations]:
-    """What some folds of the dataset say of the panels at the solution."""
+    """Panel equations of some folds of the dataset at the solution."""
     assert state.blocks is not None  # noqa: S101 - linearised at the solution
     complement = state.fit.eliminate(state.blocks.of_folds(folds), correction)
     return state, complement.panel_equations()
@@ -74,10 +76,11 @@ def equations_of_folds(
 def validate_dataset(
     state: DatasetState, correction: Correction, working: PanelStep
 ) -> tuple[DatasetState, tuple[DatasetDiagnostics, DatasetResiduals]]:
-    """Everything that the dataset finds out by itself.
+    """Fit of the dataset, and its residuals on used and held-out reflections.
 
-    ``working`` is the step from the solution to the one without held-out reflections, which tests
-    that: one further step from the converged point for pose and crystals, too.
+    Held-out reflections are predicted from a solution that did not use them: ``working`` is the
+    step of the panels from the solution to the one without them; pose and crystals take the
+    corresponding step.
     """
     fit, blocks = state.fit, state.blocks
     assert blocks is not None  # noqa: S101 - linearised at the solution
@@ -92,7 +95,7 @@ def validate_dataset(
     del used
     seen = fit.eliminate(blocks.of_folds(folds), correction)
     tried = fit.moved(seen.nuisance_step(working.tangent))
-    # Both have the same reflections; those that are not held out are not needed any more.
+    # Both hold the same reflections; only held-out ones are needed from here on.
     rigid_held, held_fit = (one.where(one.seen.held_out) for one in (rigid.moved(blind), tried))
     held, n_wild = held_out_residuals(
         held_fit, rigid_held.residuals(none), held_fit.residuals(working.correction)
@@ -117,10 +120,12 @@ def validate_dataset(
 
 
 def in_shells(state: DatasetState, edges: Floats) -> tuple[DatasetState, ResidualHistogram]:
-    """Held-out residuals by resolution: shell k has edges[k] >= d > edges[k + 1], the last one its
-    lower edge too."""
+    """Held-out residuals by resolution.
+
+    Shell k holds edges[k] >= d > edges[k + 1]; the last shell includes its lower edge.
+    """
     held = state.held
-    assert held is not None  # noqa: S101 - examined before
+    assert held is not None  # noqa: S101 - validated before
     shell = np.searchsorted(-edges, -held.d_angstrom, side="right") - 1
     shell = np.clip(shell, 0, len(edges) - 2)
     return replace(state, held=None), held.histogram(shell, len(edges) - 1)
@@ -129,8 +134,10 @@ def in_shells(state: DatasetState, edges: Floats) -> tuple[DatasetState, Residua
 def cross_validate(
     state: DatasetState, correction: Correction, system: PanelSystem, everything: PanelEquations
 ) -> tuple[DatasetState, BeforeAfter | None]:
-    """The dataset's reflections with corrections from all others alone, ``everything`` being what
-    all of them say together."""
+    """Residuals of the dataset with corrections from all other datasets.
+
+    ``everything`` are the summed panel equations of all datasets.
+    """
     fit = state.fit
     none = Correction.none(len(fit.layout))
     _, own = equations_of_folds(state, correction, PART_FOLDS[Part.WHOLE])

@@ -1,8 +1,8 @@
-"""Datasets that do not belong: found by what is left of them before any panel moves.
+"""Misindexed datasets, found by their residuals before panels are refined.
 
-A dataset that was indexed wrongly scatters by pixels where its pose and crystals are refined alone,
-since no rigid detector explains it; displaced panels scatter by tenths of one. It is judged against
-the others, which may be stored summaries.
+If pose and crystals of a misindexed dataset are refined with nominal panels, residuals of several
+pixels remain; displaced panels cause residuals of tenths of a pixel. A dataset is compared with the
+others, which include stored summaries.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from calib.model.result.report import Misfit, Reason
 from calib.solve.joint.dataset_state import RigidFit
 
 TIMES_OTHERS = 5.0
+"""Factor by which the residuals of a misindexed dataset exceed those of the others."""
 LEAST_PX = 1.5
-"""Panels that stand far from their places spread residuals, too."""
+"""Smaller residuals may come from displaced panels."""
 MOST_LOST = 0.5
-"""Share of the reflections that may not diffract at all where refinement starts."""
+"""Fraction of the reflections that may be unpredictable at the start of the refinement."""
 
 
 def find_misindexed_datasets(
     rigid_fits: Sequence[RigidFit], stored_px: Sequence[float]
 ) -> dict[int, Misfit]:
-    """The datasets that do not belong, by their places; ``stored_px`` is the scatter of others that
-    are not here."""
+    """Misindexed datasets by index; ``stored_px`` are the residuals of stored datasets in px."""
     found = {}
     of_others = median_of_others(np.array([*(one.scatter_px for one in rigid_fits), *stored_px]))
     for place, (one, usual) in enumerate(zip(rigid_fits, of_others.tolist(), strict=False)):
@@ -47,21 +47,20 @@ def check_predictable(rigid_fits: Sequence[RigidFit]) -> None:
         if one.n_lost > MOST_LOST * one.n:
             raise SolveError(
                 "not-predictable",
-                f"{one.n_lost} of {one.n} reflections cannot be where the experiment's models put "
-                "them: crystal, beam or detector are far from the truth.",
+                f"{one.n_lost} of {one.n} reflections cannot be predicted: the models of crystal, "
+                "beam or detector are far from the truth.",
                 place=one.name,
                 remedy="refine the experiment with dials.refine first.",
             )
 
 
 def median_of_others(values: Floats) -> Floats:
-    """(k,) the (lower) median of all values but each one itself; infinite for a single one."""
+    """Lower median (k,) of all values except the one itself; infinite for a single value."""
     return of_others(values, 0.5)
 
 
 def of_others(values: Floats, share: float) -> Floats:
-    """(k,) the value that a ``share`` of all values but each one itself do not exceed, the lower
-    one of two; infinite for a single one."""
+    """Lower quantile (k,) at ``share`` of all values except the one itself; infinite if alone."""
     n = len(values)
     if n < 2:
         return np.full(n, np.inf)

@@ -1,10 +1,10 @@
-"""Experiments that do not belong to their dataset: crystals that were indexed wrongly among others.
+"""Misindexed experiments: single crystals of a dataset whose indexing is wrong.
 
-Once the panels are nearly in place, a crystal that was indexed rightly scatters like its
-neighbours. One that was not scatters by pixels or, where the error lies along the beam, in angle,
-whatever its orientation and cell do. Each experiment is judged by its own medians against those of
-the best quarter of the others of its dataset; where these are few, against those of all datasets;
-and against what is usual in the other datasets, where that is less.
+Once the panels are nearly refined, correctly indexed crystals have similar residuals. A misindexed
+crystal has residuals of several pixels or, if the error lies along the beam, large residuals in
+angle, whatever its orientation and cell. The medians of each experiment are compared with the lower
+quartile of the other experiments of its dataset, or with those of all datasets if its own has few;
+and with the median of the other datasets, if that is smaller.
 """
 
 from __future__ import annotations
@@ -33,56 +33,57 @@ from calib.solve.joint.indexing_residual import (
 from calib.solve.options import SolveOptions
 
 FEWEST_TO_JUDGE = 10
-"""An experiment with fewer reflections follows them all, and says nothing of the panels either."""
+"""An experiment with fewer reflections can fit them all and hardly constrains the panels."""
 _LEAST_RAD = 5e-3
+"""Smaller residuals in phi or delta-psi do not indicate misindexing."""
 _ENOUGH_OTHERS = 3
-"""Of the same dataset, to be judged against them."""
+"""Experiments of a dataset needed to compare it with itself."""
 _SOUND_SHARE = 0.25
-"""Of the experiments of such a dataset, which tell how well all of them should fit: what fits is no
-chance, and most of a file may be indexed wrongly."""
-_AT_ONCE = 1 << 20
+"""Quantile of the experiments of a dataset that serves as reference: most of a file may be
+misindexed, but good fits do not occur by chance."""
+_CHUNK = 1 << 20
 _ITERATIONS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExperimentResiduals:
-    """How the k experiments of a dataset that have enough reflections fit, each by itself."""
+    """Median residuals of the k experiments of a dataset that have enough reflections."""
 
     name: str
     sha256: tuple[str, ...]
     experiment: Ints
-    """(k,) their numbers in the file."""
+    """(k,) indices of the experiments in the file."""
     still: Bools
-    """(k,)"""
+    """(k,) whether each is a still."""
     px: Floats
-    """(k,) the median residual, of x and y in squares; infinite where hardly any is predicted."""
+    """(k,) root of the summed squared medians in x and y; infinite if few can be predicted."""
     angle_rad: Floats
-    """(k,) the median residual of phi or delta-psi; infinite likewise."""
+    """(k,) median residual of phi or delta-psi; infinite likewise."""
     least_rad: Floats
-    """(k,) smaller residuals of phi or delta-psi mean nothing: half an image of a scan."""
+    """(k,) smaller residuals of phi or delta-psi are ignored: at least half an image of a scan."""
     n_lost: Ints
-    """(k,) reflections that cannot be predicted, of ..."""
+    """(k,) reflections that cannot be predicted."""
     n: Ints
-    """(k,)"""
+    """(k,) reflections."""
     n_all: int
-    """Of the dataset, those of experiments that have not enough included."""
+    """Reflections of the whole dataset, including experiments with too few."""
 
 
 @dataclass(frozen=True, slots=True)
 class MisindexedExperiment:
-    """An experiment that does not fit the others."""
+    """An experiment that appears to be misindexed."""
 
     experiment: int
     reason: Reason
     scatter: float | None
-    """In px, or in rad where the reason is the angle; None where hardly any is predicted."""
+    """Median residual in px, or in rad if the reason is the angle; None if few can be predicted."""
     usual: float
-    """The same of the others."""
+    """Reference value from other experiments, in the same unit."""
     n_lost: int
     n: int
 
     def as_misfit(self, scatter: ExperimentResiduals, identifier: str) -> Misfit:
-        """The same for the report."""
+        """The entry in the report."""
         in_angle = self.reason is Reason.ANGLE
         return Misfit(
             name=scatter.name,
@@ -102,7 +103,7 @@ class MisindexedExperiment:
 def covers_dataset(
     scatter: ExperimentResiduals, found: Sequence[tuple[MisindexedExperiment, str]]
 ) -> bool:
-    """Whether strays are all that could be judged of a dataset, and most of it."""
+    """Whether all comparable experiments of a dataset, and most reflections, are misindexed."""
     n = sum(suspect.n for suspect, _ in found)
     return len(found) == len(scatter.experiment) and 2 * n > scatter.n_all
 
@@ -110,15 +111,14 @@ def covers_dataset(
 def experiment_residuals(
     state: DatasetState, correction: Correction
 ) -> tuple[DatasetState, ExperimentResiduals]:
-    """How each experiment of the dataset fits with the panels at ``correction``."""
+    """Residuals of each experiment of the dataset with panels at ``correction``."""
     return state, _residuals_by_experiment(state.fit, correction)
 
 
 def find_misindexed_experiments(
     all_residuals: Sequence[ExperimentResiduals], stored_px: Sequence[float]
 ) -> list[tuple[MisindexedExperiment, ...]]:
-    """The experiments of each dataset that do not fit; ``stored_px`` is the scatter of datasets
-    that are not here."""
+    """Suspected experiments of each dataset; ``stored_px`` are the residuals of stored datasets."""
     px = median_of_others(np.concatenate([*(one.px for one in all_residuals), stored_px]))
     everything = np.concatenate([one.angle_rad for one in all_residuals])
     still = np.concatenate([one.still for one in all_residuals])
@@ -148,8 +148,8 @@ def _quarter_of_others(values: Floats) -> Floats:
 
 
 def _of_other_datasets(values: Sequence[Floats], known: Sequence[float]) -> Floats:
-    """(d,) for each dataset the median of the others' medians, and of ``known``; infinite where
-    there is no other."""
+    """Median (d,) of the other datasets' medians and of ``known``, for each dataset; infinite if
+    there are no others."""
     with_any = [place for place, own in enumerate(values) if len(own)]
     medians = np.array([*(float(np.median(values[place])) for place in with_any), *known])
     out = np.full(len(values), medians.min(initial=np.inf))
@@ -161,8 +161,10 @@ def _of_other_datasets(values: Sequence[Floats], known: Sequence[float]) -> Floa
 def _of_kind(
     angle_rad: Floats, still: Bools, usual: Callable[[Floats], Floats], *, fewest: int
 ) -> Floats:
-    """(k,) what is ``usual`` of the others, of stills and of scans each by themselves; infinite
-    where others are fewer."""
+    """Reference values (k,), computed by ``usual`` for stills and for scans separately.
+
+    Infinite for a kind with no more than ``fewest`` experiments.
+    """
     out = np.full(len(angle_rad), np.inf)
     for kind in (still, ~still):
         if kind.sum() > fewest:
@@ -201,7 +203,7 @@ def confirm_misindexed(
     options: SolveOptions,
     found: tuple[MisindexedExperiment, ...],
 ) -> tuple[DatasetState, tuple[tuple[MisindexedExperiment, str], ...]]:
-    """Those of the strays ``found`` that no slip and no change of the crystal explains, with their
+    """The suspected experiments that neither a slip nor a scan-varying crystal explains, with their
     identifiers."""
     entries = state.fit.dataset.experiments.experiments
     return state, tuple(
@@ -214,7 +216,7 @@ def confirm_misindexed(
 def remove_experiments(
     state: DatasetState, experiments: tuple[int, ...]
 ) -> tuple[DatasetState, None]:
-    """The dataset without the reflections of some experiments."""
+    """Remove the reflections of some experiments."""
     if not experiments:
         return state, None
     fit, rigid = (
@@ -226,7 +228,7 @@ def remove_experiments(
 def _explained(
     fit: DatasetFit, correction: Correction, options: SolveOptions, suspect: MisindexedExperiment
 ) -> bool:
-    """Whether a crystal that slipped, or changes along its scan, explains what seems a stray."""
+    """Whether a slip or a scan-varying crystal explains the residuals of an experiment."""
     if fit.instrument.still[suspect.experiment]:
         return False
     in_angle = suspect.reason is Reason.ANGLE
@@ -251,7 +253,7 @@ def _explained(
 def _residuals_by_experiment(fit: DatasetFit, correction: Correction) -> ExperimentResiduals:
     residuals, seen = fit.residuals(correction), fit.seen
     pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
-    for axis in range(2):  # one after the other: there may be ten million
+    for axis in range(2):  # one axis at a time, to save memory
         residuals[axis] /= pixel_mm[seen.panel, axis]
     np.abs(residuals, out=residuals)
     # Reflections are sorted by experiment.
@@ -284,12 +286,12 @@ def _least_rad(models: ExperimentList, experiment: int) -> float:
 
 
 def medians_of_runs(values: Floats, bounds: Ints) -> Floats:
-    """(k,) the (lower) median of each run ``bounds[i]`` to ``bounds[i + 1]`` of ``values``."""
+    """Lower median (k,) of each run ``bounds[i]`` to ``bounds[i + 1]`` of ``values``."""
     count = np.diff(bounds)
     out = np.empty(len(count))
     by_size = np.argsort(count, kind="stable")
-    # Runs of like lengths at once, as rows that are filled up.
-    steps = np.cumsum(count[by_size]) // _AT_ONCE
+    # Runs of similar length together, as rows padded with infinity.
+    steps = np.cumsum(count[by_size]) // _CHUNK
     edges = np.flatnonzero(np.diff(steps, prepend=-1, append=steps[-1:] + 1))
     for low, high in pairwise(edges.tolist()):
         mine = by_size[low:high]

@@ -1,7 +1,7 @@
-"""Residuals of many datasets as those of one, from their moments.
+"""Residual statistics of several datasets pooled from those of each.
 
-Root mean squares add up exactly. A median does not: what stands for it is the mean of the
-datasets' medians, weighted by their numbers. Rows are those of ``calib.model.result.fit_table``.
+Root mean squares are pooled exactly. Medians are replaced by the mean of the datasets' medians,
+weighted by the number of reflections. Rows are those of ``calib.model.result.fit_table``.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from calib.model.result.fit_table import COLUMNS, FitTable, ShellTable
 from calib.model.result.report import BeforeAfter, Shell, Spread
 
 SHELL_PER_SQUARE_ANGSTROM = 0.02
-"""Width in 1/d^2 of the shells that are common to all datasets."""
+"""Width in 1/d^2 (1/Angstrom^2) of the resolution shells common to all datasets."""
 _SHELLS = 8
 _FEWEST_IN_SHELL = 100
 _SQUARED = np.array([name.startswith("rms") for name in COLUMNS[1:]])
 
 
 def pooled_fits(tables: Sequence[FitTable], factors: Floats) -> FitTable:
-    """The groups of several datasets together, group by group, with the residuals after the
-    correction of each dataset larger by its factor (m,)."""
+    """Pooled statistics of each group over m datasets, with the residuals after correction of each
+    dataset multiplied by its factor (m,)."""
     values = np.stack([table.values for table in tables])
     values[..., 1, 1:] *= factors[:, None, None, None]
     return FitTable(_summed(values, np.zeros(len(values), dtype=np.int64))[0])
 
 
 def pooled_shells(tables: Sequence[ShellTable], factors: Floats) -> tuple[Shell, ...]:
-    """Shells common to all datasets, neighbours joined until all are about equally filled; factors
-    as of ``pooled_fits``."""
+    """Resolution shells over all datasets, merged with neighbours until about equally populated.
+
+    ``factors`` are as for ``pooled_fits``.
+    """
     values = np.concatenate([table.values for table in tables])
     values[:, 1, 1:] *= np.repeat(factors, [len(table) for table in tables])[:, None]
     limits = np.concatenate([table.limits for table in tables])
@@ -49,13 +51,13 @@ def pooled_shells(tables: Sequence[ShellTable], factors: Floats) -> tuple[Shell,
 
 
 def stretched_after(both: BeforeAfter, factor: float) -> BeforeAfter:
-    """The same with the residuals after the correction larger by a factor."""
+    """The statistics with the residuals after correction multiplied by ``factor``."""
     after = {name: getattr(both.after, name) * factor for name in COLUMNS[1:]}
     return BeforeAfter(both.before, Spread(both.after.n, **after))
 
 
 def _joined(limits: Floats, values: Floats, group: Ints) -> tuple[Floats, Floats]:
-    """Shells of one group as one; groups are numbered without gaps."""
+    """Merge the shells of each group; groups are numbered without gaps."""
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     most = np.maximum.reduceat(limits[order, 0], starts)
@@ -64,7 +66,7 @@ def _joined(limits: Floats, values: Floats, group: Ints) -> tuple[Floats, Floats
 
 
 def _summed(values: Floats, group: Ints) -> Floats:
-    """(g, ..., 7) rows (m, ..., 7) with those of one group as one."""
+    """Pooled rows (g, ..., 7) of the groups of rows (m, ..., 7)."""
     n = values[..., :1]
     moments = np.where(_SQUARED, values[..., 1:] ** 2, values[..., 1:])
     total = np.zeros((int(group.max()) + 1, *values.shape[1:]))
@@ -75,6 +77,6 @@ def _summed(values: Floats, group: Ints) -> Floats:
 
 
 def _shell_numbers(limits_angstrom: Floats) -> Ints:
-    """(s,) which of the shells that are common to all datasets those between limits (s, 2) are."""
+    """Index (s,) of the common shell that contains each shell with limits (s, 2) in Angstrom."""
     middle = np.mean(limits_angstrom**-2.0, axis=1)
     return np.asarray((middle / SHELL_PER_SQUARE_ANGSTROM).astype(np.int64))

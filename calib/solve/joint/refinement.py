@@ -38,53 +38,53 @@ from calib.solve.parallel.executor import Executor
 
 _MOST_ITERATIONS = 25
 _DECIDING_ITERATIONS = 8
-"""So long the rejection is decided anew; after that it stands."""
+"""Iterations in which outliers are classified again; later the classification is fixed."""
 _MOVING_ITERATIONS = 2
-"""So long panels that start as drawn are taken to be out of place."""
-_MOST_SIFTINGS = 6
+"""Iterations in which nominal panels are taken to be displaced."""
+_MAX_EXCLUSIONS = 6
+"""Rounds of excluding misindexed experiments."""
 _SETTLED_SHARE = 5e-4
+"""Fraction of reclassified reflections below which the classification is fixed."""
 _CONVERGED_SIGMA = 0.02
+"""Largest shift of a converged refinement, in sigma."""
 _NEAR_SIGMA = 0.3
-"""Where a part of the reflections has led near enough, in its own sigma."""
+"""Largest shift at which refinement with a subset of the reflections ends, in its own sigma."""
 _ENOUGH_TO_APPROACH, _ENOUGH_OF_EACH = 60_000, 4_000
-"""Reflections of all datasets, and of one that is among many, from which panels are brought near
-their places."""
+"""Reflections of all datasets, and of each of many datasets, with which the refinement begins."""
 
 Progress = Callable[[str, int, float, int], None]
-"""Called with the stage, the iteration, the RMSD in px so far, and how many datasets are done."""
+"""Called with the stage, the iteration, the RMSD in px and the number of datasets done."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Refinement:
-    """The end of a joint refinement."""
+    """Result of a joint refinement."""
 
     executor: Executor
-    """The datasets, each a ``DatasetState`` at the solution."""
+    """Holds the datasets, each a ``DatasetState`` at the solution."""
     correction: Correction
     last: PanelStep
-    """The step that was too short to matter, or the one after the most iterations; it holds the
-    covariance."""
+    """The last computed step, which was not applied; it holds the covariance."""
     longest_shift: float
-    """Of that step in sigma: panels and nuisance."""
+    """Largest shift of that step in sigma, of panels, poses and crystals."""
     converged: bool
     iterations: int
     kept: tuple[int, ...] = ()
-    """The places, among those that were given, of the datasets that take part."""
+    """Indices of the datasets that were used, among those that were given."""
     misfits: tuple[Misfit, ...] = ()
-    """The others, and single experiments that do not."""
+    """Excluded datasets and experiments."""
 
 
 def refine_jointly(
     executor: Executor, system: PanelSystem, progress: Progress, options: SolveOptions
 ) -> Refinement:
-    """Panels, poses and crystals of all datasets refined together.
+    """Joint refinement of panels, poses and crystals of all datasets.
 
-    First each dataset with rigid panels, against outliers by a Huber loss; then all together,
-    the rejection decided anew at each step until it settles, at first with a part of the
-    reflections of large datasets: what they decide and where they lead is decided anew with all.
-    Crystals that change along their
-    scans start from the converged static solution: from farther away free splines and a free pose
-    diverge. The datasets of ``executor`` have just been ``initialise``.
+    First each dataset is refined with nominal panels and a Huber loss, then all datasets together.
+    Outliers are classified again in each iteration until the classification settles. Large datasets
+    begin with a subset of their reflections; classification and refinement are then repeated with
+    all. Scan-varying crystals start from the converged static solution, since free splines and a
+    free pose diverge from farther away. The items of ``executor`` are states from ``initialise``.
     """
     participants = _start(executor, system, progress, options)
     start, moving = Correction.none(len(system.layout)), _MOVING_ITERATIONS
@@ -97,11 +97,11 @@ def refine_jointly(
     nearing = _Stage("panels", _MOVING_ITERATIONS, most=_MOVING_ITERATIONS)
     if moving:
         start = _converged(executor, start, system, progress, nearing).correction
-    for _ in range(_MOST_SIFTINGS):
+    for _ in range(_MAX_EXCLUSIONS):
         remaining = _exclude_misindexed(executor, start, participants, system, options)
         if remaining is participants:
             break
-        # Wrong crystals had pulled the panels, and what hid behind them shows now.
+        # Misindexed crystals had biased the panels and so concealed others.
         participants = remaining
         start = _converged(executor, start, system, progress, nearing).correction
     found = _converged(executor, start, system, progress, _Stage("panels", moving, done=moving))
@@ -114,7 +114,7 @@ def refine_jointly(
 def _start(
     executor: Executor, system: PanelSystem, progress: Progress, options: SolveOptions
 ) -> _Participants:
-    """Every dataset placed by itself, and those that do not belong left out."""
+    """Refine each dataset with nominal panels and exclude misindexed datasets."""
     rmsd = _RunningRmsd()
     rigid_fits = []
     for one in executor.imap(fit_rigid):
@@ -135,8 +135,8 @@ def _exclude_misindexed(
     system: PanelSystem,
     options: SolveOptions,
 ) -> _Participants:
-    """Experiments left out that do not fit the others with panels at ``correction``, and datasets
-    none of whose experiments do."""
+    """Exclude misindexed experiments with panels at ``correction``, and datasets that consist of
+    them."""
     if options.keep_all:
         return participants
     all_residuals = executor.map(experiment_residuals, correction)
@@ -164,28 +164,28 @@ def _exclude_misindexed(
 
 @dataclass(frozen=True, slots=True)
 class _Participants:
-    """Which datasets take part."""
+    """The datasets that are used."""
 
     kept: tuple[int, ...]
-    """Their places among those that were given."""
+    """Their indices among those that were given."""
     excluded: tuple[Misfit, ...] = ()
 
     def without(
         self, executor: Executor, whole: Mapping[int, Misfit], parts: Sequence[Misfit]
     ) -> _Participants:
-        """Without some datasets of the fleet, by their places in it, and ``parts`` of others."""
+        """Without datasets ``whole``, by index in the executor, and without ``parts`` of others."""
         rest = [place for place in range(len(self.kept)) if place not in whole]
         if not rest:
             raise SolveError(
                 "misfits",
-                "no dataset fits those that are stored: "
+                "no new dataset fits the stored ones: "
                 + ", ".join(
-                    f"{one.name} ({one.scatter_px or np.inf:.1f} px, usual are "
-                    f"{one.usual_px or np.inf:.2f})"
+                    f"{one.name} (median residual {one.scatter_px or np.inf:.1f} px, the others "
+                    f"{one.usual_px or np.inf:.2f} px)"
                     for one in whole.values()
                 )
                 + ".",
-                remedy="index again; or --keep-all, if you know better.",
+                remedy="index them again, or keep them with --keep-all.",
             )
         if whole:
             executor.select(rest)
@@ -195,11 +195,11 @@ class _Participants:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """One run of iterations, from the one behind ``done`` on."""
+    """A run of iterations; counting continues after ``done``."""
 
     name: str
     moving: int
-    """So many iterations panels are taken to be out of place."""
+    """Iterations in which panels are taken to be displaced."""
     until_sigma: float = _CONVERGED_SIGMA
     done: int = 0
     most: int = _MOST_ITERATIONS
@@ -212,7 +212,7 @@ def _converged(
     progress: Progress,
     stage: _Stage,
 ) -> Refinement:
-    """All datasets iterated from where they are; the rigid fits are left to the caller."""
+    """Iterate all datasets jointly from their current state until convergence."""
     decided = False
     for iteration in range(stage.done + 1, stage.most + 1):
         if not decided:
@@ -225,7 +225,7 @@ def _converged(
         step = system.step_of(correction, [total])
         longest = max(step.shift_sigma, *executor.map(nuisance_shift, step.tangent))
         if (decided and longest < stage.until_sigma) or iteration == _MOST_ITERATIONS:
-            break  # what follows needs the equations where the datasets stand
+            break  # validation needs the equations at the current point
         correction = step.correction
         executor.map(apply_step, step.tangent)
     return Refinement(
@@ -239,14 +239,14 @@ def _converged(
 
 
 def sum_equations(equations: Iterator[PanelEquations]) -> PanelEquations:
-    """The sum of what datasets say, none kept longer than it takes to add it."""
+    """Sum of panel equations, each of which is released once it is added."""
     return reduce(PanelEquations.plus, equations)
 
 
 def _linearise_all(
     executor: Executor, correction: Correction, progress: Progress, stage: str, iteration: int
 ) -> Iterator[PanelEquations]:
-    """What each dataset says at ``correction``, progress told with each."""
+    """Panel equations of each dataset at ``correction``, with a progress report for each."""
     rmsd = _RunningRmsd()
     for equations, squared in executor.imap(linearise, correction):
         rmsd.add(squared)
@@ -255,7 +255,7 @@ def _linearise_all(
 
 
 class _RunningRmsd:
-    """Root mean square distance in px over the kept reflections of the datasets so far."""
+    """RMSD in px over the kept reflections of the datasets so far."""
 
     def __init__(self) -> None:
         self.n_datasets = 0

@@ -1,4 +1,4 @@
-"""What a refined dataset leaves behind: its statement."""
+"""The summary of a refined dataset: its normal equations and residual statistics."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from calib.solve.joint.pooled_residuals import SHELL_PER_SQUARE_ANGSTROM
 from calib.solve.panels.stored_equations import stored_form
 
 _MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
-"""Odd numbers without a pattern (Steele et al., OOPSLA 2014)."""
+"""Odd multipliers of the SplitMix64 hash (Steele et al., OOPSLA 2014)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SummaryParts:
-    """What a dataset says of itself for its statement, besides its account."""
+    """Parts of a dataset's summary that are computed from its reflections."""
 
     equations: Mapping[Part, Equations]
     kept: str
@@ -34,10 +34,10 @@ class SummaryParts:
 
 
 def summarise(state: DatasetState, correction: Correction) -> tuple[DatasetState, SummaryParts]:
-    """The dataset's equations part by part, once the solution has been tested."""
+    """Normal equations of each part of the reflections, after validation."""
     fit, blocks, held = state.fit, state.blocks, state.held
     assert blocks is not None  # noqa: S101 - linearised at the solution
-    assert held is not None  # noqa: S101 - examined before
+    assert held is not None  # noqa: S101 - validated before
     equations = {
         part: stored_form(fit.eliminate(blocks.of_folds(folds), correction), correction, part)
         for part, folds in PART_FOLDS.items()
@@ -52,7 +52,7 @@ def statement_of(
     panels: tuple[Fit, ...],
     parts: SummaryParts,
 ) -> Statement:
-    """The statement of one dataset that was linearised at ``correction``."""
+    """Summary of a dataset that was linearised at ``correction``."""
     return Statement(
         use=diagnostics.use,
         point=correction,
@@ -72,7 +72,7 @@ def statement_of(
 
 
 def fits_of(used: ResidualHistogram, held: ResidualHistogram) -> tuple[Fit, tuple[Fit, ...]]:
-    """Residuals on used and held-out reflections, of all panels and of each."""
+    """Residual statistics of used and held-out reflections, over all panels and for each panel."""
     panels = tuple(Fit(used.group(p), held.group(p)) for p in range(len(used.count)))
     return Fit(used.whole(), held.whole()), panels
 
@@ -92,7 +92,7 @@ def _shells(held: Residuals) -> tuple[Shell, ...]:
 
 
 def _kept(fit: DatasetFit) -> str:
-    """SHA-256 over the positions of the reflections that are used, in whatever order they come."""
+    """SHA-256 of the positions of the used reflections, independent of their order."""
     mixed = np.zeros(int(fit.keep.sum()), dtype=np.uint64)
     for row, odd in zip(fit.seen.observed, _MIX, strict=True):
         mixed ^= np.ascontiguousarray(row[fit.keep]).view(np.uint64)

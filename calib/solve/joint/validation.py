@@ -1,7 +1,7 @@
-"""What a solution is worth: held-out residuals, independent halves, datasets left out.
+"""Validation of a solution: held-out residuals, half-datasets and cross-validation.
 
-All of it comes from normal equations that were accumulated in the same pass as the solution, by
-folds: a solution without some folds is one further step from the converged point.
+All of it uses normal equations that were accumulated by folds in the same pass as the solution: the
+solution without some folds is one further step from the converged point.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ _FEWEST_IN_SHELL = 100
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validation:
-    """What each dataset says at the solution, and how well it fits."""
+    """Equations and residuals of all datasets at the solution."""
 
     diagnostics: tuple[DatasetDiagnostics, ...]
     uses: tuple[DatasetUse, ...]
     statements: tuple[Statement, ...]
-    """What each leaves behind."""
+    """The summary of each dataset."""
     by_distance: tuple[tuple[float, PanelEquations], ...]
-    """What the datasets of each distance in mm say together, ascending."""
+    """Summed panel equations of the datasets at each distance in mm, ascending."""
     used: ResidualHistogram
     held: ResidualHistogram
     d_held_angstrom: Floats
-    """Of all held-out reflections."""
+    """Resolution of all held-out reflections."""
 
 
 def validate(refined: Refinement, system: PanelSystem, progress: Progress) -> Validation:
-    """One dataset after the other, on reflections that a solution did not see as well."""
+    """Fit every dataset, with the solution and with that without held-out reflections."""
     working = step_of_part(refined, system, Part.WORKING)
     diagnostics: list[DatasetDiagnostics] = []
     resolution: list[Floats] = []
@@ -91,7 +91,7 @@ def validate(refined: Refinement, system: PanelSystem, progress: Progress) -> Va
 
 
 def validation_report(refined: Refinement, system: PanelSystem, found: Validation) -> Report:
-    """Everything that a derivation measures of itself."""
+    """Report of a derivation, without what depends on the covariance."""
     diagnostics = found.diagnostics
     n_wild, n_held = (sum(getattr(a, name) for a in diagnostics) for name in ("n_wild", "n_held"))
     overall, panels = fits_of(found.used, found.held)
@@ -117,7 +117,7 @@ def validation_report(refined: Refinement, system: PanelSystem, found: Validatio
 
 
 def step_of_part(refined: Refinement, system: PanelSystem, part: Part) -> PanelStep:
-    """The step from the solution to the one from a part of the reflections of all datasets."""
+    """Step from the solution to that of a part of the reflections of all datasets."""
     total = sum_equations(
         refined.executor.imap(equations_of_folds, refined.correction, PART_FOLDS[part])
     )
@@ -127,7 +127,7 @@ def step_of_part(refined: Refinement, system: PanelSystem, part: Part) -> PanelS
 def _by_distance(
     refined: Refinement, distances_mm: Sequence[float]
 ) -> list[tuple[float, PanelEquations]]:
-    """What the datasets of each distance say together, ascending."""
+    """Summed panel equations of the datasets at each distance in mm, ascending."""
     bounds, group = distance_groups(distances_mm)
     by_distance: dict[int, PanelEquations] = {}
     folds = PART_FOLDS[Part.WHOLE]
@@ -139,7 +139,7 @@ def _by_distance(
 
 
 def _shells(refined: Refinement, d_angstrom: Floats) -> tuple[Shell, ...]:
-    """Equally filled resolution shells of held-out reflections, coarse to fine."""
+    """Equally populated resolution shells of held-out reflections, low to high resolution."""
     count = min(_SHELLS, len(d_angstrom) // _FEWEST_IN_SHELL)
     if count < 2:
         return ()
@@ -150,7 +150,7 @@ def _shells(refined: Refinement, d_angstrom: Floats) -> tuple[Shell, ...]:
 
 
 def convergence_of(refined: Refinement, diagnostics: Sequence[DatasetDiagnostics]) -> Convergence:
-    """How the refinement ended."""
+    """Convergence of the refinement, with chi-square and degrees of freedom."""
     n_data = sum(3.0 * one.n_trusted for one in diagnostics)
     n_nuisance = sum(one.n_parameters for one in diagnostics)
     return Convergence(
@@ -165,7 +165,7 @@ def convergence_of(refined: Refinement, diagnostics: Sequence[DatasetDiagnostics
 def _halves(
     refined: Refinement, system: PanelSystem, diagnostics: Sequence[DatasetDiagnostics]
 ) -> Halves | None:
-    """Two solutions from the odd and the even blocks."""
+    """Agreement of solutions from two halves of the data (``folds_of``)."""
     counts = np.sum([one.used_in_halves for one in diagnostics], axis=0)
     a, b = (step_of_part(refined, system, part) for part in (Part.HALF_A, Part.HALF_B))
     return halves_of(a, b, counts, refined.last.gauge, system)
@@ -178,7 +178,7 @@ def _uses(
     by_distance: Sequence[PanelEquations],
     progress: Progress,
 ) -> tuple[DatasetUse, ...]:
-    """Each dataset's use; where there are several, with what the others alone make of it."""
+    """Entry of each dataset in the report, with its cross-validation if there are several."""
     uses = [one.use for one in diagnostics]
     if len(uses) == 1 and not system.stored:
         return tuple(uses)
@@ -195,6 +195,6 @@ def _uses(
 def _disagreements(
     refined: Refinement, system: PanelSystem, by_distance: Sequence[tuple[float, PanelEquations]]
 ) -> tuple[Disagreement, ...]:
-    """Single-distance solutions compared."""
+    """Comparison of the solutions from single distances."""
     groups = [(distance, [equations]) for distance, equations in by_distance]
     return disagreements(system, refined.correction, groups)

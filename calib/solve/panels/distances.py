@@ -1,14 +1,12 @@
-"""Datasets by their distance.
+"""Consistency of corrections from datasets at different detector distances.
 
-Whether one set of corrections describes all distances.
-
-Two solutions from disjoint data share the prior P. With C_i their covariances, their difference
-has the covariance
+Two solutions from disjoint data share the prior, whose inverse covariance is P. With C_i their
+covariances, the covariance of their difference is
 
     C_1 + C_2 - C_1 P C_2 - C_2 P C_1,
 
-since what the prior says is the same in both. It is tested per panel and as a whole, after both
-are brought to the same gauge.
+since the contribution of the prior is the same in both. The difference is tested by chi-square, for
+each panel and for all panels, after both solutions are brought to the same gauge.
 """
 
 from __future__ import annotations
@@ -29,8 +27,10 @@ from calib.solve.panels.system import PanelSystem, gauge_free
 
 
 def distance_groups(distances_mm: Sequence[float]) -> tuple[list[float], list[int]]:
-    """Distances within 1 % of one another as one: the smallest of each group, ascending, and the
-    group that each belongs to."""
+    """Groups of distances that agree within 1 %.
+
+    Returns the smallest distance of each group in ascending order, and the group of each distance.
+    """
     group = [0] * len(distances_mm)
     bounds: list[float] = []
     for distance, place in sorted((d, i) for i, d in enumerate(distances_mm)):
@@ -41,6 +41,7 @@ def distance_groups(distances_mm: Sequence[float]) -> tuple[list[float], list[in
 
 
 _RANK = 1e-9
+"""Eigenvalues below this fraction of the largest count as zero."""
 
 
 def disagreements(
@@ -48,8 +49,11 @@ def disagreements(
     correction: Correction,
     groups: Sequence[tuple[float, Sequence[PanelEquations]]],
 ) -> tuple[Disagreement, ...]:
-    """Every pair of distances compared: ``groups`` holds each distance in mm with the reduced
-    normal equations of its datasets, linearised at ``correction``."""
+    """Comparison of every pair of distances.
+
+    ``groups`` holds each distance in mm with the panel equations of its datasets, linearised at
+    ``correction``.
+    """
     if len(groups) < 2:
         return ()
     everything = [equations for _, mine in groups for equations in mine]
@@ -90,7 +94,7 @@ def _compared(
 
 
 def _chi_square(difference: Floats, covariance: Floats) -> tuple[float, int]:
-    """Over the directions in which the covariance has any extent, and how many these are."""
+    """Chi-square over the directions with a non-zero variance, and the number of these."""
     scale = np.sqrt(np.maximum(np.diag(covariance), 1e-300))
     eigenvalues, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
     good = eigenvalues > _RANK * max(float(eigenvalues[-1]), 1e-300)
@@ -100,7 +104,7 @@ def _chi_square(difference: Floats, covariance: Floats) -> tuple[float, int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _GaugeProjector:
-    """Takes the weighted mean of k rigid motions out: x - G K^T x."""
+    """Projector x - G K^T x, which removes k rigid motions from panel parameters (m,)."""
 
     gauge: Floats
     """(m, k) G."""
@@ -109,14 +113,14 @@ class _GaugeProjector:
 
     @staticmethod
     def of(gauge: Floats, weight: Floats) -> _GaugeProjector:
-        """For motions ``gauge`` (m, k), weighted with ``weight`` (m,)."""
+        """Projector for motions ``gauge`` (m, k) and weights ``weight`` (m,) of the parameters."""
         held = weight[:, None] * gauge
         return _GaugeProjector(gauge, solve_positive_definite(gauge.T @ held, held.T).T)
 
     def values(self, values: Floats) -> Floats:
-        """(m,) or (m, ...) without."""
+        """Parameters (m,) or columns (m, ...) with the rigid motions removed."""
         return np.asarray(values - self.gauge @ (self.held.T @ values))
 
     def covariance(self, covariance: Floats) -> Floats:
-        """(m, m) of values without."""
+        """Covariance (m, m) of parameters with the rigid motions removed."""
         return self.values(self.values(covariance).T)

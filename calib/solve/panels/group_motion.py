@@ -1,4 +1,4 @@
-"""How whole groups of panels stand, from the corrections of their panels."""
+"""Rigid motions of groups of panels, from the corrections of their panels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from calib.solve.prior import group_moves
 
 
 def group_motions(layout: Layout, estimate: CorrectionEstimate) -> tuple[GroupMotion, ...]:
-    """The rigid motion of each group that is nearest to those of its panels, x = M m: the least
-    squares solution m = M^+ x with the covariance M^+ C M^+T."""
+    """Rigid motion m of each group that best describes the corrections x of its panels.
+
+    It is the least-squares solution of M m = x, m = M^+ x, with covariance M^+ C M^+T, where M is
+    ``calib.solve.prior.group_moves`` and C the covariance of x.
+    """
     free = estimate.freedom.free
     f = len(free)
     out = []

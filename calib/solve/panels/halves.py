@@ -1,4 +1,4 @@
-"""How far two solutions from independent halves of the reflections differ."""
+"""Agreement of two solutions from independent halves of the reflections."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from calib.model.result.report import Halves
 from calib.solve.panels.system import PanelStep, PanelSystem
 
 _FEWEST_FOR_HALVES = 100
+"""Reflections that a panel needs in each half."""
 
 
 def halves_of(
     a: PanelStep, b: PanelStep, counts: Ints, gauge: Floats, system: PanelSystem
 ) -> Halves | None:
-    """Two solutions compared after rigid alignment, on the panels with 100 reflections or more in
-    each; ``counts`` (2, n). None where there are no two such panels."""
+    """Difference of solutions ``a`` and ``b`` after rigid alignment.
+
+    Compared are panels with at least 100 reflections in each half, ``counts`` (2, n); None if there
+    are fewer than two of these. ``gauge`` (n f, k) holds the rigid motions.
+    """
     enough: Bools = np.asarray((counts >= _FEWEST_FOR_HALVES).all(axis=0))
     if enough.sum() < 2:
         return None
@@ -36,7 +40,7 @@ def halves_of(
 
 
 def aligned(difference: Floats, gauge: Floats, variance: Floats) -> Floats:
-    """Differences (m, f) of corrections less the rigid motion (m, f, k) that explains most."""
+    """Differences (m, f) minus the rigid motions ``gauge`` (m, f, k) that fit them best."""
     weight = 1.0 / np.sqrt(variance).ravel()
     motions = gauge.reshape(difference.size, -1)
     amount, *_ = np.linalg.lstsq(motions * weight[:, None], difference.ravel() * weight, rcond=None)

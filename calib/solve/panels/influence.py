@@ -1,12 +1,13 @@
-"""What each dataset moves: the solution without it, from the equations that are there anyway.
+"""Influence of each dataset: how far the solution moves if it is omitted.
 
-With A x = v the equations of all and N_i x = v_i those of a dataset, the solution without it is
-x + d_i with (A - N_i) d_i = N_i x - v_i. Where a dataset is one of many, a few turns of
+Let A x = v be the normal equations of all datasets and N_i x = v_i those of dataset i. The solution
+without dataset i is x + d_i with (A - N_i) d_i = N_i x - v_i. If a dataset is one of many, a few
+iterations of
 
     d_i <- A^-1 (N_i x - v_i + N_i d_i)
 
-find it for all of them at once. Where it is nearly alone in some direction these hardly come to
-rest, and its equations are solved as they stand.
+converge for all datasets at once. If a dataset alone determines some direction, they converge
+slowly, and its equations are solved directly.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from calib.solve.algebra.twists import parameters_from_twists
 from calib.solve.panels.stored_equations import TwistEquations
 from calib.solve.panels.system import Normal
 
-_TURNS = 12
-_AT_REST_SIGMA = 1e-7
-_AT_ONCE = 1 << 22
-"""Numbers in the couplings of the datasets that are looked at together."""
+_MAX_ITERATIONS = 12
+_CONVERGED_SIGMA = 1e-7
+_CHUNK = 1 << 22
+"""Elements in the couplings of the datasets that are treated together."""
 
 
 def influences(
@@ -38,17 +39,18 @@ def influences(
     stored: TwistEquations,
     sigma: Floats,
 ) -> tuple[Influence | None, ...]:
-    """How far the solution moves when each dataset is left out; None where it is the only one.
+    """Shift of the solution if each dataset is omitted; None if there is only one dataset.
 
-    ``normal`` are the equations of all that is ``stored`` at ``correction``; ``sigma`` (n, f) are
-    the standard uncertainties of the free parameters. Prior and gauge are those of all datasets.
+    ``stored`` holds the equations of the datasets and ``normal`` their sum at ``correction``;
+    ``sigma`` (n, f) are the standard uncertainties of the f free parameters of n panels. Prior and
+    gauge are those of all datasets.
     """
     m, (n, f) = len(stored.coupling), sigma.shape
     if m < 2:
         return (None,) * m
     back = np.asarray(np.linalg.inv(parameters_from_twists(layout, correction.values)))
     by = back[:, :, normal.free]
-    # In units in which the equations have a unit diagonal.
+    # Scaled to equations with unit diagonal.
     scale = 1.0 / np.sqrt(np.diag(normal.matrix))
     by = by * scale.reshape(n, 1, f)
     everything = normal.matrix * np.outer(scale, scale)
@@ -58,7 +60,7 @@ def influences(
     vectors_free = (by.transpose(0, 2, 1) @ vectors).reshape(m, n * f)
     units = scale / sigma.ravel()
     rank = max(1, *(len(coupling) for coupling in stored.coupling))
-    step = max(1, _AT_ONCE // (rank * n * f))
+    step = max(1, _CHUNK // (rank * n * f))
     found: list[Influence | None] = []
     for start in range(0, m, step):
         mine = slice(start, start + step)
@@ -70,7 +72,7 @@ def influences(
 
 
 def _influence(moved_sigma: Floats, f: int) -> Influence:
-    """That of a dataset without which the parameters (n f,) move so far."""
+    """Influence of a dataset, from the shifts (n f,) without it in sigma."""
     return Influence(
         rms_sigma=float(np.sqrt(np.mean(moved_sigma**2))),
         largest_sigma=float(moved_sigma.max()),
@@ -80,16 +82,16 @@ def _influence(moved_sigma: Floats, f: int) -> Influence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """The equations N_i = D_i - F_i^T F_i of m datasets."""
+    """Normal matrices N_i = D_i - F_i^T F_i of m datasets."""
 
     own: Floats
-    """(m, n, f, f) the blocks of D."""
+    """(m, n, f, f) blocks of D."""
     rows: Floats
-    """(m, r, n f) F, filled up with zeros."""
+    """(m, r, n f) F, padded with zeros."""
 
     @staticmethod
     def of(own: Floats, coupling: Sequence[Floats], by: Floats) -> _Group:
-        """Those of twists, carried to other parameters ``by`` (n, 6, f)."""
+        """The equations of twists, transformed to other parameters by ``by`` (n, 6, f)."""
         n, _, f = by.shape
         rows = np.zeros((len(own), max(map(len, coupling)), n * f))
         for place, one in enumerate(coupling):
@@ -97,7 +99,7 @@ class _Group:
         return _Group(by.transpose(0, 2, 1) @ own @ by, rows)
 
     def times(self, x: Floats) -> Floats:
-        """(m, n f) N_i x_i."""
+        """Products N_i x_i (m, n f)."""
         m, n, f, _ = self.own.shape
         along = self.rows @ x[:, :, None]
         taken = self.rows.transpose(0, 2, 1) @ along
@@ -106,13 +108,16 @@ class _Group:
     def shifts_without(
         self, everything: Floats, covariance: Floats, pull: Floats, units: Floats
     ) -> Floats:
-        """(m, n f) the d_i with (A - N_i) d_i = ``pull`` (m, n f); ``covariance`` (n f, n f) is
-        A^-1, and ``units`` (n f,) turn changes into sigmas."""
+        """Solutions d_i (m, n f) of (A - N_i) d_i = ``pull`` (m, n f).
+
+        ``everything`` is A (n f, n f), ``covariance`` A^-1, and ``units`` (n f,) convert d_i to
+        sigma.
+        """
         moved = pull @ covariance
         moving = np.ones(len(pull), dtype=np.bool_)
-        for _ in range(_TURNS):
+        for _ in range(_MAX_ITERATIONS):
             before, moved = moved, (pull + self.times(moved)) @ covariance
-            moving = (np.abs(moved - before) * units).max(axis=1) > _AT_REST_SIGMA
+            moving = (np.abs(moved - before) * units).max(axis=1) > _CONVERGED_SIGMA
             if not moving.any():
                 break
         for place in np.flatnonzero(moving):

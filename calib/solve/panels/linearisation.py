@@ -1,16 +1,18 @@
-"""How far equations can be trusted away from where they were linearised.
+"""Error of stored equations that are used away from their linearisation point.
 
-A panel that moves by t (mm) and turns by w (rad) from x0 to x, with a point u on it: its equations
-take the spot to move linearly. What they leave out is of second order: the bend of the turn,
-|w|^2 |u| / 2, and the depth at which the ray meets the turned panel, (|t| + |w| |u|) |w|, seen
-under the angle of incidence theta, 1 + tan^2(theta). The pose follows the panels' common motion
-and turns about the same angles; crystals turn by far less. This error e of the spots of each panel
-shifts the solution by C N e, with C the covariance and N the dataset's information: its root mean
-square over signs that are not known is held against the standard uncertainties.
+Let a panel move by t (mm) and rotate by w (rad) from the linearisation point x0 to x, and let u be
+a point on it. The equations assume that spots move linearly. The neglected second-order terms are
+the arc of the rotation, |w|^2 |u| / 2, and the change of depth at which the ray meets the rotated
+panel, (|t| + |w| |u|) |w|, magnified by the incidence angle theta as 1 + tan^2(theta). The pose
+follows the common motion of the panels and rotates by the same angles; crystals rotate by much
+less. An error e of the spots of each panel shifts the solution by C N e, where C is the covariance
+and N the dataset's information matrix. The root mean square over the unknown signs of e is compared
+with the standard uncertainties.
 
-Rejection, too, was decided at x0: of reflections that are off by a small share s of their scatter,
-those beyond the limit c are cut on one side, and the mean of the rest is off by 2 c phi(c) s only.
-What the dataset pulled over the distance from x0 to x is too short by this share (1.5 %).
+Outliers, too, were rejected at x0. If reflections are displaced by a small fraction s of their
+scatter, those beyond the rejection limit c are removed on one side only, and the mean of the rest
+is displaced by 2 c phi(c) s less. The contribution of the dataset over the distance from x0 to x is
+too small by this fraction (1.5 %).
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from calib.solve.dataset.outliers import rejected_pull
 from calib.solve.panels.stored_equations import TwistEquations
 
 LINEAR_WITHIN_SIGMA = 0.1
-"""A summary whose linearisation may shift the solution by more is beyond its linear range."""
+"""A summary with a larger linearisation error is beyond its linear range."""
 
 
 def linearisation_errors(
@@ -38,8 +40,10 @@ def linearisation_errors(
     stored: TwistEquations,
     estimate: CorrectionEstimate,
 ) -> list[float]:
-    """For each statement, the largest shift of any free parameter in sigma that its having been
-    linearised elsewhere may have caused; ``stored`` are the same statements whole, over twists."""
+    """Linearisation error of each statement: the largest shift of a free parameter, in sigma.
+
+    ``stored`` holds the equations of all reflections of the same statements, over twists.
+    """
     n, free = len(layout), list(estimate.freedom.free)
     cut = rejected_pull()
     sigma = estimate.sigma[:, free].ravel()
@@ -53,8 +57,8 @@ def linearisation_errors(
         if not spots.any():
             found.append(0.0)
             continue
-        # C N, of N = D - F^T F the columns that belong to shifts in the plane: a spot's error is
-        # seen as one.
+        # C N, restricted to the columns of N = D - F^T F for shifts in the plane, which is how an
+        # error of a spot acts.
         coupling = one.whole.coupling.reshape(-1, n, N_PARAMETERS)
         taken = estimate.covariance @ coupling[:, :, free].reshape(-1, len(sigma)).T
         shifts = (coupling[:, :, :2] * spots[:, None]).reshape(-1, 2 * n)
@@ -69,7 +73,7 @@ def linearisation_errors(
 def _second_order_mm(
     statement: Statement, estimate: CorrectionEstimate, half_mm: Floats, middle_mm: Floats
 ) -> Floats:
-    """(n,) what the spots of each panel may be off."""
+    """Second-order error (n,) of the spots of each panel, in mm."""
     step = estimate.correction.values - statement.point.values
     shift = np.linalg.norm(step[:, :3], axis=1)
     turn = np.linalg.norm(step[:, 3:], axis=1)

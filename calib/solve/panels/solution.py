@@ -1,4 +1,4 @@
-"""What a solver hands to a flow."""
+"""The solution of a derivation, and the status of its panels."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from calib.model.result.summary import Statement
 from calib.solve.panels.system import PanelSystem
 
 MEASURED_FROM = 50
-"""A panel with fewer reflections is sparse."""
+"""Reflections that a measured panel needs; a panel with fewer is sparse."""
 _MEASURED_SHARE = 0.7
-"""A panel whose sigma is a larger share of the prior leans on it: at the root of a half, what the
-data and what the prior say of a parameter weigh the same."""
+"""A panel is sparse if the sigma of a parameter is a larger fraction of the prior's. At the square
+root of one half, data and prior contribute equally to a parameter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """What a solver hands to a flow."""
+    """Panel corrections with their covariance, report, acceptance and normal equations."""
 
     estimate: CorrectionEstimate
     report: Report
     acceptance: Acceptance
     statements: tuple[Statement, ...]
-    """What each dataset leaves behind, in the order of the report."""
+    """The summary of each dataset, in the order of the report."""
     kept: tuple[int, ...] = ()
-    """The places of the datasets that took part, among those that were given."""
+    """Indices of the datasets that were used, among those that were given."""
 
     def with_excluded(self, others: Sequence[Misfit]) -> Solution:
-        """The same with what others were left out before."""
+        """The solution with datasets in its report that were excluded before refinement."""
         if not others:
             return self
         misfits = (*others, *self.report.misfits)
@@ -41,8 +41,8 @@ class Solution:
 
 
 def panel_states(used: Ints, covariance: Floats, system: PanelSystem) -> tuple[PanelStatus, ...]:
-    """What each panel's correction rests on: ``used`` (n,) reflections, and ``covariance`` of the
-    free parameters."""
+    """Status of each panel, from its number of used reflections ``used`` (n,) and the covariance
+    (n f, n f) of the free parameters."""
     free = list(system.freedom.free)
     sigma = np.sqrt(np.diag(covariance)).reshape(-1, len(free))
     known: Bools = np.all(sigma < _MEASURED_SHARE * system.tolerance.reshape(sigma.shape), axis=1)

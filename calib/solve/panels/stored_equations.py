@@ -1,12 +1,12 @@
-"""Statements of datasets that are not read again, as equations at any linearisation point.
+"""Stored normal equations of datasets, transformed to other linearisation points.
 
-A statement N (x - x0) = v is about small changes of the parameters at x0. With xi(x) the twists
-that carry the panels from x0 to x (``twist``), it says that at x
+The stored equations N (x - x0) = v hold for small changes of the parameters at x0. Let xi(x) be the
+twists that move the panels from x0 to x (``calib.solve.algebra.twists``), and B the derivative of
+the parameters at x0 by twists. At x the equations are
 
-    v_xi = v' - N' xi(x),   N' = B^T N B,   v' = B^T v,
+    N' dxi = v' - N' xi(x),   N' = B^T N B,   v' = B^T v.
 
-where B carries twists to changes of the parameters at x0. A rigid motion of all panels, however
-large, changes none of it.
+They are invariant under rigid motions of all panels, however large.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from calib.solve.algebra.twists import parameters_from_twists, tangents_from_twi
 from calib.solve.dataset.panel_equations import PanelEquations
 
 _LEAST_SHARE = 1e-13
-"""Of a panel parameter's own information: what an elimination took below this is rounding."""
+"""Fraction of a panel parameter's own information below which a remainder is rounding error."""
 _LEAST_SHARE_OF_PART = 1e-8
-"""The same where only statistics rest on the equations."""
+"""The same for parts of the data, which serve statistics only."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TwistEquations:
-    """One part of m statements about n panels, each by itself, as equations over twists."""
+    """Normal equations over twists of n panels, of m datasets separately: N_i = D_i - F_i^T F_i."""
 
     points: Floats
-    """(m, n, 6) the corrections that they are linearised at."""
+    """(m, n, 6) linearisation points: corrections in mm and rad."""
     own: Floats
-    """(m, n, 6, 6)"""
+    """(m, n, 6, 6) blocks of D_i."""
     coupling: tuple[Floats, ...]
-    """m times (r, 6 n)"""
+    """m matrices F_i (r, 6 n)."""
     vector: Floats
-    """(m, 6 n)"""
+    """(m, 6 n) right-hand sides at the linearisation points."""
 
     @staticmethod
     def of(layout: Layout, statements: Sequence[Statement], part: Part) -> TwistEquations:
-        """A part of statements about this layout."""
+        """Equations of one part of the reflections of each statement."""
         equations = [one.part(part) for one in statements]
         points = np.stack([one.point.values for one in statements])
         by = parameters_from_twists(layout, points)
@@ -61,13 +61,13 @@ class TwistEquations:
         )
 
     def __getitem__(self, places: Sequence[int]) -> TwistEquations:
-        """Those at some places."""
+        """The equations of some of the datasets, by index."""
         chosen = list(places)
         coupling = tuple(self.coupling[place] for place in chosen)
         return TwistEquations(self.points[chosen], self.own[chosen], coupling, self.vector[chosen])
 
     def pulled(self, layout: Layout, correction: Correction) -> tuple[Floats, Floats]:
-        """(m, 6 n) N' xi and (m, 6 n) xi, the twists from where each was linearised to
+        """N' xi (m, 6 n) and xi (m, 6 n), the twists from the linearisation points to
         ``correction``."""
         twists = twists_between(layout, self.points, correction.values)
         pulled = (self.own @ twists[..., None]).reshape(len(twists), -1)
@@ -77,15 +77,15 @@ class TwistEquations:
         return pulled, twists
 
     def at(self, layout: Layout, correction: Correction) -> tuple[Floats, Floats]:
-        """(m, 6 n) the vectors at ``correction``, and (m,) by how much chi-square is larger there
-        than where they were linearised: -2 v'.xi + xi.N' xi."""
+        """Right-hand sides (m, 6 n) at ``correction``, and the change of chi-square (m,) since the
+        linearisation points, -2 v'.xi + xi.N' xi."""
         pulled, twists = self.pulled(layout, correction)
         more = ((pulled - 2.0 * self.vector) * twists).sum(axis=1)
         return self.vector - pulled, np.asarray(more)
 
 
 class StoredEquations:
-    """The sum of one part of some statements about a layout."""
+    """Sum of the stored normal equations of several datasets."""
 
     def __init__(self, layout: Layout, twist_equations: TwistEquations) -> None:
         self.twist_equations = twist_equations
@@ -96,7 +96,7 @@ class StoredEquations:
         add_blocks(self._information, self._own)
 
     def at(self, correction: Correction) -> PanelEquations:
-        """The same as equations of tangent motions at ``correction``."""
+        """The equations over tangent motions of the panels at ``correction``."""
         n = len(self._layout)
         back = np.asarray(np.linalg.inv(tangents_from_twists(self._layout, correction.values)))
         vector = self.twist_equations.at(self._layout, correction)[0].sum(axis=0)
@@ -108,10 +108,10 @@ class StoredEquations:
 
 
 def stored_form(equations: PanelEquations, correction: Correction, part: Part) -> Equations:
-    """Equations of tangent motions at ``correction`` as those of correction parameters.
+    """Equations over tangent motions at ``correction`` as equations over panel parameters.
 
-    N = D - F^T F by a pivoted Cholesky decomposition of D - N. Those that serve statistics alone
-    are kept in single precision.
+    N = D - F^T F, where F comes from a pivoted Cholesky decomposition of D - N. Parts of the data,
+    which serve statistics only, are rounded to single precision.
     """
     n = len(equations.panel_information)
     turn = tangents_from_parameters(correction)

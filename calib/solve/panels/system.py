@@ -1,16 +1,17 @@
-"""The panels' corrections from the sum of what the datasets say, the prior and the gauge.
+"""Normal equations of the panel corrections: data, prior and gauge.
 
 Solves (S + P' + C) step = v - P' x - C x with
 
-* S, v the sum of the datasets' reduced normal equations,
-* P' = P - P G (G^T P G)^-1 G^T P the assembly tolerance P with the rigid motions G free, since a
-  tolerance speaks of panels against one another and not of where the root frame was drawn,
-* C = W G (G^T W G)^-1 G^T W the gauge: the mean motion of the panels is zero, each parameter
-  weighted with W, what the panel's own reflections and its tolerance say of it. W is diagonal: its
-  correlations (a panel's height looks like a shift) would make up for a common tilt by shifts.
+* S, v the sum of the datasets' normal equations, with crystals and poses eliminated,
+* P' = P - P G (G^T P G)^-1 G^T P the inverse covariance P of the prior with the rigid motions G
+  free, since assembly tolerances concern panels relative to one another, not the root frame,
+* C = W G (G^T W G)^-1 G^T W the gauge: the weighted mean motion of the panels is zero. The weights
+W
+  are each parameter's information from the panel's own reflections and from its tolerance. W is
+  diagonal; its correlations (a height resembles a shift) would compensate a common tilt by shifts.
 
-S and P' know nothing of G, so C only chooses among equal solutions; C's share of the covariance
-is taken out again.
+S G = P' G = 0, so C only selects one of equivalent solutions; its contribution to the covariance is
+subtracted again.
 """
 
 from __future__ import annotations
@@ -32,68 +33,67 @@ from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.prior import PanelPrior
 
 _SEEN_BY_DATA = 1e-4
-"""A rigid motion that carries more than this share of its panels' information is no gauge."""
+"""A rigid motion that keeps more than this fraction of its panels' information is no gauge."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelStep:
-    """A step of the panels, and what is known of where it leads."""
+    """A step of the panel corrections, with the covariance at its end."""
 
     correction: Correction
-    """Where the step leads."""
+    """Corrections after the step."""
     tangent: Floats
     """(6 n,) the same step as tangent motions of the panels."""
     covariance: Floats
     """(n f, n f) of the free parameters, in mm and rad."""
     gauge: Floats
-    """(n f, k) the rigid motions that were fixed by convention."""
+    """(n f, k) rigid motions that are fixed by convention."""
     n_determined: float
-    """How many panel parameters the data determine; one that only leans on the prior counts as the
-    data's share in it."""
+    """Effective number of parameters determined by the data: the sum of the fractions determined by
+    data rather than prior."""
     shift_sigma: float
-    """The largest change of a parameter in units of its sigma."""
+    """Largest change of a parameter, in sigma."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Normal:
-    """The equations of the free parameters at some correction: ``matrix`` step = ``vector``."""
+    """Normal equations of the f free parameters of n panels: ``matrix`` step = ``vector``."""
 
     information: Floats
-    """(n f, n f) what the data say."""
+    """(n f, n f) information of the data."""
     matrix: Floats
-    """(n f, n f) the same with the prior and the gauge."""
+    """(n f, n f) information with prior and gauge."""
     vector: Floats
     """(n f,)"""
     free: tuple[int, ...]
     """The f free parameters of a panel."""
     spread: Floats
-    """(n, 6, f) carrying free parameters to tangent motions."""
+    """(n, 6, f) derivatives of tangent motions by the free parameters."""
     gauge: Floats
-    """(n f, k) the rigid motions that are fixed by convention."""
+    """(n f, k) rigid motions that are fixed by convention."""
     within: Floats
-    """(k, k) covariance of these motions by that convention."""
+    """(k, k) covariance of these motions that the convention implies."""
 
     @property
     def unheld(self) -> Floats:
-        """(n f, n f) covariance from the prior alone, with the same gauge."""
+        """Covariance (n f, n f) from the prior alone, in the same gauge."""
         return self.in_gauge(inverse(self.matrix - self.information))
 
     def in_gauge(self, covariance: Floats) -> Floats:
-        """(n f, n f) a covariance without that of the rigid motions, which are a convention."""
+        """A covariance (n f, n f) without the contribution of the gauge convention."""
         found = covariance - self.gauge @ self.within @ self.gauge.T
         return np.asarray(0.5 * (found + found.T))  # not every library's product is symmetric
 
     @property
     def data_shares(self) -> Floats:
-        """(n f,) the data's share in each independent direction, ascending; 0 for the gauge."""
+        """Fractions (n f,) determined by data in independent directions, ascending."""
         whiten = whitener(self.matrix)
         shares = np.linalg.eigvalsh(whiten @ self.information @ whiten.T)
         return np.asarray(np.clip(shares, 0.0, 1.0))
 
 
 class PanelSystem:
-    """What stays the same through all steps: the layout, the freedom, the prior, and what datasets
-    have said that are not read again."""
+    """Layout, free parameters, prior and stored equations, which are the same for all steps."""
 
     def __init__(
         self,
@@ -111,11 +111,11 @@ class PanelSystem:
         self._sums: dict[Part, StoredEquations] = {}
 
     def stored_at(self, correction: Correction, part: Part) -> list[PanelEquations]:
-        """What is known beforehand, as one equation at ``correction``; none where nothing is."""
+        """The stored equations at ``correction``, summed; empty if there are none."""
         return [self.stored_part(part).at(correction)] if self.stored else []
 
     def stored_part(self, part: Part) -> StoredEquations:
-        """What is known beforehand, which must be something."""
+        """The stored equations of one part of the reflections; there must be some."""
         if part not in self._sums:
             self._sums[part] = StoredEquations(
                 self.layout, TwistEquations.of(self.layout, self.stored, part)
@@ -128,12 +128,12 @@ class PanelSystem:
         equations: Sequence[PanelEquations],
         part: Part = Part.WHOLE,
     ) -> PanelStep:
-        """The step from ``correction`` to the solution of the linearised problem: ``equations``,
-        made of that part of the reflections, with what is known beforehand of the same part."""
+        """Step to the solution of ``equations`` of a part of the reflections, linearised at
+        ``correction``, together with the stored equations of the same part."""
         return self.step_of(correction, [*equations, *self.stored_at(correction, part)])
 
     def step_of(self, correction: Correction, equations: Sequence[PanelEquations]) -> PanelStep:
-        """The same step from these equations alone."""
+        """Step to the solution of these equations, linearised at ``correction``."""
         n, free = len(self.layout), list(self.freedom.free)
         normal = self.normal(correction, equations)
         try:
@@ -141,8 +141,8 @@ class PanelSystem:
         except np.linalg.LinAlgError as error:
             raise SolveError(
                 "not-determined",
-                "the panels' corrections are not determined by these data.",
-                remedy="more datasets, --freedom in-plane, or a tighter --prior-shift-um.",
+                "these data do not determine the panel corrections.",
+                remedy="add datasets, or use --freedom in-plane or a smaller --prior-shift-um.",
             ) from error
         solution = whole @ normal.vector
         covariance = normal.in_gauge(whole)
@@ -159,7 +159,7 @@ class PanelSystem:
         )
 
     def normal(self, correction: Correction, equations: Sequence[PanelEquations]) -> Normal:
-        """The equations of the free parameters at ``correction``, prior and gauge included."""
+        """Normal equations of the free parameters at ``correction``, with prior and gauge."""
         free = list(self.freedom.free)
         to_tangent = tangents_from_parameters(correction)
         spread = to_tangent[:, :, free]
@@ -186,7 +186,7 @@ class PanelSystem:
         return Normal(information, matrix, rhs, self.freedom.free, spread, gauge, within)
 
     def gauge_weight(self, correction: Correction, equations: Sequence[PanelEquations]) -> Floats:
-        """(n f,) what the panels' own reflections and tolerance say of each free parameter."""
+        """Information (n f,) on each parameter from its panel's own reflections and tolerance."""
         to_tangent = tangents_from_parameters(correction)[:, :, list(self.freedom.free)]
         alone = sum(r.panel_information for r in equations)
         own = to_tangent.transpose(0, 2, 1) @ alone @ to_tangent
@@ -194,7 +194,7 @@ class PanelSystem:
 
     @staticmethod
     def _unseen(gauge: Floats, information: Floats, weight: Floats) -> Floats:
-        """The part of ``gauge`` that no dataset sees."""
+        """The rigid motions among ``gauge`` (m, k) that the data do not determine."""
         if not gauge.shape[1]:
             return gauge
         seen, alone = gauge.T @ information @ gauge, gauge.T @ (weight[:, None] * gauge)
@@ -204,7 +204,7 @@ class PanelSystem:
 
 
 def gauge_free(precision: Floats, gauge: Floats) -> Floats:
-    """A prior's inverse covariance (m, m) with the rigid motions ``gauge`` (m, k) free."""
+    """Inverse covariance (m, m) of a prior with the rigid motions ``gauge`` (m, k) free."""
     if not gauge.shape[1]:
         return precision
     held = precision @ gauge
