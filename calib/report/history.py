@@ -257,14 +257,18 @@ def _event_row(event: View) -> tuple[str, ...]:
 
 
 def _what(event: View) -> str:
-    line, certification, placed = event["calibration"], event["certification"], event["placement"]
+    line, certification, placement = (
+        event["calibration"],
+        event["certification"],
+        event["placement"],
+    )
     if line is not None:
         at = joined([fixed(value, 0) for value in line["distances_mm"]])
         draft = "" if line["accepted"] else ", draft"
         return f"derived {line['calibration']} ({line['freedom']}, {at} mm{draft})"
     if certification is not None:
         return f"{event['event']} {certification['calibration']} for {_region(certification)}"
-    return f"placed at {placed['beamline']} from {at_second(placed['from'])}"
+    return f"placed at {placement['beamline']} from {at_second(placement['from'])}"
 
 
 def _region(certification: View) -> str:

@@ -13,27 +13,27 @@ from calib.report.scalar import instant, number
 
 def summary_view(summary: Summary, size_bytes: int) -> dict[str, Any]:
     """What a summary contains: dataset, counts, chi-square, RMSD in px, size in bytes."""
-    said = summary.statement
-    used = said.used_on_panel.sum(axis=0)
+    statement = summary.statement
+    used = statement.used_on_panel.sum(axis=0)
     return {
         "id": summary.id,
-        "dataset": said.use.name,
-        "sha256": list(said.use.sha256),
+        "dataset": statement.use.name,
+        "sha256": list(statement.use.sha256),
         "serial": summary.serial,
         "layout_id": summary.layout_id,
         "code_version": summary.code_version,
         "data_taken": None if summary.started is None else instant(summary.started),
-        "distance_mm": number(said.use.distance_mm),
-        "wavelength_angstrom": number(said.use.wavelength_angstrom),
-        "n_crystals": said.use.n_crystals,
-        "n_reflections": said.use.n_reflections,
-        "n_rejected": said.use.n_rejected,
-        "rejection": said.kept,
+        "distance_mm": number(statement.use.distance_mm),
+        "wavelength_angstrom": number(statement.use.wavelength_angstrom),
+        "n_crystals": statement.use.n_crystals,
+        "n_reflections": statement.use.n_reflections,
+        "n_rejected": statement.use.n_rejected,
+        "rejection": statement.kept,
         "n_on_panel": used.tolist(),
-        "chi_square": number(said.chi_square),
-        "n_data": number(said.n_data),
-        "n_nuisance": said.n_nuisance,
-        "rmsd_px": both_px(said.use.rmsd),
+        "chi_square": number(statement.chi_square),
+        "n_data": number(statement.n_data),
+        "n_nuisance": statement.n_nuisance,
+        "rmsd_px": both_px(statement.use.rmsd),
         "size_bytes": size_bytes,
     }
 

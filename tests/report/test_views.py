@@ -80,7 +80,7 @@ def check_blocks(blocks: list[Block]) -> None:
             assert {len(row) for row in block.rows} <= {len(block.columns)}
             assert all(isinstance(text, str) for row in block.rows for text in row)
         elif isinstance(block, Facts):
-            assert all(label and said for label, said in block.rows)
+            assert all(label and shown for label, shown in block.rows)
         elif isinstance(block, Figure):
             assert block.title
             assert block.caption
@@ -127,7 +127,7 @@ def test_a_dry_run_has_a_verdict_and_no_version() -> None:
 
 
 @pytest.mark.parametrize("freedom", Freedom)
-def test_held_parameters_are_zero_without_sigma(freedom: Freedom) -> None:
+def test_fixed_parameters_are_zero_without_sigma(freedom: Freedom) -> None:
     names = np.array(["dx_mm", "dy_mm", "dz_mm", "rx_mrad", "ry_mrad", "rz_mrad"])
     held = set(np.delete(names, list(freedom.free)))
     for panel in derived(calibration(freedom=freedom))["panels"]:
@@ -136,7 +136,7 @@ def test_held_parameters_are_zero_without_sigma(freedom: Freedom) -> None:
         assert all(panel[key] != 0.0 for key in set(names) - held)
 
 
-def test_shifts_are_in_mm_and_turns_in_mrad() -> None:
+def test_shifts_are_in_mm_and_rotations_in_mrad() -> None:
     record = calibration()
     values, sigma = record.estimate.correction.values, record.estimate.sigma
     panel = derived(record)["panels"][1]
@@ -146,7 +146,7 @@ def test_shifts_are_in_mm_and_turns_in_mrad() -> None:
     assert panel["sigma"]["rz_mrad"] == pytest.approx(1e3 * sigma[1, 5])
 
 
-def test_every_number_stands_under_its_own_key() -> None:
+def test_every_number_is_under_its_own_key() -> None:
     """All numbers of the record differ, so that none can stand in for another."""
     record = calibration()
     report = replace(record.report, halves=Halves(3, 1.5, 2.5, 1.02))
@@ -191,7 +191,7 @@ def test_of_many_panels_sparse_ones_are_listed_and_unmeasured_ones_named() -> No
     blocks = derived_blocks(derived(record), all_panels=False)
     (table,) = (b for b in blocks if isinstance(b, Table) and b.title == "Sparse panels")
     assert [row[2] for row in table.rows] == ["sparse"] * status.count(PanelStatus.SPARSE)
-    (said,) = (
+    (shown,) = (
         line
         for block in blocks
         if isinstance(block, Sentences)
@@ -199,7 +199,7 @@ def test_of_many_panels_sparse_ones_are_listed_and_unmeasured_ones_named() -> No
         if line.startswith("Without data")
     )
     named: set[int] = set()
-    for run in said.rpartition(": ")[2].rstrip(".").split(", "):
+    for run in shown.rpartition(": ")[2].rstrip(".").split(", "):
         first, _, last = run.partition("-")
         named |= set(range(int(first), int(last or first) + 1))
     assert named == {k for k, one in enumerate(status) if one is PanelStatus.UNMEASURED}
@@ -208,7 +208,7 @@ def test_of_many_panels_sparse_ones_are_listed_and_unmeasured_ones_named() -> No
     assert "Sparse panels" not in titles(whole)
 
 
-def test_the_verdict_and_what_is_not_determined_are_said() -> None:
+def test_the_verdict_and_undetermined_directions_are_shown() -> None:
     assert "Accepted" in titles(derived_blocks(derived(calibration()), all_panels=False))
     draft = calibration(accepted=False)
     draft = replace(draft, report=replace(draft.report, null_directions=("beam tilt",)))

@@ -1,4 +1,4 @@
-"""Everything that is shown is as a person read it last; ``support/golden.py`` says how to renew."""
+"""Reports are the golden texts, which a person has read; ``support/golden.py`` renews them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WIDTHS = {"": None, ".80": 80, ".120": 120}
 
 
 def texts(name: str) -> dict[str, str]:
-    """Name of each golden file of a case -> what it is to hold."""
+    """Name of each golden file of a case -> its expected text."""
     case = CASES[name]()
     found = {} if case.view is None else {f"{name}.json": json_text(case.view)}
     for suffix, width in WIDTHS.items():

@@ -37,8 +37,8 @@ def check_same_names(shown: Mapping[str, Any], value: Any, *but: str) -> None:
     """Each field stands under its own name, tuples as lists."""
     for field in fields(value):
         if field.name not in but:
-            said = getattr(value, field.name)
-            assert shown[field.name] == (list(said) if isinstance(said, tuple) else said)
+            own = getattr(value, field.name)
+            assert shown[field.name] == (list(own) if isinstance(own, tuple) else own)
 
 
 def check_before_after(shown: Any, both: BeforeAfter | None) -> None:
@@ -49,7 +49,7 @@ def check_before_after(shown: Any, both: BeforeAfter | None) -> None:
         assert shown[stage] == {"x": spread.rms_x_px, "y": spread.rms_y_px}
 
 
-def check_deed(shown: Mapping[str, Any], stamp: ChangeStamp) -> None:
+def check_stamp(shown: Mapping[str, Any], stamp: ChangeStamp) -> None:
     assert shown["at"] == stamp.at.isoformat().replace("+00:00", "Z")
     assert (shown["by"], shown["host"]) == (stamp.actor, stamp.host)
 
@@ -141,9 +141,9 @@ def test_a_certification_has_its_own_times_distances_and_authors() -> None:
         assert shown["from"] == one.validity.start.isoformat().replace("+00:00", "Z")
         assert (shown["to"] is None) == (one.validity.end is None)
         assert shown["gap_mm"] == one.gap_mm
-        check_deed(shown["recorded"], one.recorded)
+        check_stamp(shown["recorded"], one.recorded)
         if one.withdrawn is not None:
-            check_deed(shown["withdrawn"], one.withdrawn)
+            check_stamp(shown["withdrawn"], one.withdrawn)
             assert shown["withdrawn"]["reason"] == one.withdrawn_reason
     for change, shown in zip(certified.changes(), view("certified")["changes"], strict=True):
         for key, own in (("before", change.before), ("after", change.after)):
@@ -169,7 +169,7 @@ def test_a_panel_s_history_keeps_what_was_known_then_and_now_apart() -> None:
     assert [held["calibration"] for held in shown["now"]["held"]] == ["W-14:6", "W-14:4"]
 
 
-def test_a_panel_as_drawn_has_its_own_axes() -> None:
+def test_a_nominal_panel_has_its_own_axes() -> None:
     layout = detector.wide().layout
     for panel, shown in enumerate(view("detector")["panels"]):
         assert shown["origin_mm"] == layout.frames.origin_mm[panel].tolist()
@@ -184,7 +184,7 @@ def test_a_file_has_its_own_inputs_and_outputs() -> None:
         assert shown["input_sha256"] == list(one.input_sha256)
         assert shown["output_sha256"] == list(one.output_sha256)
         assert shown["distance_mm"] == one.distance_mm
-        check_deed(shown["applied"], one.applied)
+        check_stamp(shown["applied"], one.applied)
 
 
 def test_a_summary_counts_both_halves() -> None:

@@ -56,9 +56,9 @@ def test_each_panel_is_where_it_is_drawn_with_its_own_motion_in_micrometres() ->
     table = drawn(detector.wide().layout, found)
     assert "um" in table.title.split()
     for panel in found.compared:
-        said = at(table, detector.WIDE_PLACES[panel])
-        check_numbers(said[1:].rstrip("*"), 1e3 * found.motion_mm[panel])
-        assert said.endswith("*") == (panel in found.moved)
+        shown = at(table, detector.WIDE_PLACES[panel])
+        check_numbers(shown[1:].rstrip("*"), 1e3 * found.motion_mm[panel])
+        assert shown.endswith("*") == (panel in found.moved)
     assert at(table, (1, 2)) == ""
 
 
@@ -68,11 +68,12 @@ def test_an_arrow_does_not_depend_on_how_a_panel_is_turned(
     quarters: int, root: Sequence[float], arrow: str
 ) -> None:
     drawn_at = detector.narrow().layout
-    turn = detector.quarter_turn(quarters)
+    rotation = detector.quarter_turn(quarters)
     half = 0.5 * np.pad(drawn_at.size_mm, ((0, 0), (0, 1)))
-    frames = PanelFrames(np.repeat(turn[None], 5, axis=0), drawn_at.centre_root_mm - half @ turn.T)
+    origin = drawn_at.centre_root_mm - half @ rotation.T
+    frames = PanelFrames(np.repeat(rotation[None], 5, axis=0), origin)
     shift = np.zeros((5, 6))
-    shift[:, :3] = turn.T @ np.array([0.1 * root[0], 0.1 * root[1], 0.07])
+    shift[:, :3] = rotation.T @ np.array([0.1 * root[0], 0.1 * root[1], 0.07])
     base = drifts.narrow()
     found = Drift(
         base.verdict, (), base.parameters, shift, base.sigma, base.motion_mm,

@@ -1,4 +1,4 @@
-"""Of each panel, the values that were put in are in the column and the unit of their heading."""
+"""The values of each panel are in the column, and in the unit, of their heading."""
 
 from __future__ import annotations
 
@@ -153,20 +153,20 @@ def test_the_panels_that_differ_most_come_first() -> None:
     assert [row[0] for row in whole.rows] == [str(panel) for panel in range(14)]
 
 
-def test_the_least_alike_panel_of_two_distances_is_that_of_the_smallest_p_value() -> None:
+def test_the_most_discrepant_panel_of_two_distances_has_the_smallest_p_value() -> None:
     for one, other, panel, p_value in (("152", "263", 11, 0.0017), ("263", "402", 4, 0.00023)):
         (line,) = (
             line
             for line in lines_with(blocks("derived"), one, other)
             if numbers(line)[:2] == [one, other]
         )
-        said = re.search(r"panel\D*(\d+)\D+([\d.e-]+)", line)
-        assert said is not None
-        assert int(said[1]) == panel
-        check_numbers(said[2], p_value)
+        match = re.search(r"panel\D*(\d+)\D+([\d.e-]+)", line)
+        assert match is not None
+        assert int(match[1]) == panel
+        check_numbers(match[2], p_value)
 
 
-def test_the_panels_as_drawn_are_shown_with_their_origin_and_size() -> None:
+def test_the_nominal_panels_are_shown_with_their_origin_and_size() -> None:
     table = table_with(blocks("detector-panels"), "panel", "origin", "y", "z")
     layout = detector.wide().layout
     for panel, shape in enumerate(layout.panels):

@@ -30,7 +30,7 @@ def check_span(text: str, validity: Validity) -> None:
         assert text.endswith(written(validity.end))
 
 
-def check_deed(
+def check_stamp(
     table: Table, row: Sequence[str], stamp: ChangeStamp, heading: str = "recorded"
 ) -> None:
     assert cell(table, row, heading) == written(stamp.at)
@@ -51,19 +51,19 @@ def test_a_certification_is_shown_with_its_times_distances_and_author() -> None:
             cell(table, row, "distances"), one.distances.minimum_mm, one.distances.maximum_mm
         )
         check_numbers(cell(table, row, "extrapolation"), one.gap_mm)
-        check_deed(table, row, one.recorded)
+        check_stamp(table, row, one.recorded)
         assert cell(table, row, "reason").startswith(one.reason)
         assert one.override in cell(table, row, "reason")
-        said = cell(table, row, "withdrawn")
+        shown = cell(table, row, "withdrawn")
         if one.withdrawn is None:
-            assert not said
+            assert not shown
         else:
-            assert said.startswith(written(one.withdrawn.at))
-            assert one.withdrawn.actor in said
-            assert one.withdrawn_reason in said
+            assert shown.startswith(written(one.withdrawn.at))
+            assert one.withdrawn.actor in shown
+            assert one.withdrawn_reason in shown
 
 
-def test_a_change_names_what_held_before_and_what_holds_now() -> None:
+def test_a_change_names_the_calibrations_valid_before_and_now() -> None:
     table = table_with(blocks("certified"), "data", "before", "now")
     for change, row in zip(certified.changes(), table.rows, strict=True):
         check_span(cell(table, row, "data"), change.region.validity)
@@ -77,7 +77,7 @@ def test_a_change_names_what_held_before_and_what_holds_now() -> None:
     check_numbers(line, 17)
 
 
-def test_an_answer_is_shown_with_how_old_it_is() -> None:
+def test_an_answer_is_shown_with_its_age() -> None:
     (line,) = lines_with(blocks("resolution"), "days")
     assert "29.2 days before" in line
     assert written(calibrations.DATA_TAKEN[-1]) in line
@@ -110,7 +110,7 @@ def test_a_file_is_shown_with_the_time_of_its_data_and_of_its_application() -> N
         assert cell(table, row, "calibration") == f"W-14:{one.version}"
         taken = "-" if one.data_time is None else written(one.data_time)
         assert cell(table, row, "taken") == taken
-        check_deed(table, row, one.applied, "applied")
+        check_stamp(table, row, one.applied, "applied")
         check_numbers(cell(table, row, "distance"), one.distance_mm)
 
 
@@ -120,7 +120,7 @@ def test_an_affected_file_is_shown_with_its_answers_now_and_if_withdrawn() -> No
         assert cell(table, row, "file") == one.application.output_names[0]
         assert cell(table, row, "current") == name_of(one.now)
         assert cell(table, row, "withdrawn") == name_of(one.without)
-        check_deed(table, row, one.application.applied, "applied")
+        check_stamp(table, row, one.application.applied, "applied")
         check_numbers(cell(table, row, "distance"), one.application.distance_mm)
     check_numbers(fact(blocks("affected"), at=2), 2)
     check_numbers(fact(blocks("affected"), at=3), 1)
@@ -142,7 +142,7 @@ def test_a_listed_calibration_has_its_own_author_distances_and_reflections() -> 
     for one in certified.lines():
         row = row_of(table, f"{one.serial}:{one.version}")
         assert cell(table, row, "state") == one.state.value
-        check_deed(table, row, one.stored, "stored")
+        check_stamp(table, row, one.stored, "stored")
         check_numbers(cell(table, row, "distances"), *one.distances_mm)
         check_numbers(cell(table, row, "reflections"), one.n_reflections)
 
@@ -151,29 +151,29 @@ def test_an_entry_of_the_log_is_shown_with_its_place_in_store_and_chain() -> Non
     table = table_with(blocks("log"), "position", "chain", "hash")
     for one, row in zip(recorded.entries(), table.rows, strict=True):
         check_numbers(cell(table, row, "position"), one.position)
-        check_deed(table, row, one.recorded)
+        check_stamp(table, row, one.recorded)
         assert cell(table, row, "host") == one.recorded.host
         assert cell(table, row, "chain").split() == [one.chain or "store", str(one.ordinal)]
         assert cell(table, row, "kind") == one.kind
         assert one.hash.startswith(cell(table, row, "hash"))
 
 
-def test_an_event_is_shown_with_who_recorded_it_and_what_it_was() -> None:
+def test_an_event_is_shown_with_its_author_and_kind() -> None:
     (table,) = (
         block
         for block in blocks("history")
         if isinstance(block, Table) and "drift" in block.columns
     )
     for one, row in zip(recorded.events(), table.rows, strict=True):
-        check_deed(table, row, one.event.recorded)
-        said, drift = cell(table, row, "event"), cell(table, row, "drift")
+        check_stamp(table, row, one.event.recorded)
+        shown, drift = cell(table, row, "event"), cell(table, row, "drift")
         if one.event.derived is not None:
-            assert f"{one.event.derived.serial}:{one.event.derived.version}" in said
-            assert ("draft" in said) == (not one.event.derived.accepted)
+            assert f"{one.event.derived.serial}:{one.event.derived.version}" in shown
+            assert ("draft" in shown) == (not one.event.derived.accepted)
         word = one.event.certified or one.event.withdrawn
         if word is not None:
-            assert name_of(word) in said
-            assert written(word.validity.start) in said
+            assert name_of(word) in shown
+            assert written(word.validity.start) in shown
         assert (one.against in drift) if one.drift is not None else drift == "-"
 
 
@@ -182,11 +182,11 @@ def test_a_placement_is_shown_with_its_start_and_its_record() -> None:
     for one, row in zip(certified.placements(), table.rows, strict=True):
         assert cell(table, row, "beamline") == one.beamline
         assert cell(table, row, "from") == written(one.start)
-        check_deed(table, row, one.recorded)
+        check_stamp(table, row, one.recorded)
         assert cell(table, row, "reason") == (one.reason or "-")
 
 
-def test_what_another_store_said_is_shown_with_its_number_there() -> None:
+def test_an_entry_of_another_store_is_shown_with_its_version_there() -> None:
     table = table_with(blocks("show"), "there", "id", "loaded")
     first, second = table.rows
     assert cell(table, first, "original", "version") == "9"
@@ -214,9 +214,9 @@ def test_a_backup_and_a_revision_are_shown_with_their_own_numbers() -> None:
     assert shown == ["0012", "0013", "0009", "0011"]
 
 
-def test_a_rule_is_shown_with_what_it_was_set_to_and_by_whom() -> None:
+def test_a_rule_is_shown_with_its_value_and_author() -> None:
     table = table_with(blocks("rules"), "rule", "value", "by")
     for one, row in zip(recorded.rules(), table.rows, strict=True):
         assert cell(table, row, "value") == one.value
-        check_deed(table, row, one.recorded)
+        check_stamp(table, row, one.recorded)
         assert cell(table, row, "host") == one.recorded.host

@@ -65,7 +65,7 @@ def test_each_dataset_is_shown_with_its_own_numbers(name: str) -> None:
         check_numbers(row[-1], *expected)
 
 
-def test_a_misfit_is_shown_with_its_residual_and_the_usual_one_in_their_unit() -> None:
+def test_a_rejected_dataset_is_shown_with_its_residual_and_the_typical_one() -> None:
     table = table_with(blocks("derived"), "experiment", "reason", "residual", "typical")
     for found in calibrations.wide_report().misfits:
         row = row_of(table, found.name, "dataset")
@@ -127,7 +127,9 @@ def test_the_panels_that_moved_are_named() -> None:
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_shares_of_the_data_are_percent_rounded_down_in_the_order_of_parameters(name: str) -> None:
+def test_fractions_of_the_data_are_rounded_down_in_the_order_of_parameters(
+    name: str,
+) -> None:
     found = RECORDS[name].report.determined
     assert found is not None
     shares = [share for share in found.parameters if share is not None]
