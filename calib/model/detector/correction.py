@@ -1,7 +1,7 @@
-"""Per-panel corrections: what they are, and what they do to a layout.
+"""Corrections of single panels: their parameters, and the corrected frames of a layout.
 
 Panel p has a shift (dx, dy, dz) along its own nominal fast, slow and normal axes and a rotation
-vector (rx, ry, rz) about them, turning about the panel's centre:
+vector (rx, ry, rz) about these axes through the panel's centre:
 
     v_root(u) = c_p + R_p (t_p + exp([r_p]x) u)
 
@@ -117,19 +117,19 @@ class Freedom(StrEnum):
 
 
 class PanelStatus(StrEnum):
-    """What a panel's correction rests on."""
+    """How far the data, rather than the prior, determine a panel's correction."""
 
     MEASURED = "measured"
-    """50 reflections or more, and of each parameter the data say more than the prior does."""
+    """At least 50 reflections, and the data constrain each parameter more than the prior does."""
     SPARSE = "sparse"
-    """At least one reflection, leaning on the prior."""
+    """At least one reflection, but the prior matters."""
     UNMEASURED = "unmeasured"
-    """No reflection: the prior alone."""
+    """No reflection: determined by the prior alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """How far each panel of a layout stands from where it was drawn."""
+    """Displacement and rotation of each panel of a layout from its nominal position."""
 
     values: Floats
     """(n, 6) dx, dy, dz in mm and rx, ry, rz in rad, in each panel's nominal frame."""
@@ -140,7 +140,7 @@ class Correction:
 
     @staticmethod
     def none(n_panels: int) -> Correction:
-        """The correction that leaves every panel where it was drawn."""
+        """The correction that leaves every panel at its nominal position."""
         return Correction(np.zeros((n_panels, N_PARAMETERS)))
 
     def frames(self, layout: Layout) -> PanelFrames:
@@ -159,26 +159,26 @@ class Correction:
 
     @staticmethod
     def between(layout: Layout, frames: PanelFrames) -> Correction:
-        """The correction that carries ``layout`` to ``frames`` (relative to the root frame)."""
+        """The correction that moves the panels of ``layout`` to ``frames`` (in the root frame)."""
         nominal = layout.frames.rotation
         centre = frames.points(0.5 * layout.size_mm[:, None, :])[:, 0]
         shift = np.einsum("nij,ni->nj", nominal, centre - layout.centre_root_mm)
-        turn = vector_from_rotation(nominal.transpose(0, 2, 1) @ frames.rotation)
-        return Correction(np.concatenate([shift, turn], axis=1))
+        rotation = vector_from_rotation(nominal.transpose(0, 2, 1) @ frames.rotation)
+        return Correction(np.concatenate([shift, rotation], axis=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CorrectionEstimate:
-    """A correction with what is known of its uncertainty."""
+    """A correction with its covariance, and the status of each panel."""
 
     correction: Correction
-    """The most probable corrections; parameters that were held are 0."""
+    """The most probable corrections; parameters fixed at nominal are 0."""
     freedom: Freedom
     """Which parameters were refined."""
     covariance: Floats
     """(n f, n f) covariance of the f free parameters of n panels, panel by panel; mm and rad."""
     status: tuple[PanelStatus, ...]
-    """What each panel's correction rests on."""
+    """How far the data determine each panel's correction."""
     n_reflections: Ints
     """(n,) reflections used on each panel."""
 
@@ -194,7 +194,7 @@ class CorrectionEstimate:
 
     @property
     def sigma(self) -> Floats:
-        """(n, 6) standard uncertainties in mm and rad; NaN for parameters that were held."""
+        """(n, 6) standard uncertainties in mm and rad; NaN for fixed parameters."""
         out = np.full(self.correction.values.shape, np.nan)
         out[:, self.freedom.free] = np.sqrt(np.diag(self.covariance)).reshape(len(out), -1)
         return out
@@ -210,7 +210,7 @@ class CorrectionEstimate:
         return np.ascontiguousarray(packed, dtype="<f8").tobytes()
 
     def panel_rows(self, names: tuple[str, ...]) -> list[dict[str, Any]]:
-        """One mapping per panel as scripts see it: mm and mrad, null for what was held."""
+        """One mapping per panel as in JSON: mm and mrad; sigma None for fixed parameters."""
         rows: list[dict[str, Any]] = []
         shown = self.correction.values * KEY_FACTORS
         sigma = self.sigma * KEY_FACTORS
@@ -231,7 +231,7 @@ class CorrectionEstimate:
 
 
 def covariance_from_bytes(packed: bytes, size: int) -> Floats:
-    """The symmetric (size, size) matrix whose ``covariance_bytes`` these are."""
+    """The symmetric (size, size) matrix packed by ``covariance_bytes``."""
     values = np.frombuffer(packed, dtype="<f8")
     if len(values) != size * (size + 1) // 2:
         raise InputError("bad-shape", f"{len(values)} covariances, expected a triangle of {size}.")
