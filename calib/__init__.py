@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from calib.api.application import apply, resolve
     from calib.api.certification import certify, withdraw
     from calib.api.derivation import combine, derive
+    from calib.api.registration import register
     from calib.config.settings import Settings, read_settings
     from calib.errors import (
         CalibError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     )
     from calib.flows.apply import Applied
     from calib.flows.certify import Certified, Withdrawn
+    from calib.flows.detectors import Registered
     from calib.flows.shared.results import Derived
     from calib.model.detector.correction import Correction
     from calib.model.store.record import Certification
@@ -51,6 +53,7 @@ _MODULES = {
     "MissingFileError": "calib.errors",
     "NotFoundError": "calib.errors",
     "PanelPrior": "calib.solve.prior",
+    "Registered": "calib.flows.detectors",
     "Resolution": "calib.model.store.resolution",
     "Settings": "calib.config.settings",
     "SolveError": "calib.errors",
@@ -63,6 +66,7 @@ _MODULES = {
     "combine": "calib.api.derivation",
     "derive": "calib.api.derivation",
     "read_settings": "calib.config.settings",
+    "register": "calib.api.registration",
     "resolve": "calib.api.application",
     "withdraw": "calib.api.certification",
 }
@@ -83,6 +87,7 @@ __all__ = [
     "MissingFileError",
     "NotFoundError",
     "PanelPrior",
+    "Registered",
     "Resolution",
     "Settings",
     "SolveError",
@@ -96,6 +101,7 @@ __all__ = [
     "combine",
     "derive",
     "read_settings",
+    "register",
     "resolve",
     "withdraw",
 ]

@@ -110,8 +110,6 @@ def derive(
     Examples
     --------
     >>> import calib
-    >>> calib.Store.create("calib.db")
-    True
     >>> files = ["fixtures/small_near.expt", "fixtures/small_near.refl",
     ...          "fixtures/small_far.expt", "fixtures/small_far.refl"]
     >>> done = calib.derive(files, store="calib.db", by="ana")

@@ -22,7 +22,7 @@ REQUIRED = {
     *("Store", "derive", "apply", "combine", "certify", "withdraw", "resolve"),
     *("Calibration", "CalibError"),
 }
-FUNCTIONS = ("derive", "certify", "resolve", "apply", "combine", "withdraw")
+FUNCTIONS = ("register", "derive", "certify", "resolve", "apply", "combine", "withdraw")
 """In the order in which their examples follow one another."""
 FILES = [
     f"fixtures/small_{name}.{ending}" for name in ("near", "far") for ending in ("expt", "refl")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from calib_cli.completion import complete_experiments, complete_layout
-from calib_cli.context import open_store, stamp
+from calib_cli.context import actor, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -66,18 +66,18 @@ def add(
     Example:
       calib detector add 24-0108 --layout "PILATUS 300K" --time-zone Europe/London
     """
-    from calib.flows.detectors import register
+    from calib.api.registration import register
     from calib.report.detectors import detector_facts, detector_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = register(
-            opened,
             serial,
+            store=opened,
+            by=actor(by),
             experiments=experiments,
             layout=layout,
             time_zone=time_zone,
             description=description,
-            stamp=stamp(by),
             dry_run=dry_run,
         )
     view = detector_view(done.record)

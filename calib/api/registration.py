@@ -1,0 +1,81 @@
+"""register: a detector with its layout and time zone, before any data of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from calib.api.arguments import AnyPath, AnyStore, By, opened, stamp_of
+from calib.flows.detectors import Registered
+from calib.flows.detectors import register as register_detector
+
+
+def register(
+    serial: str,
+    *,
+    layout: str | None = None,
+    experiments: AnyPath | None = None,
+    time_zone: str | None = None,
+    description: str = "",
+    store: AnyStore = None,
+    by: By = None,
+    dry_run: bool = False,
+) -> Registered:
+    """Register a detector before any data of it.
+
+    ``derive`` registers a detector that the store does not know by itself, with times read as UTC.
+
+    Parameters
+    ----------
+    serial
+        The detector's serial number.
+    layout
+        Its nominal panels, by the name of a known model such as ``"PILATUS 6M"``.
+    experiments
+        Its nominal panels, as in this experiment list; instead of ``layout``.
+    time_zone
+        IANA name of the zone in which times without an offset are read. Default: UTC.
+    description
+        What people call it.
+    store
+        A path, an address or an open store. Default: the store of the settings.
+    by
+        Who makes the change. Default: the name in the settings, else the login name.
+    dry_run
+        Do everything except writing.
+
+    Returns
+    -------
+    Registered
+        The detector as it is stored, and whether it is new.
+
+    Raises
+    ------
+    InputError
+        No layout or two are given, or the serial is registered with another time zone.
+    LayoutError
+        The serial is registered with another layout.
+    StoreError
+        The store cannot be read or written.
+
+    Examples
+    --------
+    >>> import calib
+    >>> calib.Store.create("calib.db")
+    True
+    >>> done = calib.register(
+    ...     "3-0999", layout="PILATUS 300K", time_zone="Europe/London", store="calib.db", by="ana"
+    ... )
+    >>> done.record.time_zone, done.new, len(done.record.layout)
+    ('Europe/London', True, 3)
+    """
+    with opened(store, read_only=dry_run) as found:
+        return register_detector(
+            found,
+            serial,
+            experiments=None if experiments is None else Path(experiments),
+            layout=layout,
+            time_zone=time_zone,
+            description=description,
+            stamp=stamp_of(by),
+            dry_run=dry_run,
+        )
