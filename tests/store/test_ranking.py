@@ -129,3 +129,29 @@ def test_each_policy_relaxes_only_its_own_bounds(store: Store, stored: StoredCal
     for at, distance_mm in ((early, 200.0), (late, 200.0), (early, 99.0)):
         with pytest.raises(NotFoundError):
             store.resolve(SERIAL, at, distance_mm, time_policy=CLOSEST)
+
+
+def test_an_open_end_is_warned_of_from_the_last_measurement_or_the_start(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Whichever is later: the calibration was measured at noon."""
+    early = certification(stored, NOON - 100 * DAY)
+    number = store.certifications.certify(early).number
+
+    def warned(days: int) -> bool:
+        return store.resolve(SERIAL, NOON + days * DAY, 150.0).warnings != ()
+
+    assert [warned(days) for days in (100, 180, 181)] == [False, False, True]
+    store.certifications.withdraw(number, "no", stamp())
+    store.certifications.certify(certification(stored, NOON + 50 * DAY))
+    assert [warned(days) for days in (181, 230, 231)] == [False, False, True]
+
+
+def test_only_data_newer_than_what_is_known_are_warned_of(
+    store: Store, stored: StoredCalibration
+) -> None:
+    word = store.certifications.certify(certification(stored, NOON - DAY))
+    at = word.recorded.at
+    for when, warned in ((at - HOUR, 0), (at, 0), (at + TICK, 1)):
+        assert len(store.resolve(SERIAL, when, 150.0, as_known_at=word.number).warnings) == warned
+        assert store.resolve(SERIAL, when, 150.0).warnings == ()

@@ -1,0 +1,61 @@
+"""How many corrected files a certification or a withdrawal affects: those whose data lie in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+from calib.model.store.record import StoredCalibration
+from calib.store.store import Store
+from support.records import DAY, HOUR, NOON, application, calibration, certification, stamp
+
+TICK = timedelta(microseconds=1)
+NEAREST_MM, FARTHEST_MM = 100.0, 200.0
+BELOW_MM, LAST_MM = math.nextafter(NEAREST_MM, 0.0), math.nextafter(FARTHEST_MM, 0.0)
+POINTS = [
+    (NOON, 150.0, True),
+    (NOON - TICK, 150.0, False),
+    (NOON + DAY - TICK, 150.0, True),
+    (NOON + DAY, 150.0, False),
+    (NOON + HOUR, NEAREST_MM, True),
+    (NOON + HOUR, BELOW_MM, False),
+    (NOON + HOUR, LAST_MM, True),
+    (NOON + HOUR, FARTHEST_MM, False),
+]
+
+
+def test_files_are_affected_whose_data_lie_within_the_bounds(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Start and nearest distance included, end and greatest distance not."""
+    region = (NOON, NOON + DAY, (NEAREST_MM, FARTHEST_MM))
+    number = store.certifications.certify(certification(stored, *region)).number
+    other, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    replacing, expected = certification(other, *region), 0
+    for place, (at, distance_mm, inside) in enumerate(POINTS):
+        receipt = replace(
+            application(stored),
+            data_time=at,
+            distance_mm=distance_mm,
+            output_sha256=(f"{place:064x}",),
+        )
+        assert store.applications.record(receipt)
+        expected += inside
+        _, preview = store.certifications.preview_withdraw(number)
+        assert preview.affected == expected
+        assert store.certifications.preview_certify(replacing).affected == expected
+
+
+def test_files_corrected_later_do_not_count_as_affected_then(
+    store: Store, stored: StoredCalibration
+) -> None:
+    number = store.certifications.certify(certification(stored)).number
+    store.applications.record(application(stored, "before.expt"))
+    (withdrawn,) = store.certifications.withdraw(number, "no", stamp())
+    position = store.log.entries(last=1)[0].position
+    assert withdrawn.number == number
+    assert store.certifications.consequences(position).affected == 1
+    later = replace(application(stored, "after.expt"), output_sha256=("ef" * 32,))
+    store.applications.record(later)
+    assert store.certifications.consequences(position).affected == 1
