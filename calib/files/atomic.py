@@ -72,7 +72,7 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
                 "output-is-input",
                 f"the output would overwrite the input {source}.",
                 place=str(path),
-                remedy="another -o; an input is never overwritten, not even with --force.",
+                remedy="another output file; an input is never overwritten, not even with --force.",
             )
     try:
         path.lstat()
@@ -83,7 +83,7 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
             "bad-output-name",
             f"no file can have this name ({error.strerror or error}).",
             place=str(path),
-            remedy="another -o.",
+            remedy="another output file.",
         ) from error
     if path.is_dir():
         raise InputError(
@@ -94,14 +94,14 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
             "no-output-folder",
             f"the folder {path.parent} does not exist.",
             place=str(path),
-            remedy="create it, or another -o.",
+            remedy="create it, or another output file.",
         )
     if path.exists() and not force:
         raise InputError(
             "output-exists",
             "the output exists already.",
             place=str(path),
-            remedy="--force or another -o.",
+            remedy="--force or another output file.",
         )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _read_only(path)
@@ -231,7 +231,7 @@ def _rename_new(temporary: Path, path: Path) -> None:
             "output-exists",
             "the output exists already.",
             place=str(path),
-            remedy="--force or another -o.",
+            remedy="--force or another output file.",
         ) from error
     except OSError:  # a file system without hard links
         temporary.replace(path)
@@ -263,7 +263,7 @@ def _in_words(error: OSError, path: Path) -> NoReturn:
             "disk-full",
             f"the disk is full, or your quota on it ({error.strerror}); nothing was written.",
             place=str(path),
-            remedy="free some space, or another -o.",
+            remedy="free some space, or another output file.",
         ) from error
     if error.errno in _FORBIDDEN:
         raise _read_only(path) from error
@@ -271,7 +271,7 @@ def _in_words(error: OSError, path: Path) -> NoReturn:
         "write-failed",
         f"the file could not be written ({error.strerror or error}).",
         place=str(path),
-        remedy="again, or another -o.",
+        remedy="again, or another output file.",
     ) from error
 
 
@@ -280,7 +280,7 @@ def _read_only(path: Path) -> InputError:
         "output-not-writable",
         f"you may not write in the folder {path.parent}.",
         place=str(path),
-        remedy="another -o, in a folder of your own.",
+        remedy="another output file, in a folder that you can write.",
     )
 
 

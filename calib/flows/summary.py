@@ -31,7 +31,7 @@ def export_summaries(
             "no-output-folder",
             "there is no such folder.",
             place=str(folder),
-            remedy="create it, or another -o.",
+            remedy="create it, or another folder.",
         )
     summaries = kept_summaries(store, store.calibrations.get(reference, serial))
     chosen = [picked(summaries, name) for name in datasets] or summaries

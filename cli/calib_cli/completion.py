@@ -1,7 +1,7 @@
 """Values that the shell offers for arguments and options on the tab key.
 
-The store is opened read-only and never created. Errors are not printed, since they would end up in
-the command line: where something fails, nothing is offered.
+The store is opened read-only and never created. Errors are not printed, since they would appear in
+the command line: on an error, nothing is offered.
 """
 
 from __future__ import annotations

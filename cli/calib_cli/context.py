@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from calib.store.store import Store
 
 WHILE_LOADING = 200_000
-"""How many objects may be made before the garbage collector runs, while modules are loaded."""
+"""Objects created between two runs of the garbage collector while modules are loaded."""
 _USUAL = gc.get_threshold()
 
 
@@ -29,20 +29,20 @@ def store_location(ctx: typer.Context, option: str | None) -> Location:
 
 
 def given_location(ctx: typer.Context, option: str | None) -> Location | None:
-    """The store that an option names; None where it is for the settings to say."""
+    """The store named by an option; None if the settings decide."""
     from calib.config.location import Location
 
     named = ctx.find_root().params.get("store") if option is None else option
-    # An empty --store is a slip ("$UNSET" in a script), not a wish for the default.
+    # An empty --store is a mistake ("$UNSET" in a script), not a request for the default.
     return None if named is None else Location.parse(named)
 
 
 def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = False) -> Store:
-    """The store that a command works on, open."""
+    """Open the store that a command works on."""
     from calib.store.store import Store
 
     if gc.get_threshold()[0] == WHILE_LOADING:
-        gc.freeze()  # the modules: the collector passes over them from here on
+        gc.freeze()  # exempts loaded modules from collection from here on
         gc.set_threshold(*_USUAL)
     return Store.open(store_location(ctx, option), read_only=read_only)
 

@@ -1,4 +1,4 @@
-"""The report of a bug: a file with all that its finder needs, in the user's log folder."""
+"""The crash report: a file in the user's log folder with command line, versions and traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGES = ("calib-metrology", "numpy", "scipy", "sqlalchemy", "sqlmodel", "typ
 
 
 def write_report(error: BaseException, words: list[str]) -> Path | None:
-    """Write what happened; where nothing can be written, None."""
+    """Write a report and return its path, or None if no folder can be written."""
     now = datetime.now(UTC)
     name = f"bug-{now:%Y%m%dT%H%M%S}-{os.getpid()}.log"
     text = _report(error, words, now)

@@ -1,4 +1,4 @@
-"""Errors as people and scripts are told of them, and the number that the process ends with."""
+"""Errors as messages for people and JSON for scripts, and the exit codes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from calib.errors import CalibError
 
 DONE, NO, BAD_INPUT, MACHINE, SOME_FAILED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
-"""What the process ends with; docs/reference/json.md explains each."""
+"""Exit codes; docs/reference/json.md explains each."""
 PIPE_CLOSED, TERMINATED = 141, 143
-"""As the shell reports a program that a signal ended (SIGPIPE, SIGTERM)."""
+"""128 plus the number of the signal that ended the program (SIGPIPE, SIGTERM)."""
 _MACHINE_ERRORS = {
     errno.ENOSPC: "disk-full",
     errno.EDQUOT: "disk-full",
@@ -25,7 +25,7 @@ _MACHINE_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a command did not do what it was asked."""
+    """Why a command failed."""
 
     exit_code: int
     code: str
@@ -44,7 +44,7 @@ class Failure:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The same for a script."""
+        """The same as JSON."""
         return {
             "error": {
                 "code": self.code,
@@ -56,15 +56,15 @@ class Failure:
 
 
 def failure_of(error: BaseException, words: list[str]) -> Failure:
-    """What went wrong; for a bug, a report is written. ``words`` is the command line."""
+    """Describe an error; for a bug, write a report. ``words`` is the command line."""
     if isinstance(error, CalibError) and error.exit_code != BUG:
-        # A full stop would be pasted along with the command before it.
+        # A full stop would be copied together with the command before it.
         remedy = error.remedy if error.remedy.endswith("...") else error.remedy.removesuffix(".")
         return Failure(error.exit_code, error.code, error.problem, error.place, remedy)
     if isinstance(error, KeyboardInterrupt):
         return Failure(INTERRUPTED, "interrupted", "interrupted.")
     if _is_usage_error(error):
-        return _misuse(error)
+        return _usage_failure(error)
     if isinstance(error, MemoryError):
         return Failure(
             MACHINE, "out-of-memory", "there is not enough memory.", "", "fewer datasets at once"
@@ -73,24 +73,24 @@ def failure_of(error: BaseException, words: list[str]) -> Failure:
         return Failure(
             MACHINE,
             _MACHINE_ERRORS[error.errno],
-            f"the machine failed ({error.strerror}).",
+            f"the system reports: {error.strerror}.",
             str(error.filename or ""),
-            "again when there is room, or somewhere else",
+            "again when there is space, or another disk",
         )
     return _bug(error, words)
 
 
 def _is_usage_error(error: BaseException) -> bool:
-    # Typer brings these classes along from 0.16 on; before, they are those of the package click.
+    # Typer has copies of these classes from 0.16 on; before, they come from the package click.
     return any(kind.__name__ == "ClickException" for kind in type(error).__mro__)
 
 
-def _misuse(error: BaseException) -> Failure:
-    said = str(getattr(error, "format_message", error.__str__)())
-    said = said.replace("Value error, ", "")  # newer Typer's
+def _usage_failure(error: BaseException) -> Failure:
+    message = str(getattr(error, "format_message", error.__str__)())
+    message = message.replace("Value error, ", "")  # added by newer releases of Typer
     context = getattr(error, "ctx", None)
     command = "calib" if context is None else context.command_path
-    return Failure(BAD_INPUT, "bad-use", " ".join(said.split()), remedy=f"{command} --help")
+    return Failure(BAD_INPUT, "bad-use", " ".join(message.split()), remedy=f"{command} --help")
 
 
 def _bug(error: BaseException, words: list[str]) -> Failure:
@@ -100,7 +100,7 @@ def _bug(error: BaseException, words: list[str]) -> Failure:
     path = write_report(error, words)
     what = without_password(f"{type(error).__name__}: {error}").rstrip(": ")
     if path is None:
-        remedy = "report it to the developers of calib, with what you typed"
+        remedy = "report it to the developers of calib, with your command line"
     else:
         remedy = f"report it to the developers of calib with the file {path}"
     return Failure(BUG, "bug", f"calib failed, which is a bug ({what}).", remedy=remedy)

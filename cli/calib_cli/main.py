@@ -1,4 +1,4 @@
-"""``calib``: the program, and the options that stand before its commands."""
+"""The program ``calib`` and its global options."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def calib(
 
 
 def main() -> None:
-    """The program ``calib``."""
-    # Matrices here are small: threads of the linear algebra would spin more than they help, and
-    # results would depend on their number. To be said before numpy is loaded.
+    """Run the program ``calib``."""
+    # Matrices are small: threads of the linear algebra would cost more than they gain, and results
+    # would depend on their number. Takes effect only before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # What is loaded stays, and need not be looked through again and again meanwhile.
+    # Loaded modules stay: the garbage collector need not scan them while more are loaded.
     gc.set_threshold(WHILE_LOADING)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # files are tidied up then
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # removes temporary files
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

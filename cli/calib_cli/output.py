@@ -1,4 +1,4 @@
-"""What goes to stdout (results) and to stderr (talk)."""
+"""Results on stdout, messages on stderr."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class OutputClosedError(Exception):
-    """Whoever read the results has closed the pipe."""
+    """The reader of the results has closed the pipe."""
 
 
 def write(text: str) -> None:
-    """Write results; raises ``OutputClosedError`` where nobody reads them any more."""
+    """Write results; raises ``OutputClosedError`` if the reader has closed the pipe."""
     stream: TextIO | None = sys.stdout  # None where the process was started without one
     if stream is None:
         return
@@ -29,15 +29,15 @@ def write(text: str) -> None:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        _forget(stream)
+        _discard(stream)
         raise OutputClosedError from None
     except OSError:
-        _forget(stream)
+        _discard(stream)
         raise
 
 
 def write_json(value: Any) -> None:
-    """Write one JSON value and a newline; indented where a person looks."""
+    """Write one JSON value and a newline; indented on a terminal."""
     write(_json(value, indented=is_terminal(sys.stdout)) + "\n")
 
 
@@ -50,7 +50,7 @@ def write_blocks(blocks: Sequence[Block]) -> None:
 
 
 def notify(text: str) -> None:
-    """Talk to the person at the terminal; a closed stderr harms nobody."""
+    """Write a message to stderr; a closed stderr is ignored."""
     stream: TextIO | None = sys.stderr
     if stream is None:
         return
@@ -60,17 +60,17 @@ def notify(text: str) -> None:
 
 
 def notify_json(value: Any) -> None:
-    """Talk to a script: one JSON object on one line of stderr."""
+    """Write one JSON object to a line of stderr."""
     notify(_json(value, indented=False))
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person looks at it."""
+    """Whether the stream is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def is_coloured(stream: TextIO | None) -> bool:
-    """Whether colours and bars are welcome: on a terminal, unless NO_COLOR says otherwise."""
+    """Whether to use colours and progress bars: on a terminal, unless NO_COLOR is set."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return is_terminal(stream) and not plain
 
@@ -79,8 +79,8 @@ def _json(value: Any, *, indented: bool) -> str:
     return json.dumps(value, indent=2 if indented else None, allow_nan=False)
 
 
-def _forget(stream: TextIO) -> None:
-    """What could not be written is not tried again when the interpreter ends."""
+def _discard(stream: TextIO) -> None:
+    """Discard what is buffered, so that the interpreter does not write it again at exit."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

@@ -1,4 +1,4 @@
-"""The group of all commands: the one place where errors become messages and exit codes."""
+"""The group of all commands, where errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _WORDS: ContextVar[Sequence[str]] = ContextVar("words", default=())
 
 
 def command_line() -> str:
-    """What was typed, as the log keeps it: passwords in addresses hidden, bytes that are no text
-    replaced; empty where no command is being run."""
+    """The command line for the log, with passwords hidden and undecodable bytes replaced; empty
+    outside of a command."""
     from calib.config.location import without_password
 
     shown = [os.fsencode(word).decode("utf-8", "replace") for word in _WORDS.get()]
@@ -27,7 +27,7 @@ def command_line() -> str:
 
 
 class Program(Group):
-    """All commands. Runs one and ends with its exit code; no traceback ever leaves it."""
+    """All commands. Runs one and exits with its code; never prints a traceback."""
 
     def main(
         self,
@@ -53,14 +53,14 @@ class Program(Group):
 
 
 def exit_code_of(run: Callable[[], Any], words: list[str]) -> int:
-    """Run a command; say what went wrong, for a script as well where it asked for JSON."""
+    """Run a command; print an error as a message and, with --json, as JSON."""
     try:
         code = int(run() or 0)
     except OutputClosedError:
         return PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
         return _report_failure(error, words)
-    # Typer answers Ctrl-C with an exit code.
+    # Typer turns Ctrl-C into an exit code.
     return _report_failure(KeyboardInterrupt(), words) if code == INTERRUPTED else code
 
 

@@ -1,4 +1,4 @@
-"""The progress of a derivation, on stderr where a person looks."""
+"""The progress of a derivation, on stderr if it is a terminal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from calib_cli.output import is_coloured
 _STAGES = {
     "reading": "Reading files",
     "rigid": "Placing detector and crystals",
-    "approach": "Refining panels on a part of the data",
+    "approach": "Refining panels on a subset",
     "panels": "Refining panels",
-    "crystals": "Refining crystals that change",
+    "crystals": "Refining scan-varying crystals",
     "testing": "Testing on held-out reflections",
-    "leaving out": "Leaving each dataset out",
+    "leaving out": "Omitting each dataset in turn",
     "storing": "Storing",
 }
 
@@ -26,9 +26,10 @@ DeriveProgress = Callable[[str, int, float, int, int], None]
 
 @contextlib.contextmanager
 def derive_progress() -> Iterator[DeriveProgress | None]:
-    """What to call with stage, iteration, RMSD in px, and datasets done of how many.
+    """Show a progress bar; yields a function that takes stage, iteration, RMSD in px, and the
+    numbers of datasets done and in all.
 
-    None where nobody looks. The bar goes when the work is done.
+    Yields None if stderr is not a terminal. The bar is removed at the end.
     """
     if not is_coloured(sys.stderr):
         yield None
@@ -47,35 +48,35 @@ def derive_progress() -> Iterator[DeriveProgress | None]:
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     with Progress(*columns, console=console, transient=True) as bars:
         task = bars.add_task("Starting", total=1, numbers="")
-        passing, begun = "", time.monotonic()
+        current_pass, begun = "", time.monotonic()
 
-        def tell(stage: str, iteration: int, rmsd_px: float, done: int, total: int) -> None:
-            nonlocal passing, begun
-            if passing != f"{stage} {iteration}":
-                passing, begun = f"{stage} {iteration}", time.monotonic()
-            said = _numbers(iteration, rmsd_px) + _pace(time.monotonic() - begun, done, total)
+        def report(stage: str, iteration: int, rmsd_px: float, done: int, total: int) -> None:
+            nonlocal current_pass, begun
+            if current_pass != f"{stage} {iteration}":
+                current_pass, begun = f"{stage} {iteration}", time.monotonic()
+            numbers = _numbers(iteration, rmsd_px) + _pace(time.monotonic() - begun, done, total)
             bars.update(
                 task,
                 description=_STAGES.get(stage, stage),
                 completed=done,
                 total=max(total, 1),
-                numbers=", ".join(said),
+                numbers=", ".join(numbers),
             )
 
-        yield tell
+        yield report
 
 
 def _numbers(iteration: int, rmsd_px: float) -> list[str]:
-    said = [f"iteration {iteration}"] if iteration else []
+    numbers = [f"iteration {iteration}"] if iteration else []
     if math.isfinite(rmsd_px):
-        said.append(f"RMSD {rmsd_px:.3f} px")
-    return said
+        numbers.append(f"RMSD {rmsd_px:.3f} px")
+    return numbers
 
 
 def _pace(seconds: float, done: int, total: int) -> list[str]:
-    """Datasets a second and the time left, once some of this pass are done and some are not."""
+    """Datasets per second and the time left of this pass, once some datasets are done."""
     if not 1 < done < total or seconds <= 0.0:
         return []
-    # The clock of a pass begins with its first dataset, which is done then.
+    # The clock of a pass starts when its first dataset is done.
     rate = (done - 1) / seconds
     return [f"{rate:.3g} datasets/s", f"{math.ceil((total - done) / rate)} s left of this pass"]

@@ -1,5 +1,5 @@
-"""The table of all commands: which module has each. A module is imported when its command is run
-or its help is printed."""
+"""The table of all commands. The module of a command is imported when it is run or its help is
+printed."""
 
 from __future__ import annotations
 

@@ -20,21 +20,21 @@ from calib.report.blocks import Block, Facts, Figure, Table
 from calib_cli.text import printable
 
 _ENDLESS = 10_000
-"""Columns of a pipe: nothing is wrapped or cut for a program that reads lines."""
+"""Columns of a pipe: lines are not wrapped for a program that reads them."""
 _GAP = 2
-"""Between two columns."""
+"""Spaces between two columns."""
 _TALLEST = 2
-"""Lines of a row where text is wrapped."""
+"""Most lines of a row with wrapped text."""
 _NARROWEST = 30
-"""Of text that is wrapped into what room is left."""
+"""Fewest columns for wrapped text at the right of other columns."""
 
 Part = dict[int, int]
 """Some columns of a table, by number, with their widths."""
 
 
 def render(blocks: Sequence[Block], *, coloured: bool, width: int | None = None) -> str:
-    """The blocks one below the other, an empty line between them; ``width`` is that of the
-    terminal, None for a pipe."""
+    """The blocks as text, separated by empty lines; ``width`` is that of the terminal, None for a
+    pipe."""
     out = io.StringIO()
     console = Console(
         file=out,
@@ -55,8 +55,8 @@ def render(blocks: Sequence[Block], *, coloured: bool, width: int | None = None)
 def _print(console: Console, block: Block) -> None:
     if isinstance(block, Facts):
         grid = RichTable.grid(padding=(0, 2))
-        for label, said in block.rows:
-            grid.add_row(_cell(label, "dim"), _cell(said))
+        for label, value in block.rows:
+            grid.add_row(_cell(label, "dim"), _cell(value))
         console.print(grid)
         return
     if block.title:
@@ -86,7 +86,7 @@ def _print_part(console: Console, block: Table, part: Part) -> None:
 
 
 def _parts(block: Table, width: int) -> list[Part]:
-    """The columns that stand side by side, part by part."""
+    """The columns that fit side by side, part by part."""
     columns = [
         [printable(heading), *(printable(row[number]) for row in block.rows)]
         for number, heading in enumerate(block.columns)
@@ -122,7 +122,7 @@ def _parts(block: Table, width: int) -> list[Part]:
 
 
 def _narrowed(natural: Sequence[int], least: Sequence[int], width: int) -> list[int]:
-    """Widths that fit: the widest column that can gives way first."""
+    """Column widths that fit, found by narrowing the widest column step by step."""
     widths = list(natural)
     while _total(widths) > width:
         able = [number for number, one in enumerate(widths) if one > least[number]]
@@ -143,7 +143,7 @@ def _longest_word(text: str) -> int:
 
 
 def _height(text: str, width: int) -> int:
-    """Lines that a text takes where it is wrapped at words."""
+    """Number of lines of a text wrapped at words."""
     lines, used = 1, 0
     for word in text.split():
         length = cell_len(word)

@@ -1,8 +1,8 @@
-"""Completion as shells ask for it: what Typer's answer lacks is added here.
+"""Corrections of Typer's completion protocol for the shells.
 
-bash splits words at ":" and "=" before it asks, so that ``24-0107:3`` arrives in three pieces, and
-expects only the last piece back; and it inserts what it gets as it is, so that blanks must be
-escaped. No shell may see an error or wait for a server that does not answer.
+bash splits words at ":" and "=", so that ``24-0107:3`` arrives in three pieces, and expects only
+the last piece in return. It inserts values as they are, so that blanks must be escaped. Errors are
+not printed, and a server that does not respond does not block the shell.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def complete(answer: Callable[[], Any]) -> int:
             answer()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
-        except Exception:  # noqa: S110  # nothing is offered then
+        except Exception:  # noqa: S110  # nothing is offered
             pass
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0.0)

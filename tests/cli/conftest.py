@@ -15,7 +15,7 @@ STORE = "beamline.sqlite"
 
 @pytest.fixture(scope="session")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with files, and a store in which 24-0107:3 waits for somebody to certify it."""
+    """A folder with files, and a store in which 24-0107:3 is not certified yet."""
     folder = tmp_path_factory.mktemp("story") / "data"
     write_story(folder)
     store = ("--store", folder / STORE)
@@ -41,6 +41,6 @@ def here(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def certified(here: Path) -> Path:
-    """The same, with 24-0107:3 certified for March 2026."""
+    """The folder of ``here``, with 24-0107:3 certified for March 2026."""
     done("certify", "24-0107:3", "--from", "2026-03-01", "--to", "2026-04-01", "--reason", "new")
     return here

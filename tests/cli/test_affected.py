@@ -1,4 +1,4 @@
-"""calib affected: who must process again, and what they would get."""
+"""calib affected: files to process again, and their next calibration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def files(reference: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_files_are_listed_with_what_they_would_get(here: Path) -> None:
+def test_affected_files_are_listed_with_their_next_calibration(here: Path) -> None:
     """The experiments are of 2026-03-05 at 200 mm."""
     done("certify", "24-0107:1", "--from", "2026-03-01", "--reason", "old")
     done("certify", "24-0107:3", "--from", "2026-03-04", "--reason", "new")
@@ -35,7 +35,7 @@ def test_files_are_listed_with_what_they_would_get(here: Path) -> None:
     assert known == {"position": last["position"], "at": last["at"]}
 
 
-def test_a_file_of_unknown_time_gets_no_answer(here: Path) -> None:
+def test_a_file_of_unknown_time_has_no_next_calibration(here: Path) -> None:
     done("certify", "24-0107:3", "--from", "2026-03-01", "--reason", "new")
     text = (here / "imported.expt").read_text()
     (here / "timeless.expt").write_text(re.sub(r'"epochs": ?\[[^\]]*\]', '"epochs": []', text))

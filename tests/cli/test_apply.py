@@ -1,4 +1,4 @@
-"""calib apply: the right calibration, the names of outputs, receipts."""
+"""calib apply: the certified calibration, names of outputs, receipts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.commands import calib, done
 from support.simulated import measured, write_imported
 
 
-def test_the_certified_one_is_applied_and_recorded(certified: Path) -> None:
+def test_the_certified_calibration_is_applied_and_recorded(certified: Path) -> None:
     answer = done("apply", "imported.expt", "-o", "calibrated.expt", "--json").json
     (detector,) = answer["detectors"]
     assert (detector["calibration"], detector["state"]) == ("24-0107:3", "certified")
@@ -50,7 +50,7 @@ def test_an_earlier_correction_is_replaced(certified: Path) -> None:
     assert Path("second.expt").read_bytes() == Path("direct.expt").read_bytes()
 
 
-def test_outputs_have_names_of_their_own(certified: Path) -> None:
+def test_outputs_are_named_after_their_inputs(certified: Path) -> None:
     (certified / "raw").mkdir()
     Path("indexed.expt").rename("raw/indexed.expt")
     Path("indexed.refl").rename("raw/indexed.refl")
@@ -72,7 +72,7 @@ def test_existing_outputs_are_kept_unless_forced(certified: Path) -> None:
     answer = calib(*words)
     assert answer.code == 2
     assert answer.stderr == (
-        "Error: calibrated.expt: the output exists already.\nTry: --force or another -o\n"
+        "Error: calibrated.expt: the output exists already.\nTry: --force or another output file\n"
     )
     assert Path("calibrated.expt").stat().st_mtime_ns == kept
     done(*words, "--force")
@@ -91,7 +91,7 @@ def test_a_dry_run_writes_and_records_nothing(certified: Path) -> None:
     assert done("usage", "list", "--json").json == []
 
 
-def test_data_without_a_time_need_one(certified: Path) -> None:
+def test_data_without_a_time_need_the_option_at(certified: Path) -> None:
     write_imported(measured("bare", 200.0, None, seed=6), Path("bare.expt"))
     answer = calib("apply", "bare.expt", "--json")
     assert answer.code == 2
@@ -108,7 +108,7 @@ def test_data_without_a_time_need_one(certified: Path) -> None:
     assert named["detectors"][0]["data_time"] is None
 
 
-def test_times_are_read_in_the_detectors_zone(here: Path) -> None:
+def test_times_are_read_in_the_time_zone_of_the_detector(here: Path) -> None:
     place = ("--store", "zoned.sqlite")
     done("init", *place)
     done("detector", "add", "24-0107", "--from", "night1.expt", "--time-zone", "Asia/Tokyo", *place)
@@ -120,7 +120,7 @@ def test_times_are_read_in_the_detectors_zone(here: Path) -> None:
     assert applied["detectors"][0]["data_time"] == "2026-03-05T00:00:00Z"
 
 
-def test_what_would_certify_is_said_and_works(here: Path) -> None:
+def test_the_remedy_for_a_missing_certification_works(here: Path) -> None:
     done("certify", "24-0107:3", "--from", "2026-04-01", "--reason", "later")
     answer = calib("apply", "imported.expt", "--json")
     assert (answer.code, answer.stdout) == (1, "")
@@ -133,13 +133,13 @@ def test_what_would_certify_is_said_and_works(here: Path) -> None:
     done("apply", "imported.expt")
 
 
-def test_a_distance_that_is_not_certified_says_how(here: Path) -> None:
+def test_the_remedy_for_an_uncertified_distance_works(here: Path) -> None:
     done(
         "certify", "24-0107:3", "--from", "2026-03-01", "--reason", "far only",
         "--min-distance-mm", "250",
     )  # fmt: skip
-    told = done("apply", "imported.expt", "--distance-mm", "300", "-o", "told.expt", "--json").json
-    assert told["detectors"][0]["distance_mm"] == 300.0
+    given = done("apply", "imported.expt", "--distance-mm", "300", "-o", "told.expt", "--json").json
+    assert given["detectors"][0]["distance_mm"] == 300.0
     answer = calib("apply", "imported.expt", "--json")
     assert (answer.code, answer.error["code"]) == (1, "not-certified")
     remedy = shlex.split(answer.error["remedy"])
@@ -147,7 +147,7 @@ def test_a_distance_that_is_not_certified_says_how(here: Path) -> None:
     done("apply", "imported.expt")
 
 
-def test_another_serial_needs_force(certified: Path) -> None:
+def test_another_serial_needs_force_serial(certified: Path) -> None:
     words = ("apply", "imported.expt", "--serial", "24-0999", "--calibration", "24-0999:1")
     done("derive", "night1.expt", "night1.refl", "--serial", "24-0999", "--force-serial")
     answer = calib(*words)
@@ -157,7 +157,7 @@ def test_another_serial_needs_force(certified: Path) -> None:
     assert forced["detectors"][0]["calibration"] == "24-0999:1"
 
 
-def test_pipelines_may_go_on_without_a_calibration(here: Path) -> None:
+def test_a_pipeline_can_copy_files_without_a_calibration(here: Path) -> None:
     assert calib("apply", "indexed.expt", "indexed.refl").code == 1
     answer = done("apply", "indexed.expt", "indexed.refl", "--if-missing", "copy", "--json")
     view = answer.json
@@ -168,14 +168,14 @@ def test_pipelines_may_go_on_without_a_calibration(here: Path) -> None:
         assert copy.read_bytes() == Path(f"indexed.{ending}").read_bytes()
 
 
-def test_a_draft_or_uncertified_one_comes_with_a_warning(certified: Path) -> None:
+def test_applying_an_uncertified_calibration_warns(certified: Path) -> None:
     answer = done("apply", "imported.expt", "--calibration", "24-0107:1")
     assert "Warning: imported.expt: 24-0107:1 is accepted, not certified." in answer.stderr
     assert "Wrote imported_calibrated.expt." in answer.stderr
     assert answer.stdout.splitlines()[0].split()[:2] == ["output", "calibration"]
 
 
-def test_another_layout_is_refused(certified: Path) -> None:
+def test_data_of_another_layout_are_refused(certified: Path) -> None:
     other = measured("other", 200.0, None, seed=6, layout_name="PILATUS 1M", n_reflections=900)
     write_imported(other, Path("other.expt"))
     answer = calib("apply", "other.expt", "--at", "2026-03-02")
@@ -204,5 +204,5 @@ def test_another_layout_is_refused(certified: Path) -> None:
     ],
     ids=str,
 )
-def test_reflections_go_with_the_list_of_their_name(words: list[str], jobs: list[Job]) -> None:
+def test_reflections_are_paired_by_stem(words: list[str], jobs: list[Job]) -> None:
     assert jobs_of([Path(word) for word in words], None, None, None) == jobs

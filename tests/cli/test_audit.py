@@ -19,7 +19,7 @@ def key(certified: Path) -> Path:
     return Path(done("audit", "key", "--json").json["private_key"])
 
 
-def test_the_log_says_who_did_what_when_why_and_how(certified: Path) -> None:
+def test_the_log_records_author_time_reason_and_command(certified: Path) -> None:
     log = done("audit", "log", SERIAL, "--json").json
     assert [entry["kind"] for entry in log] == ["calibration"] * 3 + ["certification"]
     last = log[-1]
@@ -43,7 +43,7 @@ def test_passwords_do_not_reach_the_log(certified: Path) -> None:
     assert command_line() == "calib --store 'postgresql://ada:***@nowhere.invalid/x' list"
 
 
-def test_verifying_is_yes_or_no(certified: Path) -> None:
+def test_verify_exits_with_1_after_a_change(certified: Path) -> None:
     answer = done("audit", "verify", "--json").json
     assert (answer["verified"], answer["findings"], answer["last_position"]) == (True, [], 4)
     raw.tamper(str(certified / "beamline.sqlite"), "UPDATE certification SET reason = 'x'")
@@ -54,14 +54,14 @@ def test_verifying_is_yes_or_no(certified: Path) -> None:
     assert "position 4" in calib("audit", "verify").stdout
 
 
-def test_a_private_key_is_its_owners_alone_and_is_never_overwritten(key: Path) -> None:
+def test_a_private_key_is_readable_by_its_owner_only_and_never_overwritten(key: Path) -> None:
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     again = calib("audit", "key")
     assert again.code == 2
     assert "the output exists already" in again.stderr
 
 
-def test_a_checkpoint_reveals_a_tail_that_was_cut_off(key: Path, certified: Path) -> None:
+def test_a_checkpoint_reveals_a_truncated_log(key: Path, certified: Path) -> None:
     made = done("audit", "checkpoint", "c.json", "--json").json
     assert (made["last_position"], made["n_chains"]) == (4, 2)
     done("withdraw", f"{SERIAL}:3", "--reason", "moved")
@@ -75,7 +75,7 @@ def test_a_checkpoint_reveals_a_tail_that_was_cut_off(key: Path, certified: Path
 
 
 @pytest.mark.parametrize("part", ["hash", "ordinal", "chain", "position"])
-def test_a_checkpoint_that_was_changed_is_refused(key: Path, certified: Path, part: str) -> None:
+def test_a_modified_checkpoint_is_refused(key: Path, certified: Path, part: str) -> None:
     done("audit", "checkpoint", "c.json")
     content = json.loads(Path("c.json").read_text())
     head = content["heads"][1]
@@ -85,7 +85,7 @@ def test_a_checkpoint_that_was_changed_is_refused(key: Path, certified: Path, pa
     assert (answer.code, answer.error["code"]) == (2, "checkpoint-forged")
 
 
-def test_a_checkpoint_that_somebody_else_signed_is_refused(key: Path, certified: Path) -> None:
+def test_a_checkpoint_with_another_signature_is_refused(key: Path, certified: Path) -> None:
     done("audit", "key", "eve.pem")
     done("audit", "checkpoint", "c.json", "--key", "eve.pem")
     answer = calib("audit", "verify", "--checkpoint", "c.json", "--json")
@@ -93,7 +93,7 @@ def test_a_checkpoint_that_somebody_else_signed_is_refused(key: Path, certified:
     done("audit", "verify", "--checkpoint", "c.json", "--public-key", "eve.pem.pub")
 
 
-def test_without_a_key_the_way_to_one_is_named(certified: Path) -> None:
+def test_without_a_key_the_remedy_is_to_create_one(certified: Path) -> None:
     answer = calib("audit", "checkpoint", "c.json")
     assert (answer.code, "calib audit key" in answer.stderr) == (2, True)
     assert not Path("c.json").exists()

@@ -1,4 +1,4 @@
-"""Input that cannot be used: exit 2, the exact words, and nothing stored or written."""
+"""Invalid input: exit code 2, the exact message, and nothing stored or written."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def changed_column(
 
 
 def refused(*words: object, problem: str, remedy: str) -> None:
-    """The command fails with exactly these words, for people and for scripts."""
+    """The command fails with exactly this message, as text and as JSON."""
     before = sorted(path.name for path in Path.cwd().iterdir())
     stored = done("list", "--json").stdout
     answer = calib(*words, "--json")
     assert (answer.code, answer.stdout) == (2, "")
-    said, tried, _ = answer.stderr.splitlines()
-    assert said == f"Error: {problem}"
+    message, tried, _ = answer.stderr.splitlines()
+    assert message == f"Error: {problem}"
     assert tried == f"Try: {remedy}"
     error = answer.error
     place = f"{error['place']}: " if error["place"] else ""
     assert (place + error["problem"], error["remedy"]) == (problem, remedy)
-    assert calib(*words).stderr == f"{said}\n{tried}\n"
+    assert calib(*words).stderr == f"{message}\n{tried}\n"
     assert done("list", "--json").stdout == stored
     assert sorted(path.name for path in Path.cwd().iterdir()) == before
 
@@ -265,7 +265,7 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("derive",), "Missing argument 'EXPT REFL ...'."),
         (("derive", "a", "--freedom", "none"), "'none' is not one of 'in-plane', 'full'."),
@@ -315,17 +315,17 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
     ],
     ids=str,
 )
-def test_misuse_says_what_to_type(here: Path, words: tuple[str, ...], said: str) -> None:
+def test_wrong_usage_names_the_help(here: Path, words: tuple[str, ...], message: str) -> None:
     answer = calib(*words, "--json")
     assert (answer.code, answer.stdout) == (2, "")
     error, tried, _ = answer.stderr.splitlines()
-    assert said in error
+    assert message in error
     assert tried.startswith("Try: ")
     assert answer.error["problem"] in error
     assert "Traceback" not in answer.stderr
 
 
-def test_a_group_alone_says_what_to_type() -> None:
+def test_a_group_without_a_command_names_the_help() -> None:
     answer = calib("detector")
     assert (answer.code, answer.stdout) == (2, "")
     assert answer.stderr == "Error: Missing command.\nTry: calib detector --help\n"

@@ -1,4 +1,4 @@
-"""calib bundle: from one store to another by a file."""
+"""calib bundle: calibrations carried from one store to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.commands import calib, done
 THERE = ("--store", "there.sqlite")
 
 
-def test_a_detector_travels_and_its_certifications_hold_where_they_are_adopted(
+def test_certifications_of_a_bundle_take_effect_when_adopted(
     certified: Path,
 ) -> None:
     done("bundle", "create", "24-0107", "-o", "all.calib-bundle")
@@ -28,9 +28,12 @@ def test_a_detector_travels_and_its_certifications_hold_where_they_are_adopted(
     assert calib("apply", "imported.expt", "-o", "a.expt", *THERE).code == 1
     shown = done("show", "24-0107:3", *THERE).stdout
     assert "Recorded in another store (not valid here)" in shown
-    told = done("history", "24-0107", "--json", *THERE).json["origins"]
-    assert [one["event"] for one in told if one["version"] == 3] == ["certification", "calibration"]
-    assert {one["by"] for one in told} == {None}
+    origins = done("history", "24-0107", "--json", *THERE).json["origins"]
+    assert [one["event"] for one in origins if one["version"] == 3] == [
+        "certification",
+        "calibration",
+    ]
+    assert {one["by"] for one in origins} == {None}
     assert "Recorded in another store" in done("history", "24-0107", *THERE).stdout
     assert done("history", "24-0107", "--json").json["origins"] == []
     again = done("bundle", "load", "all.calib-bundle", "--adopt", "--json", *THERE).json
@@ -41,7 +44,7 @@ def test_a_detector_travels_and_its_certifications_hold_where_they_are_adopted(
     done("audit", "verify", *THERE)
 
 
-def test_one_calibration_travels_under_a_name_of_its_own(here: Path) -> None:
+def test_a_bundle_of_one_calibration_is_named_after_it(here: Path) -> None:
     done("bundle", "create", "24-0107:2")
     assert (here / "24-0107-2.calib-bundle").exists()
     done("init", *THERE)
@@ -51,7 +54,7 @@ def test_one_calibration_travels_under_a_name_of_its_own(here: Path) -> None:
     ]
 
 
-def test_what_cannot_be_carried_is_refused(here: Path) -> None:
+def test_a_bundle_of_something_unknown_is_refused(here: Path) -> None:
     done("bundle", "create", "24-0107", "-o", "all.calib-bundle")
     (here / "bad.calib-bundle").write_bytes((here / "all.calib-bundle").read_bytes()[:-1])
     for words, code in (

@@ -1,4 +1,4 @@
-"""calib certify, withdraw, resolve: whose answer changes is said, and no slip replaces anything."""
+"""calib certify, withdraw, resolve: changes are listed, and nothing is replaced by mistake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def answers(*words: str) -> str:
     return found
 
 
-def test_certifying_says_what_held_and_what_holds(here: Path) -> None:
+def test_certify_prints_the_calibration_before_and_after(here: Path) -> None:
     certified(1, "--from", "2026-03-01", "--max-distance", "300")
     shown = done("certify", f"{SERIAL}:2", "--from", "2026-03-04", "--reason", "new")
     lines = [line for line in shown.stdout.splitlines() if line.startswith("2026-03-04")]
@@ -34,7 +34,7 @@ def test_certifying_says_what_held_and_what_holds(here: Path) -> None:
     assert "0 recorded applications are affected." in shown.stdout
 
 
-def test_an_overlap_needs_to_be_meant(here: Path) -> None:
+def test_an_overlap_needs_supersede(here: Path) -> None:
     certified(1, "--from", "2026-03-01")
     refused = calib("certify", f"{SERIAL}:2", "--from", "2026-02-01", "--reason", "x", "--json")
     assert (refused.code, refused.error["code"]) == (2, "overlap")
@@ -47,7 +47,7 @@ def test_an_overlap_needs_to_be_meant(here: Path) -> None:
     assert done("show", f"{SERIAL}:1", "--json").json["calibration"]["state"] == "certified"
 
 
-def test_files_that_got_what_held_before_are_counted(here: Path) -> None:
+def test_files_with_the_replaced_calibration_are_counted(here: Path) -> None:
     certified(1, "--from", "2026-03-01")
     done("apply", "indexed.expt", "-o", "a.expt")
     found = certified(2, "--from", "2026-03-04")
@@ -56,12 +56,12 @@ def test_files_that_got_what_held_before_are_counted(here: Path) -> None:
     assert found["affected"] == 0
 
 
-def test_withdrawing_says_first_what_will_hold_again(here: Path) -> None:
+def test_withdraw_first_prints_what_comes_into_force_again(here: Path) -> None:
     certified(1, "--from", "2026-03-01")
     certified(2, "--from", "2026-03-03")
     certified(2, "--from", "2026-04-01", "--to", "2026-05-01")
-    told = done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved", "--dry-run")
-    assert "24-0107:1 (certification 4) will be valid for data taken 2026-03-03" in told.stderr
+    dry = done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved", "--dry-run")
+    assert "24-0107:1 (certification 4) will be valid for data taken 2026-03-03" in dry.stderr
     assert answers("--at", "2026-03-05") == "24-0107:2"
     done("withdraw", f"{SERIAL}:2", "--number", "5", "--reason", "moved")
     assert answers("--at", "2026-03-05") == "24-0107:1"
@@ -70,7 +70,7 @@ def test_withdrawing_says_first_what_will_hold_again(here: Path) -> None:
     assert other.error["code"] == "other-calibration"
 
 
-def test_the_past_can_be_asked_for(here: Path) -> None:
+def test_resolve_answers_as_of_a_past_state(here: Path) -> None:
     certified(1, "--from", "2026-03-01")
     certified(2, "--from", "2026-03-02")
     first = done(*ASK, "--at", "2026-03-05", "--as-known-at", "4", "--json")
@@ -82,7 +82,7 @@ def test_the_past_can_be_asked_for(here: Path) -> None:
     assert (late.code, late.error["code"]) == (2, "unknown-position")
 
 
-def test_a_list_shows_the_states_of_then(here: Path) -> None:
+def test_a_list_shows_the_states_as_of_a_past_position(here: Path) -> None:
     certified(1, "--from", "2026-03-01")
     certified(
         2, "--from", "2026-03-01", "--min-distance", "1", "--max-distance", "9999", "--supersede"
@@ -100,7 +100,7 @@ def test_a_list_shows_the_states_of_then(here: Path) -> None:
     assert calib("list", "--limit", "0").code == 2
 
 
-def test_a_calibration_is_shown_as_it_was_known_then(here: Path) -> None:
+def test_a_calibration_is_shown_as_of_a_past_position(here: Path) -> None:
     certified(1, "--from", "2026-03-01")
     done("withdraw", f"{SERIAL}:1", "--reason", "the module was swapped back")
     show = ("show", f"{SERIAL}:1", "--json")
@@ -120,7 +120,7 @@ def test_a_calibration_is_shown_as_it_was_known_then(here: Path) -> None:
     assert (late.code, late.error["code"]) == (1, "unknown-calibration")
 
 
-def test_apply_takes_the_same_policies(here: Path) -> None:
+def test_apply_and_resolve_follow_the_same_policies(here: Path) -> None:
     certified(1, "--from", "2026-03-01", "--max-distance", "180", "--gap-mm", "50")
     certified(2, "--from", "2026-03-02", "--min-distance", "199", "--max-distance", "201")
     apply = ("apply", "indexed.expt", "--json", "--force", "-o", "a.expt")
@@ -136,7 +136,7 @@ def test_apply_takes_the_same_policies(here: Path) -> None:
 
 
 @pytest.mark.parametrize("explain", [False, True])
-def test_the_explanation_is_shown_where_it_is_asked_for(here: Path, explain: bool) -> None:
+def test_explain_prints_why_others_do_not_match(here: Path, explain: bool) -> None:
     certified(1, "--from", "2026-03-01")
     certified(2, "--from", "2026-03-02")
     words = ("--explain",) if explain else ()

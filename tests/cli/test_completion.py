@@ -1,4 +1,4 @@
-"""The tab key: what shells are told, by the protocol that their scripts speak."""
+"""Completion with the tab key, by the protocol of the shells' scripts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bash(monkeypatch: pytest.MonkeyPatch, *pieces: str, separator: str = "\n") -> list[str]:
-    """What bash is told for these pieces of a command line, the last of which is completed."""
+    """The values offered to bash for pieces of a command line, the last of which is completed."""
     monkeypatch.setenv("_CALIB_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", separator.join(("calib", *pieces)))
     monkeypatch.setenv("COMP_CWORD", str(len(pieces)))

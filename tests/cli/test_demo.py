@@ -1,4 +1,4 @@
-"""calib demo: the whole way, against a truth that is known."""
+"""calib demo: a complete example compared with the known truth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.commands import calib, done, examples, program
 from support.json_page import documented, is_of, leaves
 
 
-def test_the_demonstration_shows_what_the_second_distance_gains(tmp_path: Path) -> None:
+def test_the_demo_shows_what_the_second_distance_gains(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     answer = program("demo", folder, "--json", XDG_DATA_HOME=str(tmp_path / "data"))
     assert answer.code == 0, answer.stderr
@@ -37,7 +37,7 @@ def test_the_demonstration_shows_what_the_second_distance_gains(tmp_path: Path) 
     assert not (tmp_path / "data").exists()  # the user's own store is not touched
 
 
-def test_the_demonstration_never_replaces_what_is_not_its_own(
+def test_the_demo_never_overwrites_other_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -56,14 +56,14 @@ def test_the_demonstration_never_replaces_what_is_not_its_own(
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == mine
 
 
-def test_the_example_in_the_help_tells_people(
+def test_the_demo_prints_the_comparison_with_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (words,) = examples(done("demo", "--help").stdout)
     answer = program(*words)
     assert answer.code == 0, answer.stderr
-    for said in ("compared with the known truth", "calibrated ", "Distance "):
-        assert said in answer.stdout
+    for text in ("compared with the known truth", "calibrated ", "Distance "):
+        assert text in answer.stdout
     assert "Next: calib list --store calib-demo/calib.db" in answer.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["calib-demo"]

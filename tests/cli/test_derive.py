@@ -1,4 +1,4 @@
-"""calib derive: what it answers, to people and to scripts."""
+"""calib derive: results as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IN_PLANE = {"dx_mm", "dy_mm", "rz_mrad"}
 NEW = ("--prior-shift-um", "80")
 
 
-def test_one_object_says_what_came_of_it(here: Path) -> None:
+def test_json_describes_the_result_in_one_object(here: Path) -> None:
     answer = done("derive", *NIGHT_1, *NEW, "--json").json
     head = answer["calibration"]
     assert (head["serial"], head["version"], head["freedom"], head["state"]) == (
@@ -44,7 +44,7 @@ def test_one_object_says_what_came_of_it(here: Path) -> None:
     assert 0.0 < answer["seconds"] < 60.0
 
 
-def test_corrections_are_the_truth_turned_and_shifted(here: Path) -> None:
+def test_corrections_are_the_truth_up_to_a_rigid_motion(here: Path) -> None:
     """The difference of two panels' shifts is far above the noise, whatever the gauge."""
     panels = done("derive", *NIGHT_1, *NIGHT_2, "--json").json["panels"]
     for axis, key in enumerate(("dx_mm", "dy_mm")):
@@ -53,7 +53,7 @@ def test_corrections_are_the_truth_turned_and_shifted(here: Path) -> None:
         assert abs(found - true) < 5e-3 < abs(true)
 
 
-def test_two_distances_free_everything(here: Path) -> None:
+def test_two_distances_free_all_parameters(here: Path) -> None:
     answer = done("derive", *NIGHT_1, *NIGHT_2, *NEW, "--json").json
     assert answer["calibration"]["freedom"] == "full"
     assert answer["freedom_reason"] == "distances of 150 and 265 mm differ by a factor of 1.8"
@@ -104,7 +104,7 @@ def test_options_reach_the_solver(here: Path) -> None:
     assert parameters["hall_symbol"]
 
 
-def test_a_detector_not_seen_before_is_registered_and_said(here: Path) -> None:
+def test_a_new_detector_is_registered_with_a_message(here: Path) -> None:
     done("init", "--store", "new.sqlite")
     words = ("derive", *NIGHT_1, "--store", "new.sqlite")
     dry = done(*words, "--dry-run")
@@ -118,7 +118,7 @@ def test_a_detector_not_seen_before_is_registered_and_said(here: Path) -> None:
     assert detector["description"] == "PILATUS 300K, S/N 24-0107"
 
 
-def test_people_read_a_summary_and_what_comes_next(here: Path) -> None:
+def test_the_verdict_and_the_residuals_come_first_then_the_next_step(here: Path) -> None:
     answer = done("derive", *NIGHT_1, *NEW)
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("Calibration  24-0107:4  accepted  ")
@@ -146,7 +146,7 @@ def test_details_are_what_show_prints(here: Path, option: str) -> None:
     assert set(short.split("\n\n")[2:-1]) <= set(tables), "the residuals are the same"
 
 
-def test_who_did_it_is_recorded(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_author_is_recorded(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def by(*words: str) -> str:
         head = done("derive", *NIGHT_1, "--json", *words).json["calibration"]
         shown = done("show", head["id"][:12], "--json").json
@@ -161,6 +161,6 @@ def test_who_did_it_is_recorded(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert by("--prior-shift-um", "83") == "edith"
 
 
-def test_an_answer_that_is_no_is_printed_whole(here: Path) -> None:
+def test_files_that_do_not_match_are_refused_without_output(here: Path) -> None:
     answer = calib("derive", "night1.expt", "night2.refl", "--json")
     assert (answer.code, answer.stdout) == (2, "")

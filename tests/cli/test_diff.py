@@ -1,4 +1,4 @@
-"""calib diff: the verdict, and how a script learns of it."""
+"""calib diff: the verdict and the exit code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.commands import calib, done
 from support.simulated import LATER, TRUTH, measured
 
 
-def test_two_nights_of_an_unchanged_detector_are_the_same(here: Path) -> None:
+def test_an_unchanged_detector_passes(here: Path) -> None:
     """They were taken at two distances with the panels held in their planes."""
     answer = calib("diff", "24-0107:1", "24-0107:2", "--json")
     assert (answer.code, answer.json["verdict"]) == (0, "same")
@@ -21,7 +21,7 @@ def test_two_nights_of_an_unchanged_detector_are_the_same(here: Path) -> None:
     assert "Rms motion of each panel" in text
 
 
-def test_a_panel_that_was_moved_is_named_and_the_answer_is_no(here: Path) -> None:
+def test_a_moved_panel_is_named_and_the_exit_code_is_1(here: Path) -> None:
     values = TRUTH.values.copy()
     values[1, :2] += np.array([0.04, -0.03])
     moved = measured("night3", 150.0, LATER, seed=9, truth=Correction(values))
@@ -37,14 +37,14 @@ def test_a_panel_that_was_moved_is_named_and_the_answer_is_no(here: Path) -> Non
     assert lenient.code == 0
 
 
-def test_a_combination_knows_what_it_shares_with_its_parts(here: Path) -> None:
+def test_a_combination_is_compared_with_its_parts_without_their_common_data(here: Path) -> None:
     answer = calib("diff", "24-0107:1", "24-0107:3", "--json").json
     assert answer["shared_data"]["first"] == 1.0
     assert 0.3 < answer["shared_data"]["second"] < 0.7
     assert "includes all data of the first one" in answer["notes"][0]
 
 
-def test_what_cannot_be_compared_is_refused(here: Path) -> None:
+def test_calibrations_that_cannot_be_compared_are_refused(here: Path) -> None:
     done("detector", "add", "24-0999", "--layout", "PILATUS 300K")
     done("derive", "night1.expt", "night1.refl", "--serial", "24-0999", "--force-serial")
     for words, code in (

@@ -1,4 +1,4 @@
-"""calib doctor: where settings come from, what is wrong, and the exit code that tells."""
+"""calib doctor: origins of settings, problems, and the exit code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support import raw
 from support.commands import calib, done
 
 
-def test_the_doctor_names_where_every_setting_comes_from(
+def test_doctor_prints_the_origin_of_every_setting(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "own.toml").write_text('wait_seconds = 3\nactor = "nobody"\n')
@@ -25,7 +25,7 @@ def test_the_doctor_names_where_every_setting_comes_from(
     assert view["settings"][0]["from"] == "--store"
 
 
-def test_a_healthy_store_is_fine(here: Path) -> None:
+def test_a_healthy_store_passes(here: Path) -> None:
     view = done("doctor", "--json").json
     assert view["fine"]
     assert [check["name"] for check in view["checks"] if not check["fine"]] == []
@@ -34,7 +34,7 @@ def test_a_healthy_store_is_fine(here: Path) -> None:
     assert "Try" not in done("doctor").stdout
 
 
-def test_what_is_wrong_is_named_with_a_remedy_and_exit_1(here: Path) -> None:
+def test_a_problem_is_named_with_a_remedy_and_exit_code_1(here: Path) -> None:
     raw.execute("beamline.sqlite", "DROP TRIGGER panel_no_update")
     answer = calib("doctor")
     assert answer.code == 1
@@ -45,7 +45,7 @@ def test_what_is_wrong_is_named_with_a_remedy_and_exit_1(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "problem"),
     [
         ("CALIB_STORE", "gone.sqlite", "there is no store here."),
         ("CALIB_STORE", "postgresql://ada:secret@127.0.0.1:1/x", "the database server does not"),
@@ -57,20 +57,22 @@ def test_what_is_wrong_is_named_with_a_remedy_and_exit_1(here: Path) -> None:
         ("CALIB_JOURNAL", "paper", "'paper' is not a valid value."),
     ],
 )
-def test_trouble_on_the_way_to_the_store_is_found_not_raised(
-    here: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+def test_a_bad_setting_is_reported_not_raised(
+    here: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
 ) -> None:
     monkeypatch.setenv(variable, value)
     answer = calib("doctor", "--json")
     assert answer.code == 1
     wrong = [check for check in answer.json["checks"] if not check["fine"]]
     assert len(wrong) == 1
-    assert said in wrong[0]["said"]
+    assert problem in wrong[0]["said"]
     assert wrong[0]["remedy"]
     assert "secret" not in answer.stdout + answer.stderr
 
 
-def test_no_store_yet_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_absent_default_store_is_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("CALIB_STORE", raising=False)
     view = done("doctor", "--json").json

@@ -1,4 +1,4 @@
-"""What a process ends with, and that it never ends with a traceback."""
+"""Exit codes of the program; it never prints a traceback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.commands import done, program
 from support.simulated import measured, write_imported
 
 
-def test_done_is_0(here: Path) -> None:
+def test_success_is_0(here: Path) -> None:
     assert program("list", "--json").code == 0
     shown = program("--version")
     assert (shown.code, shown.stdout, shown.stderr) == (0, f"calib {__version__}\n", "")
@@ -45,7 +45,7 @@ def test_nothing_found_is_1(here: Path, words: tuple[str, ...]) -> None:
     assert answer.error["code"] in ("unknown-calibration", "unknown-detector")
 
 
-def test_an_empty_list_is_an_answer(tmp_path: Path) -> None:
+def test_an_empty_list_is_a_success(tmp_path: Path) -> None:
     done("init", "--store", tmp_path / "new.sqlite")
     for words in (("list",), ("detector", "list"), ("usage", "list")):
         assert done(*words, "--json", "--store", tmp_path / "new.sqlite").json == []
@@ -54,7 +54,7 @@ def test_an_empty_list_is_an_answer(tmp_path: Path) -> None:
         assert human.stderr
 
 
-def test_misuse_is_2(here: Path) -> None:
+def test_wrong_usage_is_2(here: Path) -> None:
     answer = program("derive", "gone.expt", "--json")
     assert (answer.code, answer.stdout) == (2, "")
     assert answer.error["code"] == "missing-file"
@@ -75,7 +75,7 @@ def test_a_store_that_fails_is_3(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_a_full_disk_under_the_answer_is_3(here: Path) -> None:
+def test_a_full_disk_under_stdout_is_3(here: Path) -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "calib_cli", "list"],
@@ -120,8 +120,8 @@ def test_a_bug_is_70_and_asks_for_a_report(
     answer = command("certify", "24-0107:3", "--by", URL, "--reason", "new", "--json")
     assert (answer.code, answer.stdout) == (70, "")
     (report,) = logs.rglob("bug-*.log")
-    said, tried, _ = answer.stderr.splitlines()
-    assert said.startswith("Error: calib failed, which is a bug (ZeroDivisionError: ")
+    message, tried, _ = answer.stderr.splitlines()
+    assert message.startswith("Error: calib failed, which is a bug (ZeroDivisionError: ")
     assert tried == f"Try: report it to the developers of calib with the file {report}"
     assert answer.error["code"] == "bug"
     text, shown = report.read_text(), URL.replace("secret", "***")
@@ -132,7 +132,7 @@ def test_a_bug_is_70_and_asks_for_a_report(
     assert "secret" not in text + answer.stderr
 
 
-def test_a_bug_is_told_where_no_log_can_be_written(
+def test_a_bug_is_reported_without_a_log_folder(
     here: Path, logs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -149,8 +149,8 @@ def test_a_bug_is_told_where_no_log_can_be_written(
     )
 
 
-def test_not_accepted_is_1_and_kept_as_a_draft(here: Path) -> None:
-    # An undisturbed detector: there is nothing to correct, so nothing gets better.
+def test_a_rejected_derivation_is_1_and_stored_as_a_draft(here: Path) -> None:
+    # An undisturbed detector: there is nothing to correct, so residuals do not improve.
     write_perfect(here)
     words = ("derive", "perfect.expt", "perfect.refl", "--json")
     refused = command(*words)
@@ -175,7 +175,7 @@ def test_not_accepted_is_1_and_kept_as_a_draft(here: Path) -> None:
 
 
 def write_perfect(folder: Path) -> None:
-    """Data of a detector that stands as drawn, with too few reflections for two halves."""
+    """Data of a detector with nominal geometry, with too few reflections for two halves."""
     from calib.files.dials.dataset_write import write_dataset
 
     perfect = measured("perfect", 200.0, None, seed=5, n_reflections=900, layout_name="PILATUS 1M",
@@ -183,7 +183,7 @@ def write_perfect(folder: Path) -> None:
     write_dataset(perfect, folder)
 
 
-def test_many_files_end_with_4_where_some_failed(certified: Path) -> None:
+def test_some_failed_files_of_many_are_4(certified: Path) -> None:
     write_imported(measured("other", 200.0, None, seed=6), certified / "timeless.expt")
     some = command("apply", "imported.expt", "timeless.expt", "gone.expt", "--json")
     assert some.code == 4
@@ -217,7 +217,7 @@ def test_a_closed_pipe_ends_quietly(here: Path) -> None:
     assert (ended.returncode, ended.stderr) == (141, "")
 
 
-def test_a_closed_stderr_harms_nobody(here: Path) -> None:
+def test_a_closed_stderr_is_ignored(here: Path) -> None:
     script = 'exec "$0" -m calib_cli "$@" 2>&-'
     words = ["sh", "-c", script, sys.executable, "certify", "24-0107:3", "--reason", "a", "--json"]
     ended = subprocess.run(words, env=environment(), capture_output=True, text=True, check=False)
@@ -237,8 +237,8 @@ print(calib_cli.main.app(sys.argv[2:], prog_name="calib", standalone_mode=False)
 
 @pytest.fixture
 def shared(certified: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The files and the store in a folder that everybody may read and nobody else may write."""
-    # Not below tmp_path: other users may not enter the folders above it.
+    """The files and the store in a folder that others can read but not write."""
+    # Not below tmp_path: other users cannot enter the folders above it.
     top = Path(tempfile.mkdtemp(prefix="calib-shared-"))
     folder = top / "here"
     shutil.copytree(certified, folder)
@@ -255,11 +255,11 @@ def shared(certified: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def as_reader(folder: Path, *words: str) -> list[str]:
-    """What a user who may not write the store is told; the exit code stands last."""
+    """Output of a user without write access to the store; the exit code is last."""
     return run(READER, str(folder), *words).splitlines()
 
 
-def test_a_second_user_reads_and_applies_but_does_not_certify(shared: Path) -> None:
+def test_a_user_without_write_access_reads_and_applies_but_cannot_certify(shared: Path) -> None:
     store = ("--store", str(shared / "beamline.sqlite"))
     *_, code = as_reader(shared, "show", "24-0107:3", "--json", *store)
     assert code == "0"
@@ -275,15 +275,15 @@ def test_a_second_user_reads_and_applies_but_does_not_certify(shared: Path) -> N
     assert (view["written"], view["recorded"]) == (True, False)
     assert view["receipt"] == "out.expt.calib.json"
 
-    # Somebody who may write the store delivers the receipt, once.
+    # A user with write access records the receipt, once.
     (shared / "beamline.sqlite").chmod(0o644)
     shared.chmod(0o755)
     receipt = shared / "mine" / "out.expt.calib.json"
     tried = done("usage", "push", receipt, "--json", "--dry-run").json
     assert (tried["recorded"], tried["stored"]) == (1, False)
     assert done("usage", "list", "--json").json == []
-    told = done("usage", "push", shared / "mine", "--json").json
-    assert (told["recorded"], told["already"], told["files"]) == (1, 0, [str(receipt)])
+    pushed = done("usage", "push", shared / "mine", "--json").json
+    assert (pushed["recorded"], pushed["already"], pushed["files"]) == (1, 0, [str(receipt)])
     again = done("usage", "push", receipt, "--json").json
     assert (again["recorded"], again["already"]) == (0, 1)
     (listed,) = done("usage", "list", "--json").json

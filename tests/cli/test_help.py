@@ -1,4 +1,4 @@
-"""Every command explains itself, and its examples work."""
+"""The help of every command fits on one screen, and its examples work."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ BEFORE = {
         ["apply", "imported.expt", "-o", "calibrated.expt", "--calibration", f"{SERIAL}:3"]
     ],
 }
-"""What must have happened before the examples of a command make sense."""
+"""Commands to run before the examples of a command."""
 
 
-def test_all_commands_are_there() -> None:
+def test_every_command_exists() -> None:
     names = {" ".join(words) for words in COMMANDS}
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
@@ -205,17 +205,17 @@ def own_params(words: tuple[str, ...]) -> list[Any]:
     return list(command.params)
 
 
-def test_without_a_command_the_help_is_shown_as_misuse() -> None:
+def test_without_a_command_the_help_is_an_error() -> None:
     answer = calib()
     assert (answer.code, answer.stdout) == (2, "")
     assert answer.stderr.startswith("Usage: calib [OPTIONS] COMMAND [ARGS]...")
 
 
-def test_freedoms_are_named_as_the_model_names_them() -> None:
+def test_the_values_of_freedom_are_those_of_the_model() -> None:
     assert [name.value for name in FreedomName] == [freedom.value for freedom in Freedom]
 
 
-def test_the_tolerances_in_the_help_are_those_of_the_library() -> None:
+def test_the_default_tolerances_are_those_of_the_library() -> None:
     prior = PanelPrior()
     for command in (derive, combine):
         given = {name: p.default for name, p in signature(command).parameters.items()}

@@ -1,4 +1,4 @@
-"""calib history: the timeline, and the view of a moment that no later change alters."""
+"""calib history: events in order of time, and views of a past state that stay the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def history(*words: str) -> dict[str, object]:
     return found
 
 
-def test_the_timeline_says_who_did_what_when_and_how_far_the_panels_had_moved(
+def test_the_history_lists_author_time_and_drift_of_each_event(
     storied: Path,
 ) -> None:
     found = done("history", "24-0107", "--json").json
@@ -42,7 +42,7 @@ def test_the_timeline_says_who_did_what_when_and_how_far_the_panels_had_moved(
     assert "compared with 24-0107:1: same" in text
 
 
-def test_a_past_view_stays_what_it_was(storied: Path) -> None:
+def test_a_past_view_does_not_change(storied: Path) -> None:
     words = ("--as-known-at", "5", "--at", "2026-03")
     before = history(*words)
     panel = history(*words, "--panel", "1")["then"]
@@ -55,7 +55,7 @@ def test_a_past_view_stays_what_it_was(storied: Path) -> None:
     assert now["placement"]["beamline"] == "I04"
 
 
-def test_what_was_believed_of_a_panel_then_is_told_apart_from_now(storied: Path) -> None:
+def test_a_panel_is_shown_as_known_then_and_as_known_now(storied: Path) -> None:
     """The data are of March; their certification was recorded long after."""
     asked = ("history", "24-0107", "--panel", "1", "--at", "2026-03")
     found = done(*asked, "--json").json
@@ -76,19 +76,19 @@ def test_what_was_believed_of_a_panel_then_is_told_apart_from_now(storied: Path)
     )
 
 
-def test_only_the_latest_events_are_shown_where_there_are_many(storied: Path) -> None:
+def test_only_the_latest_events_are_shown(storied: Path) -> None:
     found = done("history", "24-0107", "--limit", "2", "--json").json
     assert (len(found["events"]), found["n_events"]) == (2, 5)
     assert "(2 of 5)" in done("history", "24-0107", "--limit", "2").stdout
 
 
-def test_before_the_beginning_there_is_nothing(storied: Path) -> None:
+def test_before_the_first_entry_the_history_is_empty(storied: Path) -> None:
     found = done("history", "24-0107", "--as-known-at", "2000-01-01", "--json").json
     assert (found["events"], found["as_known_at"]) == ([], {"position": 0, "at": None})
     assert "Nothing had been recorded" in done("history", "24-0107", "--as-known-at", "0").stdout
 
 
-def test_what_cannot_be_told_is_refused(storied: Path) -> None:
+def test_unknown_panels_and_times_are_refused(storied: Path) -> None:
     for words, code in (
         (("24-0999",), "unknown-detector"),
         (("24-0107", "--panel", "3"), "bad-panel"),

@@ -1,4 +1,4 @@
-"""Commands are quick: each loads what it uses. Help needs neither a calculation nor a database."""
+"""Commands start quickly: each loads what it uses. Help loads neither numpy nor a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kill, Ctrl-C or a full disk in the middle: nothing half-written, the store whole."""
+"""After a kill, Ctrl-C or a full disk, files are complete or absent and the store is intact."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ OUTPUTS = ("out.expt", "out.refl", "out.expt.calib.json")
 
 
 @pytest.mark.parametrize("moment", ["while writing", "between the outputs", "before the record"])
-def test_apply_killed_leaves_whole_files_only(certified: Path, moment: str) -> None:
+def test_apply_killed_leaves_complete_files_only(certified: Path, moment: str) -> None:
     done("apply", "indexed.expt", "indexed.refl", "-o", "whole.expt")
     whole = {name: Path(name.replace("out", "whole")).read_bytes() for name in OUTPUTS[:2]}
     killed(moment, *PAIR)
@@ -96,7 +96,7 @@ def test_apply_killed_leaves_whole_files_only(certified: Path, moment: str) -> N
             assert Path(name).read_bytes() == whole[name]
     if moment == "before the record":  # the receipt is the record until it is delivered
         assert done("usage", "push", "out.expt.calib.json", "--json").json["recorded"] == 1
-    # The same again, and all is well.
+    # A second run succeeds.
     done(*PAIR, "--force")
     assert {name: Path(name).read_bytes() for name in whole} == whole
 
@@ -131,7 +131,7 @@ def with_mark(mark: str) -> list[int]:
 
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize(
-    ("sent", "code", "said"),
+    ("sent", "code", "message"),
     [
         (signal.SIGINT, 130, "Error: interrupted.\n"),
         (signal.SIGTERM, 143, ""),
@@ -140,7 +140,7 @@ def with_mark(mark: str) -> list[int]:
     ids=str,
 )
 def test_a_signal_in_the_middle_of_derive_stores_nothing_and_leaves_no_process(
-    here: Path, sent: signal.Signals, code: int, said: str, workers: int
+    here: Path, sent: signal.Signals, code: int, message: str, workers: int
 ) -> None:
     before = done("list", "--json").stdout
     mark = f"CALIB_TEST_MARK={here}-{sent}-{workers}"
@@ -157,7 +157,7 @@ def test_a_signal_in_the_middle_of_derive_stores_nothing_and_leaves_no_process(
         assert len(with_mark(mark)) == 1 + workers
         running.send_signal(sent)
         out, err = running.communicate(timeout=120)
-    assert (running.returncode, out, err) == (code, "", said)
+    assert (running.returncode, out, err) == (code, "", message)
     deadline = time.monotonic() + 60.0
     while with_mark(mark) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -166,7 +166,7 @@ def test_a_signal_in_the_middle_of_derive_stores_nothing_and_leaves_no_process(
     assert done("list", "--json").stdout == before
 
 
-def test_ctrl_c_is_told_to_a_script(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_is_reported_as_json(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -190,7 +190,7 @@ def test_a_full_disk_in_the_middle_of_apply_writes_nothing(
     assert answer.stderr.splitlines()[:2] == [
         "Error: out.expt: the disk is full, or your quota on it (No space left on device); "
         "nothing was written.",
-        "Try: free some space, or another -o",
+        "Try: free some space, or another output file",
     ]
     assert sorted(certified.iterdir()) == present
     assert done("usage", "list", "--json").json == []

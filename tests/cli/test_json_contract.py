@@ -92,14 +92,14 @@ CONTRACT: dict[str, Keys] = {
 
 @pytest.fixture
 def answers(here: Path) -> dict[str, list[Any]]:
-    """What every command answers, the rarer cases as well."""
-    said: dict[str, list[Any]] = {name: [] for name in CONTRACT}
+    """The JSON of every command, rare cases included."""
+    answers: dict[str, list[Any]] = {name: [] for name in CONTRACT}
 
     def ask(name: str, *words: str, code: int = 0) -> None:
         answer = calib(*name.split(), *words, "--json")
         assert answer.code == code, answer.stderr
         found = answer.json
-        said[name] += found if isinstance(found, list) else [found]
+        answers[name] += found if isinstance(found, list) else [found]
 
     night1, night2 = ("night1.expt", "night1.refl"), ("night2.expt", "night2.refl")
     ask("init", "--store", "new.sqlite")
@@ -184,7 +184,7 @@ def answers(here: Path) -> dict[str, list[Any]]:
     raw.tamper("beamline.sqlite", "UPDATE withdrawal SET reason = 'x'")
     checked = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
     ask("audit verify", *checked, code=1)
-    return said
+    return answers
 
 
 def test_every_printed_key_is_documented(answers: dict[str, list[Any]]) -> None:
@@ -203,7 +203,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
     for name, views in answers.items():
         seen = {key for view in views for key, _ in leaves(view)}
         printed = {key for key, kind in CONTRACT[name].items() if kind != "object"}
-        # Arrays that are empty where all is well, and what a new certification cannot have.
+        # Arrays of problems, and what a new certification cannot have.
         rare = {"null_directions[]", "notices[]", "warnings[]", "environment_differences[]"}
         rare |= {"datasets[].slips_deg[]"}  # tests/solve/test_slip.py
         rare |= {key for key in printed if key.endswith("moved_panels[]")}  # test_diff.py
@@ -218,7 +218,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
         assert printed - seen <= rare, f"calib {name} never prints {sorted(printed - seen - rare)}"
 
 
-def test_what_may_be_absent_is_sometimes_there(answers: dict[str, list[Any]]) -> None:
+def test_optional_keys_are_sometimes_present(answers: dict[str, list[Any]]) -> None:
     for name, keys in CONTRACT.items():
         found = {key for view in answers[name] for key, value in leaves(view) if value is not None}
         never = {key for key, kind in keys.items() if kind.endswith("or null")} - found
@@ -240,12 +240,12 @@ def test_groups_of_panels_are_printed_as_documented() -> None:
         assert is_of(value, documented_keys[key])
 
 
-def test_types_are_those_that_the_page_explains() -> None:
+def test_types_are_those_of_the_page() -> None:
     for keys in CONTRACT.values():
         assert {kind.removesuffix(" or null") for kind in keys.values()} <= TYPES
 
 
-def test_the_page_names_every_exit_code() -> None:
+def test_the_page_lists_every_exit_code() -> None:
     codes = {
         value
         for name, value in vars(calib_cli.errors).items()
@@ -255,7 +255,7 @@ def test_the_page_names_every_exit_code() -> None:
     assert sorted(int(code) for code in listed) == sorted(codes)
 
 
-def test_an_error_has_the_keys_that_the_page_names(here: Path) -> None:
+def test_an_error_has_the_keys_of_the_page(here: Path) -> None:
     keys = documented("Output streams")
     assert {f"error.{key}" for key in calib("show", "9999", "--json").error} == set(keys)
     for words in (("show", "9999"), ("derive", "gone.expt"), ("list", "--frobnicate")):

@@ -1,4 +1,4 @@
-"""Which store a command works on, and who makes it."""
+"""Which store a command uses, and when it is created."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_only_the_default_is_made_by_itself(home: Path) -> None:
+def test_only_the_default_store_is_created_automatically(home: Path) -> None:
     assert done("list", "--json").json == []
     path = default_location().path
     assert path is not None
@@ -31,7 +31,7 @@ def test_only_the_default_is_made_by_itself(home: Path) -> None:
 
 
 @pytest.mark.parametrize("named", ["option", "root option", "variable"])
-def test_a_named_store_that_is_absent_names_init(
+def test_the_remedy_for_an_absent_store_is_init(
     home: Path, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = str(home / "no where" / "calib.sqlite")
@@ -50,7 +50,9 @@ def test_a_named_store_that_is_absent_names_init(
     assert list(home.iterdir()) == []
 
 
-def test_the_nearest_name_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_most_specific_setting_names_the_store(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("variable", "root", "own"):
         done("init", "--store", f"{name}.sqlite")
         done("detector", "add", name, "--layout", "PILATUS 300K", "--store", f"{name}.sqlite")
@@ -67,7 +69,7 @@ def test_the_nearest_name_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert serial(*words) == "own"
 
 
-def test_init_makes_a_store_once(home: Path) -> None:
+def test_init_creates_a_store_once(home: Path) -> None:
     words = ("init", "--store", "new.sqlite", "--json")
     dry = done(*words, "--dry-run").json
     assert (dry["created"], Path("new.sqlite").exists()) == (True, False)
@@ -92,7 +94,7 @@ def test_init_leaves_other_files_alone(home: Path) -> None:
     assert Path("notes.txt").read_text().startswith("not a database")
 
 
-def test_an_older_store_is_upgraded_only_when_asked(home: Path) -> None:
+def test_an_older_store_is_upgraded_only_by_db_upgrade(home: Path) -> None:
     Path("old.sqlite").touch()
     database = Database(Location.parse("old.sqlite"), foreign_keys=False)
     migrate(database, "0003")

@@ -1,4 +1,4 @@
-"""calib list, show, certify, withdraw, detector: what is on record, and how it changes."""
+"""calib list, show, certify, withdraw, detector: records and their changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.commands import calib, done
 from support.simulated import DETECTOR
 
 
-def test_a_list_names_every_calibration_with_its_state(certified: Path) -> None:
+def test_a_list_shows_every_calibration_with_its_state(certified: Path) -> None:
     lines = done("list", "--json").json
     assert [(line["calibration"], line["state"], line["freedom"]) for line in lines] == [
         ("24-0107:1", "accepted", "in-plane"),
@@ -25,7 +25,7 @@ def test_a_list_names_every_calibration_with_its_state(certified: Path) -> None:
     assert [row.split()[1] for row in rows] == [line["id"][:12] for line in lines]
 
 
-def test_an_answer_tells_the_last_entry_that_it_saw_and_none_that_is_still_to_come(
+def test_an_answer_names_the_last_log_entry_it_used(
     certified: Path,
 ) -> None:
     last = done("audit", "log", "--last", "1", "--json").json[-1]["position"]
@@ -46,15 +46,15 @@ def test_an_answer_tells_the_last_entry_that_it_saw_and_none_that_is_still_to_co
         assert (answer.code, answer.error["code"]) == (2, "unknown-position"), words
 
 
-def test_data_from_before_the_measurement_are_said_to_be(certified: Path) -> None:
+def test_the_age_of_the_measurement_is_printed_with_its_sign(certified: Path) -> None:
     at = ("--distance", "200", "--time-policy", "closest", "--at")
-    said = done("resolve", "24-0107", *at, "2026-02-20T09:00").stdout
-    assert "2026-03-02 09:00:00 UTC, 10.0 days after the data" in said
-    said = done("resolve", "24-0107", *at, "2026-03-05T09:00").stdout
-    assert "2026-03-02 09:00:00 UTC, 3.0 days before the data" in said
+    printed = done("resolve", "24-0107", *at, "2026-02-20T09:00").stdout
+    assert "2026-03-02 09:00:00 UTC, 10.0 days after the data" in printed
+    printed = done("resolve", "24-0107", *at, "2026-03-05T09:00").stdout
+    assert "2026-03-02 09:00:00 UTC, 3.0 days before the data" in printed
 
 
-def test_every_way_of_naming_a_calibration_finds_it(here: Path) -> None:
+def test_every_way_of_naming_a_calibration_works(here: Path) -> None:
     by_name = done("show", "24-0107:2", "--json").stdout
     head = done("show", "24-0107:2", "--json").json["calibration"]
     for words in ((head["id"],), (head["id"][:8],), ("2",), ("2", "--serial", "24-0107")):
@@ -67,7 +67,7 @@ def test_every_way_of_naming_a_calibration_finds_it(here: Path) -> None:
     assert "24-0107:2, 24-0999:2" in bare.error["problem"]
 
 
-def test_a_calibration_shows_all_that_is_known_of_it(certified: Path) -> None:
+def test_show_prints_every_section_of_a_calibration(certified: Path) -> None:
     view = done("show", "24-0107:3", "--json").json
     assert view["data_taken"] == ["2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z"]
     assert view["stored"]["by"] == "ada"
@@ -84,14 +84,14 @@ def test_a_calibration_shows_all_that_is_known_of_it(certified: Path) -> None:
     assert re.search(r"^Made with +calib 0", text, re.MULTILINE)
 
 
-def test_what_derive_said_is_what_is_shown(here: Path) -> None:
-    said = done("derive", "night1.expt", "night1.refl", "--prior-shift-um", "80", "--json").json
+def test_show_and_derive_print_the_same(here: Path) -> None:
+    printed = done("derive", "night1.expt", "night1.refl", "--prior-shift-um", "80", "--json").json
     shown = done("show", "24-0107:4", "--json").json
     for key in ("calibration", "rmsd_px", "datasets", "panels", "halves", "acceptance"):
-        assert shown[key] == said[key], key
+        assert shown[key] == printed[key], key
 
 
-def test_certifying_states_time_distance_reason_and_actor(here: Path) -> None:
+def test_certify_prints_time_distance_reason_and_author(here: Path) -> None:
     view = done(
         "certify", "24-0107:1", "--reason", "after module swap", "--by", "grace",
         "--min-distance-mm", "120", "--max-distance-mm", "300", "--json",
@@ -113,7 +113,7 @@ def test_a_dry_run_certifies_and_withdraws_nothing(certified: Path) -> None:
     assert done("show", "24-0107:3", "--json").json == before
 
 
-def test_withdrawing_takes_the_word_back_and_keeps_it_on_record(certified: Path) -> None:
+def test_withdrawn_certifications_stay_on_record(certified: Path) -> None:
     (view,) = done("withdraw", "24-0107:3", "--reason", "moved", "--json").json["certifications"]
     assert view["withdrawn"]["reason"] == "moved"
     assert done("list", "--json").json[2]["state"] == "withdrawn"
@@ -142,7 +142,7 @@ def test_a_detector_is_registered_once(here: Path, source: tuple[str, str]) -> N
     view = first.json["detector"]
     assert (view["family"], view["n_panels"], view["time_zone"]) == (DETECTOR, 3, "UTC")
     assert view["panel_sizes"] == [{"size_px": [487, 195], "pixel_mm": [0.172, 0.172]}]
-    # Data of it fit, whichever way it was registered.
+    # Its data match the layout from either source.
     derived = done("derive", "night1.expt", "night1.refl", "--json", *place).json
     assert derived["detector_registered"] is False
 
@@ -154,8 +154,8 @@ def test_a_time_zone_and_a_description_are_kept(here: Path) -> None:
     view = done("detector", "show", "24-0999", "--json").json
     assert (view["time_zone"], view["description"]) == ("Europe/London", "hutch 2, upstream")
     text = done("detector", "show", "24-0999", "--panels").stdout
-    for said in ("Europe/London", "hutch 2, upstream", "Panel2", "No calibration yet."):
-        assert said in text
+    for printed in ("Europe/London", "hutch 2, upstream", "Panel2", "No calibration yet."):
+        assert printed in text
 
 
 def test_an_unknown_zone_or_layout_is_refused(here: Path) -> None:
@@ -194,4 +194,4 @@ def test_export_writes_a_reference_geometry(certified: Path) -> None:
     assert distance_mm("--distance-mm", "222") == pytest.approx(222.0)
     imported = done("apply", "imported.expt", "--dry-run", "--json").json["detectors"][0]
     assert distance_mm("--like", "imported.expt") == pytest.approx(imported["distance_mm"])
-    assert calib("export", "24-0107:3", "-o", "reference.expt").code == 2  # it is there
+    assert calib("export", "24-0107:3", "-o", "reference.expt").code == 2  # it exists

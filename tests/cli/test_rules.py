@@ -1,4 +1,4 @@
-"""Shared accounts: a store can demand that whoever certifies says who he is."""
+"""Shared accounts: a store can demand a name from those who certify."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.commands import calib, done
 CERTIFY = ("certify", "24-0107:3", "--from", "2026-03-01", "--reason", "new")
 
 
-def test_a_login_name_is_enough_unless_the_store_says_otherwise(
+def test_a_login_name_is_enough_unless_a_rule_demands_more(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CALIB_ACTOR")
@@ -22,17 +22,17 @@ def test_a_login_name_is_enough_unless_the_store_says_otherwise(
         answer = calib(*words, "--json")
         assert (answer.code, answer.error["code"]) == (2, "actor-demanded")
         assert answer.error["remedy"] == "--by NAME, or CALIB_ACTOR=NAME"
-    said = done(*CERTIFY, "--by", "zoe", "--json").json
-    assert said["certification"]["recorded"]["by"] == "zoe"
+    certified = done(*CERTIFY, "--by", "zoe", "--json").json
+    assert certified["certification"]["recorded"]["by"] == "zoe"
     monkeypatch.setenv("CALIB_ACTOR", "ada")
     done(*withdraw)
     monkeypatch.delenv("CALIB_ACTOR")
-    done("derive", "night1.expt", "night1.refl", "--dry-run")  # nobody's word is given
+    done("derive", "night1.expt", "night1.refl", "--dry-run")  # certifies nothing
     done("db", "set", "demand-actor", "no")
     done(*CERTIFY)
 
 
-def test_a_name_in_the_settings_of_everybody_names_nobody(
+def test_a_name_in_the_system_settings_does_not_identify_an_author(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CALIB_ACTOR")
@@ -46,7 +46,7 @@ def test_a_name_in_the_settings_of_everybody_names_nobody(
     done(*CERTIFY)
 
 
-def test_who_set_a_rule_is_on_record_and_in_the_log(here: Path) -> None:
+def test_the_author_of_a_rule_is_recorded(here: Path) -> None:
     assert done("db", "rules", "--json").json == {
         "rules": [{"name": "demand-actor", "value": "no"}],
         "history": [],
@@ -64,7 +64,7 @@ def test_who_set_a_rule_is_on_record_and_in_the_log(here: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("demand-everything", "yes"), ("demand-actor", "maybe")])
-def test_what_is_no_rule_is_refused(here: Path, words: tuple[str, ...]) -> None:
+def test_an_unknown_rule_is_refused(here: Path, words: tuple[str, ...]) -> None:
     for dry in ((), ("--dry-run",)):
         answer = calib("db", "set", *words, *dry)
         assert answer.code == 2

@@ -1,4 +1,4 @@
-"""What a person sees at a terminal, and what a pipe gets."""
+"""Output to a terminal and to a pipe."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def everything(terminal: int) -> str:
     while True:
         try:
             part = os.read(terminal, 65536)
-        except OSError:  # how Linux says that the other end is closed
+        except OSError:  # on Linux, the other end is closed
             part = b""
         if not part:
             os.close(terminal)
@@ -57,8 +57,8 @@ def everything(terminal: int) -> str:
 def test_a_terminal_gets_colour_and_progress(here: Path) -> None:
     out, err = at_terminal(*DERIVE)
     assert ESCAPE in out
-    for said in ("Refining panels", "of 1 datasets", "iteration ", "RMSD 0."):
-        assert said in err
+    for text in ("Refining panels", "of 1 datasets", "iteration ", "RMSD 0."):
+        assert text in err
     assert "Calibration" in out
 
 
@@ -119,13 +119,13 @@ def test_a_table_fits_the_terminal_and_no_number_or_word_is_broken(width: int) -
     assert all(len(line) <= width for line in text.splitlines())
     words = text.split()
     for column, heading in enumerate(WIDE.columns):
-        for told in (heading, *(row[column] for row in WIDE.rows)):
-            assert set(told.split()) <= set(words), told
+        for cell in (heading, *(row[column] for row in WIDE.rows)):
+            assert set(cell.split()) <= set(words), cell
     for number in ("-46.6 (0.6)", "+1234.5 (12.5)"):
         assert number in text
 
 
-def test_each_part_of_a_wide_table_says_whose_it_is() -> None:
+def test_each_part_of_a_wide_table_repeats_the_first_column() -> None:
     parts = render([WIDE], coloured=False, width=40).split("\n\n")
     assert len(parts) > 1
     for part in parts:
@@ -134,7 +134,7 @@ def test_each_part_of_a_wide_table_says_whose_it_is() -> None:
         assert [row[0] for row in rows if row[0] != " "] == ["3", "4"]
 
 
-def test_text_is_wrapped_rather_than_columns_parted() -> None:
+def test_text_is_wrapped_before_a_table_is_split() -> None:
     row = ("a.expt", "2026-03-01 09:00:00 UTC", "2026-03-02 09:00:00 UTC", "149.93")
     table = Table("", ("file", "taken", "applied", "distance mm"), (row,), n_text=3)
     assert render([table], coloured=False, width=50).splitlines() == [
@@ -144,20 +144,20 @@ def test_text_is_wrapped_rather_than_columns_parted() -> None:
     ]
 
 
-def test_markup_and_control_characters_are_shown_not_obeyed(here: Path) -> None:
+def test_markup_and_control_characters_have_no_effect(here: Path) -> None:
     sly = "[red]x[/red] \x1b[2J\x07 :smile:"
     text = render([Facts((("Description", sly),))], coloured=True)
     assert "[red]x[/red]" in text
     assert "\x1b[2J" not in text
     assert "\x07" not in text
     assert ":smile:" in text
-    with Store.open("beamline.sqlite") as store:  # as programs of former times let in
+    with Store.open("beamline.sqlite") as store:  # as older programs accepted
         store.detectors.add(replace(detector("24-9"), description=sly), stamp())
     assert ESCAPE not in done("detector", "list").stdout
     assert done("detector", "show", "24-9", "--json").json["description"] == sly
 
 
-def test_text_that_the_terminal_cannot_write_does_no_harm(here: Path) -> None:
+def test_text_that_the_terminal_cannot_encode_is_escaped(here: Path) -> None:
     done("detector", "add", "24-9", "--layout", "PILATUS 300K", "--description", "Röntgen µ")
     answer = program("detector", "list", PYTHONIOENCODING="ascii")
     assert answer.code == 0

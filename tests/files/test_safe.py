@@ -57,7 +57,7 @@ def test_an_existing_output_is_kept_without_force(output: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_safely(output, NEW)
     assert str(caught.value) == (
-        f"{output}: the output exists already. Try: --force or another -o."
+        f"{output}: the output exists already. Try: --force or another output file."
     )
     assert caught.value.code == "output-exists"
     assert output.read_bytes() == OLD
@@ -83,7 +83,7 @@ def test_an_input_is_never_overwritten_by_whatever_name(tmp_path: Path, name: st
         write_safely(output, NEW, inputs=[tmp_path / "none", source], force=True)
     assert str(caught.value) == (
         f"{output}: the output would overwrite the input {source}. "
-        "Try: another -o; an input is never overwritten, not even with --force."
+        "Try: another output file; an input is never overwritten, not even with --force."
     )
     assert source.read_bytes() == OLD
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert caught.value.code == "disk-full"
     assert str(caught.value) == (
         f"{output}: the disk is full, or your quota on it ({os.strerror(number)}); nothing was "
-        "written. Try: free some space, or another -o."
+        "written. Try: free some space, or another output file."
     )
     assert names(output.parent) == []
 
@@ -160,7 +160,7 @@ def test_a_folder_that_may_not_be_written_is_told(
         check_writable_target(output)
     assert str(caught.value) == (
         f"{output}: you may not write in the folder {output.parent}. "
-        "Try: another -o, in a folder of your own."
+        "Try: another output file, in a folder that you can write."
     )
 
 

@@ -41,6 +41,13 @@ def make_keys(private: Path) -> tuple[Path, Path]:
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     public = public_path(private)
     for path in (private, public):
+        if path.exists():
+            raise InputError(
+                "output-exists",
+                "the key exists already; keys are never overwritten.",
+                place=str(path),
+                remedy="another file.",
+            )
         check_writable_target(path)
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(

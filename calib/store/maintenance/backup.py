@@ -196,7 +196,7 @@ def _exists(path: Path) -> InputError:
         "output-exists",
         "the output exists already; a backup is never overwritten.",
         place=str(path),
-        remedy="give another path with -o.",
+        remedy="another output file.",
     )
 
 

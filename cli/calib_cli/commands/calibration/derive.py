@@ -71,7 +71,7 @@ def derive(
             rich_help_panel=INPUT,
         ),
     ] = False,
-    onto: Annotated[
+    base: Annotated[
         str | None,
         typer.Option(
             "--onto",
@@ -206,7 +206,7 @@ def derive(
             serial=serial,
             force_serial=force_serial,
             add=add,
-            base=onto,
+            base=base,
             relinearise=relinearise,
             freedom=freedom,
             prior=prior,

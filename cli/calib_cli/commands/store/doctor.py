@@ -23,10 +23,10 @@ def doctor(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False
       calib doctor
     """
     from calib.config.actor import login_name
-    from calib.flows.doctor import examined
+    from calib.flows.doctor import examined as diagnose
     from calib.report.maintenance import doctor_blocks, doctor_view
 
-    found = examined(given_location(ctx, store), login_name(), datetime.now(UTC))
+    found = diagnose(given_location(ctx, store), login_name(), datetime.now(UTC))
     view = doctor_view(found.settings, found.checks)
     if as_json:
         write_json(view)
