@@ -58,7 +58,7 @@ def test_a_private_key_is_readable_by_its_owner_only_and_never_overwritten(key: 
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     again = calib("audit", "key")
     assert again.code == 2
-    assert "the output exists already" in again.stderr
+    assert "the key exists already; keys are never overwritten" in again.stderr
 
 
 def test_a_checkpoint_reveals_a_truncated_log(key: Path, certified: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_checkpoint_reveals_a_truncated_log(key: Path, certified: Path) -> Non
     assert done("audit", "verify", "--json").json["verified"]
     answer = calib("audit", "verify", "--checkpoint", "c.json", "--json")
     assert answer.code == 1
-    assert "cut off or rewritten" in answer.json["findings"][0]["problem"]
+    assert "truncated or rewritten" in answer.json["findings"][0]["problem"]
 
 
 @pytest.mark.parametrize("part", ["hash", "ordinal", "chain", "position"])

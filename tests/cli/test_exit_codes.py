@@ -16,7 +16,8 @@ import pytest
 import calib.api.certification
 from calib import __version__
 from calib.errors import StoreError
-from calib.store.store import Store
+from calib.store.api.calibrations import CalibrationApi
+from calib.store.api.certifications import CertificationApi
 from support.children import environment, run
 from support.commands import calib as command
 from support.commands import done, program
@@ -64,7 +65,7 @@ def test_a_store_that_fails_is_3(here: Path, monkeypatch: pytest.MonkeyPatch) ->
     def locked(*_: object, **__: object) -> None:
         raise StoreError("store-locked", "another program is writing.", remedy="try again.")
 
-    monkeypatch.setattr(Store, "certify", locked)
+    monkeypatch.setattr(CertificationApi, "certify", locked)
     answer = command("certify", "24-0107:3", "--reason", "new", "--json")
     assert (answer.code, answer.stdout) == (3, "")
     assert answer.error == {
@@ -86,7 +87,7 @@ def test_a_full_disk_under_stdout_is_3(here: Path) -> None:
             check=False,
         )
     assert ended.returncode == 3
-    assert "Error: the machine failed (No space left on device).\nTry: " in ended.stderr
+    assert "Error: the system reports: No space left on device.\nTry: " in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
@@ -94,7 +95,7 @@ def test_too_little_memory_is_3(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def starve(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(Store, "calibrations", starve)
+    monkeypatch.setattr(CalibrationApi, "list", starve)
     answer = command("list", "--json")
     assert (answer.code, answer.error["code"]) == (3, "out-of-memory")
 
@@ -145,7 +146,7 @@ def test_a_bug_is_reported_without_a_log_folder(
     assert answer.code == 70
     assert answer.stderr == (
         "Error: calib failed, which is a bug (ZeroDivisionError).\n"
-        "Try: report it to the developers of calib, with what you typed\n"
+        "Try: report it to the developers of calib, with your command line\n"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from calib.store.api.calibrations import CalibrationApi
 from calib.store.store import Store
 from support.children import environment
 from support.commands import calib, done
@@ -170,7 +171,7 @@ def test_ctrl_c_is_reported_as_json(here: Path, monkeypatch: pytest.MonkeyPatch)
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Store, "calibrations", interrupt)
+    monkeypatch.setattr(CalibrationApi, "list", interrupt)
     answer = calib("list", "--json")
     assert (answer.code, answer.stdout, answer.error["code"]) == (130, "", "interrupted")
 
