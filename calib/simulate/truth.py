@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calib.model.detector.correction import N_PARAMETERS, Correction
+from calib.model.detector.correction import N_PARAMETERS, ROTATIONS, TRANSLATIONS, Correction
 from calib.model.detector.layout import Layout
 
 
@@ -28,5 +28,7 @@ def random_correction(
     """Independent normal deviates for every panel."""
     t = tolerance or Tolerance()
     spin = t.tilt_rad if t.spin_rad is None else t.spin_rad
-    sigma = np.array([t.shift_mm, t.shift_mm, t.normal_mm, t.tilt_rad, t.tilt_rad, spin])
+    sigma = np.zeros(N_PARAMETERS)
+    sigma[TRANSLATIONS] = (t.shift_mm, t.shift_mm, t.normal_mm)
+    sigma[ROTATIONS] = (t.tilt_rad, t.tilt_rad, spin)
     return Correction(rng.normal(size=(len(layout), N_PARAMETERS)) * sigma)

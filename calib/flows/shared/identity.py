@@ -8,7 +8,7 @@ import numpy as np
 
 from calib.errors import InputError, LayoutError, NotFoundError
 from calib.files.reader import serial_from
-from calib.model.detector.correction import Correction
+from calib.model.detector.correction import ROTATIONS, TRANSLATIONS, Correction
 from calib.model.detector.families import family_of, known_layout
 from calib.model.detector.layout import Layout
 from calib.model.experiment.experiment import Detector
@@ -95,5 +95,5 @@ def _off_grid_mm(layout: Layout, drawn: Layout) -> float:
         drawn, type(first)(first.rotation[0].T @ first.rotation, seen)
     ).values
     reach = 0.5 * np.linalg.norm(layout.size_mm, axis=1).max()
-    shift = np.linalg.norm(between[:, :3], axis=1)
-    return float((shift + reach * np.linalg.norm(between[:, 3:], axis=1)).max())
+    shift = np.linalg.norm(between[:, TRANSLATIONS], axis=1)
+    return float((shift + reach * np.linalg.norm(between[:, ROTATIONS], axis=1)).max())

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import N_PARAMETERS, Correction, Freedom
+from calib.model.detector.correction import (
+    N_PARAMETERS,
+    ROTATIONS,
+    TRANSLATIONS,
+    Correction,
+    Freedom,
+)
 from calib.model.detector.frames import right_jacobian, rotation_from_vector, skew
 
 _GAUGE_TOLERANCE = 5e-3
@@ -28,9 +34,9 @@ def adjoints(outer_from_panel: Floats, centre_mm: Floats, about_mm: Floats) -> F
     """
     back = np.swapaxes(outer_from_panel, -1, -2)
     out = np.zeros((*centre_mm.shape[:-1], N_PARAMETERS, 6))
-    out[..., :3, :3] = back
-    out[..., :3, 3:] = -back @ skew(centre_mm - about_mm)
-    out[..., 3:, 3:] = back
+    out[..., TRANSLATIONS, :3] = back
+    out[..., TRANSLATIONS, 3:] = -back @ skew(centre_mm - about_mm)
+    out[..., ROTATIONS, 3:] = back
     return out
 
 
@@ -41,10 +47,10 @@ def tangents_from_parameters(correction: Correction) -> Floats:
 
 def tangents_at(values: Floats) -> Floats:
     """Derivatives (..., 6, 6) of tangent motions by parameters (..., 6) in mm and rad."""
-    turn = values[..., 3:]
+    turn = values[..., ROTATIONS]
     out = np.zeros((*values.shape, N_PARAMETERS))
-    out[..., :3, :3] = rotation_from_vector(turn).swapaxes(-1, -2)
-    out[..., 3:, 3:] = right_jacobian(turn)
+    out[..., TRANSLATIONS, TRANSLATIONS] = rotation_from_vector(turn).swapaxes(-1, -2)
+    out[..., ROTATIONS, ROTATIONS] = right_jacobian(turn)
     return out
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.base.arrays import Floats
+from calib.model.detector.correction import ROTATIONS, TRANSLATIONS
 from calib.model.detector.frames import right_jacobian, rotation_from_vector, vector_from_rotation
 from calib.model.detector.layout import Layout
 from calib.solve.algebra.rigid_motion import adjoints, tangents_at
@@ -43,5 +44,5 @@ def twists_between(layout: Layout, start: Floats, end: Floats) -> Floats:
 def _frames_at(layout: Layout, values: Floats) -> tuple[Floats, Floats]:
     """Panel axes (..., n, 3, 3) and centres (..., n, 3) in mm, in the root frame."""
     nominal = layout.frames.rotation
-    centre = layout.centre_root_mm + (nominal @ values[..., :3, None])[..., 0]
-    return nominal @ rotation_from_vector(values[..., 3:]), centre
+    centre = layout.centre_root_mm + (nominal @ values[..., TRANSLATIONS, None])[..., 0]
+    return nominal @ rotation_from_vector(values[..., ROTATIONS]), centre

@@ -12,7 +12,7 @@ import numpy as np
 
 from calib.errors import LayoutError
 from calib.model.base.arrays import Bools, Floats
-from calib.model.detector.correction import N_PARAMETERS
+from calib.model.detector.correction import N_PARAMETERS, ROTATIONS, TRANSLATIONS
 from calib.model.detector.layout import Layout
 from calib.model.result.drift import Drift, Verdict
 from calib.solve.algebra.statistics import chance_above
@@ -142,7 +142,7 @@ def corner_motion_mm(layout: Layout, shift: Floats) -> Floats:
     To first order in ``shift`` (n, 6), corners u move by t + w x u.
     """
     half = 0.5 * layout.size_mm
-    t, w = np.nan_to_num(shift[:, :3]), np.nan_to_num(shift[:, 3:])
+    t, w = np.nan_to_num(shift[:, TRANSLATIONS]), np.nan_to_num(shift[:, ROTATIONS])
     out = np.sum(t**2, axis=1)
     out += (w[:, 2] ** 2) * (half**2).sum(axis=1)
     out += (w[:, 0] * half[:, 1]) ** 2 + (w[:, 1] * half[:, 0]) ** 2

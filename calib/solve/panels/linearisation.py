@@ -22,7 +22,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.model.detector.correction import N_PARAMETERS, CorrectionEstimate
+from calib.model.detector.correction import (
+    N_PARAMETERS,
+    ROTATIONS,
+    TRANSLATIONS,
+    CorrectionEstimate,
+)
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Statement
 from calib.solve.algebra.linalg import multiply_blocks
@@ -75,8 +80,8 @@ def _second_order_mm(
 ) -> Floats:
     """Second-order error (n,) of the spots of each panel, in mm."""
     step = estimate.correction.values - statement.point.values
-    shift = np.linalg.norm(step[:, :3], axis=1)
-    turn = np.linalg.norm(step[:, 3:], axis=1)
+    shift = np.linalg.norm(step[:, TRANSLATIONS], axis=1)
+    turn = np.linalg.norm(step[:, ROTATIONS], axis=1)
     slope = np.linalg.norm(middle_mm, axis=1) / statement.use.distance_mm
     depth = (shift + turn * half_mm) * turn * (1.0 + slope**2)
     return np.asarray(0.5 * turn**2 * half_mm + depth)
