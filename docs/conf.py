@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [
@@ -32,8 +34,10 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 
-autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_type_aliases = {name: name for name in ("AnyPath", "AnyStore", "By", "Time")}
+python_maximum_signature_line_length = 80
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
 autosummary_generate = False
@@ -44,3 +48,15 @@ html_theme = "furo"
 html_title = f"calib {release}"
 html_copy_source = False
 html_show_sphinx = False
+
+
+def _named_alias(*event: Any) -> tuple[str | None, str | None]:
+    """Signatures with the plain names of type aliases, which Sphinx wraps where they are joined."""
+    arguments, returned = event[-2:]
+    shown = re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", arguments or "")
+    return shown or None, returned
+
+
+def setup(app: Any) -> None:
+    """Connect to Sphinx."""
+    app.connect("autodoc-process-signature", _named_alias)
