@@ -177,3 +177,12 @@ def test_the_nominal_panels_are_shown_with_their_origin_and_size() -> None:
         check_numbers(cell(table, row, "fast"), shape.size_px[0])
         check_numbers(cell(table, row, "slow"), shape.size_px[1])
     assert column(table, "x") < column(table, "y") < column(table, "z")
+
+
+@pytest.mark.parametrize("name", ["detector", "detector-panels"])
+def test_a_pixel_is_shown_with_both_sizes_where_it_is_not_square(name: str) -> None:
+    (line,) = lines_with(blocks(name), "px of")
+    for panel in {(one.size_px, one.pixel_mm) for one in detector.wide().layout.panels}:
+        (fast_px, slow_px), (fast_mm, slow_mm) = panel
+        assert fast_mm != slow_mm
+        assert f"{fast_px} x {slow_px} px of {fast_mm:g} x {slow_mm:g} mm" in line
