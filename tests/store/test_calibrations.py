@@ -156,7 +156,9 @@ def test_a_calibration_is_found_by_each_form_of_its_name(known: Store) -> None:
         assert known.calibrations.get(reference).id == stored.id
     known.detectors.add(detector("other"), stamp())
     assert known.calibrations.get("1", SERIAL).id == stored.id
-    with pytest.raises(InputError, match=r"holds 2 detectors, so 1 alone .*24-0107:1, other:1"):
+    with pytest.raises(
+        InputError, match=r"has 2 detectors, so version 1 is ambiguous: .*24-0107:1, other:1"
+    ):
         known.calibrations.get("1")
     with pytest.raises(InputError, match="does not name a calibration"):
         known.calibrations.get(stored.id[:7] + "z")
