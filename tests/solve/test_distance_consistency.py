@@ -25,7 +25,7 @@ FEW, MANY = 1.0, 40.0
 """Reflections on each panel: the prior decides as much as they do, or nearly nothing."""
 
 
-def found(one: Seen) -> PanelEquations:
+def equations(one: Seen) -> PanelEquations:
     return PanelEquations(one.information, one.vector, one.panel_information)
 
 
@@ -36,7 +36,7 @@ def compared(seed: int, count: float, prior: PanelPrior = PRIOR) -> Disagreement
     truth = Correction(rng.normal(size=(n, 6)) * prior.sigma())
     system = PanelSystem(LAYOUT, FREE, prior)
     counts: Floats = np.full(n, count)
-    groups = [(mm, [found(seen(rng, LAYOUT, truth, counts))]) for mm in (100.0, 200.0)]
+    groups = [(mm, [equations(seen(rng, LAYOUT, truth, counts))]) for mm in (100.0, 200.0)]
     (found,) = disagreements(system, Correction.none(n), groups)
     return found
 
