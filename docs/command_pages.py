@@ -1,6 +1,7 @@
 """The reference of the command line, written from the commands themselves at build time.
 
-The line ``<!-- commands -->`` in a page is replaced by the printed help of each command.
+The line ``<!-- commands -->`` in a page is replaced by the help of each command, as
+``--help-all`` prints it.
 """
 
 from __future__ import annotations

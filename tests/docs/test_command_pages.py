@@ -19,4 +19,4 @@ def test_every_command_has_a_section_with_its_usage() -> None:
 
 def test_the_options_are_in_the_page() -> None:
     _, _, below = TEXT.partition("## calib derive\n")
-    assert "--prior-normal-um" in below.partition("\n## ")[0]
+    assert "--level-ratio" in below.partition("\n## ")[0]

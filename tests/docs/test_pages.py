@@ -220,3 +220,16 @@ def statements(server: Server, database: str, text: str) -> None:
         for statement in text.split(";"):
             if statement.strip():
                 connection.execute(statement.encode())
+
+
+def test_decisions_have_one_number_each_and_a_status() -> None:
+    paths = sorted((DOCS / "decisions").glob("0*.md"))
+    numbers = [path.name[:4] for path in paths]
+    assert len(set(numbers)) == len(numbers)
+    for path in paths:
+        title, _, below = path.read_text(encoding="utf-8").partition("\n")
+        assert title.startswith(f"# {path.name[:4]} ")
+        assert below.startswith("\nStatus: ")
+        assert [f"\n## {part}\n" in below for part in ("Context", "Decision", "Consequences")] == [
+            True
+        ] * 3, path.name
