@@ -7,8 +7,8 @@ look-up more than the query does. JSON is stored as text, because it must be rea
 it was written. A change of these classes needs a migration in ``calib_migrations``.
 """
 
-from __future__ import annotations
-
+# Without "from __future__ import annotations": evaluating the annotations of 150 columns from text
+# would add a fifth to the time that this module takes to load.
 from datetime import datetime
 
 from sqlalchemy import (
