@@ -4,11 +4,13 @@ The names in ``__all__`` are loaded when they are first used, so that ``import c
 neither numpy nor the database.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from calib.version import __version__
 
+TYPE_CHECKING = False  # type checkers take it as true; importing typing costs most of the time
 if TYPE_CHECKING:
     from calib.api.application import apply, resolve
     from calib.api.certification import certify, withdraw
@@ -107,14 +109,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first used."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # noqa: EM102
-    module, _, there = _MODULES[name].partition(":")
-    value = getattr(import_module(module), there or name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # else a name that does not exist would pass
+
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first used."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")  # noqa: EM102
+        module, _, there = _MODULES[name].partition(":")
+        value = getattr(import_module(module), there or name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
