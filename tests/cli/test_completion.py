@@ -159,6 +159,26 @@ main()
     assert (answer.stdout, answer.stderr) == ("", "")
 
 
+def test_files_are_offered_where_the_store_cannot_be_read(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("night1.calib.h5").touch()
+    monkeypatch.setenv("CALIB_STORE", "night1.expt")
+    assert bash(monkeypatch, "summary", "show", "nig") == ["night1.calib.h5"]
+
+
+def test_no_error_or_warning_reaches_the_shell(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        sys.stderr.write("a warning of some library")
+        raise ZeroDivisionError
+
+    monkeypatch.setenv("_CALIB_COMPLETE", "complete_zsh")
+    assert calib_cli.shells.complete(fail) == 0
+    assert capsys.readouterr() == ("", "")
+
+
 def test_words_are_joined_where_bash_splits_them() -> None:
     def joined(*pieces: str) -> tuple[list[str], str]:
         words = BashWords(pieces)

@@ -133,6 +133,15 @@ def test_the_verdict_and_the_residuals_come_first_then_the_next_step(here: Path)
 
 
 @pytest.mark.parametrize("option", ["--details", "--panels"])
+def test_details_of_a_combination_are_printed_on_request(here: Path, option: str) -> None:
+    words = ("combine", "24-0107:3", "--without", "night1", "--dry-run")
+    short, details = done(*words), done(*words, option)
+    assert "Information in the data" not in short.stdout.splitlines()
+    assert "Information in the data" in details.stdout.splitlines()
+    assert (short.stderr.count("--details"), details.stderr.count("--details")) == (1, 0)
+
+
+@pytest.mark.parametrize("option", ["--details", "--panels"])
 def test_details_are_what_show_prints(here: Path, option: str) -> None:
     short = done("derive", *NIGHT_1, *NIGHT_2, "--dry-run").stdout
     details = done("derive", *NIGHT_1, *NIGHT_2, "--dry-run", option).stdout

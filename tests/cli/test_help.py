@@ -128,6 +128,8 @@ def test_each_option_of_a_command_is_in_its_panel(words: tuple[str, ...]) -> Non
     assert list(usual) == [name for name in PANELS if name in usual]
     assert set(usual) <= {"Input", "Method", "Prior", "Validity", "Output", "Store"}
     everything.pop(ADVANCED, None)
+    shown = [row.partition("  ")[0] for rows in usual.values() for row in rows]
+    assert all(any(name.startswith("--") for name in names(row)) for row in shown if row[0] == "-")
     assert [[row.split()[0].rstrip(",") for row in rows] for rows in usual.values()] == [
         [row.split()[0].rstrip(",") for row in rows] for rows in everything.values()
     ]
