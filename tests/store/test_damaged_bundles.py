@@ -66,9 +66,9 @@ def resealed(bundle: Bundle, folder: Path, old: bytes, new: bytes) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b"a loose cable", b"a loose table", "not what it was|not those that the log speaks of"),
-        (b'"measured"', b'"sparse"', "not those that the log speaks of"),
-        (b'"ordinal":3', b'"ordinal":4', "is not what it was"),
+        (b"a loose cable", b"a loose table", "match its hash|match the hash in the log"),
+        (b'"measured"', b'"sparse"', "do not match the hash in the log"),
+        (b'"ordinal":3', b'"ordinal":4', "does not match its hash"),
         (b'"kind":"entry"', b'"kind":"other"', "a line of the kind 'other'"),
         (b'"loose":false', b'"loose":true', "are missing"),
         (b'"recorded_at":{', b'"recorded_at":7,"x":{', "missing or misshapen"),
