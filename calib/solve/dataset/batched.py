@@ -1,13 +1,10 @@
-"""Crowds: very many crystals of few reflections each, eliminated as they come by.
+"""Elimination in batches, for very many crystals with few reflections each.
 
-Blocks of 17 x 17 for each (experiment, panel, fold) would be larger than the reflections that they
-sum. Here some thousand reflections at a time are predicted, the crystals that they belong to are
-eliminated all at once, and nothing is kept of a crystal but the way back to its own parameters
-(``batched_sums``). The step of a crystal needs U^T P dx for the step dx of the panels, U and P
-being the derivatives by the crystal and the panels, which is found by a second pass over the
-reflections.
-
-What a crowd says of the panels, with the way back to its crystals.
+Blocks of 17 x 17 for each (experiment, panel, fold) would take more memory than the reflections
+that they sum. Instead, some thousand reflections are predicted at a time, and their crystals are
+eliminated together (``batched_sums``). Only the transformation back to its own parameters is kept
+of each crystal. Its step needs U^T P dx for a step dx of the panels, where U and P are the
+derivatives by crystal and panel parameters; a second pass over the reflections computes it.
 """
 
 from __future__ import annotations
@@ -31,27 +28,27 @@ from calib.solve.dataset.whitening import POSE_COLUMNS
 from calib.solve.parallel.threads import in_order
 
 _BATCH = 8192
-"""Reflections at a time."""
+"""Reflections in a batch."""
 _OF_PIECE = 16
-"""Batches that one thread sums."""
+"""Batches that one thread sums at a time."""
 _FEW_IN_GROUP = 8
-"""Groups of (experiment, panel, fold) that are on average smaller make a crowd."""
+"""Mean number of reflections per (experiment, panel, fold) below which batches are used."""
 _CRYSTAL = slice(PANEL_COLUMNS, BEAM_COLUMN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchedCrystals:
-    """Reflections of a crowd at one point, linearised wherever they are needed."""
+    """Reflections at one linearisation point, whose derivatives are computed whenever needed."""
 
     predictor: Predictor
     seen: Observations
     weights: Floats
-    """(3, n) inverse variances; 0 for reflections that are left out."""
+    """(3, n) inverse variances; 0 for excluded reflections."""
     about_mm: Floats
-    """(3,) the point that the pose turns about."""
+    """(3,) centre of rotation of the pose."""
     folds: tuple[int, ...] = (0, 1, 2, 3)
     kept: dict[tuple[int, ...], EliminatedCrystals] = field(default_factory=dict)
-    """What has been summed before, panels and all."""
+    """Sums that were computed before, by folds."""
 
     def of_folds(self, folds: tuple[int, ...]) -> BatchedCrystals:
         """The reflections of some folds only."""
@@ -63,8 +60,10 @@ class BatchedCrystals:
         return self.summed(panels=True).chi_square
 
     def summed(self, *, panels: bool) -> EliminatedCrystals:
-        """All crystals eliminated; without ``panels`` these are left out of ``total``, which then
-        tells of pose, beam and residual alone."""
+        """Sums with all crystals eliminated.
+
+        Without ``panels``, ``total`` covers only pose, beam and residual.
+        """
         if panels and self.folds in self.kept:
             return self.kept[self.folds]
         moves = self._moves()
@@ -152,8 +151,11 @@ class BatchedCrystals:
 
 
 def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -> bool:
-    """Whether reflections are few in each group of (experiment, panel, fold), of crystals that
-    stand still and were each measured in one experiment only; ``crystal`` (e,)."""
+    """Whether to eliminate crystals in batches.
+
+    That is if groups of (experiment, panel, fold) have few reflections, all crystals are static and
+    each was measured in a single experiment; ``crystal`` (e,) is the crystal of each experiment.
+    """
     if seen.basis is not None or len(seen) >= _FEW_IN_GROUP * (len(seen.group_start) - 1):
         return False
     used: Bools = np.bincount(seen.experiment, minlength=len(crystal)) > 0
@@ -165,13 +167,13 @@ def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...])
 class BatchedSchurComplement(PanelEquations):
     """Normal equations over the panels' tangent motions, crystals and pose eliminated.
 
-    A crystal's coupling to the panels is not kept: ``batched`` is passed through again for a step.
+    The coupling of crystals to panels is not kept: a step needs a second pass over ``batched``.
     """
 
     null_directions: tuple[str, ...]
-    """Undetermined directions of pose and beam, in words."""
+    """Descriptions of undetermined directions of pose and beam."""
     n_determined: int
-    """How many nuisance parameters the data determined."""
+    """Number of nuisance parameters that the data determine."""
     batched: BatchedCrystals
     crystals: EliminatedCrystals
     pose: PoseElimination
@@ -180,8 +182,8 @@ class BatchedSchurComplement(PanelEquations):
 
     @staticmethod
     def of(batched: BatchedCrystals, *, free_beam: bool, panels: bool) -> BatchedSchurComplement:
-        """Everything eliminated; without ``panels`` only steps with these standing still can be
-        asked for, and come cheaper."""
+        """Eliminate crystals and pose; without ``panels`` only steps with fixed panels can be
+        computed, at a lower cost."""
         totals = batched.summed(panels=panels)
         pose = PoseElimination.of(totals.total, totals.alone, free_beam=free_beam)
         n_known = int((totals.back != 0.0).any(axis=1).sum())
@@ -197,11 +199,11 @@ class BatchedSchurComplement(PanelEquations):
         )
 
     def panel_equations(self) -> PanelEquations:
-        """The same without the way back."""
+        """The panel equations alone."""
         return PanelEquations(self.information, self.vector, self.panel_information)
 
     def largest_shift(self, panel_step: Floats) -> float:
-        """The longest part of ``nuisance_step`` along any determined direction, in its sigma."""
+        """Largest component of ``nuisance_step`` along a determined direction, in sigma."""
         rigid = self._rigid(panel_step)
         _, crystals = self._step(panel_step)
         return float(max(np.abs(rigid).max(initial=0.0), np.abs(crystals).max(initial=0.0)))

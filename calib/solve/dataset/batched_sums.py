@@ -1,13 +1,11 @@
-"""What the crystals of a crowd leave behind, summed batch by batch.
+"""Normal equations with crystals eliminated, accumulated batch by batch.
 
-With U the derivatives by a crystal's parameters and P, T those by the panels, and by pose, beam
-and residual, each crystal has W with W^T (U^T U) W = 1 and takes
+Let U be the derivatives by the parameters of a crystal, P those by the panels, and T those by pose
+and beam with the residual as last column. With W^T (U^T U) W = 1, eliminating the crystal subtracts
 
     (W^T U^T [P T])^T (W^T U^T [P T])
 
-from the sums of all.
-
-Some crystals of a crowd at a time, laid out so that all are multiplied at once.
+from the sums. The crystals of a batch are arranged on a grid, so that all are multiplied at once.
 """
 
 from __future__ import annotations
@@ -93,7 +91,7 @@ _PANELS = slice(0, PANEL_COLUMNS)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EliminatedCrystals:
-    """What all crystals of a crowd leave behind, once eliminated."""
+    """Sums over all crystals after their elimination."""
 
     total: Floats
     """(6 n + 8, 6 n + 8) over panels, pose, beam and residual."""
@@ -119,12 +117,12 @@ class Accumulator:
     """(n, 6, 6) the adjoints of the panels in the one pose."""
     panels: bool
     total: Floats
-    """What crystals have taken."""
+    """Minus the sum of what the eliminations subtract."""
     own: Floats
     """(n, 6, 8) sums over each panel's reflections: panel with panel, beam and residual."""
     rest: Floats
-    """(8, 8) the same of pose, beam and residual, in all three coordinates; where there are panels
-    of beam and residual only, since the panels tell of the pose."""
+    """(8, 8) sums over pose, beam and residual in all three coordinates; with panels only those of
+    beam and residual, since the sums over the pose follow from those over the panels."""
     crystals: list[Ints]
     backs: list[Floats]
     tails: list[Floats]

@@ -94,8 +94,8 @@ class DatasetFit:
         )
 
     def thinned(self, most: int) -> DatasetFit:
-        """The same dataset with about so many of its reflections; of a crowd some crystals with
-        all that they have."""
+        """The fit with about ``most`` reflections; whole crystals if these are eliminated in
+        batches."""
         seen, chosen = self.seen.thinned(most, whole_crystals=self.is_batched)
         return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
 
@@ -160,8 +160,7 @@ class DatasetFit:
         return accumulate(self.predictor(correction), self.seen, self.weights)[0]
 
     def across_panels(self) -> DatasetFit:
-        """The same point with reflections grouped across panels; its blocks tell of crystals
-        alone."""
+        """The fit with reflections grouped across panels, whose blocks serve for crystals only."""
         seen, order = self.seen.varying(self.seen.first, self.seen.basis, by_panel=False)
         return replace(self, seen=seen, keep=self.keep[order], trust=self.trust[order])
 
@@ -325,5 +324,5 @@ class DatasetFit:
         return blocks, None if near else complement.nuisance_step(still)
 
     def _centre_mm(self) -> Floats:
-        """(3,) the middle of the detector in the laboratory, which poses turn about."""
+        """Centre (3,) of the detector in the laboratory in mm, about which poses rotate."""
         return self.nuisance.pose().points(self.layout.centre_root_mm.mean(axis=0))

@@ -77,8 +77,8 @@ class NuisanceParameters:
         return RigidMotion(self.rotation[index], self.translation_mm[index])
 
     def moved(self, step: Step, *, centre_lab_mm: Floats, spindle: Floats) -> NuisanceParameters:
-        """The state after a step; poses turn about ``centre_lab_mm`` (3,), the beam tilts about
-        ``spindle`` x s0 with ``spindle`` (3, e)."""
+        """Parameters after a step; poses rotate about ``centre_lab_mm`` (3,), and the beam tilts
+        about ``spindle`` x s0, with ``spindle`` (3, e)."""
         pose_step = step.pose + step.deviation
         turn = rotation_from_vector(pose_step[:, 3:])
         arm = self.translation_mm - centre_lab_mm
@@ -116,7 +116,7 @@ def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
 
 
 def _rotation_to_z(axis: Floats) -> Floats:
-    """(3, 3) a rotation that turns the unit vector ``axis`` onto z."""
+    """Rotation matrix (3, 3) that maps the unit vector ``axis`` to z."""
     across = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
     across /= np.linalg.norm(across)
     return np.stack([across, np.cross(axis, across), axis])

@@ -1,4 +1,4 @@
-"""Residuals of one dataset, with the panels as drawn and corrected, used and held out."""
+"""Residuals of one dataset with nominal and corrected panels, of used and held-out reflections."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _CHUNK = 1 << 16
 
 
 class Residuals:
-    """Residuals of n reflections with two models: panels as drawn, and corrected.
+    """Residuals of n reflections with nominal and with corrected panels.
 
-    Made of those of all reflections (3, m) and which of them count (m,); they are used up, for
-    there may be many millions.
+    Made from the residuals (3, m) of all reflections and the mask (m,) of those to use. The given
+    arrays are overwritten to save memory.
     """
 
     def __init__(self, fit: DatasetFit, before: Floats, after: Floats, chosen: Bools) -> None:

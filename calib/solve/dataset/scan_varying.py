@@ -29,9 +29,10 @@ INTERVALS_RAD = (np.radians(30.0), np.radians(15.0))
 _WORTH = 0.98
 """A finer model must lower the held-out sum of squares at least to this share."""
 _SAMPLE_SIZE = 10_000
-"""Reflections from which it is told."""
+"""Reflections of the subset that decides."""
 _LARGEST_BATCHED = 20_000
-"""Reflections: the blocks of splines are far larger than those of a crowd that they sum."""
+"""Largest number of reflections for crystals eliminated in batches, since blocks with splines take
+much more memory."""
 _ITERATIONS = 2
 """From the static solution, which is near."""
 _WITHOUT_HELD_OUT = (0, 2)

@@ -1,13 +1,13 @@
-"""Crystals that slip: a turn at one moment of a scan, after which it is another crystal.
+"""Crystal slips: a sudden rotation during a scan, after which the crystal is refined separately.
 
-For every angle phi_s of a scan consider the turn d (3,) of all reflections behind it. With N and v
-the normal equations of the crystal's orientation over all reflections of the scan, N_s and v_s
-those behind phi_s, the sum of squares falls by
+For every angle phi_s of a scan consider a rotation d (3,) of the crystal at all later angles. Let N
+and v be the normal equations of the orientation over all reflections of the scan, N_s and v_s those
+at angles beyond phi_s. The sum of squares decreases by
 
     g(phi_s) = u^T M^-1 u,  M = N_s - N_s N^-1 N_s,  u = v_s - N_s N^-1 v,
 
-which cumulative sums give for all angles at once. Smooth change looks like a slip from afar:
-reflections that the fit never saw decide between both.
+which cumulative sums give for all angles at once. A smooth change can resemble a slip: held-out
+reflections decide between the two.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from calib.solve.options import Crystals, SolveOptions
 _FEWEST_BESIDE = 60
 """Reflections that each side of a slip has at least."""
 _STRIKING = 0.05
-"""Share of the scan's sum of squares that a slip must explain to be looked at."""
+"""Fraction of the scan's sum of squares that a slip must explain to be tested."""
 _UNLIKELY = 60.0
-"""What it must explain at least: chance alone reaches 30 once in ten thousand scans."""
+"""Smallest decrease of the sum of squares; by chance 30 is reached once in ten thousand scans."""
 _ROBUST = 4.0
-"""Residuals pull no harder than this many standard deviations."""
+"""Residuals beyond this many standard deviations are down-weighted."""
 _WORTH = 0.95
-"""A slip must lower the held-out sum of squares at least to this share of that of a crystal that
-stands still, and of one that changes smoothly."""
+"""A slip must reduce the held-out sum of squares to this fraction of that of a static and of a
+smoothly varying crystal."""
 _UNLIKELY_HELD_OUT = 30.0
-"""By how much it must lower that of a crystal that stands still at least: twenty held-out
-reflections of a wedge prefer many things."""
+"""Smallest decrease from that of a static crystal: a few held-out reflections of a narrow wedge are
+not enough."""
 _SAMPLE_SIZE = 10_000
-"""Reflections from which it is told."""
+"""Reflections of the subset that decides."""
 _ITERATIONS = 4
 _WITHOUT_HELD_OUT = (0, 2)
 _MOST_SLIPS = 3
 """Of one scan."""
 _TRUSTED = 0.8
-"""A scan of whose reflections a smaller share is trusted is looked at by itself."""
+"""A scan with a smaller fraction of trusted reflections is classified by itself."""
 _SMOOTH_INTERVALS = 3
 
 
 def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> tuple[Slip, ...]:
-    """Where the crystals of a dataset slipped, one after the other as ``split`` takes them.
+    """Slips of the crystals of a dataset, in the order in which ``split`` applies them.
 
-    Panels are held at ``correction``; a part of the reflections tells, of each scan by itself. With
-    ``Crystals.STATIC`` no crystal does.
+    Panels are fixed at ``correction``; each scan is tested by itself, with a subset of its
+    reflections. Empty with ``Crystals.STATIC``.
     """
     found: list[Slip] = []
     if options.crystals is Crystals.STATIC:

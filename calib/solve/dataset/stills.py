@@ -1,8 +1,8 @@
 """The diffracted rays of stills.
 
-A reflection q = A h of a still is seen although it lies off the Ewald sphere by a small angle. It
-is turned onto the sphere by the shortest way, about q x s0: with u = s0 / |s0|, a = |q|^2 / 2 |s0|,
-b^2 = |q|^2 - a^2 and c the unit vector of q - u (u . q),
+A reflection q = A h of a still is observed although it is off the Ewald sphere by a small angle. It
+is rotated to the sphere by the smallest angle, about q x s0: with u = s0 / |s0|, a = |q|^2 / 2
+|s0|, b^2 = |q|^2 - a^2 and c the unit vector of q - u (u . q),
 
     r = -a u + b c,   s1 = s0 + r,   delta-psi = atan2(-a, b) - atan2(u . q, c . q),
 

@@ -127,7 +127,7 @@ def hall_from_name(space_group: str) -> str:
 def name_from_hall(hall_symbol: str) -> str:
     """A name from which ``hall_from_name`` gives this Hall symbol again.
 
-    Raises ``InputError`` for a symbol that no space group's name stands for.
+    Raises ``InputError`` for a symbol without a space group name.
     """
     for group in gemmi.spacegroup_table():
         if group.hall == hall_symbol and hall_from_name(group.xhm()) == hall_symbol:

@@ -1,11 +1,11 @@
-"""Datasets, each where it lives: operations go to them, and only small answers come back.
+"""Executors: apply operations to datasets in this process, in worker processes or on a cluster.
 
-A derivation from many datasets is a chain of steps "each dataset does something, the answers are
-put together". An ``Operation`` is a function of a module ``(state, *arguments) -> (state,
-answer)`` that changes nothing else: what it leaves of a dataset stays where it is, so that
-datasets can live in this process, in others, or on other machines, and one that was lost there can
-be made again by repeating the operations. Answers come in the order of the datasets, whoever
-computed them, so that sums are the same to the last bit.
+A derivation from many datasets is a sequence of steps that apply an operation to each dataset and
+combine the results. An ``Operation`` is a module-level function ``(item, *arguments) -> (item,
+result)`` without side effects. The item stays where the dataset is held, and only the small result
+is returned. An item that is lost with its process is recomputed by repeating the operations.
+Results are returned in the order of the datasets, so that sums are the same to the last bit on
+every executor.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 Item = Any
-"""What an operation leaves of a dataset: a ``Dataset`` first, a ``DatasetState`` later."""
+"""The value held for a dataset: first a ``Dataset``, later a ``DatasetState``."""
 Operation = Callable[..., tuple[Item, Any]]
 Loader = Callable[[], Sequence[Item]]
-"""Gives the first states of one or several datasets, such as those in a pair of files."""
+"""Returns the items of one or several datasets, such as those in a pair of files."""
 
 
 class Executor(ABC):
-    """n datasets in a certain order."""
+    """Holds n datasets in a fixed order and applies operations to them."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many datasets there are."""
+        """Number of datasets."""
 
     @abstractmethod
     def load(
         self, loaders: Sequence[Loader], progress: Callable[[int], None] | None = None
     ) -> None:
-        """Add the datasets that the loaders give, in their order; what they raise is raised.
+        """Append the datasets of the loaders, in order; exceptions of the loaders are raised here.
 
-        ``progress`` is called with how many loaders are done.
+        ``progress`` is called with the number of loaders done.
         """
 
     @abstractmethod
     def select(self, order: Sequence[int]) -> None:
-        """Go on with these datasets, by their places, in this order; others are dropped."""
+        """Keep the datasets with these indices, in this order, and drop the others."""
 
     @abstractmethod
     def imap(
@@ -48,15 +48,15 @@ class Executor(ABC):
         *shared: Any,
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Iterator[Any]:
-        """The answers of ``operation(state, *shared, *each[i])``, in order, one at a time.
+        """Results of ``operation(item, *shared, *each[i])``, in order, as an iterator.
 
-        To be taken to the end: datasets whose answers were not taken may not have done it. What an
-        operation raises is raised here.
+        The iterator must be exhausted: the operation may not have been applied to datasets whose
+        results were not taken. Exceptions of the operation are raised here.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Let everything go; the fleet is of no use after that."""
+        """Release all datasets and processes; the executor cannot be used afterwards."""
 
     def map(
         self,
@@ -64,7 +64,7 @@ class Executor(ABC):
         *shared: Any,
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> list[Any]:
-        """All answers of ``imap``."""
+        """List of all results of ``imap``."""
         return list(self.imap(operation, *shared, each=each))
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class Executor(ABC):
 
 
 class LocalExecutor(Executor):
-    """Datasets in this process, one after the other."""
+    """Holds the datasets in this process and treats them one after the other."""
 
     def __init__(self, items: Sequence[Item] = ()) -> None:
         self._items = list(items)

@@ -1,9 +1,9 @@
-"""Datasets in processes of their own, on this machine.
+"""Executor with worker processes on this machine.
 
-Each worker reads its datasets' files itself and keeps what operations leave of them; what comes
-back is added up here, so that the memory of this process does not grow with the datasets. What was
-done is kept as a log: a worker that is lost, as when the machine runs out of memory, is started
-again and does once more what its datasets had done.
+Each worker reads the files of its datasets and keeps their items. Results are summed in this
+process, whose memory does not grow with the number of datasets. Operations are logged: a worker
+that is lost, for instance because the machine ran out of memory, is restarted and repeats the
+operations of its datasets.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from calib.errors import StoreError
 from calib.solve.parallel.executor import Executor, Loader, Operation
 
 DatasetKey = tuple[int, int]
-"""A loader's number, and the place among the datasets that it gave."""
+"""Number of a loader, and index among its datasets."""
 
 _MOST_LOSSES = 2
-"""So often a worker may be lost with the same thing to do."""
+"""Number of times that a worker may be lost with the same request."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Job:
-    """What a worker is asked."""
+    """A request to a worker."""
 
     worker: _Worker
     message: tuple[Any, ...]
     done: Callable[[], None]
-    """To be called when it has answered."""
+    """Called when the worker has answered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    """An operation, with the arguments that each dataset which has done it was given."""
+    """An operation, with its arguments for each dataset that it was applied to."""
 
     operation: Operation
     arguments: dict[DatasetKey, tuple[Any, ...]]
 
 
 class _Worker:
-    """One process, and what it holds."""
+    """A worker process and its loaders."""
 
     def __init__(self) -> None:
         self.loaders: dict[int, Loader] = {}
@@ -88,7 +88,7 @@ class _Worker:
 
 
 class ProcessExecutor(Executor):
-    """Datasets in ``n_workers`` processes, dealt out one by one."""
+    """Holds datasets in ``n_workers`` processes, assigned in turn."""
 
     def __init__(self, n_workers: int) -> None:
         self._keys: list[DatasetKey] = []
@@ -152,7 +152,7 @@ class ProcessExecutor(Executor):
         return self._workers[loader % len(self._workers)]
 
     def _answers(self, jobs: Sequence[_Job]) -> Iterator[Any]:
-        """In the order of the jobs; each worker does its own in that order."""
+        """Answers in the order of the jobs; each worker treats its own jobs in this order."""
         waiting: dict[_Worker, deque[int]] = {}
         for place, job in enumerate(jobs):
             waiting.setdefault(job.worker, deque()).append(place)
@@ -177,7 +177,7 @@ class ProcessExecutor(Executor):
                     if waiting[worker]:
                         self._ask(jobs[waiting[worker][0]], worker)
             good, answer = ready.pop(place)
-            if not good:  # in its turn: the same error whoever was faster
+            if not good:  # in order, so that the same error is raised whichever worker is faster
                 raise answer
             yield answer
 
@@ -188,7 +188,7 @@ class ProcessExecutor(Executor):
             self._restore(worker, job)
 
     def _restore(self, worker: _Worker, job: _Job) -> None:
-        """Start a lost worker again, let it do what it had done, and ask it again."""
+        """Restart a lost worker, repeat its operations, and send the request again."""
         while True:
             worker.end()
             worker.losses += 1

@@ -1,8 +1,8 @@
-"""Parts of one dataset worked on by all cores, with the same answers whoever was faster.
+"""Threads over the parts of one dataset, with results that do not depend on their number.
 
-What a dataset is cut into does not depend on how many threads there are, and answers come in the
-order of the parts: sums are the same to the last bit. numpy lets go of the interpreter while it
-computes, so that threads are enough.
+The parts do not depend on the number of threads, and results are returned in the order of the
+parts, so that sums are the same to the last bit. numpy releases the interpreter lock while it
+computes.
 """
 
 from __future__ import annotations
@@ -17,25 +17,28 @@ Part = TypeVar("Part")
 Answer = TypeVar("Answer")
 
 _LIMIT = "OMP_NUM_THREADS"
-"""Processes that share a machine with their like are told by it how many threads to use."""
+"""Environment variable that limits the number of threads."""
 
 
 def n_cores() -> int:
-    """The cores that this process may use."""
+    """Number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def n_threads() -> int:
-    """One for each core that this process may use, or what ``OMP_NUM_THREADS`` says if less."""
+    """Number of threads: one per core that this process may use, at most ``OMP_NUM_THREADS``."""
     cores, limit = n_cores(), os.environ.get(_LIMIT, "")
     return max(min(cores, int(limit)), 1) if limit.isdecimal() else cores
 
 
 def in_order(work: Callable[[Part], Answer], parts: Sequence[Part]) -> Iterator[Answer]:
-    """``work(part)`` of every part, in order; hardly more of them are there at a time than there
-    are threads. What ``work`` raises is raised here, of several errors the first part's."""
+    """Results of ``work(part)`` for every part, in order.
+
+    Few more results are kept at a time than there are threads. Exceptions of ``work`` are raised
+    here; of several, that of the first part.
+    """
     count = min(n_threads(), len(parts))
     if count < 2:
         yield from map(work, parts)

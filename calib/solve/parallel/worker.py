@@ -1,8 +1,8 @@
-"""A process that holds datasets for a ``ProcessExecutor``: it does what it is told and answers.
+"""Worker process that holds datasets for a ``ProcessExecutor`` and applies operations to them.
 
 Started as ``python -m calib.solve.parallel.worker DESCRIPTOR``, where DESCRIPTOR is that of a
-socket to the process that started it. It ends when that socket closes or that process is gone,
-whatever it is doing.
+socket to the process that started it. It ends when that socket closes or that process ends, also
+during an operation.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _LOOK_EVERY_S = 0.5
 
 
 def main() -> None:
-    """Answer requests until there is nobody to ask."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the matter of who started this
+    """Answer requests until the connection closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent process
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     connection = Connection(int(sys.argv[1]))
     items: dict[tuple[int, int], Any] = {}
