@@ -1,6 +1,6 @@
 """Rows of the store of a large facility, generated with the functions that the store uses.
 
-Ids, versions, log entries and chains are valid, so that every look-up and the audit verify them.
+Ids, versions, log entries and chains are valid, so that every look-up and every chain verifies.
 Covariances (50 GB) and optional rows (summaries, provenance, placements) are omitted. Reports have
 a realistic size; twenty distinct ones are shared by all calibrations.
 """
