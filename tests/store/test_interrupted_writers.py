@@ -29,7 +29,7 @@ from calib.store.database import sqlite_file
 from calib.store.store import Store
 become_another_user()
 sqlite_file._ABANDONED_SECONDS = 60.0  # the machine may be slow
-left_behind = sqlite_file.StoreFile._left_behind
+left_behind = sqlite_file.StoreFile._abandoned_journal
 waited = []
 def looked(self):
     found = left_behind(self)
@@ -37,7 +37,7 @@ def looked(self):
         waited.append(found)
         print("waiting", flush=True)
     return found
-sqlite_file.StoreFile._left_behind = looked
+sqlite_file.StoreFile._abandoned_journal = looked
 with Store.open(sys.argv[1], wait_seconds=60.0) as store:
     print(len(store.calibrations.list()))
 """
