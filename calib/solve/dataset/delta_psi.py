@@ -1,8 +1,8 @@
-"""How much delta-psi scatters, crystal by crystal, since no file claims a variance for it.
+"""Standard deviation of delta-psi for each still, for which files claim no variance.
 
-Its scatter is the crystal's mosaicity and the beam's bandwidth, some crystals' ten times others'.
-Each still's own robust spread is its standard deviation, drawn towards that of all stills as if
-that had been found on 20 reflections more.
+The scatter comes from the mosaicity of the crystal and the bandwidth of the beam, and differs
+between crystals by factors of up to ten. Each still gets its own robust spread, shrunk towards that
+of all stills as if this had been observed on 20 more reflections.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Normal equations in small blocks: one per (experiment, panel, fold), never a full Jacobian."""
+"""Normal equations as small blocks, one per (experiment, panel, fold), without a full Jacobian."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from calib.solve.dataset.prediction import (
 from calib.solve.parallel.threads import in_order
 
 _CHUNK = 8192
-"""Reflections at a time, so that the derivatives stay in the processor's cache."""
+"""Reflections treated at a time, so that their derivatives stay in the processor's cache."""
 _SHORT_RUNS = 32
-"""Where panels have fewer of an experiment, parts do not end with them."""
+"""Mean reflections per panel and experiment below which parts span several panels."""
 _ENOUGH = 1024
-"""Reflections that are worth a pass of their own."""
+"""Smallest number of reflections in a part of its own."""
 _OF_PIECE = 8
-"""Parts that one thread takes."""
+"""Parts that one thread treats at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,13 +41,13 @@ class Blocks:
     fold: Ints
     """(g,)"""
     first: Ints
-    """(g,) the first spline coefficient of the crystal."""
+    """(g,) index of the first spline coefficient of the crystal."""
     matrices: Floats
     """(g, m, m) over the columns of ``predictor.Prediction.jacobian``, where the nine of the
     crystal stand once for each coefficient that a reflection depends on: m is 17 or 44."""
 
     def of_folds(self, folds: tuple[int, ...]) -> Blocks:
-        """The blocks of some folds only."""
+        """The blocks of some folds."""
         mine = np.isin(self.fold, folds)
         return Blocks(
             self.experiment[mine],
@@ -69,10 +69,10 @@ class Blocks:
 
 
 def accumulate(predictor: Predictor, seen: Observations, weights: Floats) -> tuple[Blocks, Floats]:
-    """The blocks of all reflections, and the residuals (3, n) at the same point.
+    """Blocks of all reflections, and their residuals (3, n), at the predictor's point.
 
-    ``weights`` (3, n) are inverse variances, 0 for reflections that are left out. A reflection
-    that cannot be predicted has a NaN residual and no weight.
+    ``weights`` (3, n) are inverse variances, 0 for excluded reflections. A reflection that cannot
+    be predicted has a NaN residual and no weight.
     """
     starts = seen.group_start
     m = N_COLUMNS + (0 if seen.basis is None else (ORDER - 1) * CRYSTAL_COLUMNS)

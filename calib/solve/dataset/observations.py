@@ -1,4 +1,4 @@
-"""The reflections of one dataset that a solution can use, in the order in which it uses them."""
+"""The usable reflections of one dataset, sorted for accumulation."""
 
 from __future__ import annotations
 

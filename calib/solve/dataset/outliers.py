@@ -1,6 +1,7 @@
-"""Which reflections are outliers, and how far claimed and achieved scatter differ.
+"""Classification of outliers, and the ratio of observed to claimed standard deviations.
 
-A reflection is judged against its own panel's median, so that a shifted panel is no outlier.
+Residuals are compared with the median of their panel, so that reflections on a displaced panel are
+not outliers.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ _HUBER = 2.0
 _REJECT_BEYOND = 3.2
 """In robust standard deviations of any coordinate."""
 SMALLEST_SCALE = 0.01
-"""Of the claimed standard deviations: a few reflections that pose and crystal can follow exactly
-seem to scatter not at all."""
+"""Smallest ratio of observed to claimed standard deviations: pose and crystal can fit a few
+reflections exactly."""
 _DISTRUST = 4.0
-"""A wild reflection that the limits do not let be rejected pulls with the inverse cube of its
-deviation (its weight times its residual)."""
+"""Outliers beyond the limits on their number are kept with a weight that falls with this power of
+the deviation, so that weight times residual falls with its cube."""
 MOST_REJECTED = 0.06
-"""Of a dataset's usable reflections."""
+"""Largest fraction of a dataset's usable reflections that is rejected."""
 MOST_REJECTED_ON_PANEL = 0.15
-"""Of the usable reflections of a panel that has at least ``_POPULATED``."""
+"""The same for a panel with at least ``_POPULATED`` usable reflections."""
 _POPULATED = 50
 _OWN_SCATTER_FROM = 20
-"""While panels are still out of place, those with as many reflections are judged by their own
-scatter where it is the larger one: a tilt spreads residuals."""
+"""While panels are not refined, panels with so many reflections use their own scatter if it is
+larger, since a tilt spreads residuals."""
 
 
 def covariance_inflation() -> float:
@@ -80,7 +81,7 @@ def huber_weights(seen: Observations, residuals: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutlierClassification:
-    """Which reflections count, and how much."""
+    """Which reflections are kept, and factors on their weights."""
 
     keep: Bools
     """(n,) those that are not rejected."""

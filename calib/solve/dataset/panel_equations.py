@@ -1,4 +1,4 @@
-"""What datasets say of the panels alone, as normal equations."""
+"""Normal equations of the panels, with crystals and poses eliminated."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from calib.model.base.arrays import Floats
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelEquations:
-    """What one dataset, or several together, say of the panels' tangent motions."""
+    """Normal equations of one dataset, or a sum of several, over the panels' tangent motions."""
 
     information: Floats
-    """(6 n, 6 n)"""
+    """(6 n, 6 n) normal matrix."""
     vector: Floats
-    """(6 n,)"""
+    """(6 n,) right-hand side."""
     panel_information: Floats
-    """(n, 6, 6) what each panel's reflections would say with everything else known."""
+    """(n, 6, 6) information of each panel's own reflections if all else were known."""
 
     def plus(self, other: PanelEquations) -> PanelEquations:
-        """Both together."""
+        """Sum of both."""
         return PanelEquations(
             self.information + other.information,
             self.vector + other.vector,
@@ -27,7 +27,7 @@ class PanelEquations:
         )
 
     def minus(self, other: PanelEquations) -> PanelEquations:
-        """Without ``other``, which is part of it."""
+        """Difference, for ``other`` that is part of the sum."""
         return PanelEquations(
             self.information - other.information,
             self.vector - other.vector,

@@ -1,12 +1,12 @@
-"""Where reflections fall, and how that changes with every parameter.
+"""Prediction of centroids, and their derivatives by all parameters.
 
 The diffracted ray s1 of a scan (``rotation``) or of a still (``stills``) crosses the panel where
 k = R^T s1 meets its plane. A change ds1 moves the crossing by
 
     dx = z / k_3 (fast - k_1 / k_3 normal) . ds1,   dy = z / k_3 (slow - k_2 / k_3 normal) . ds1,
 
-z the height of the sample over the panel; what ds1 and the third coordinate (phi of a scan,
-delta-psi of a still) owe to the crystal and the beam is the matter of the ray.
+where z is the height of the sample over the panel. The modules of the rays give the derivatives of
+s1 and of the third coordinate (phi of a scan, delta-psi of a still) by crystal and beam.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictor:
-    """Everything that stands still during one pass: panels in the laboratory for each pose."""
+    """Predicts centroids with fixed parameters: panels in the laboratory frame for each pose."""
 
     instrument: Instrument
     nuisance: NuisanceParameters

@@ -1,8 +1,8 @@
-"""Exact elimination of crystals and poses: what a dataset says of the panels alone.
+"""Exact elimination of crystals and poses from the normal equations of a dataset.
 
-The Schur complement S = N_pp - N_pu N_uu^-1 N_up, crystals first, then the pose (and the beam's
-tilt where it is free). Directions of the nuisance that the data do not determine take no step and
-carry no information.
+The Schur complement S = N_pp - N_pu N_uu^-1 N_up leaves equations for the panels alone. Crystals
+are eliminated first, then the pose (and the beam's tilt if it is free). Directions of the nuisance
+parameters that the data do not determine take no step and carry no information.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from calib.solve.dataset.whitening import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SchurComplement(PanelEquations):
-    """Normal equations over the panels' tangent motions, with the way back to the nuisance."""
+    """Normal equations over the panels' tangent motions, with what recovers the nuisance steps."""
 
     null_directions: tuple[str, ...]
-    """Undetermined directions of pose and beam, in words."""
+    """Descriptions of undetermined directions of pose and beam."""
     crystals: tuple[CrystalElimination, ...]
     pose_back: Floats
     pose_reach: Floats
     n_poses: int
     coefficients: tuple[int, ...]
-    """Spline coefficients of each crystal; 1 where it stands still."""
+    """Number of spline coefficients of each crystal; 1 if it is static."""
     n_determined: int
-    """How many nuisance parameters the data determined."""
+    """Number of nuisance parameters that the data determine."""
 
     def panel_equations(self) -> PanelEquations:
-        """The same without the way back."""
+        """The panel equations alone."""
         return PanelEquations(self.information, self.vector, self.panel_information)
 
     def largest_shift(self, panel_step: Floats) -> float:
-        """The longest part of ``nuisance_step`` along any determined direction, in its sigma."""
+        """Largest component of ``nuisance_step`` along a determined direction, in sigma."""
         rigid = self.pose_reach[:, -1] - self.pose_reach[:, :-1] @ panel_step
         known = np.concatenate([panel_step, self.pose_back @ rigid])
         steps = [one.reach[:, -1] - one.reach[:, :-1] @ known for one in self.crystals]
@@ -80,10 +80,11 @@ def eliminate(
     pose_prior: PosePrior | None,
     penalty: Penalty,
 ) -> SchurComplement:
-    """Crystals and pose taken out of the normal equations of one dataset.
+    """Normal equations of one dataset with crystals and pose eliminated.
 
-    ``about_mm`` (3,) is the point that the pose turns about. ``pose_prior`` frees the pose of each
-    experiment within it; None keeps one pose for all. ``penalty`` keeps varying crystals smooth.
+    ``about_mm`` (3,) is the centre of rotation of the pose. With ``pose_prior`` each experiment has
+    its own pose, restrained by this prior; with None all share one pose. ``penalty`` restrains
+    scan-varying crystals to be smooth.
     """
     held = predictor.instrument
     n = predictor.panel_half_mm.shape[1]
@@ -139,7 +140,7 @@ def eliminate(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseElimination:
-    """Normal equations of the panels after pose (and beam) have been eliminated, too."""
+    """Normal equations of the panels with pose (and beam) eliminated."""
 
     information: Floats
     """(6 n, 6 n)"""

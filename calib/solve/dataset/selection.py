@@ -1,4 +1,4 @@
-"""Which reflections a solution can use, and which of them it is tested with."""
+"""Selection of usable reflections, and their folds for validation."""
 
 from __future__ import annotations
 

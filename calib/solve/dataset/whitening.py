@@ -1,4 +1,4 @@
-"""Nuisance parameters of one crystal, whitened against themselves, ready to be eliminated."""
+"""Elimination of the nuisance parameters of single crystals, by whitening their equations."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from calib.solve.dataset.prediction import PANEL_COLUMNS
 from calib.solve.dataset.symmetry import turned_strains
 
 _NULL = 1e-10
-"""Share of a direction's information, before anything else was eliminated, below which what is
-left counts as rounding, and the direction as undetermined."""
+"""Fraction of a direction's original information below which the remainder after elimination is
+rounding error, and the direction undetermined."""
 POSE_COLUMNS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PosePrior:
-    """How far single experiments may stand from the pose of their group."""
+    """Standard deviations of the poses of single experiments about the pose of their group."""
 
     shift_mm: float = 0.1
     turn_rad: float = 5e-4
 
     def information(self) -> Floats:
-        """(6, 6) inverse covariance of a pose's deviation."""
+        """Inverse covariance (6, 6) of a pose's deviation, in mm and rad."""
         sigma = np.array([self.shift_mm] * 3 + [self.turn_rad] * 3)
         return np.diag(sigma**-2.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlocksWithPose:
-    """Blocks with six pose columns behind: J_pose = J_panel @ adjoint."""
+    """Blocks with six more columns for the pose: J_pose = J_panel @ adjoint."""
 
     blocks: Blocks
     matrices: Floats
@@ -53,13 +53,13 @@ class BlocksWithPose:
 
     @property
     def pose(self) -> list[int]:
-        """Where the pose columns stand."""
+        """Indices of the pose columns."""
         m = self.blocks.matrices.shape[1]
         return list(range(m, m + POSE_COLUMNS))
 
     @property
     def tail(self) -> list[int]:
-        """Where pose, beam and residual stand."""
+        """Indices of the columns of pose, beam and residual."""
         m = self.blocks.matrices.shape[1]
         return [*self.pose, m - 2, m - 1]
 
@@ -75,15 +75,15 @@ class BlocksWithPose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrystalElimination:
-    """One crystal (and the pose deviations of its experiments) to be put back in."""
+    """Elimination of one crystal, and of the pose deviations of its experiments."""
 
     crystal: int
     experiments: tuple[int, ...]
-    """Those whose pose deviates by itself; empty where the pose is shared."""
+    """Experiments with their own pose; empty if the pose is shared."""
     basis: Floats
-    """(m, k) from the unit's independent parameters to its m columns."""
+    """(m, k) from the k independent parameters to the m columns."""
     back: Floats
-    """(k, r) whitened directions."""
+    """(k, r) whitened directions in the independent parameters."""
     reach: Floats
     """(r, 6 n + 8) whitened coupling to panels, pose, beam and right-hand side."""
 
@@ -98,7 +98,7 @@ def eliminate_crystal(
     prior: PosePrior | None,
     penalty: Penalty,
 ) -> CrystalElimination:
-    """One crystal, with the pose deviations of its experiments where ``prior`` frees them."""
+    """Eliminate one crystal and, with a ``prior``, the pose deviations of its experiments."""
     blocks, count = wide.blocks, instrument.coefficients[crystal]
     offset = sum(instrument.coefficients[:crystal])
     mine = np.flatnonzero(instrument.crystal[blocks.experiment] == crystal)
@@ -145,9 +145,10 @@ def eliminate_crystal(
 
 
 def whiten(square: Floats, alone: Floats, words: tuple[str, ...]) -> tuple[Floats, tuple[str, ...]]:
-    """W with W^T N W = 1 over the determined directions, and words for the others.
+    """W with W^T N W = 1 over the determined directions, and descriptions of the others.
 
-    ``alone`` is the diagonal before anything was eliminated: what is left of it may be rounding.
+    ``alone`` is the diagonal of N before other parameters were eliminated: a remainder of
+    negligible size is rounding error.
     """
     scale = np.sqrt(np.maximum(alone, 1e-300))
     eigenvalues, vectors = np.linalg.eigh(square / np.outer(scale, scale))
@@ -159,8 +160,7 @@ def whiten(square: Floats, alone: Floats, words: tuple[str, ...]) -> tuple[Float
 
 
 def whiten_all(squares: Floats) -> Floats:
-    """W (c, k, k) for many N (c, k, k) at once, against their own diagonals; columns of W for
-    directions that are not determined are 0."""
+    """W (c, k, k) with W^T N W = 1 for many N (c, k, k); undetermined columns are 0."""
     diagonal = np.diagonal(squares, axis1=1, axis2=2)
     scale = np.sqrt(np.maximum(diagonal, 1e-300))
     eigenvalues, vectors = np.linalg.eigh(squares / (scale[:, :, None] * scale[:, None, :]))
