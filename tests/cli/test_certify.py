@@ -129,7 +129,7 @@ def test_apply_and_resolve_follow_the_same_policies(here: Path) -> None:
     assert calib(*apply, *known).error["code"] == "not-certified"
     answer = done(*apply, *known, "--distance-policy", "nearest")
     assert answer.json["detectors"][0]["calibration"] == "24-0107:1"
-    assert any("beyond those 24-0107:1 is certified for" in w for w in answer.json["warnings"])
+    assert any("outside the range that 24-0107:1 is" in w for w in answer.json["warnings"])
     early = ("--at", "2026-02-27")
     assert calib(*apply, *early).error["code"] == "not-certified"
     assert done(*apply, *early, "--time-policy", "closest").json["detectors"]
