@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -146,6 +147,15 @@ def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr("calib.solve.parallel.dask._CONNECT_S", 0.2)
     with pytest.raises(InputError, match="no Dask scheduler answers at"):
         DaskExecutor("tcp://127.0.0.1:9")
+
+
+def test_a_failed_connection_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calib.solve.parallel.dask._CONNECT_S", 0.2)
+    before = set(threading.enumerate())
+    with pytest.raises(InputError):
+        DaskExecutor("tcp://127.0.0.1:9")
+    started = set(threading.enumerate()) - before
+    assert "IO loop" not in {thread.name for thread in started}
 
 
 @pytest.mark.parametrize("scheduler", ["", "nowhere", "tcp://host", "tcp://host:port", "a b:8786"])

@@ -31,7 +31,7 @@ class DaskExecutor(Executor):
                 "no-scheduler", f"{scheduler!r} is no address of a Dask scheduler.", remedy=_REMEDY
             )
         try:
-            self._client = Client(  # type: ignore[no-untyped-call]
+            self._client = _Client(  # type: ignore[no-untyped-call]
                 scheduler, timeout=_CONNECT_S, set_as_default=False
             )
         except (OSError, ValueError) as error:
@@ -93,6 +93,17 @@ class DaskExecutor(Executor):
                 f"workers of the cluster were lost again and again ({error}).",
                 remedy="workers with more memory, or fewer threads each.",
             ) from error
+
+
+class _Client(Client):
+    """A client that ends the thread of its event loop when it cannot connect."""
+
+    def start(self, **kwargs: Any) -> None:
+        try:
+            super().start(**kwargs)  # type: ignore[no-untyped-call]
+        except BaseException:
+            self._loop_runner.stop()  # type: ignore[no-untyped-call]
+            raise
 
 
 def _arguments(shared: tuple[Any, ...]) -> tuple[Any, ...]:
