@@ -139,7 +139,7 @@ def derive(
         crystal_interval_deg=crystal_interval_deg,
         keep_all=keep_all,
         add=add,
-        onto=base,
+        base=base,
         relinearise=relinearise,
         workers=workers,
         scheduler=scheduler,

@@ -1,1 +1,1 @@
-"""One file per sentence that a user says: what happens, in order, on one screen."""
+"""Flows: what each command does with files and the store, in order."""

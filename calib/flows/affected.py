@@ -14,7 +14,7 @@ from calib.model.store.record import Certification, StoredCalibration
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Affected:
-    """All files that got a calibration."""
+    """All files that a calibration was applied to."""
 
     known_at: Moment
     calibration: StoredCalibration
@@ -22,8 +22,8 @@ class Affected:
 
 
 def affected(store: StoreLike, reference: str, *, serial: str | None) -> Affected:
-    """Every recorded application of a calibration, with what its file would get instead: now, and
-    if the calibration were withdrawn."""
+    """Every recorded application of a calibration, with the certification that answers now for the
+    file's time and distance, and the one that would if the calibration were withdrawn."""
     known = store.log.moment()
     found = store.calibrations.get(reference, serial, known.position)
     certifications = sorted(
@@ -31,15 +31,15 @@ def affected(store: StoreLike, reference: str, *, serial: str | None) -> Affecte
         key=lambda one: one.number,
         reverse=True,
     )
-    live = [one for one in certifications if one.withdrawn is None]
-    others = [one for one in live if one.calibration_id != found.id]
+    valid = [one for one in certifications if one.withdrawn is None]
+    others = [one for one in valid if one.calibration_id != found.id]
     return Affected(
         known,
         found,
         tuple(
             AffectedFile(
                 application,
-                _answer(live, application.data_time, application.distance_mm),
+                _answer(valid, application.data_time, application.distance_mm),
                 _answer(others, application.data_time, application.distance_mm),
             )
             for application in store.applications.list(
@@ -52,7 +52,7 @@ def affected(store: StoreLike, reference: str, *, serial: str | None) -> Affecte
 def _answer(
     newest_first: Sequence[Certification], at: datetime | None, distance_mm: float
 ) -> Certification | None:
-    """Of the live certifications the latest that covers the point."""
+    """The latest of the certifications that covers this time and distance."""
     if at is None:
         return None
     return next(

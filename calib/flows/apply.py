@@ -1,4 +1,4 @@
-"""apply: the right calibration for an experiment, changing its panels and nothing else."""
+"""apply: write an experiment list with its panels corrected and everything else unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from calib.errors import (
 from calib.files.atomic import Outputs, check_writable_target, file_sha256, read_bytes
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
 from calib.flows.receipts import receipt_bytes, receipt_path
-from calib.flows.shared.choice import Choice, named, resolved
+from calib.flows.shared.selection import Selection, select_certified, select_named
 from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.flows.shared.times import future_warnings, read_moment
 from calib.model.base.arrays import Floats
@@ -47,42 +47,43 @@ class ApplyRequest:
     serial: str | None = None
     force_serial: bool = False
     at: str | None = None
-    """When the data were taken, as typed; None: as the experiment says."""
+    """When the data were taken, as text; None: as the experiment list states."""
     distance_mm: float | None = None
-    """None: as the experiment says."""
+    """None: from the experiment list."""
     calibration: str | None = None
     """None: the one certified for that time and distance."""
     as_known_at: str | None = None
-    """A position of the log or a time, as typed: what was recorded later does not count."""
+    """A position of the log or a time, as text: later records are ignored."""
     distance_policy: DistancePolicy = DistancePolicy.EXACT
     time_policy: TimePolicy = TimePolicy.PRIOR
     copy_if_missing: bool = False
-    """Pass the input on unchanged where none is certified."""
+    """Copy the input unchanged where no calibration is certified."""
     force: bool = False
     """Overwrite existing outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of applying."""
+    """The result of applying calibrations."""
 
     detectors: tuple[AppliedDetector, ...]
     outputs: tuple[Path, ...]
     receipt: Path | None
     recorded: bool
-    """Whether the store has it; if not, the receipt is the record (``calib usage push``)."""
+    """Whether the store recorded it; if not, the receipt can be delivered later (``calib usage
+    push``)."""
     copied: bool
-    """Passed on unchanged, since nothing is certified."""
+    """Whether the inputs were copied unchanged, since nothing is certified."""
     warnings: tuple[str, ...]
 
 
 def apply(
     request: ApplyRequest, store: StoreLike, stamp: ChangeStamp, *, dry_run: bool = False
 ) -> Applied:
-    """Write the experiment with its panels where the calibration says they are.
+    """Write the experiments with the panels at their calibrated positions.
 
-    The pose, beam, goniometer, crystals, scan and everything that calib does not understand stay
-    byte for byte what they were; with reflections, their positions in mm follow the panels.
+    The pose, beam, goniometer, crystals, scan and everything that calib does not read stay
+    unchanged byte for byte; with reflections, their positions in mm follow the panels.
     Raises ``InputError``, ``NotFoundError`` (nothing certified) and ``StoreError``; then nothing
     is written.
     """
@@ -102,14 +103,14 @@ def apply(
     if request.calibration is None:
         refuse_without_time(targets, request.experiments)
     try:
-        chosen = [_chosen(target, request, store, stamp.at) for target in targets]
+        selected = [_select(target, request, store, stamp.at) for target in targets]
     except NotFoundError as error:
         if not request.copy_if_missing or error.code != "not-certified":
             raise
-        return _passed_on(request, outputs, given, error, dry_run=dry_run)
+        return _copy_inputs(request, outputs, given, error, dry_run=dry_run)
 
-    chosen_for = list(zip(targets, chosen, strict=True))
-    warnings = [said for pair in chosen_for for said in _warnings(*pair, stamp.at)]
+    chosen_for = list(zip(targets, selected, strict=True))
+    warnings = [text for pair in chosen_for for text in _warnings(*pair, stamp.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
@@ -142,17 +143,17 @@ def apply(
         for application in applications:
             store.applications.record(application, stamp)
     except StoreError as error:
-        # The files are there and right: what is missing can be delivered later.
+        # The files are complete; the record can be delivered later.
         recorded = False
         warnings.append(
-            f"the store did not take the record ({error.problem.rstrip('.')}), so {receipt.name} "
-            f"is the record; deliver it later with calib usage push {receipt}."
+            f"the store could not record this ({error.problem.rstrip('.')}); the receipt "
+            f"{receipt.name} keeps it. Deliver it later with calib usage push {receipt}."
         )
     return Applied(detectors, outputs, receipt, recorded, False, tuple(warnings))
 
 
 def _checked_outputs(request: ApplyRequest) -> tuple[Path, ...]:
-    """Where to write, refused before any work where that cannot be."""
+    """The output paths; raises ``InputError`` where they cannot be written."""
     inputs = [path for path in (request.experiments, request.reflections) if path is not None]
     outputs = [request.output]
     if request.reflections is not None:
@@ -164,16 +165,16 @@ def _checked_outputs(request: ApplyRequest) -> tuple[Path, ...]:
             "same-output",
             "experiments and reflections would be written to the same file.",
             place=str(outputs[0]),
-            remedy="--reflections-out with another name.",
+            remedy="use --reflections-out with another name.",
         )
     return tuple(outputs)
 
 
-def _chosen(target: Target, request: ApplyRequest, store: StoreLike, now: datetime) -> Choice:
+def _select(target: Target, request: ApplyRequest, store: StoreLike, now: datetime) -> Selection:
     if request.calibration is not None:
-        return named(target, request.calibration, store)
+        return select_named(target, request.calibration, store)
     moment, zone = request.as_known_at, target.record.time_zone
-    return resolved(
+    return select_certified(
         target,
         store,
         as_known_at=None if moment is None else read_moment(moment, zone, now),
@@ -182,8 +183,8 @@ def _chosen(target: Target, request: ApplyRequest, store: StoreLike, now: dateti
     )
 
 
-def _applied(target: Target, choice: Choice) -> AppliedDetector:
-    carried = target.placement.carries
+def _applied(target: Target, choice: Selection) -> AppliedDetector:
+    applied_name = target.pose.carries
     return AppliedDetector(
         index=target.index,
         serial=target.record.serial,
@@ -194,33 +195,33 @@ def _applied(target: Target, choice: Choice) -> AppliedDetector:
         distance_mm=target.distance_mm,
         data_time=target.time,
         why=choice.why,
-        pose_residual_um=1e3 * target.placement.residual_mm,
-        replaced=carried if carried not in ("", DRAWN, choice.name) else "",
+        pose_residual_um=1e3 * target.pose.residual_mm,
+        replaced=applied_name if applied_name not in ("", DRAWN, choice.name) else "",
     )
 
 
-def _warnings(target: Target, choice: Choice, now: datetime) -> list[str]:
-    said = list(choice.warnings)
+def _warnings(target: Target, choice: Selection, now: datetime) -> list[str]:
+    texts = list(choice.warnings)
     if target.time is not None:
-        said += future_warnings(target.time, now)
-    if target.placement.correction is None:
-        said.append(
-            "the panels stand neither as drawn nor as any known calibration says (refined "
-            "elsewhere?); the pose is a rigid fit which leaves up to "
-            f"{1e3 * target.placement.residual_mm:.0f} um."
+        texts += future_warnings(target.time, now)
+    if target.pose.correction is None:
+        texts.append(
+            "the panels are neither at their nominal positions nor at those of a known calibration "
+            "(refined elsewhere?); the pose is a rigid fit with residuals of up to "
+            f"{1e3 * target.pose.residual_mm:.0f} um."
         )
     status = choice.status
-    blind = [str(k) for k, s in enumerate(status) if s is PanelStatus.UNMEASURED]
-    if blind:
-        said.append(
-            f"{len(blind)} of {len(status)} panels are unmeasured in {choice.name} and move only "
-            f"with the rest: {', '.join(blind)}."
+    unmeasured = [str(k) for k, s in enumerate(status) if s is PanelStatus.UNMEASURED]
+    if unmeasured:
+        texts.append(
+            f"{len(unmeasured)} of {len(status)} panels have no data in {choice.name} and follow "
+            f"the rigid-body average: {', '.join(unmeasured)}."
         )
-    return said
+    return texts
 
 
 def _corrected(file: ExperimentFile, corrections: Corrections) -> ExperimentFile:
-    """The file with its panels moved; bytes untouched where they stand there already."""
+    """The file with corrected panels; bytes are unchanged where panels need not move."""
     frames = {}
     for target, correction in corrections:
         new, now = target.frames_with(correction), file.root_frames(target.index)
@@ -254,7 +255,7 @@ def _moved_reflections(data: DataFiles, corrections: Corrections) -> Floats:
     return mm
 
 
-def _passed_on(
+def _copy_inputs(
     request: ApplyRequest,
     outputs: tuple[Path, ...],
     given: list[Path],
@@ -262,11 +263,11 @@ def _passed_on(
     *,
     dry_run: bool,
 ) -> Applied:
-    """The inputs themselves, for pipelines that must go on."""
+    """Copy the inputs unchanged, for pipelines that must continue."""
     if not dry_run:
         with Outputs(inputs=given, force=request.force) as staged:
             for source, output in zip(given, outputs, strict=True):
                 staged.stage(output, read_bytes(source))
             staged.commit()
-    said = f"passed on unchanged: {error.problem}"
-    return Applied((), outputs, None, recorded=False, copied=True, warnings=(said,))
+    warning = f"copied unchanged: {error.problem}"
+    return Applied((), outputs, None, recorded=False, copied=True, warnings=(warning,))

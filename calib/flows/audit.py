@@ -1,4 +1,4 @@
-"""audit: the log is verified, and its ends are signed so that it cannot be cut short unnoticed."""
+"""audit: verify the log, and sign its latest entries so that truncation is detected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def verify(
 def make_checkpoint(
     store: StoreLike, private_key: Path | None, output: Path, now: datetime, *, force: bool = False
 ) -> Checkpoint:
-    """Sign the ends of all chains and write them to a small file, to be kept elsewhere."""
+    """Sign the last hash of each chain and write them to a file, to be kept elsewhere."""
     checkpoint = Checkpoint(now, store.log.heads())
     write_checkpoint(checkpoint, private_key or default_key(), output, force=force)
     return checkpoint

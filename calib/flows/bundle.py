@@ -1,4 +1,4 @@
-"""bundle: a detector or a calibration with its history, carried between stores as one file."""
+"""bundle: copy a detector or a calibration with its history between stores, as one file."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Created:
 def create(
     store: StoreLike, what: str, output: Path | None, *, with_usage: bool, force: bool
 ) -> Created:
-    """Write the bundle of a detector (its serial) or of a calibration (however it is called).
+    """Write the bundle of a detector (by serial) or of a calibration (by any reference).
 
-    Without ``output`` it goes to the current folder, named after what it holds.
+    Without ``output`` it is written to the current folder and named after its content.
     """
     try:
         store.detectors.get(what)
@@ -47,11 +47,11 @@ def create(
 def load(
     store: StoreLike, path: Path, stamp: ChangeStamp, *, adopt: bool, supersede: bool, dry_run: bool
 ) -> Loaded:
-    """Record what a bundle carries and the store does not have yet, whole or not at all; in a dry
-    run nothing is kept of it."""
+    """Record the content of a bundle that the store does not have yet, in one transaction; a dry
+    run is rolled back."""
     if not dry_run:
         store.require_writable()
     if supersede and not adopt:
-        raise InputError("bad-use", "--supersede says how to adopt.", remedy="--adopt --supersede.")
+        raise InputError("bad-use", "--supersede needs --adopt.", remedy="use --adopt --supersede.")
     load_or_preview = store.bundles.preview_load if dry_run else store.bundles.load
     return load_or_preview(read_bundle(path), stamp, adopt=adopt, supersede=supersede)

@@ -21,19 +21,20 @@ class Listed:
     known_at: Moment
     lines: tuple[CalibrationLine, ...]
     more: bool
-    """Whether there are others, which were stored before."""
+    """Whether there are others, stored earlier."""
 
 
 def listed(
     store: StoreLike, serial: str | None, as_known_at: str | None, limit: int | None, now: datetime
 ) -> Listed:
-    """The calibrations of a detector or of all, with a limit those that were stored last.
+    """The calibrations of a detector or of all; with a limit, those stored last.
 
-    A time without offset is read in the detector's zone, or in UTC where all detectors are asked
-    for.
+    A time without offset is read in the detector's zone, or in UTC for all detectors.
     """
     if limit is not None and limit < 1:
-        raise InputError("bad-limit", f"{limit} calibrations are none.", remedy="--limit 100.")
+        raise InputError(
+            "bad-limit", f"the limit is {limit}, but must be at least 1.", remedy="use --limit 100."
+        )
     zone = "UTC" if serial is None else store.detectors.get(serial).time_zone
     known = store.log.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
     lines = store.calibrations.list(serial, known.position, None if limit is None else limit + 1)
@@ -45,7 +46,7 @@ def listed(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A calibration with what is known of it at one moment."""
+    """A calibration with all that was recorded about it up to a moment."""
 
     known_at: Moment
     calibration: StoredCalibration
@@ -60,7 +61,7 @@ class Shown:
 def show(
     store: StoreLike, reference: str, *, serial: str | None, as_known_at: str | None, now: datetime
 ) -> Shown:
-    """Everything of a calibration; a time without offset is read in the detector's zone.
+    """A calibration with its records; a time without offset is read in the detector's zone.
 
     Raises ``NotFoundError`` (``unknown-calibration``) where it was stored later than the moment.
     """
@@ -73,7 +74,7 @@ def show(
             raise NotFoundError(
                 "unknown-calibration",
                 f"{found.name} was not stored yet at position {known.position}.",
-                remedy="a later --as-known-at; calib history tells when it was stored.",
+                remedy="use a later --as-known-at; calib history shows when it was stored.",
             )
         found = store.calibrations.get(found.id, known_at=known.position)
     words = store.certifications.list(found.record.serial, known.position)

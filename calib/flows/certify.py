@@ -1,4 +1,4 @@
-"""certify and withdraw: somebody stands for a calibration over a time and range of distances."""
+"""certify and withdraw: when, and for which distances, a calibration is to be used."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from calib.model.store.record import Certification, ChangeStamp, StoredCalibrati
 from calib.model.store.validity import DistanceRange, Validity
 
 GAP = 0.1
-"""Unless said otherwise, the nearest one is offered beyond that by this share of the longest
-distance, to the whole mm upwards."""
+"""Default extrapolation limit: this fraction of the longest distance, rounded up to mm."""
 REACH = 2.0
-"""Unless said otherwise, a calibration holds from its shortest distance divided by this factor
-to its longest one times this factor, both to the whole mm outwards."""
+"""Default range of distances: from the shortest divided by this factor to the longest times this
+factor, rounded outwards to mm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Certified:
-    """What was certified."""
+    """A certification that was recorded, and its consequences."""
 
     certification: Certification
     calibration: StoredCalibration
@@ -35,7 +34,7 @@ class Certified:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What was taken back."""
+    """Certifications that were withdrawn, and the consequences."""
 
     certifications: tuple[Certification, ...]
     consequences: Consequences
@@ -57,9 +56,9 @@ def certify(
     stamp: ChangeStamp,
     dry_run: bool = False,
 ) -> Certified:
-    """Record that a calibration holds from ``start`` (default: its earliest dataset) to ``end``
-    (default: for ever) and for distances from ``min_distance_mm`` to ``max_distance_mm``, and
-    ``gap_mm`` beyond where the nearest one is asked for.
+    """Certify a calibration from ``start`` (default: its earliest dataset) to ``end`` (default:
+    until further notice) for distances from ``min_distance_mm`` to ``max_distance_mm``, and by
+    ``gap_mm`` beyond these where the nearest calibration is requested.
 
     Raises ``InputError`` where a draft is certified without ``override``, no start is known, or
     other certifications would be replaced without ``supersede``.
@@ -68,7 +67,9 @@ def certify(
     zone = store.detectors.get(found.record.serial).time_zone
     refuse_draft(found, override)
     if not reason.strip():
-        raise InputError("no-reason", "a certification needs a reason.", remedy="--reason TEXT.")
+        raise InputError(
+            "no-reason", "a certification needs a reason.", remedy="use --reason TEXT."
+        )
     checked_words(reason, "the reason")
     checked_words(override, "the reason for the override")
     for option, value in (
@@ -80,7 +81,7 @@ def certify(
             raise InputError(
                 "bad-distance",
                 f"{option} {value} is not a distance in mm.",
-                remedy="a number of mm; 9999 is farther than any detector stands.",
+                remedy="give a number of mm; 9999 is beyond any detector distance.",
             )
     validity = Validity(
         _start(found, start, zone, stamp.at),
@@ -107,7 +108,9 @@ def certify(
     )
     warnings = []
     if override:
-        warnings.append(f"{found.name} failed acceptance and is certified all the same: {override}")
+        warnings.append(
+            f"{found.name} failed acceptance and is certified with an override: {override}"
+        )
     if dry_run:
         return Certified(
             certification,
@@ -127,8 +130,8 @@ def refuse_draft(found: StoredCalibration, override: str) -> None:
     reasons = " ".join(found.record.acceptance.reasons)
     raise InputError(
         "not-accepted",
-        f"{found.name} is a draft, it failed acceptance: {reasons}",
-        remedy="--override REASON, if you know better.",
+        f"{found.name} failed acceptance and is a draft: {reasons}",
+        remedy="use --override REASON to certify it nevertheless.",
     )
 
 
@@ -143,9 +146,9 @@ def withdraw(
     before: Callable[[Consequences], None],
     dry_run: bool = False,
 ) -> Withdrawn:
-    """Take back every live certification of a calibration, or the one of that number.
+    """Withdraw all certifications of a calibration, or the one with this number.
 
-    ``before`` is told what will hold again before anything is done.
+    ``before`` is called with the consequences before anything is written.
     """
     checked_words(reason, "the reason")
     found = store.calibrations.get(reference, serial)
@@ -171,6 +174,6 @@ def _start(found: StoredCalibration, text: str | None, zone: str, now: datetime)
         raise InputError(
             "no-start",
             f"the datasets of {found.name} do not say when they were taken.",
-            remedy="--from TIME, such as --from 2026-03-01.",
+            remedy="use --from TIME, such as --from 2026-03-01.",
         )
     return found.starts[0]

@@ -1,4 +1,4 @@
-"""combine: a calibration from stored summaries, without reading a single reflection."""
+"""combine: solve for a calibration from stored summaries, without reading reflections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from calib.errors import InputError, LayoutError
 from calib.files.native.summary import SUFFIX, read_summary
 from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.provenance import this_environment
-from calib.flows.shared.results import Derived, solvable
+from calib.flows.shared.results import Derived, solver_errors
 from calib.flows.shared.summaries import (
-    Kept,
     Key,
+    SummaryEntry,
     beyond_linear_range,
+    calibration_record,
     kept_summaries,
-    picked,
-    recorded,
+    select_summary,
 )
 from calib.model.detector.correction import Freedom
 from calib.model.store.protocol import StoreLike
@@ -34,7 +34,7 @@ class CombineRequest:
     """What to combine, and how."""
 
     sources: tuple[str, ...]
-    """Calibrations of one detector, by any reference, and files of summaries."""
+    """Calibrations of one detector, by any reference, and summary files."""
     without: tuple[str, ...] = ()
     """Datasets to leave out: their names, or the beginning of a summary's id."""
     serial: str | None = None
@@ -44,13 +44,13 @@ class CombineRequest:
     prior: PanelPrior = field(default_factory=PanelPrior)
 
 
-@solvable()
+@solver_errors()
 def combine(
     request: CombineRequest, store: StoreLike, stamp: ChangeStamp, *, dry_run: bool = False
 ) -> Derived:
-    """Solve the sum of all summaries with the prior, and store what comes of it.
+    """Solve the summed normal equations of all summaries with the prior, and store the result.
 
-    Where two sources have the same dataset, the summary of the source that was named last counts.
+    Where two sources have the same dataset, the summary of the last one is used.
     Raises ``InputError`` and ``NotFoundError`` for sources that cannot be used, and ``StoreError``;
     nothing is stored then.
     """
@@ -60,17 +60,17 @@ def combine(
     bases, summaries, notices = _collected(request, store)
     detector = _detector(store, summaries)
     chosen = _without(summaries, request.without)
-    said = [kept.summary.statement for kept in chosen]
-    distances = merged_distances([one.use.distance_mm for one in said])
+    statements = [kept.summary.statement for kept in chosen]
+    distances = merged_distances([one.use.distance_mm for one in statements])
     freedom, reason = freedom_for(request.freedom, distances)
-    solution = solve_summaries(said, detector.layout, freedom, request.prior)
+    solution = solve_summaries(statements, detector.layout, freedom, request.prior)
     parameters: dict[str, Any] = {
         "freedom": freedom.value,
         **request.prior.content(detector.layout),
         "combined": True,
         "onto": bases[0].id if len(bases) == 1 else None,
     }
-    record = recorded(solution, chosen, detector, parameters)
+    record = calibration_record(solution, chosen, detector, parameters)
     stored, new = None, True
     if not dry_run:
         stored, new = store.calibrations.add(
@@ -96,15 +96,15 @@ def combine(
 
 def _collected(
     request: CombineRequest, store: StoreLike
-) -> tuple[list[StoredCalibration], list[Kept], list[str]]:
-    """The calibrations that were named, all summaries by their datasets' hashes, and what to say
-    of those that take another's place."""
+) -> tuple[list[StoredCalibration], list[SummaryEntry], list[str]]:
+    """The calibrations among the sources, the summaries in the order of their datasets' hashes, and
+    a notice for each that replaces another."""
     bases: list[StoredCalibration] = []
-    found: dict[Key, tuple[str, Kept]] = {}
+    found: dict[Key, tuple[str, SummaryEntry]] = {}
     notices = []
     for source in request.sources:
         if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
-            name, new = source, [Kept.of(read_summary(Path(source)))]
+            name, new = source, [SummaryEntry.of(read_summary(Path(source)))]
         else:
             stored = store.calibrations.get(source, request.serial)
             bases.append(stored)
@@ -113,22 +113,21 @@ def _collected(
             before = found.get(kept.key)
             if before is not None and before[1].file.id != kept.file.id:
                 notices.append(
-                    f"{kept.name}: its summary from {name} stands in place of that from "
-                    f"{before[0]}."
+                    f"{kept.name}: the summary from {name} replaces the one from {before[0]}."
                 )
             found[kept.key] = (name, kept)
     return bases, [kept for _, (_, kept) in sorted(found.items())], notices
 
 
-def _detector(store: StoreLike, summaries: Sequence[Kept]) -> DetectorRecord:
+def _detector(store: StoreLike, summaries: Sequence[SummaryEntry]) -> DetectorRecord:
     """The one detector that all summaries are of, as the store knows it."""
     serials = {kept.summary.serial: kept.name for kept in summaries}
     if len(serials) > 1:
-        told = ", ".join(f"{serial} ({name})" for serial, name in serials.items())
+        shown = ", ".join(f"{serial} ({name})" for serial, name in serials.items())
         raise InputError(
             "several-detectors",
-            f"the summaries are of different detectors: {told}.",
-            remedy="combine those of one detector.",
+            f"the summaries are of different detectors: {shown}.",
+            remedy="combine summaries of one detector only.",
         )
     detector = store.detectors.get(next(iter(serials)))
     for kept in summaries:
@@ -137,16 +136,18 @@ def _detector(store: StoreLike, summaries: Sequence[Kept]) -> DetectorRecord:
                 "other-layout",
                 f"the summary is of another layout than the registered detector {detector.serial}.",
                 place=kept.name,
-                remedy="leave it out.",
+                remedy="leave it out with --without.",
             )
     return detector
 
 
-def _without(summaries: Sequence[Kept], names: Sequence[str]) -> list[Kept]:
-    """The summaries but those that are named."""
+def _without(summaries: Sequence[SummaryEntry], names: Sequence[str]) -> list[SummaryEntry]:
+    """The summaries without those named."""
     left = list(summaries)
     for name in names:
-        left.remove(picked(left, name))
+        left.remove(select_summary(left, name))
     if not left:
-        raise InputError("no-datasets", "nothing is left to combine.", remedy="fewer --without.")
+        raise InputError(
+            "no-datasets", "no dataset is left to combine.", remedy="use fewer --without."
+        )
     return left

@@ -1,4 +1,4 @@
-"""demo: the main job on data with known truth, made on the spot."""
+"""demo: derive, certify and apply on simulated data with known truth."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _NEAR_MM, _FAR_MM, _TARGET_MM = 150.0, 400.0, 265.0
 _TAKEN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 _MARK, _NOTE = "README", "Made by calib demo; another run replaces these files and the store.\n"
 _MANY = 500
-"""Reflections from which on a panel counts in the errors shown."""
+"""Panels with more reflections than this count in the errors shown."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derivation:
-    """One derivation of the demonstration against the truth."""
+    """One derivation of the demonstration compared with the truth."""
 
     distances_mm: tuple[float, ...]
     derived: Derived
@@ -51,7 +51,7 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemoResult:
-    """What the demonstration found."""
+    """The results of the demonstration."""
 
     derivations: tuple[Derivation, ...]
     """From the far distance alone (in the plane, then with all six parameters), then from both."""
@@ -59,11 +59,11 @@ class DemoResult:
     distance_before_mm: float
     distance_after_mm: float
     distance_true_mm: float
-    """Of the target; the file was handed over with a pose near the true one."""
+    """Of the target, whose file was written with a pose near the true one."""
     truth: Correction
     target_rmsd_px: tuple[tuple[str, float], ...]
-    """Rigid refinement of the target with its panels as drawn, as applied, and as they truly are:
-    the name of the geometry and the RMSD over x and y."""
+    """Rigid refinement of the target with nominal, calibrated and true panels: the key of the
+    geometry in reports, and the RMSD over x and y."""
     folder: Path
     store: str
 
@@ -71,8 +71,8 @@ class DemoResult:
 def demo(
     folder: Path, stamp: ChangeStamp, *, seed: int, progress: DeriveProgress | None = None
 ) -> DemoResult:
-    """Simulate, derive from one distance and both, certify, apply; files and store stay in
-    ``folder``. ``stamp.at`` is when it is recorded.
+    """Simulate, derive from one and from both distances, certify and apply; files and store stay
+    in ``folder``.
 
     Raises ``InputError`` (``folder-in-use``) where the folder holds anything but an earlier
     demonstration.
@@ -137,9 +137,9 @@ def demo(
         distance_true_mm=layout.distance_mm(target.true_pose),
         truth=truth,
         target_rmsd_px=(
-            ("as drawn", _rmsd_px(target.dataset, layout, Correction.none(len(layout)))),
-            ("as applied", _rmsd_px(target.dataset, layout, best.record.estimate.correction)),
-            ("as they truly are", _rmsd_px(target.dataset, layout, truth)),
+            ("as_drawn", _rmsd_px(target.dataset, layout, Correction.none(len(layout)))),
+            ("as_applied", _rmsd_px(target.dataset, layout, best.record.estimate.correction)),
+            ("as_they_truly_are", _rmsd_px(target.dataset, layout, truth)),
         ),
         folder=folder,
         store=str(location),
@@ -169,7 +169,7 @@ def _scan(
 
 
 def _rmsd_px(dataset: Dataset, layout: Layout, correction: Correction) -> float:
-    """Over x and y together, after pose and crystal are refined with the panels held there."""
+    """Over x and y together, after refinement of pose and crystal with fixed panels."""
     options = SolveOptions(freedom=Freedom.IN_PLANE, prior=PanelPrior())
     pose = dataset.detector.lab_from_root or RigidMotion.identity()
     start = DatasetFit.start(dataset, layout, pose, options)

@@ -1,4 +1,4 @@
-"""derive: from metrology datasets to a calibration in the store."""
+"""derive: refine panel corrections from datasets, and store them as a calibration."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 
 from calib.errors import InputError, LayoutError
 from calib.files.reader import read_data
-from calib.flows.shared.datasets import boarded, fleet_for, reordered
+from calib.flows.shared.datasets import executor_for, load_datasets, reordered
 from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.identity import known_detector, new_detector, serial_of
-from calib.flows.shared.misfits import left_out, without_far
 from calib.flows.shared.provenance import provenance_of
-from calib.flows.shared.results import Derived, solvable
+from calib.flows.shared.rejected import reject_disagreeing, rejection_notices
+from calib.flows.shared.results import Derived, solver_errors
 from calib.flows.shared.summaries import (
-    Kept,
+    SummaryEntry,
     base_of,
     beyond_linear_range,
+    calibration_record,
     kept_summaries,
-    recorded,
-    summarised,
+    new_summaries,
 )
 from calib.flows.shared.times import instant_of_epoch
 from calib.model.detector.correction import Correction, Freedom
@@ -62,20 +62,20 @@ class DeriveRequest:
     crystals: Crystals = Crystals.AUTO
     crystal_interval_deg: float | None = None
     keep_all: bool = False
-    """Keep datasets and experiments that do not fit the others."""
+    """Keep datasets and experiments that disagree with the others."""
     add: bool = False
-    """Add to what the detector's latest accepted calibration rests on."""
-    onto: str | None = None
-    """Add to this calibration instead."""
+    """Add to the datasets of the detector's latest accepted calibration."""
+    base: str | None = None
+    """Add to the datasets of this calibration instead."""
     relinearise: bool = False
-    """Datasets that it rests on already are read again in place of their summaries."""
+    """Read datasets that it contains again, in place of their stored summaries."""
     workers: int | None = None
-    """Processes that hold the datasets; 0: none but this one, None: what suits the files."""
+    """Worker processes for the datasets; 0: this process only, None: chosen from the files."""
     scheduler: str | None = None
-    """Address of the scheduler of a Dask cluster that holds them."""
+    """Address of the scheduler of a Dask cluster for the datasets."""
 
 
-@solvable()
+@solver_errors()
 def derive(
     request: DeriveRequest,
     store: StoreLike,
@@ -84,7 +84,7 @@ def derive(
     dry_run: bool = False,
     progress: DeriveProgress | None = None,
 ) -> Derived:
-    """Derive the panel corrections that all datasets share, and store them.
+    """Refine the panel corrections common to all datasets, and store them.
 
     A derivation that fails acceptance is stored as a draft. Raises ``InputError`` for files that
     cannot be used, and ``StoreError``; nothing is stored then.
@@ -92,34 +92,36 @@ def derive(
     begun = perf_counter()
     if not dry_run:
         store.require_writable()
-    tell: DeriveProgress = progress or (lambda *_: None)
-    tell("reading", 0, float("nan"), 0, 0)
-    away = request.scheduler is not None  # where another folder may be the current one
-    pairs = read_data([path.absolute() if away else path for path in request.paths])
-    with fleet_for(request.workers, request.scheduler, pairs) as executor:
-        read = boarded(
-            executor, pairs, lambda done: tell("reading", 0, float("nan"), done, len(pairs))
+    report_progress: DeriveProgress = progress or (lambda *_: None)
+    report_progress("reading", 0, float("nan"), 0, 0)
+    remote = request.scheduler is not None  # workers may have another current folder
+    pairs = read_data([path.absolute() if remote else path for path in request.paths])
+    with executor_for(request.workers, request.scheduler, pairs) as executor:
+        read = load_datasets(
+            executor,
+            pairs,
+            lambda done: report_progress("reading", 0, float("nan"), done, len(pairs)),
         )
         serial = _one_serial(read, request)
-        datasets, far = without_far(executor, read, keep_all=request.keep_all)
+        datasets, far = reject_disagreeing(executor, read, keep_all=request.keep_all)
         detector = known_detector(store, serial)
         fresh = detector is None
         if detector is None:
             first = datasets[0]
             detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
         known = [] if fresh else store.calibrations.corrections(serial)
-        placements = [_placed(detector.layout, data, known) for data in datasets]
+        located = [_locate(detector.layout, data, known) for data in datasets]
         base, old = _base(store, serial, datasets, request)
         distances = [kept.summary.statement.use.distance_mm for kept in old]
-        distances += [detector.layout.distance_mm(place.lab_from_root) for place in placements]
+        distances += [detector.layout.distance_mm(place.lab_from_root) for place in located]
         freedom, reason = freedom_for(request.freedom, merged_distances(distances))
         options = _options(request, freedom)
 
         def relay(stage: str, iteration: int, rmsd_px: float, done: int) -> None:
-            tell(stage, iteration, rmsd_px, done, len(datasets))
+            report_progress(stage, iteration, rmsd_px, done, len(datasets))
 
-        executor.map(reordered, each=[(place,) for place in placements])
-        poses = [place.lab_from_root for place in placements]
+        executor.map(reordered, each=[(place,) for place in located])
+        poses = [place.lab_from_root for place in located]
         if old:
             before = [kept.summary.statement for kept in old]
             solution = solve_incremental(before, executor, poses, detector.layout, options, relay)
@@ -128,14 +130,14 @@ def derive(
     solution = solution.with_excluded(far)
     used = [datasets[place] for place in solution.kept]
     starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
-    summaries = [*old, *summarised(solution.statements[len(old) :], detector, starts)]
+    summaries = [*old, *new_summaries(solution.statements[len(old) :], detector, starts)]
     parameters = options.content(detector.layout)
     if base is not None:
         parameters["onto"] = base.id
-    record = recorded(solution, summaries, detector, parameters)
+    record = calibration_record(solution, summaries, detector, parameters)
     stored, new = None, True
     if not dry_run:
-        tell("storing", 0, float("nan"), len(datasets), len(datasets))
+        report_progress("storing", 0, float("nan"), len(datasets), len(datasets))
         stored, new = store.calibrations.add(
             record,
             [kept.summary.started for kept in summaries],
@@ -145,12 +147,12 @@ def derive(
             provenance=provenance_of(request.paths, read, None if base is None else base.id),
         )
     notices = [notice for data in read for notice in data.notices]
-    notices += _taken_off(datasets, placements)
-    notices += left_out(solution.report.misfits)
+    notices += _removed_corrections(datasets, located)
+    notices += rejection_notices(solution.report.misfits)
     notices += beyond_linear_range(
         solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
     )
-    notices += _slipped(solution.report)
+    notices += _slip_notices(solution.report)
     return Derived(
         record=record,
         stored=stored,
@@ -164,19 +166,19 @@ def derive(
 
 def _base(
     store: StoreLike, serial: str, datasets: Sequence[Dataset], request: DeriveRequest
-) -> tuple[StoredCalibration | None, list[Kept]]:
-    """The calibration to build on, with the summaries of the datasets that are not read now."""
-    if not (request.add or request.onto or request.relinearise):
+) -> tuple[StoredCalibration | None, list[SummaryEntry]]:
+    """The calibration to add to, with the summaries of its datasets that are not read now."""
+    if not (request.add or request.base or request.relinearise):
         return None, []
-    base = base_of(store, serial, request.onto)
+    base = base_of(store, serial, request.base)
     summaries = kept_summaries(store, base)
     read = {tuple(sorted(data.source.sha256)): data.name for data in datasets}
     twice = [read[kept.key] for kept in summaries if kept.key in read]
     if twice and not request.relinearise:
         raise InputError(
             "dataset-twice",
-            f"{base.name} rests on {', '.join(twice)} already.",
-            remedy="leave these files out, or --relinearise to read them again.",
+            f"{base.name} already contains {', '.join(twice)}.",
+            remedy="leave these files out, or use --relinearise to read them again.",
         )
     return base, [kept for kept in summaries if kept.key not in read]
 
@@ -208,13 +210,14 @@ def _one_serial(datasets: Sequence[Dataset], request: DeriveRequest) -> str:
         raise InputError(
             "several-detectors",
             f"the datasets are of different detectors: {found}.",
-            remedy="derive each detector's calibration by itself.",
+            remedy="derive a calibration for each detector separately.",
         )
     return next(iter(serials))
 
 
-def _placed(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction]]) -> DetectorPose:
-    """Where the dataset's detector stands; its panels must carry nothing that stays on."""
+def _locate(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction]]) -> DetectorPose:
+    """The pose of the dataset's detector; raises ``LayoutError`` for panels with a correction that
+    cannot be removed."""
     try:
         place = locate_detector(layout, data.detector, known)
     except LayoutError as error:
@@ -224,8 +227,8 @@ def _placed(layout: Layout, data: Dataset, known: Sequence[tuple[str, Correction
     if place.correction is None:
         raise LayoutError(
             "already-corrected",
-            f"the panels already carry a correction that cannot be taken off: they stand up to "
-            f"{1e3 * place.residual_mm:.0f} um from where they were drawn and from every "
+            f"the panels already have a correction that cannot be removed: they are up to "
+            f"{1e3 * place.residual_mm:.0f} um away from their nominal positions and from every "
             "calibration in the store.",
             place=data.name,
             remedy="import the images again without a reference geometry.",
@@ -239,24 +242,27 @@ def _interval_rad(degrees: float | None) -> float | None:
     if not _SHORTEST_INTERVAL_DEG <= degrees <= _LONGEST_INTERVAL_DEG:
         raise InputError(
             "bad-interval",
-            f"crystals cannot be followed in intervals of {degrees:g} degrees.",
-            remedy=f"--crystal-interval {_SHORTEST_INTERVAL_DEG:g} to {_LONGEST_INTERVAL_DEG:g}.",
+            f"the interval for crystal motion is {degrees:g} degrees, outside the allowed range.",
+            remedy=f"use --crystal-interval {_SHORTEST_INTERVAL_DEG:g} to "
+            f"{_LONGEST_INTERVAL_DEG:g}.",
         )
     return float(np.radians(degrees))
 
 
-def _taken_off(datasets: Sequence[Dataset], placements: Sequence[DetectorPose]) -> list[str]:
+def _removed_corrections(
+    datasets: Sequence[Dataset], placements: Sequence[DetectorPose]
+) -> list[str]:
     return [
-        f"{data.name}: its panels carried {place.carries}, which was taken off."
+        f"{data.name}: removed the correction {place.carries}, which its panels already had."
         for data, place in zip(datasets, placements, strict=True)
         if place.carries != DRAWN
     ]
 
 
-def _slipped(report: Report) -> list[str]:
+def _slip_notices(report: Report) -> list[str]:
     return [
-        f"{use.name}: the crystal slipped at {angle:.1f} degrees; before and behind it is refined "
-        "as two crystals."
+        f"{use.name}: the crystal slipped at {angle:.1f} degrees; it is refined as two crystals, "
+        "before and after."
         for use in report.datasets
         for angle in use.slips_deg
     ]

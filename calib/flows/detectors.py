@@ -18,11 +18,11 @@ from calib.model.store.record import ChangeStamp, DetectorRecord
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Registered:
-    """A detector as the store knows it now."""
+    """A detector as registered in the store."""
 
     record: DetectorRecord
     new: bool
-    """False where it was registered like this before."""
+    """False where it was registered before."""
 
 
 def register(
@@ -36,7 +36,7 @@ def register(
     stamp: ChangeStamp,
     dry_run: bool = False,
 ) -> Registered:
-    """Register a detector with the layout of an experiment file, or of a known detector by name.
+    """Register a detector with the layout of an experiment list, or of a known detector family.
 
     Raises ``InputError`` where neither or both are given, or the serial is registered with another
     time zone, and ``LayoutError`` where it is registered with another layout.
@@ -44,8 +44,8 @@ def register(
     if (experiments is None) == (layout is None):
         raise InputError(
             "one-layout",
-            "a detector needs one source of its layout.",
-            remedy='either --from FILE.expt or --layout "PILATUS 6M".',
+            "give exactly one source of the layout.",
+            remedy='use either --from FILE.expt or --layout "PILATUS 6M".',
         )
     checked_serial(serial)
     checked_words(description, "the description")
@@ -66,18 +66,19 @@ def register(
         raise InputError(
             "other-time-zone",
             f"detector {serial} is registered with times in {known.time_zone}, not {time_zone}.",
-            remedy="give times with an offset, such as 2026-03-01T09:00+01:00.",
+            remedy="leave out --time-zone, and give times with an offset, such as "
+            "2026-03-01T09:00+01:00.",
         )
     return Registered(known, new)
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """What came of placing a detector."""
+class PlacementResult:
+    """The placement of a detector, and the one before."""
 
     placement: BeamlinePlacement
     before: BeamlinePlacement | None
-    """Where it had stood until then, as far as the store knows."""
+    """None where the store has no earlier placement."""
 
 
 def place(
@@ -89,11 +90,11 @@ def place(
     reason: str,
     stamp: ChangeStamp,
     dry_run: bool = False,
-) -> Placed:
-    """Record that a detector stands at a beamline from ``start`` on, until it is placed elsewhere.
+) -> PlacementResult:
+    """Record that a detector is mounted at a beamline from ``start`` on, until the next placement.
 
-    ``start`` without offset is read in the detector's time zone. What holds for the detector does
-    not change: its calibrations travel with it.
+    ``start`` without offset is read in the detector's time zone. Certifications do not change: they
+    belong to the detector, wherever it is mounted.
     """
     zone = store.detectors.get(serial).time_zone
     placement = BeamlinePlacement(
@@ -107,4 +108,4 @@ def place(
     before = placement_at(store.placements.list(serial), placement.start)
     if not dry_run:
         placement = store.placements.place(placement, stamp)
-    return Placed(placement, before)
+    return PlacementResult(placement, before)

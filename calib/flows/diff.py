@@ -1,4 +1,4 @@
-"""diff: whether a detector has changed between two of its calibrations."""
+"""diff: compare two calibrations of a detector, and test whether it changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def diff(
 ) -> Difference:
     """Compare the second calibration with the first one.
 
-    ``repeat_um`` says by how much calibrations scatter beyond their sigmas. Raises ``InputError``
+    ``repeat_um`` is the scatter of calibrations beyond their sigmas. Raises ``InputError``
     where they are of different detectors.
     """
     repeat_mm = checked_repeat_mm(repeat_um)
@@ -57,9 +57,9 @@ def between(
 
 
 def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float, float]:
-    """The share of each one's reflections that comes from datasets of both.
+    """The fraction of each calibration's reflections in datasets common to both.
 
-    A dataset is the same where its files are.
+    Datasets are the same if their files are.
     """
     counts = [
         {use.sha256: use.n_reflections for use in record.report.datasets} for record in (one, other)
@@ -75,12 +75,12 @@ def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float
 
 
 def checked_repeat_mm(repeat_um: float) -> float:
-    """How badly calibrations repeat, in mm; ``InputError`` for what cannot be."""
+    """The repeatability in mm; raises ``InputError`` outside the allowed range."""
     if not 0.0 <= repeat_um <= _LARGEST_REPEAT_UM:
         raise InputError(
             "bad-repeatability",
-            f"calibrations cannot repeat to {repeat_um:g} um.",
-            remedy=f"--repeat-um 0 to {_LARGEST_REPEAT_UM:g}.",
+            f"the repeatability is {repeat_um:g} um, outside the allowed range.",
+            remedy=f"use --repeat-um 0 to {_LARGEST_REPEAT_UM:g}.",
         )
     return repeat_um / 1e3
 
@@ -104,12 +104,12 @@ def _compared(record: CalibrationRecord) -> ComparedCalibration:
 
 
 def prior_of(parameters: Mapping[str, Any]) -> PanelPrior:
-    """The tolerance that the solver ran with."""
-    usual = PanelPrior()
+    """The assembly tolerance that the calibration was derived with."""
+    default = PanelPrior()
     return PanelPrior(
-        shift_mm=parameters.get("prior_shift_um", usual.shift_mm * 1e3) / 1e3,
-        normal_mm=parameters.get("prior_normal_um", usual.normal_mm * 1e3) / 1e3,
-        tilt_rad=parameters.get("prior_tilt_mrad", usual.tilt_rad * 1e3) / 1e3,
-        ratio=parameters.get("prior_level_ratio", usual.ratio),
+        shift_mm=parameters.get("prior_shift_um", default.shift_mm * 1e3) / 1e3,
+        normal_mm=parameters.get("prior_normal_um", default.normal_mm * 1e3) / 1e3,
+        tilt_rad=parameters.get("prior_tilt_mrad", default.tilt_rad * 1e3) / 1e3,
+        ratio=parameters.get("prior_level_ratio", default.ratio),
         levels=parameters.get("levels"),
     )

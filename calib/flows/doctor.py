@@ -1,4 +1,4 @@
-"""doctor: what calib stands on here, from the settings to the store's log."""
+"""doctor: check the settings, the store and its environment."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from calib.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything that was looked at."""
+    """Settings and the results of all checks."""
 
     settings: tuple[Setting, ...]
     checks: tuple[Check, ...]
 
 
-def examined(named: Location | None, login: str, now: datetime) -> Diagnosis:
-    """Look at everything; what is wrong is found, not raised.
+def diagnose(named: Location | None, login: str, now: datetime) -> Diagnosis:
+    """Run all checks; problems are reported in the result, not raised.
 
-    ``named`` is the store that ``--store`` names, None where it is for the settings to say;
-    ``login`` is the name of who asks.
+    ``named`` is the store given with ``--store``, None: as in the settings. ``login`` is the login
+    name of the user.
     """
     checks = [_program(), _dials()]
     try:
@@ -41,9 +41,9 @@ def examined(named: Location | None, login: str, now: datetime) -> Diagnosis:
     if found["actor"].value is None:
         found["actor"] = Setting("actor", login, "login name", login)
     settings = tuple(found.values())
-    checks.append(Check("settings", True, "every setting is of use."))
+    checks.append(Check("settings", True, "all settings recognised."))
     if location == default_location() and not maintenance.exists(location):
-        checks.append(Check("store", True, f"none yet; one will be made in {location.shown}."))
+        checks.append(Check("store", True, f"none yet; it will be created in {location.shown}."))
         return Diagnosis(settings, tuple(checks))
     try:
         checks += maintenance.environment(location, now)
@@ -65,8 +65,8 @@ def _program() -> Check:
 def _dials() -> Check:
     path = shutil.which("dials.refine")
     if path is None:
-        said = "not on the PATH; calib does not need it, but who processes data does."
-        return Check("DIALS", True, said)
+        text = "not on the PATH; calib does not need it, but data processing does."
+        return Check("DIALS", True, text)
     return Check("DIALS", True, f"found: {path}.")
 
 

@@ -1,4 +1,4 @@
-"""export: a calibration as a geometry that other programs read."""
+"""export: write a calibrated detector as a geometry file of another program."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from calib.errors import LayoutError
 from calib.files.atomic import write_safely
 from calib.files.reader import read_experiments
 from calib.files.writer import EXPORTS, Form
-from calib.flows.shared.distances import refuse_no_distance
+from calib.flows.shared.distances import check_distance
 from calib.model.experiment.experiment import Beam, Detector, Sensors
 from calib.model.experiment.pose import facing_pose, locate_detector
 from calib.model.store.protocol import StoreLike
 
 _NOMINAL_WAVELENGTH_ANGSTROM = 1.0
-"""Written where no experiment gives one; programs take the images' own."""
+"""Written where no experiment list is given; ``dials.import`` keeps that of the images."""
 
 
 def export_geometry(
@@ -30,14 +30,14 @@ def export_geometry(
     output: Path,
     force: bool = False,
 ) -> str:
-    """Write a calibrated detector in a ``form`` of ``writer.EXPORTS``; how to use it, in words.
+    """Write a calibrated detector in a ``form`` of ``writer.EXPORTS``; returns how to use it.
 
     Its pose is that of the experiment ``like``, or else it faces the beam at ``distance_mm``
     (default: the shortest distance it was derived at).
     """
     export = EXPORTS[form].export()
     if distance_mm is not None:
-        refuse_no_distance(distance_mm)
+        check_distance(distance_mm)
     found = store.calibrations.get(reference, serial)
     record = store.detectors.get(found.record.serial)
     layout, correction = record.layout, found.record.estimate.correction
@@ -58,7 +58,10 @@ def export_geometry(
             )
         except LayoutError as error:
             raise LayoutError(
-                error.code, error.problem, place=str(like), remedy="another --like."
+                error.code,
+                error.problem,
+                place=str(like),
+                remedy="use --like with an experiment list of this detector.",
             ) from error
         pose, order = placement.lab_from_root, placement.order
         sensors, panels, identifier = detector.sensors, detector.panels, detector.identifier

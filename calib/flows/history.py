@@ -1,4 +1,4 @@
-"""history: what was said of a detector, when, by whom, and how far it had moved."""
+"""history: the events of a detector, and how far its panels moved between calibrations."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ from calib.model.store.validity import Validity
 
 @dataclass(frozen=True, slots=True, eq=False)
 class History:
-    """A detector's timeline as known at one moment, and what held at some time."""
+    """The events of a detector as known at a moment, and the certifications valid in a period."""
 
     serial: str
     known_at: Moment
     period: Validity | None
-    """What was asked for with ``at``."""
+    """The period asked for with ``at``."""
     holding: tuple[Certification, ...]
-    """What answered in that period, the latest recorded first."""
+    """The certifications in force in that period, the latest recorded first."""
     placement: BeamlinePlacement | None
-    """Where the detector stood at the period's start."""
+    """Where the detector was mounted at the start of the period."""
     n_events: int
     events: tuple[ExplainedEvent, ...]
-    """The latest first, at most as many as were asked for."""
+    """The latest first, limited in number."""
     origins: tuple[OriginEntry, ...]
-    """What bundles told of other stores' records, as many at most, the latest first."""
+    """Records of other stores that bundles brought, the latest first, limited alike."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PanelHistory:
-    """What was held of one panel in a period: as known then, and as known now."""
+    """The calibrations of one panel in force in a period: as known then, and as known now."""
 
     serial: str
     panel: int
@@ -69,11 +69,13 @@ def history(
     repeat_um: float,
     now: datetime,
 ) -> History:
-    """The timeline of a detector, with the drift of each shown calibration against the one before
+    """The events of a detector, with the drift of each shown calibration against the one before
     it that passed acceptance. Times without offset are read in the detector's time zone."""
     repeat_mm = checked_repeat_mm(repeat_um)
     if limit < 1:
-        raise InputError("bad-limit", f"{limit} events are none.", remedy="--limit 20.")
+        raise InputError(
+            "bad-limit", f"the limit is {limit}, but must be at least 1.", remedy="use --limit 20."
+        )
     zone = store.detectors.get(serial).time_zone
     known_at = store.log.moment(
         None if as_known_at is None else read_moment(as_known_at, zone, now)
@@ -92,7 +94,7 @@ def history(
         holding=() if period is None else tuple(holding(certifications, period)),
         placement=None if period is None else placement_at(placements, period.start),
         n_events=len(events),
-        events=tuple(_told(store, serial, events[:limit], lines, repeat_mm)),
+        events=tuple(_explained(store, serial, events[:limit], lines, repeat_mm)),
         origins=_origins(store, serial, known_at.at, limit),
     )
 
@@ -106,14 +108,14 @@ def panel_history(
     as_known_at: str | None,
     now: datetime,
 ) -> PanelHistory:
-    """What was held of a panel in a period (default: now), as known at its end (or at
+    """The calibrations of a panel in force in a period (default: now), as known at its end (or at
     ``as_known_at``) and as known now."""
     record = store.detectors.get(serial)
     if not 0 <= panel < len(record.layout):
         raise InputError(
             "bad-panel",
             f"detector {serial} has panels 0 to {len(record.layout) - 1}, not {panel}.",
-            remedy=f"calib detector show {serial} --panels.",
+            remedy=f"see calib detector show {serial} --panels.",
         )
     period = read_period("now" if at is None else at, record.time_zone, now)
     if as_known_at is not None:
@@ -133,7 +135,7 @@ def panel_history(
     return PanelHistory(serial, panel, period, *views)
 
 
-def _told(
+def _explained(
     store: StoreLike,
     serial: str,
     events: list[Event],
@@ -152,13 +154,13 @@ def _told(
             read[line.id] = store.calibrations.get(line.id).record
         return read[line.id]
 
-    told = []
+    explained = []
     for event in events:
         before = None if event.derived is None else _before(event.derived, lines)
         drift = None
         if event.derived is not None and before is not None:
             drift = between(layout, record(before), record(event.derived), repeat_mm)
-        told.append(
+        explained.append(
             ExplainedEvent(
                 event=event,
                 entry=entries.get(event.recorded.at),
@@ -166,7 +168,7 @@ def _told(
                 drift=drift,
             )
         )
-    return told
+    return explained
 
 
 def _origins(

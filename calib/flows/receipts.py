@@ -1,4 +1,4 @@
-"""Receipts: what was applied to a file, written beside it, and delivered to the store later."""
+"""Receipts of applied calibrations: written beside the outputs, and delivered to the store."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from calib.model.store.record import Application, ChangeStamp
 
 _FORMAT = "calib/receipt/1"
 _MOST = 2**31
-"""Of a version: databases count no further."""
+"""The limit of version numbers in databases."""
 ENDING = ".calib.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What came of delivering receipts."""
+    """The result of delivering receipts."""
 
     recorded: int
     """Applications that the store did not have yet."""
     already: int
-    """Applications that it had."""
+    """Applications that it had already."""
     files: tuple[Path, ...]
 
 
 def receipt_path(output: Path) -> Path:
-    """Where the receipt of an output lies: ``OUT.calib.json`` beside it."""
+    """The path of the receipt of an output: ``OUT.calib.json`` beside it."""
     return output.with_name(output.name + ENDING)
 
 
@@ -50,21 +50,23 @@ def receipt_bytes(applications: Sequence[Application]) -> bytes:
 def read_receipt(path: Path) -> list[Application]:
     """The applications in a receipt.
 
-    Raises ``FileFormatError`` where it is none, or was changed after it was written.
+    Raises ``FileFormatError`` for another file, or a receipt that was changed.
     """
     data = read_bytes(path)
     try:
         content = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise _no_receipt(path, "it is no JSON") from error
+        raise _not_a_receipt(path, "it is not JSON") from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise _no_receipt(path, f"its format is not {_FORMAT}")
+        raise _not_a_receipt(path, f"its format is not {_FORMAT}")
     try:
         return [_verified(entry, path) for entry in content["applications"]]
     except FileFormatError:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise _no_receipt(path, f"something is missing or misshapen ({str(error)[:80]})") from error
+        raise _not_a_receipt(
+            path, f"a field is missing or malformed ({str(error)[:80]})"
+        ) from error
 
 
 def push(
@@ -72,7 +74,7 @@ def push(
 ) -> Pushed:
     """Deliver receipts to the store, each application once.
 
-    A folder stands for all receipts below it.
+    For a folder, all receipts below it.
     """
     files = [file for path in paths for file in _receipts_at(path)]
     recorded = already = 0
@@ -91,7 +93,7 @@ def push(
 def _receipts_at(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    # os.walk passes over folders that cannot be read, or vanish meanwhile.
+    # os.walk skips folders that cannot be read or were removed meanwhile.
     found = ((folder, name) for folder, _, names in os.walk(path) for name in names)
     return sorted(Path(folder) / name for folder, name in found if name.endswith(ENDING))
 
@@ -108,16 +110,16 @@ def _verified(entry: dict[str, Any], path: Path) -> Application:
     applied = application.applied
     texts = (application.serial, application.why, applied.actor, applied.host)
     if any("\0" in text for text in (*texts, *application.output_names)):
-        raise ValueError("text with a NUL in it")
+        raise ValueError("text that contains NUL")
     if not 0 < application.version < _MOST:
-        raise ValueError("a version that is none")
+        raise ValueError("a version out of range")
     return application
 
 
-def _no_receipt(path: Path, why: str) -> FileFormatError:
+def _not_a_receipt(path: Path, why: str) -> FileFormatError:
     return FileFormatError(
         "no-receipt",
-        f"this is no receipt of calib: {why}.",
+        f"this is not a receipt of calib: {why}.",
         place=str(path),
         remedy=f"give the file that calib apply wrote beside its output, ending in {ENDING}.",
     )

@@ -1,4 +1,4 @@
-"""rederive: run a derivation again from the same inputs, and say whether the result is the same."""
+"""rederive: run a derivation again from the same inputs, and compare the results."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from calib.solve.options import Crystals
 from calib.version import __version__
 
 SAME_SIGMA = 0.1
-"""Elsewhere than where it was derived, a result within this many sigma is the same."""
+"""On another machine, results that differ by at most this many sigma are the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rederived:
-    """What came of deriving again."""
+    """The result of deriving again."""
 
     stored: StoredCalibration
     again: CalibrationRecord
@@ -41,13 +41,13 @@ class Rederived:
     largest_sigma: float
     """The largest difference of a parameter in units of its sigma."""
     environment: tuple[str, ...]
-    """What differs between the machine of then and this one; empty where nothing does."""
+    """How the machine of the derivation differs from this one."""
     environment_known: bool
 
     @property
     def reproduced(self) -> bool:
-        """Whether the result is the same: bit for bit, or where versions, processor or threads
-        differ (or are not known), within a tenth of a sigma."""
+        """Whether the result is the same: bit for bit, or within ``SAME_SIGMA`` where versions,
+        processor or threads differ or are unknown."""
         elsewhere = bool(self.environment) or not self.environment_known
         return self.identical or (elsewhere and self.largest_sigma <= SAME_SIGMA)
 
@@ -63,10 +63,9 @@ def rederive(
 ) -> Rederived:
     """Derive a stored calibration again and compare; nothing is stored.
 
-    Its inputs are known by their hashes: they are looked for where they lay, and below
-    ``folders``. Summaries are those that the calibration rests on, which the store has wherever it
-    has the calibration. Raises ``NotFoundError``: ``parent-missing``, or ``inputs-missing``, naming
-    those that are nowhere.
+    Input files are identified by their hashes: they are searched at their recorded paths and below
+    ``folders``. Summaries are read from the store. Raises ``NotFoundError`` (``parent-missing`` or
+    ``inputs-missing``).
     """
     found = store.calibrations.get(reference, serial)
     provenance = store.calibrations.provenance(found.id)
@@ -94,55 +93,55 @@ def rederive(
 
 
 def _kept(store: StoreLike, found: StoredCalibration, provenance: Provenance | None) -> set[str]:
-    """The names of the summaries that stood for datasets which were not read: those of which no
-    file was read, or where that was not kept, those of the calibration that was added to."""
-    onto = found.record.parameters.get("onto")
-    if onto is None:
+    """The ids of the summaries that were used instead of reading datasets: those without an input
+    file, or where paths were not recorded, those of the calibration that was added to."""
+    base = found.record.parameters.get("onto")
+    if base is None:
         return set()
     if provenance is not None:
         uses = found.record.report.datasets
         return {use.summary for use in uses if provenance.paths.keys().isdisjoint(use.sha256)}
     try:
-        parent = store.calibrations.get(onto)
+        parent = store.calibrations.get(base)
     except NotFoundError as error:
         raise NotFoundError(
             "parent-missing",
-            f"{found.name} was added to calibration {onto[:12]}, which this store does not hold, "
-            "so it is not known which of its datasets were read for it.",
-            remedy=f"calib bundle load, of a bundle of the whole detector or of {onto[:12]}.",
+            f"{found.name} was added to calibration {base[:12]}, which is not in this store, so "
+            "it is unknown which of its datasets were read.",
+            remedy=f"load a bundle of the detector or of {base[:12]} with calib bundle load.",
         ) from error
     return {use.summary for use in parent.record.report.datasets}
 
 
 def _recombination(found: StoredCalibration) -> CombineRequest:
-    """The request for what a calibration was combined from: all that it rests on is its own."""
-    said = found.record.parameters
+    """The request that combines the calibration's own summaries again."""
+    parameters = found.record.parameters
     return CombineRequest(
-        sources=(found.id,), freedom=Freedom(said["freedom"]), prior=prior_of(said)
+        sources=(found.id,), freedom=Freedom(parameters["freedom"]), prior=prior_of(parameters)
     )
 
 
 def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveRequest:
-    """The request that a calibration's parameters answer, for other places of its files."""
-    said: Mapping[str, Any] = record.parameters
+    """The request with a calibration's parameters, for its files at other paths."""
+    parameters: Mapping[str, Any] = record.parameters
     try:
-        hall = said["hall_symbol"]
+        hall = parameters["hall_symbol"]
         return DeriveRequest(
             paths=tuple(paths),
             serial=record.serial,
             force_serial=True,
-            freedom=Freedom(said["freedom"]),
-            prior=prior_of(said),
-            ignore_flags=said["ignore_flags"],
-            pose_per_experiment=said["pose"] == "per-experiment",
+            freedom=Freedom(parameters["freedom"]),
+            prior=prior_of(parameters),
+            ignore_flags=parameters["ignore_flags"],
+            pose_per_experiment=parameters["pose"] == "per-experiment",
             space_group=None if hall is None else name_from_hall(hall),
-            free_beam=said["free_beam"],
-            crystals=Crystals(said["crystals"]),
-            crystal_interval_deg=said["crystal_interval_deg"],
-            keep_all=said.get("keep_all", False),
-            # Its own summaries but those of what is read are those that it was added to.
-            onto=None if said.get("onto") is None else record.id,
-            relinearise=said.get("onto") is not None,
+            free_beam=parameters["free_beam"],
+            crystals=Crystals(parameters["crystals"]),
+            crystal_interval_deg=parameters["crystal_interval_deg"],
+            keep_all=parameters.get("keep_all", False),
+            # Its own summaries, except of the datasets read, are those that it was added to.
+            base=None if parameters.get("onto") is None else record.id,
+            relinearise=parameters.get("onto") is not None,
         )
     except (KeyError, ValueError) as error:
         raise InputError(
@@ -159,8 +158,8 @@ def _inputs(
     folders: Sequence[Path],
     kept: set[str],
 ) -> list[Path]:
-    """Where the calibration's input files lie now, but those of datasets whose summaries were
-    ``kept``. Datasets that were left out on the way took part until then."""
+    """The paths of the calibration's input files, except of datasets whose summaries were ``kept``.
+    Datasets rejected during the derivation are included, since they took part until then."""
     report = found.record.report
     read = [use for use in report.datasets if not use.summary or use.summary not in kept]
     wanted = {sha256: use.name for use in read for sha256 in use.sha256}
@@ -183,9 +182,9 @@ def _inputs(
     if missing:
         raise NotFoundError(
             "inputs-missing",
-            f"{len(missing)} of the {len(wanted)} files that {found.name} was derived from are "
-            f"nowhere to be found: {', '.join(missing)}.",
-            remedy="--from FOLDER, anywhere above files with the same content.",
+            f"{len(missing)} of the {len(wanted)} files that {found.name} was derived from were "
+            f"not found: {', '.join(missing)}.",
+            remedy="use --from FOLDER with a folder that contains them at any depth.",
         )
     return [places[name] for name in wanted]
 
@@ -198,7 +197,7 @@ def _files_below(folders: Sequence[Path]) -> list[Path]:
             raise InputError("missing-file", "there is no such folder.", place=str(folder))
         if folder.is_file():
             out.append(folder)
-        # os.walk passes over folders that cannot be read, or vanish meanwhile.
+        # os.walk skips folders that cannot be read or were removed meanwhile.
         for place, _, names in os.walk(folder):
             named = sorted(name for name in names if suffixes & set(Path(name).suffixes))
             out += [Path(place) / name for name in named]

@@ -1,11 +1,11 @@
-"""resolve: which calibration would be used for data of a time and a distance, and why."""
+"""resolve: the calibration for data of a time and a distance, with an explanation."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
 
-from calib.flows.shared.distances import refuse_no_distance
+from calib.flows.shared.distances import check_distance
 from calib.flows.shared.times import future_warnings, read_instant, read_moment
 from calib.model.store.protocol import StoreLike
 from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
@@ -22,9 +22,9 @@ def resolve(
     time_policy: TimePolicy,
     now: datetime,
 ) -> Resolution:
-    """The answer with everything that explains it. Times without offset are read in the detector's
-    zone."""
-    refuse_no_distance(distance_mm)
+    """The answer and the candidates that did not apply. Times without offset are read in the
+    detector's time zone."""
+    check_distance(distance_mm)
     zone = store.detectors.get(serial).time_zone
     taken = read_instant(at, zone, now)
     found = store.resolve(

@@ -1,4 +1,4 @@
-"""db set: a rule of the store, set by somebody."""
+"""db set: rules of the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from calib.model.store.rule import CHOICES, DEMAND_ACTOR, Rule, in_force
 
 
 def set_rule(store: StoreLike, name: str, value: str, stamp: ChangeStamp, *, dry_run: bool) -> bool:
-    """Set a rule; False where it has this value already. A dry run only checks."""
+    """Set a rule; False where it already has this value. A dry run only checks."""
     rule = Rule(0, name, value, stamp)
     if dry_run:
         return in_force(store.rules.list(), name) != value
@@ -23,12 +23,12 @@ def rules_in_force(store: StoreLike) -> dict[str, str]:
 
 
 def refuse_anonymous(store: StoreLike, *, named: bool) -> None:
-    """Raise ``InputError`` (``actor-demanded``) where the store demands that somebody says who he
-    is, and only a login name is known."""
+    """Raise ``InputError`` (``actor-demanded``) where the store requires a name, and only a login
+    name is known."""
     if not named and in_force(store.rules.list(), DEMAND_ACTOR) == "yes":
         raise InputError(
             "actor-demanded",
-            "this store demands that you say who you are; your login name may be shared.",
+            "this store requires the name of a person; login names may be shared.",
             place=store.address,
-            remedy="--by NAME, or CALIB_ACTOR=NAME.",
+            remedy="use --by NAME, or set CALIB_ACTOR=NAME.",
         )

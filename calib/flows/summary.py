@@ -1,4 +1,4 @@
-"""summary: the summaries of single datasets, shown and written to files."""
+"""summary: show the summaries of datasets, and write them to files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from calib.errors import InputError
 from calib.files.atomic import Outputs
 from calib.files.native.summary import SUFFIX, read_summary
-from calib.flows.shared.summaries import Kept, kept_summaries, picked
+from calib.flows.shared.summaries import SummaryEntry, kept_summaries, select_summary
 from calib.model.result.summary import Summary
 from calib.model.store.protocol import StoreLike
 
@@ -24,17 +24,19 @@ def export_summaries(
     datasets: Sequence[str],
     force: bool,
 ) -> list[tuple[str, Path]]:
-    """Write what a calibration rests on to files in ``folder``, all or none; the name of each
-    dataset and its file. Raises ``InputError`` where that cannot be."""
+    """Write the summaries of a calibration to files in ``folder``, all or none.
+
+    Returns the name of each dataset and its file. Raises ``InputError`` where files cannot be
+    written."""
     if not folder.is_dir():
         raise InputError(
             "no-output-folder",
             "there is no such folder.",
             place=str(folder),
-            remedy="create it, or another folder.",
+            remedy="create it, or give another folder.",
         )
     summaries = kept_summaries(store, store.calibrations.get(reference, serial))
-    chosen = [picked(summaries, name) for name in datasets] or summaries
+    chosen = [select_summary(summaries, name) for name in datasets] or summaries
     names = Counter(kept.name for kept in chosen)
     written = []
     with Outputs(force=force) as outputs:
@@ -49,8 +51,8 @@ def export_summaries(
 def shown_summaries(
     store: StoreLike | None, source: str, *, serial: str | None = None
 ) -> list[tuple[Summary, int]]:
-    """The summaries that a calibration rests on, or the one in a file where no store is given,
-    each with the size of its file in bytes."""
+    """The summaries of a calibration, or where no store is given, the one in a file; each with the
+    size of its file in bytes."""
     if store is None:
         path = Path(source)
         return [(read_summary(path), path.stat().st_size)]
@@ -58,6 +60,6 @@ def shown_summaries(
     return [(kept.summary, len(kept.file.content)) for kept in found]
 
 
-def _file_name(kept: Kept, *, twice: bool) -> str:
+def _file_name(kept: SummaryEntry, *, twice: bool) -> str:
     name = re.sub(r"[^\w.+-]", "_", kept.name).lstrip(".") or "dataset"
     return f"{name[:80]}-{kept.file.id[:12]}" if twice else name[:80]

@@ -97,9 +97,9 @@ def test_data_without_a_time_need_the_option_at(certified: Path) -> None:
     assert answer.code == 2
     assert answer.error == {
         "code": "no-time",
-        "problem": "the experiment does not say when the data were taken.",
+        "problem": "the experiment list does not state when the data were taken.",
         "place": "bare.expt",
-        "remedy": "--at TIME (such as --at 2026-03-01) or --at now",
+        "remedy": "use --at TIME, such as --at 2026-03-01, or --at now",
     }
     at = done("apply", "bare.expt", "--at", "2026-03-10", "--json").json
     assert at["detectors"][0]["data_time"] == "2026-03-10T00:00:00Z"
@@ -152,7 +152,7 @@ def test_another_serial_needs_force_serial(certified: Path) -> None:
     done("derive", "night1.expt", "night1.refl", "--serial", "24-0999", "--force-serial")
     answer = calib(*words)
     assert answer.code == 2
-    assert "the file says that the detector is 24-0107, not 24-0999." in answer.stderr
+    assert "the file names the detector 24-0107, not 24-0999." in answer.stderr
     forced = done(*words, "--force-serial", "--json").json
     assert forced["detectors"][0]["calibration"] == "24-0999:1"
 
@@ -162,7 +162,7 @@ def test_a_pipeline_can_copy_files_without_a_calibration(here: Path) -> None:
     answer = done("apply", "indexed.expt", "indexed.refl", "--if-missing", "copy", "--json")
     view = answer.json
     assert (view["copied"], view["detectors"], view["receipt"]) == (True, [], None)
-    assert "Warning: indexed.expt: passed on unchanged: no calibration of" in answer.stderr
+    assert "Warning: indexed.expt: copied unchanged: no calibration of" in answer.stderr
     for ending in ("expt", "refl"):
         copy = Path(f"indexed_calibrated.{ending}")
         assert copy.read_bytes() == Path(f"indexed.{ending}").read_bytes()

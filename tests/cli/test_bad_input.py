@@ -258,7 +258,7 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
     files = ("night1.expt", "night1.refl")
     answer = calib("derive", *files, "--serial", "24-0108")
     assert answer.code == 2
-    assert "the file says that the detector is 24-0107, not 24-0108." in answer.stderr
+    assert "the file names the detector 24-0107, not 24-0108." in answer.stderr
     forced = done("derive", *files, "--serial", "24-0108", "--force-serial", "--json").json
     assert forced["calibration"]["serial"] == "24-0108"
     assert forced["detector_registered"] is True
@@ -276,13 +276,16 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
         (("frobnicate",), "No such command 'frobnicate'."),
         (("certify", "24-0107:3"), "Missing option '--reason'."),
         (("certify", "24-0107:3", "--reason", " "), "a certification needs a reason."),
-        (("certify", "24-0107:3", "--reason", "x", "--from", "soon"), "'soon' is no date or time."),
+        (
+            ("certify", "24-0107:3", "--reason", "x", "--from", "soon"),
+            "'soon' is not a date or time.",
+        ),
         ((*CERTIFY, "x\x1b[2J"), "the reason contains the control character '\\x1b'."),
         ((*CERTIFY, "x", "--by", "ada\nlin"), "the name of the actor contains the control"),
         ((*CERTIFY, "x", "--max-distance", "inf"), "--max-distance inf is not a distance in mm."),
         ((*CERTIFY, "x", "--gap-mm", "nan"), "--gap-mm nan is not a distance in mm."),
         ((*PLACE, "I\t04"), "the beamline's name contains the control character '\\t'."),
-        (("detector", "add", "24-9"), "a detector needs one source of its layout."),
+        (("detector", "add", "24-9"), "give exactly one source of the layout."),
         (("apply", "night1.refl"), "no experiment list is given."),
         (
             ("apply", "imported.expt", "night1.refl", "night2.refl"),
@@ -302,11 +305,11 @@ def test_a_serial_that_contradicts_the_file(here: Path) -> None:
             "in\N{REPLACEMENT CHARACTER}_calibrated.expt: the file's name is not",
         ),
         (("derive", "in\udcff.expt", "night1.refl"), "the file's name is not UTF-8 text."),
-        ((*RESOLVE, "0"), "0 mm is no distance."),
-        ((*RESOLVE, "-150"), "-150 mm is no distance."),
-        ((*RESOLVE, "inf"), "inf mm is no distance."),
-        ((*RESOLVE, "1", "--as-known-at", "9" * 30), "is no date or time."),
-        (("export", "24-0107:3", "-o", "x", "--distance-mm", "0"), "0 mm is no distance."),
+        ((*RESOLVE, "0"), "0 mm is not a distance."),
+        ((*RESOLVE, "-150"), "-150 mm is not a distance."),
+        ((*RESOLVE, "inf"), "inf mm is not a distance."),
+        ((*RESOLVE, "1", "--as-known-at", "9" * 30), "is not a date or time."),
+        (("export", "24-0107:3", "-o", "x", "--distance-mm", "0"), "0 mm is not a distance."),
         (("summary", "show", "gone.calib.h5"), "gone.calib.h5: there is no such file."),
         (
             ("export", "24-0107:3", "-o", "x", "--like", "a", "--distance-mm", "1"),

@@ -76,5 +76,5 @@ def test_an_absent_default_store_is_no_problem(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("CALIB_STORE", raising=False)
     view = done("doctor", "--json").json
-    assert view["checks"][-1]["said"].startswith("none yet; one will be made in ")
+    assert view["checks"][-1]["said"].startswith("none yet; it will be created in ")
     assert not (tmp_path / "data").exists()

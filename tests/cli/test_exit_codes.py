@@ -168,11 +168,11 @@ def test_a_rejected_derivation_is_1_and_stored_as_a_draft(here: Path) -> None:
     assert f"calib certify {name} --override" in people.stderr
     refusal = command("certify", name, "--from", "2026-03-01", "--reason", "new")
     assert refusal.code == 2
-    assert f"Error: {name} is a draft, it failed acceptance: " in refusal.stderr
+    assert f"Error: {name} failed acceptance and is a draft: " in refusal.stderr
     insist = ("certify", name, "--from", "2026-03-01", "--reason", "new", "--override", "I know")
     kept = done(*insist, "--json")
     assert kept.json["certification"]["override"] == "I know"
-    assert "failed acceptance and is certified all the same: I know" in kept.stderr
+    assert "failed acceptance and is certified with an override: I know" in kept.stderr
 
 
 def write_perfect(folder: Path) -> None:
@@ -194,7 +194,7 @@ def test_some_failed_files_of_many_are_4(certified: Path) -> None:
     assert (third["inputs"], third["error"]["code"]) == (["gone.expt"], "missing-file")
     assert Path("imported_calibrated.expt").exists()
     assert not Path("timeless_calibrated.expt").exists()
-    assert "Error: timeless.expt: the experiment does not say when" in some.stderr
+    assert "Error: timeless.expt: the experiment list does not state when" in some.stderr
 
     all_of_them = command("apply", "timeless.expt", "gone.expt", "--json")
     assert (all_of_them.code, len(all_of_them.json)) == (2, 2)

@@ -101,7 +101,7 @@ def test_a_dataset_that_is_there_is_not_added_twice(store: Store, tmp_path: Path
     with pytest.raises(InputError) as caught:
         derived(store, *paths, add=True)
     assert caught.value.code == "dataset-twice"
-    assert "24-0107:1 rests on night1 already" in caught.value.problem
+    assert "24-0107:1 already contains night1" in caught.value.problem
 
 
 def test_without_a_calibration_there_is_nothing_to_add_to(store: Store, tmp_path: Path) -> None:

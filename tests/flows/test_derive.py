@@ -16,7 +16,7 @@ from calib.files.dials.dataset_write import write_dataset
 from calib.files.dials.expt import ExperimentFile
 from calib.flows.apply import ApplyRequest, apply
 from calib.flows.derive import DeriveRequest, derive
-from calib.flows.shared.results import Derived, solvable
+from calib.flows.shared.results import Derived, solver_errors
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import Detector
@@ -155,7 +155,8 @@ def test_a_known_correction_is_taken_off_and_said(store: Store, tmp_path: Path) 
     apply(request, store, STAMP)
     again = derived(store, applied, tmp_path / "applied.refl")
     assert any(
-        notice == f"applied: its panels carried {first.stored.name}, which was taken off."
+        notice == f"applied: removed the correction {first.stored.name}, "
+        "which its panels already had."
         for notice in again.notices
     )
     assert in_sigma(first, again) < TENTH_OF_SIGMA
@@ -175,7 +176,7 @@ def test_a_correction_that_cannot_be_taken_off_is_refused(store: Store, tmp_path
         derived(store, moved, refl)
     assert caught.value.code == "already-corrected"
     assert caught.value.place == "moved"
-    assert "cannot be taken off" in caught.value.problem
+    assert "cannot be removed" in caught.value.problem
     assert len(store.calibrations.list()) == 1
 
 
@@ -277,8 +278,8 @@ def test_a_detector_not_seen_before_is_registered_once(store: Store, tmp_path: P
 def test_equations_that_cannot_be_solved_are_told_as_the_fault_of_the_data() -> None:
     with (
         pytest.raises(SolveError, match="these data cannot be solved"),
-        solvable(),
+        solver_errors(),
     ):
         np.linalg.cholesky(-np.eye(2))
-    with pytest.raises(SolveError, match="NaN or infinity"), solvable():
+    with pytest.raises(SolveError, match="NaN or infinity"), solver_errors():
         Correction(np.full((3, 6), np.inf))

@@ -66,7 +66,7 @@ def test_a_serial_that_contradicts_the_file_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         serial_of(standing(), "10-0099", force=False, place="a.expt")
     assert str(caught.value) == (
-        "a.expt: the file says that the detector is 10-0042, not 10-0099. "
+        "a.expt: the file names the detector 10-0042, not 10-0099. "
         "Try: leave --serial out, or --force-serial if 10-0042 is wrong."
     )
 
@@ -111,7 +111,7 @@ def test_a_known_family_off_its_grid_carries_a_correction_already(
 def test_a_module_that_stands_upside_down_is_off_the_grid() -> None:
     """Half a turn about its own centre leaves it where it was: only its pixels know."""
     detector = standing(nudged(3, 5, np.pi))
-    with pytest.raises(LayoutError, match="carry a correction"):
+    with pytest.raises(LayoutError, match="already have a correction"):
         new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
 
 

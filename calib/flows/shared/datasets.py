@@ -1,4 +1,4 @@
-"""Where the datasets of a derivation live, and how they come there."""
+"""Load the datasets of a derivation into an executor."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from calib.solve.parallel.threads import n_cores
 
 _MOST_WORKERS = 256
 _WORTH_WORKERS = 2_000_000
-"""Reflections from which the time that processes take to start does not matter."""
+"""From this number of reflections on, starting worker processes pays."""
 
 
-def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[DataFiles]) -> Executor:
-    """An empty fleet: so many worker processes, 0 for none, None for what suits the files; or the
-    Dask cluster of a ``scheduler``.
+def executor_for(
+    workers: int | None, scheduler: str | None, pairs: Sequence[DataFiles]
+) -> Executor:
+    """An empty executor: with this number of worker processes, or on the Dask cluster of a
+    ``scheduler``.
 
-    What suits is one process per core where there are several large pairs. Raises ``InputError``
-    for what makes no sense, or where there is no such cluster.
+    None: one process per core where there are several large files, else 0, which runs everything
+    in this process. Raises ``InputError`` for another number, or where no scheduler answers.
     """
     if scheduler is not None:
         return _on_cluster(scheduler, workers)
@@ -36,8 +38,8 @@ def fleet_for(workers: int | None, scheduler: str | None, pairs: Sequence[DataFi
     if not 0 <= workers <= _MOST_WORKERS:
         raise InputError(
             "bad-workers",
-            f"{workers} worker processes make no sense.",
-            remedy=f"a number from 0 (none: all in this process) to {_MOST_WORKERS}.",
+            f"{workers} worker processes are not possible.",
+            remedy=f"give a number from 0 (run in this process) to {_MOST_WORKERS}.",
         )
     if not workers:
         return LocalExecutor()
@@ -50,8 +52,8 @@ def _on_cluster(scheduler: str, workers: int | None) -> Executor:
     if workers is not None:
         raise InputError(
             "workers-and-scheduler",
-            "--workers starts processes here, and --scheduler names a cluster that has its own.",
-            remedy="one of them.",
+            "--workers starts processes on this machine, but --scheduler names a cluster.",
+            remedy="give only one of the two.",
         )
     try:
         from calib.solve.parallel.dask import DaskExecutor
@@ -64,15 +66,15 @@ def _on_cluster(scheduler: str, workers: int | None) -> Executor:
     return DaskExecutor(scheduler)
 
 
-def boarded(
-    executor: Executor, pairs: Sequence[DataFiles], told: Callable[[int], None]
+def load_datasets(
+    executor: Executor, pairs: Sequence[DataFiles], progress: Callable[[int], None]
 ) -> list[Dataset]:
-    """Let the fleet read the datasets of all pairs of files.
+    """Read the datasets of all files in the executor, and return their headers.
 
-    Their headers, in the order in which the fleet has them from now on: by the hashes of their
-    files, so that it does not depend on how they were given.
+    They are sorted by the hashes of their files, here and in the executor, so that results do not
+    depend on the order of arguments.
     """
-    executor.load([pair.loader() for pair in pairs], told)
+    executor.load([pair.loader() for pair in pairs], progress)
     headers: list[Dataset] = executor.map(_header)
     names = [(header.source.sha256, header.name) for header in headers]
     order = sorted(range(len(headers)), key=names.__getitem__)
@@ -81,7 +83,7 @@ def boarded(
 
 
 def reordered(data: Dataset, place: DetectorPose) -> tuple[Dataset, None]:
-    """The dataset with its panels numbered as the layout numbers them; an operation."""
+    """The dataset with its panels in the order of the layout; an operation for executors."""
     if place.order == tuple(range(len(place.order))):
         return data, None
     number = np.argsort(np.array(place.order))

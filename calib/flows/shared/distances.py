@@ -1,4 +1,4 @@
-"""What the distances of a calibration's datasets decide."""
+"""Detector distances of datasets, and the parameters that they determine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def merged_distances(distances_mm: Sequence[float]) -> tuple[float, ...]:
 
 
 def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[Freedom, str]:
-    """Which parameters are refined, and why, in words; ``distances_mm`` are merged ones."""
+    """Which parameters are refined, and the reason; ``distances_mm`` as merged."""
     if asked is not None:
         return asked, "asked for with --freedom"
     ratio = distances_mm[-1] / distances_mm[0]
@@ -42,11 +42,11 @@ def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[F
     )
 
 
-def refuse_no_distance(distance_mm: float) -> None:
-    """Raise ``InputError`` (``bad-distance``) for what somebody typed that is no distance."""
+def check_distance(distance_mm: float) -> None:
+    """Raise ``InputError`` (``bad-distance``) for a distance that is not positive and finite."""
     if not 0.0 < distance_mm < math.inf:
         raise InputError(
             "bad-distance",
-            f"{distance_mm:g} mm is no distance.",
-            remedy="--distance-mm with a number above 0.",
+            f"{distance_mm:g} mm is not a distance.",
+            remedy="use --distance-mm with a number above 0.",
         )

@@ -1,4 +1,4 @@
-"""Which detector a file is of: its serial, and the layout that goes with it."""
+"""The identity of a detector: its serial number, and the layout of a new one."""
 
 from __future__ import annotations
 
@@ -20,28 +20,27 @@ _ON_GRID_MM = 1e-3
 _SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
 
 
-def serial_of(detector: Detector, said: str | None, *, force: bool, place: str) -> str:
-    """The detector's serial: the file's own, or the one that was ``said``.
+def serial_of(detector: Detector, given: str | None, *, force: bool, place: str) -> str:
+    """The serial number of a detector, from its file or as ``given`` by the user.
 
-    Raises ``InputError`` where there is neither, or they contradict each other and ``force`` is
-    not given.
+    Raises ``InputError`` where there is neither, or they differ and ``force`` is not set.
     """
     own = serial_from(detector.identifier)
-    if said is None and own is None:
+    if given is None and own is None:
         raise InputError(
             "no-serial",
             "the file does not name the detector's serial number.",
             place=place,
-            remedy="--serial, such as --serial 24-0107.",
+            remedy="use --serial, such as --serial 24-0107.",
         )
-    if said is not None and own is not None and said != own and not force:
+    if given is not None and own is not None and given != own and not force:
         raise InputError(
             "serial-contradicts",
-            f"the file says that the detector is {own}, not {said}.",
+            f"the file says that the detector is {own}, not {given}.",
             place=place,
-            remedy=f"leave --serial out, or --force-serial if {own} is wrong.",
+            remedy=f"leave out --serial, or add --force-serial if {own} is wrong.",
         )
-    return checked_serial(said or own or "")
+    return checked_serial(given or own or "")
 
 
 def checked_serial(serial: str) -> str:
@@ -51,13 +50,13 @@ def checked_serial(serial: str) -> str:
             "bad-serial",
             f"{serial!r} cannot be a serial number: it begins with a dash, or has white space, a "
             "colon, or more than 80 characters.",
-            remedy="the number on the detector, such as 24-0107.",
+            remedy="give the number on the detector, such as 24-0107.",
         )
     return serial
 
 
 def known_detector(store: StoreLike, serial: str) -> DetectorRecord | None:
-    """The detector as the store knows it, if it does."""
+    """The detector's record in the store, or None."""
     try:
         return store.detectors.get(serial)
     except NotFoundError:
@@ -65,10 +64,10 @@ def known_detector(store: StoreLike, serial: str) -> DetectorRecord | None:
 
 
 def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str) -> DetectorRecord:
-    """A detector not seen before, its panels taken as drawn.
+    """The record of a new detector, whose panels are taken to be at their nominal positions.
 
-    Raises ``LayoutError`` where they are those of a known detector family but off its grid: then
-    they carry a correction that cannot be taken off.
+    Raises ``LayoutError`` for panels of a known detector family that are not on its grid: they
+    already have a correction.
     """
     layout, _ = layout_of(detector)
     family = family_of(layout)
@@ -78,8 +77,8 @@ def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str)
         if off > _ON_GRID_MM:
             raise LayoutError(
                 "already-corrected",
-                f"the panels stand up to {1e3 * off:.0f} um from the grid of a {family}: they "
-                "already carry a correction, and the detector is not known to the store.",
+                f"the panels are up to {1e3 * off:.0f} um off the grid of a {family}: they "
+                "already have a correction, and the detector is not known to the store.",
                 place=place,
                 remedy="derive from data imported without a reference geometry, or register the "
                 f'detector first with calib detector add {serial} --layout "{family}".',
@@ -88,7 +87,7 @@ def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str)
 
 
 def _off_grid_mm(layout: Layout, drawn: Layout) -> float:
-    """How far the centres of panels stand from a drawing, both seen from their first panel."""
+    """The largest distance of panels from a nominal layout, both relative to the first panel."""
     first = layout.frames
     seen = (first.origin_mm - first.origin_mm[0]) @ first.rotation[0]
     between = Correction.between(

@@ -1,7 +1,4 @@
-"""Where a derivation's inputs lie, beside the machine that derives.
-
-The machine that derives: what is kept beside a calibration.
-"""
+"""The provenance of a derivation: the machine and software, and the paths of input files."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def this_environment() -> Environment:
-    """What results may depend on here."""
+    """The software and processor that results may depend on."""
     import scipy  # what applies calibrations needs none
 
     return Environment(
@@ -56,9 +53,9 @@ def _processor() -> str:
 
 def _threads() -> int:
     for name in _THREADS:
-        said = os.environ.get(name, "")
-        if said.isdigit() and int(said) > 0:
-            return int(said)
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
     return os.cpu_count() or 1
 
 
@@ -73,9 +70,9 @@ def provenance_of(
     for data in datasets:
         for name, sha256 in zip(data.source.names, data.source.sha256, strict=True):
             places = by_name.get(name, [])
-            # A name that stands in several folders tells nothing: then the hashes must.
+            # A name found in several folders is ambiguous: then compare the hashes.
             for path in places:
                 if len(places) == 1 or file_sha256(path) == sha256:
-                    # Folders may have names that are no text.
+                    # Names of folders need not be UTF-8.
                     found[sha256] = os.fsencode(path.absolute()).decode("utf-8", "replace")
     return Provenance(this_environment(), dict(sorted(found.items())), parent)

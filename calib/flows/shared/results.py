@@ -1,4 +1,4 @@
-"""What comes of a derivation, from files or from summaries."""
+"""The result of a derivation, from files or from summaries."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from calib.model.store.record import CalibrationRecord, DetectorRecord, StoredCa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Derived:
-    """What came of a derivation."""
+    """The result of a derivation."""
 
     record: CalibrationRecord
     stored: StoredCalibration | None
     """None in a dry run."""
     new: bool
-    """False where the same derivation had been stored before."""
+    """False where the same derivation was stored before."""
     registered: DetectorRecord | None
-    """The detector, where the store did not know it before."""
+    """The detector, where it was registered with this derivation."""
     freedom_reason: str
     notices: tuple[str, ...]
     seconds: float
 
 
 @contextmanager
-def solvable() -> Iterator[None]:
-    """Numbers with which the solver gets nowhere, in words: raises ``SolveError``."""
+def solver_errors() -> Iterator[None]:
+    """Raise ``SolveError`` where the equations of the data cannot be solved."""
     try:
         yield
     except (np.linalg.LinAlgError, InputError) as error:
         why = f"{error}."
         if isinstance(error, InputError):
-            if error.code != "not-finite" or error.place:  # a place tells better
+            if error.code != "not-finite" or error.place:  # a place names the cause
                 raise
             why = error.problem
         raise SolveError(
             "not-solvable",
             f"the equations of these data cannot be solved: {why}",
-            remedy="leave datasets out one by one; look for senseless positions or variances.",
+            remedy="leave out datasets one by one; look for invalid positions or variances.",
         ) from error

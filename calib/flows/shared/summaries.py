@@ -1,4 +1,4 @@
-"""The summaries that calibrations rest on, out of the store and into it."""
+"""Summaries of the datasets of calibrations, read from the store and prepared for it."""
 
 from __future__ import annotations
 
@@ -19,64 +19,64 @@ from calib.version import __version__
 
 _SHORTEST_PREFIX = 8
 Key = tuple[str, ...]
-"""What a dataset is known by: the sorted hashes of its files."""
+"""Identifies a dataset: the sorted hashes of its files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+class SummaryEntry:
     """A summary with its file."""
 
     summary: Summary
     file: SummaryFile
 
     @staticmethod
-    def of(summary: Summary) -> Kept:
-        """A summary that was just made."""
-        return Kept(summary, SummaryFile(summary.id, summary_bytes(summary)))
+    def of(summary: Summary) -> SummaryEntry:
+        """A new summary."""
+        return SummaryEntry(summary, SummaryFile(summary.id, summary_bytes(summary)))
 
     @staticmethod
-    def read(file: SummaryFile, place: str) -> Kept:
-        """One from the store; raises ``IntegrityError`` where it is another than its name says."""
+    def read(file: SummaryFile, place: str) -> SummaryEntry:
+        """A summary from the store; raises ``IntegrityError`` where its content has another id."""
         summary = summary_from_bytes(file.content, place)
         if summary.id != file.id:
             raise IntegrityError(
                 "changed-summaries",
-                f"the summary {file.id[:12]} holds something else.",
+                f"the content of the summary {file.id[:12]} has another id.",
                 place=place,
                 remedy="restore the store from a backup.",
             )
-        return Kept(summary, file)
+        return SummaryEntry(summary, file)
 
     @property
     def key(self) -> Key:
-        """The dataset's."""
+        """The hashes of the dataset's files."""
         return self.summary.statement.use.sha256
 
     @property
     def name(self) -> str:
-        """What people call the dataset."""
+        """The name of the dataset."""
         return self.summary.statement.use.name
 
 
-def base_of(store: StoreLike, serial: str, onto: str | None) -> StoredCalibration:
-    """The calibration to build on: the one that is named, else the detector's latest accepted one.
+def base_of(store: StoreLike, serial: str, reference: str | None) -> StoredCalibration:
+    """The calibration to add to: the one named, or else the detector's latest accepted one.
 
     Raises ``NotFoundError`` where there is none.
     """
-    if onto is not None:
-        return store.calibrations.get(onto, serial)
+    if reference is not None:
+        return store.calibrations.get(reference, serial)
     for line in reversed(store.calibrations.list(serial)):
         if line.state in (State.ACCEPTED, State.CERTIFIED):
             return store.calibrations.get(line.id)
     raise NotFoundError(
         "no-base",
         f"detector {serial} has no accepted calibration to add to.",
-        remedy="derive without --add, or name one with --onto.",
+        remedy="derive without --add, or name a calibration with --onto.",
     )
 
 
-def kept_summaries(store: StoreLike, stored: StoredCalibration) -> list[Kept]:
-    """All that a calibration rests on. Raises ``NotFoundError`` where a dataset has no summary."""
+def kept_summaries(store: StoreLike, stored: StoredCalibration) -> list[SummaryEntry]:
+    """The summaries of a calibration's datasets; raises ``NotFoundError`` where one has none."""
     files = store.summaries.read(stored)
     bare = [
         use.name
@@ -86,16 +86,15 @@ def kept_summaries(store: StoreLike, stored: StoredCalibration) -> list[Kept]:
     if bare:
         raise NotFoundError(
             "no-summaries",
-            f"{stored.name} was derived before summaries were kept: there is none of "
-            f"{', '.join(bare)}.",
+            f"{stored.name} has no stored summary of {', '.join(bare)}.",
             remedy="derive it again from the files, together with the new ones.",
         )
-    return [Kept.read(file, stored.name) for file in files if file is not None]
+    return [SummaryEntry.read(file, stored.name) for file in files if file is not None]
 
 
-def picked(summaries: Sequence[Kept], name: str) -> Kept:
-    """The one of a dataset, by its name or the beginning of its id; raises ``NotFoundError`` where
-    there is none, and ``InputError`` where there are several."""
+def select_summary(summaries: Sequence[SummaryEntry], name: str) -> SummaryEntry:
+    """The summary of a dataset, by name or the beginning of its id; raises ``NotFoundError`` for
+    none and ``InputError`` for several."""
     mine = [kept for kept in summaries if kept.name == name]
     if not mine and len(name) >= _SHORTEST_PREFIX:
         mine = [kept for kept in summaries if kept.file.id.startswith(name.lower())]
@@ -103,25 +102,25 @@ def picked(summaries: Sequence[Kept], name: str) -> Kept:
         raise NotFoundError(
             "unknown-dataset",
             f"there is no dataset {name} among {', '.join(kept.name for kept in summaries)}.",
-            remedy="one of these, or 8 or more characters of its summary's id.",
+            remedy="give one of these names, or 8 or more characters of the summary's id.",
         )
     if len(mine) > 1:
         ids = ", ".join(kept.file.id[:12] for kept in mine)
         raise InputError(
             "ambiguous-dataset",
             f"{len(mine)} datasets are called {name}: {ids}.",
-            remedy="one of these ids.",
+            remedy="give one of these ids.",
         )
     return mine[0]
 
 
-def recorded(
+def calibration_record(
     solution: Solution,
-    summaries: Sequence[Kept],
+    summaries: Sequence[SummaryEntry],
     detector: DetectorRecord,
     parameters: Mapping[str, object],
 ) -> CalibrationRecord:
-    """The record of a solution; ``summaries`` are those of its datasets, in their order."""
+    """The record of a solution; ``summaries`` has those of its datasets, in their order."""
     uses = tuple(
         replace(use, summary=kept.file.id)
         for use, kept in zip(solution.report.datasets, summaries, strict=True)
@@ -139,20 +138,19 @@ def recorded(
     )
 
 
-def summarised(
+def new_summaries(
     statements: Sequence[Statement], detector: DetectorRecord, starts: Sequence[datetime | None]
-) -> list[Kept]:
-    """Statements that were just made, with where they come from; ``starts`` as of
-    ``Summary.started``."""
+) -> list[SummaryEntry]:
+    """Summaries of new statements; ``starts`` as of ``Summary.started``."""
     return [
-        Kept.of(Summary(said, detector.serial, detector.layout_id, __version__, start))
-        for said, start in zip(statements, starts, strict=True)
+        SummaryEntry.of(Summary(statement, detector.serial, detector.layout_id, __version__, start))
+        for statement, start in zip(statements, starts, strict=True)
     ]
 
 
 def beyond_linear_range(uses: Sequence[DatasetUse], how: str) -> list[str]:
-    """A sentence for each dataset whose summary was made too far from the solution; ``how`` to
-    read it again, with NAME for the dataset."""
+    """A notice for each dataset whose summary was linearised too far from the solution; ``how`` is
+    the command that reads it again, with NAME for the dataset."""
     return [
         f"{use.name}: the solution is beyond the linear range of its summary, which may shift it "
         f"by {use.linearisation_error_sigma:.2f} sigma; read the dataset again with "

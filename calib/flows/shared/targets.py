@@ -1,4 +1,4 @@
-"""The experiment that a calibration is applied to: its detectors, their serials, times, poses."""
+"""Targets of a calibration: the detectors of an experiment list with serial, time and pose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from calib.errors import InputError
 from calib.files.reader import ExperimentFile, refuse_one_panel
-from calib.flows.shared.distances import refuse_no_distance
+from calib.flows.shared.distances import check_distance
 from calib.flows.shared.identity import serial_of
 from calib.flows.shared.times import instant_of_epoch, read_instant
 from calib.model.base.arrays import Ints
@@ -26,31 +26,31 @@ from calib.model.store.record import DetectorRecord
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """One detector of an experiment list, found among those that the store knows."""
+    """One detector of an experiment list, with its record in the store."""
 
     index: int
-    """In the list's detectors."""
+    """Among the detectors of the list."""
     detector: Detector
     record: DetectorRecord
-    placement: DetectorPose
+    pose: DetectorPose
     distance_mm: float
-    """From the pose, along the detector's normal, unless a person said otherwise."""
+    """Along the detector's normal, from the pose unless given by the user."""
     time: datetime | None
     """When the data were taken, in UTC."""
 
     def frames_with(self, correction: Correction) -> PanelFrames:
         """The corrected panels relative to the file's own root frame, in the file's order.
 
-        Inside an exact pose they are the correction's frames themselves, whatever the pose is, so
-        that nothing is lost to rounding.
+        With an exact pose they are the correction's frames themselves, so that nothing is lost to
+        rounding.
         """
         root_frames = correction.frames(self.record.layout)
         own_root = self.detector.lab_from_root
-        if not self.placement.exact:
-            pose = self.placement.lab_from_root
+        if not self.pose.exact:
+            pose = self.pose.lab_from_root
             to_file = pose if own_root is None else own_root.inverse() @ pose
             root_frames = root_frames.moved(to_file)
-        return root_frames.taken(np.argsort(np.array(self.placement.order)).tolist())
+        return root_frames.taken(np.argsort(np.array(self.pose.order)).tolist())
 
     def lab_frames_with(self, correction: Correction) -> PanelFrames:
         """The corrected panels in the laboratory, in the file's order."""
@@ -75,7 +75,7 @@ def targets_in(
     does not know, ``LayoutError`` for other panels than it has.
     """
     if distance_mm is not None:
-        refuse_no_distance(distance_mm)
+        check_distance(distance_mm)
     models = file.experiments
     used = sorted({entry.detector for entry in models.experiments})
     found = []
@@ -84,21 +84,21 @@ def targets_in(
         refuse_one_panel(detector, str(place))
         name = serial_of(detector, serial, force=force_serial, place=str(place))
         record = store.detectors.get(name)
-        placement = locate_detector(record.layout, detector, store.calibrations.corrections(name))
+        pose = locate_detector(record.layout, detector, store.calibrations.corrections(name))
         time = (
             read_instant(at, record.time_zone, now)
             if at is not None
             else instant_of_epoch(_earliest_epoch(file, index), record.time_zone)
         )
-        distance = distance_mm or record.layout.distance_mm(placement.lab_from_root)
-        found.append(Target(index, detector, record, placement, distance, time))
+        distance = distance_mm or record.layout.distance_mm(pose.lab_from_root)
+        found.append(Target(index, detector, record, pose, distance, time))
     return found
 
 
 def detector_of_rows(models: ExperimentList, positions: Positions) -> Ints:
-    """(n,) the detector of each reflection; -1 where it cannot be told.
+    """(n,) index of the detector of each reflection; -1 where it is unknown.
 
-    Through the reflection's experiment, else through its imageset, else the only detector.
+    It is that of the reflection's experiment, else of its imageset, else the only detector.
     """
     entries = models.experiments
     of_experiment = np.array([entry.detector for entry in entries] + [-1])
@@ -123,11 +123,11 @@ def _earliest_epoch(file: ExperimentFile, detector: int) -> float | None:
 
 
 def refuse_without_time(targets: Sequence[Target], place: Path) -> None:
-    """Raise ``InputError`` where it is not known when the data were taken."""
+    """Raise ``InputError`` where the time of the data is unknown."""
     if any(target.time is None for target in targets):
         raise InputError(
             "no-time",
-            "the experiment does not say when the data were taken.",
+            "the experiment list does not state when the data were taken.",
             place=str(place),
-            remedy="--at TIME (such as --at 2026-03-01) or --at now.",
+            remedy="use --at TIME, such as --at 2026-03-01, or --at now.",
         )

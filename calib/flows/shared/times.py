@@ -1,4 +1,4 @@
-"""Times as people and files give them: read in the detector's zone, kept in UTC."""
+"""Times given by users and files: read in the detector's time zone, kept in UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calib.model.store.validity import Validity, duration
 
 _PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _LONGEST_POSITION = 18
-"""Digits; a year alone is a position, since the record begins with such."""
+"""Digits. A year alone is read as a position of the log."""
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -21,8 +21,8 @@ def zone_named(name: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InputError(
             "bad-time-zone",
-            f"{name!r} is no time zone.",
-            remedy="an IANA name such as Europe/London, or UTC.",
+            f"{name!r} is not a time zone.",
+            remedy="give an IANA name such as Europe/London, or UTC.",
         ) from error
 
 
@@ -35,25 +35,27 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
     except ValueError as error:
         raise InputError(
             "bad-time",
-            f"{text!r} is no date or time.",
-            remedy="2026-03-01, 2026-03-01T09:30, 2026-03-01T09:30+00:00, or now.",
+            f"{text!r} is not a date or time.",
+            remedy="write 2026-03-01, 2026-03-01T09:30, 2026-03-01T09:30+00:00, or now.",
         ) from error
     if read.tzinfo is None:
         read = read.replace(tzinfo=zone_named(zone))
-        if len(text.strip()) > len("2026-03-01"):  # a day alone begins when it first does
+        if len(text.strip()) > len(
+            "2026-03-01"
+        ):  # a date without a time starts at its first instant
             _refuse_change_of_clocks(read, text.strip(), zone)
     try:
         return read.astimezone(UTC)
     except OverflowError as error:
         raise InputError(
             "bad-time",
-            f"{text!r} lies beyond the years that can be told.",
-            remedy="a year from 1 to 9999 in UTC.",
+            f"{text!r} is outside the supported years.",
+            remedy="give a year from 1 to 9999 in UTC.",
         ) from error
 
 
 def _refuse_change_of_clocks(read: datetime, text: str, zone: str) -> None:
-    """Raise ``InputError`` for a wall clock's time that comes twice or never."""
+    """Raise ``InputError`` for a local time that occurs twice or never."""
     first, second = (read.replace(fold=fold).utcoffset() for fold in (0, 1))
     if first is None or second is None or first == second:
         return
@@ -61,9 +63,9 @@ def _refuse_change_of_clocks(read: datetime, text: str, zone: str) -> None:
     twice = first > second
     raise InputError(
         "ambiguous-time" if twice else "skipped-time",
-        f"{text} {'comes twice' if twice else 'never comes'} in {zone}, where the clocks go "
+        f"{text} {'occurs twice' if twice else 'does not exist'} in {zone}, where the clocks go "
         f"{'back' if twice else 'forward'} that day.",
-        remedy=f"an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
+        remedy=f"add an offset: {text}{offsets[0]} or {text}{offsets[1]}.",
     )
 
 
@@ -87,27 +89,28 @@ def read_period(text: str, zone: str, now: datetime) -> Validity:
 
 
 def future_warnings(taken: datetime, now: datetime) -> tuple[str, ...]:
-    """What to say of data that are not taken yet; a day is left to clocks and time zones."""
+    """A warning for data from the future; a day is allowed for clocks and time zones."""
     ahead = taken - now
     if ahead <= timedelta(days=1):
         return ()
-    return (f"the data are taken in the future, {duration(ahead)} from now.",)
+    return (f"the data were taken in the future, {duration(ahead)} from now.",)
 
 
 def read_moment(text: str, zone: str, now: datetime) -> datetime | int:
-    """A point of the record as typed: a position, or an instant as ``read_instant`` reads it."""
+    """A moment of the log as text: a position, or an instant as ``read_instant`` reads it."""
     plain = text.strip()
     if plain.isdecimal() and len(plain) <= _LONGEST_POSITION:
         return int(plain)
     try:
         return read_instant(text, zone, now)
     except InputError as error:
-        remedy = f"a position of the log (calib audit log), or {error.remedy}"
+        remedy = f"give a position of the log (calib audit log), or {error.remedy}"
         raise InputError(error.code, error.problem, remedy=remedy) from error
 
 
 def instant_of_epoch(epoch: float | None, zone: str) -> datetime | None:
-    """The instant of a scan's epoch, which is the site's wall clock posing as UTC; 0 is unknown."""
+    """The instant of a scan's epoch, which is the local time written as if it were UTC; 0 is
+    unknown."""
     if not epoch:
         return None
     wall_clock = datetime.fromtimestamp(epoch, UTC).replace(tzinfo=zone_named(zone))

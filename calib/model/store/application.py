@@ -10,7 +10,7 @@ from calib.model.store.record import Application, Certification, State
 
 @dataclass(frozen=True, slots=True)
 class AppliedDetector:
-    """One detector of the experiment, and what it got."""
+    """One detector of an experiment list, and the calibration that was applied to it."""
 
     index: int
     serial: str
@@ -24,24 +24,24 @@ class AppliedDetector:
     why: str
     """Why this calibration was chosen."""
     pose_residual_um: float
-    """How far the panels stood from the candidate that they agreed with best."""
+    """How far the panels were from the known correction that fits them best."""
     replaced: str
-    """The calibration that was taken off before; empty where there was none."""
+    """The calibration that was removed before; empty where there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AffectedFile:
-    """One application of the calibration, with what answers for the file's time and distance."""
+    """An application of a calibration, and the certifications for its time and distance."""
 
     application: Application
     now: Certification | None
-    """What answers as things stand; None where nothing does, or the time is unknown."""
+    """The one that answers now; None where none does, or the time is unknown."""
     without: Certification | None
-    """What would answer if every certification of the calibration were withdrawn."""
+    """The one that would answer if every certification of the calibration were withdrawn."""
 
     @property
     def superseded(self) -> bool:
-        """Whether another answer holds by now than the one that the file got."""
+        """Whether another calibration, or none, would be applied to the file now."""
         mine = self.application.calibration_id
         return self.application.data_time is not None and (
             self.now is None or self.now.calibration_id != mine

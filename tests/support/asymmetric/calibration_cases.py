@@ -190,7 +190,7 @@ def demo() -> Case:
             (calibrations.narrow(), None, CornerErrors(7.19, 11.43, 9.67)),
         ),
         distances_mm=(263.4173, 263.4259),
-        target_rmsd_px={"as drawn": 0.61283, "corrected": 0.20917, "true": 0.19734},
+        target_rmsd_px={"as_drawn": 0.61283, "corrected": 0.20917, "true": 0.19734},
         outputs=("demo/target.expt", "demo/target.refl"),
         store="demo/calib.db",
         seconds=23.45678,

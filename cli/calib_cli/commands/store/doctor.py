@@ -23,7 +23,7 @@ def doctor(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False
       calib doctor
     """
     from calib.config.actor import login_name
-    from calib.flows.doctor import examined as diagnose
+    from calib.flows.doctor import diagnose
     from calib.report.maintenance import doctor_blocks, doctor_view
 
     found = diagnose(given_location(ctx, store), login_name(), datetime.now(UTC))

@@ -107,9 +107,9 @@ def test_a_receipt_of_a_calibration_that_the_store_does_not_know_is_refused(
     [
         (lambda c: c["applications"][0].update(version=7), "was changed after it was written"),
         (lambda c: c["applications"][0].update(why="because"), "was changed after it was written"),
-        (lambda c: c["applications"][0].pop("why"), "something is missing or misshapen"),
+        (lambda c: c["applications"][0].pop("why"), "a field is missing or malformed"),
         (lambda c: c.update(format="calib/receipt/9"), "its format is not calib/receipt/1"),
-        (lambda c: c.pop("applications"), "something is missing or misshapen"),
+        (lambda c: c.pop("applications"), "a field is missing or malformed"),
     ],
     ids=["version", "why", "missing", "format", "empty"],
 )
@@ -160,7 +160,7 @@ def test_a_receipt_of_the_wrong_kinds_never_enters_the_store_whoever_sealed_it(
     receipt = {"format": "calib/receipt/1", "applications": [{"id": sealed, **content}]}
     path = tmp_path / "a.calib.json"
     path.write_text(json.dumps(receipt, default=lambda t: t.isoformat()))
-    with pytest.raises(FileFormatError, match=r"is no receipt of calib|was changed after"):
+    with pytest.raises(FileFormatError, match=r"is not a receipt of calib|was changed after"):
         push([path], store, LATER)
     assert store.applications.list() == []
 
@@ -169,7 +169,7 @@ def test_a_receipt_of_the_wrong_kinds_never_enters_the_store_whoever_sealed_it(
 def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.calib.json"
     path.write_text(text)
-    with pytest.raises(FileFormatError, match="this is no receipt of calib"):
+    with pytest.raises(FileFormatError, match="this is not a receipt of calib"):
         read_receipt(path)
 
 

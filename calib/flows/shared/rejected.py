@@ -1,4 +1,4 @@
-"""What was left out of a derivation, and why, in sentences."""
+"""Datasets and experiments that were rejected in a derivation, with notices about them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from calib.model.result.report import Misfit, Reason
 from calib.solve.parallel.executor import Executor
 
 _FEW = 12
-"""So many experiments are named one by one."""
+"""At most this number of experiments is listed."""
 
 
-def without_far(
+def reject_disagreeing(
     executor: Executor, datasets: Sequence[Dataset], *, keep_all: bool
 ) -> tuple[list[Dataset], tuple[Misfit, ...]]:
-    """The fleet without datasets whose reflections lie nowhere near their experiments, the headers
-    of the others, and what was left out.
+    """Remove datasets whose reflections do not match their experiments from the executor.
 
-    Raises ``InputError`` where nothing else is there, and with ``keep_all``.
+    Returns the headers of the others, and the rejected ones. Raises ``InputError`` where no other
+    dataset is left, and with ``keep_all``.
     """
     far = [(data, data.apart) for data in datasets if data.apart is not None]
     if not far:
@@ -44,26 +44,27 @@ def without_far(
     )
 
 
-def left_out(misfits: Sequence[Misfit]) -> list[str]:
-    """A sentence for each dataset that was left out, and for the experiments of each file."""
-    said = [_dataset(one) for one in misfits if one.experiment is None]
+def rejection_notices(misfits: Sequence[Misfit]) -> list[str]:
+    """A notice for each rejected dataset, and one for the rejected experiments of each file."""
+    notices = [_dataset(one) for one in misfits if one.experiment is None]
     parts: dict[str, list[Misfit]] = {}
     for one in misfits:
         if one.experiment is not None:
             parts.setdefault(one.name, []).append(one)
-    return said + [_experiments(name, own) for name, own in parts.items()]
+    return notices + [_experiments(name, own) for name, own in parts.items()]
 
 
 def _dataset(one: Misfit) -> str:
     remedy = _TOGETHER if one.reason is Reason.FAR else _KEEP
-    return f"{one.name} was left out: it does not fit, as if indexed wrongly. {_why(one)}{remedy}"
+    why = _reason(one)
+    return f"{one.name} was left out: it does not fit, as if indexed wrongly. {why}{remedy}"
 
 
 def _experiments(name: str, own: Sequence[Misfit]) -> str:
     if len(own) == 1:
         return (
             f"{name}: experiment {own[0].experiment} was left out: it does not fit, as if indexed "
-            f"wrongly. {_why(own[0])}{_KEEP}"
+            f"wrongly. {_reason(own[0])}{_KEEP}"
         )
     numbers = ", ".join(str(one.experiment) for one in own[:_FEW])
     more = f" and {len(own) - _FEW} more" if len(own) > _FEW else ""
@@ -77,7 +78,7 @@ _KEEP = " --keep-all keeps all."
 _TOGETHER = f" To use it, {TOGETHER}"
 
 
-def _why(one: Misfit) -> str:
+def _reason(one: Misfit) -> str:
     if one.reason is Reason.FAR:
         return (
             f"Half of its reflections lie more than {one.off_share or 0.0:.0%} of their scattering "
@@ -94,5 +95,7 @@ def _why(one: Misfit) -> str:
         found, usual, unit = one.scatter_px, one.usual_px, "px"
     if found is None or usual is None:
         return lost
-    said = f"Its median residual is {found:.2f} {unit} where the others have {usual:.2f} {unit}."
-    return f"{said} {lost}".rstrip()
+    residual = (
+        f"Its median residual is {found:.2f} {unit} where the others have {usual:.2f} {unit}."
+    )
+    return f"{residual} {lost}".rstrip()

@@ -1,4 +1,4 @@
-"""The calibration for one detector of an experiment: by name, or as certified."""
+"""Select the calibration for one detector of an experiment: by name, or as certified."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from calib.model.store.validity import shown_instant
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
-    """The calibration for a target, and why this one."""
+class Selection:
+    """The calibration selected for a target, and the reason."""
 
     name: str
     calibration_id: str
@@ -28,20 +28,22 @@ class Choice:
     warnings: tuple[str, ...]
 
 
-def named(target: Target, reference: str, store: StoreLike) -> Choice:
-    """The calibration that a person named, whatever is certified; ``LayoutError`` where it is one
-    of another detector."""
+def select_named(target: Target, reference: str, store: StoreLike) -> Selection:
+    """The calibration named by the user, certified or not.
+
+    Raises ``LayoutError`` for a calibration of another detector.
+    """
     serial = target.record.serial
     found = store.calibrations.get(reference, serial)
     if found.record.layout_id != target.record.layout_id or found.record.serial != serial:
         raise LayoutError(
             "other-detector",
             f"{found.name} is a calibration of another detector than {serial}.",
-            remedy=f"calib list --serial {serial}.",
+            remedy=f"choose one listed by calib list --serial {serial}.",
         )
     certified = found.state is State.CERTIFIED
     estimate = found.record.estimate
-    return Choice(
+    return Selection(
         name=found.name,
         calibration_id=found.id,
         version=found.version,
@@ -53,16 +55,16 @@ def named(target: Target, reference: str, store: StoreLike) -> Choice:
     )
 
 
-def resolved(
+def select_certified(
     target: Target,
     store: StoreLike,
     *,
     as_known_at: int | datetime | None,
     distance_policy: DistancePolicy,
     time_policy: TimePolicy,
-) -> Choice:
-    """The calibration that answers for the data's time and distance; ``NotFoundError`` where none
-    does."""
+) -> Selection:
+    """The calibration certified for the time and distance of the data; raises ``NotFoundError``
+    where there is none."""
     assert target.time is not None  # noqa: S101 - refused before
     answer = store.resolve(
         target.record.serial,
@@ -72,17 +74,18 @@ def resolved(
         distance_policy=distance_policy,
         time_policy=time_policy,
     )
-    found, word = answer.calibration, answer.certification
-    end = "open" if word.validity.end is None else shown_instant(word.validity.end)
-    return Choice(
+    found, certification = answer.calibration, answer.certification
+    validity, distances = certification.validity, certification.distances
+    end = "open" if validity.end is None else shown_instant(validity.end)
+    return Selection(
         name=found.name,
         calibration_id=found.id,
         version=found.version,
         state=State.CERTIFIED,
         correction=found.correction,
         status=found.status,
-        why=f"certified from {shown_instant(word.validity.start)} to {end} for "
-        f"{word.distances.minimum_mm:g} to {word.distances.maximum_mm:g} mm: {word.reason} "
+        why=f"certified from {shown_instant(validity.start)} to {end} for "
+        f"{distances.minimum_mm:g} to {distances.maximum_mm:g} mm: {certification.reason} "
         f"(as known at position {answer.position})",
         warnings=answer.warnings,
     )

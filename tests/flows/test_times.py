@@ -47,7 +47,7 @@ def test_a_time_without_an_offset_is_read_in_the_detectors_zone(
 def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
     with pytest.raises(InputError) as caught:
         read_instant(text, "UTC", NOW)
-    assert caught.value.problem == f"{text!r} is no date or time."
+    assert caught.value.problem == f"{text!r} is not a date or time."
     assert "2026-03-01T09:30" in caught.value.remedy
 
 
@@ -59,7 +59,7 @@ def test_a_time_that_the_clocks_pass_twice_or_never_needs_its_offset(text: str, 
     with pytest.raises(InputError) as caught:
         read_instant(text, LONDON, NOW)
     assert caught.value.code == code
-    offered = caught.value.remedy.removeprefix("an offset: ").removesuffix(".").split(" or ")
+    offered = caught.value.remedy.removeprefix("add an offset: ").removesuffix(".").split(" or ")
     assert [option.removeprefix(text) for option in offered] in (
         ["+01:00", "+00:00"],
         ["+00:00", "+01:00"],
@@ -77,7 +77,7 @@ def test_a_day_that_begins_in_a_change_of_clocks_begins_at_its_first_instant() -
 
 @pytest.mark.parametrize("name", ["Europe/Atlantis", "", "../etc/passwd", "/UTC"])
 def test_what_is_no_zone_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="is no time zone"):
+    with pytest.raises(InputError, match="is not a time zone"):
         zone_named(name)
 
 
@@ -135,4 +135,4 @@ def test_data_from_the_future_are_told_but_not_a_clock_that_is_fast() -> None:
     assert future_warnings(NOW + timedelta(hours=14), NOW) == ()
     assert future_warnings(NOW - timedelta(days=9), NOW) == ()
     (said,) = future_warnings(NOW + timedelta(days=3653), NOW)
-    assert said == "the data are taken in the future, 3653 days from now."
+    assert said == "the data were taken in the future, 3653 days from now."

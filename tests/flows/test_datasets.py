@@ -11,7 +11,7 @@ from calib.errors import InputError
 from calib.files.dials.format import DialsFiles
 from calib.files.dials.pairs import Pair
 from calib.files.dials.refl_header import TableIndex
-from calib.flows.shared.datasets import fleet_for
+from calib.flows.shared.datasets import executor_for
 from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.parallel.processes import ProcessExecutor
 
@@ -28,7 +28,7 @@ def test_workers_that_make_no_sense_are_refused(
     workers: int, scheduler: str | None, code: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        fleet_for(workers, scheduler, [])
+        executor_for(workers, scheduler, [])
     assert caught.value.code == code
 
 
@@ -46,5 +46,5 @@ def test_worker_processes_are_used_where_files_are_many_and_large() -> None:
             ProcessExecutor if len(os.sched_getaffinity(0)) > 1 else LocalExecutor,
         ),
     ):
-        with fleet_for(None, None, pairs) as executor:
+        with executor_for(None, None, pairs) as executor:
             assert type(executor) is used
