@@ -1,7 +1,7 @@
-"""Reading without surprises, and writing all or nothing.
+"""Read files, and write them atomically.
 
-A file is written to a temporary one in the same folder, flushed to the disk and renamed over its
-target, so that a kill or a full disk leaves either the old file or the new one.
+A file is written to a temporary one in the same folder, flushed to the disk and renamed to its
+target, so that after a kill or on a full disk either the old file or the new one is left.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def read_bytes(path: Path) -> bytes:
-    """All bytes of a file; raises ``MissingFileError`` where it is not there or not readable."""
+    """All bytes of a file; raises ``MissingFileError`` where it is missing or not readable."""
     try:
         with open_input(path) as file:
             return file.read()
@@ -34,16 +34,16 @@ def read_bytes(path: Path) -> bytes:
 
 
 def open_input(path: Path) -> BufferedReader:
-    """A file opened to read bytes; raises ``MissingFileError`` in words where it cannot be."""
+    """A file opened to read bytes; raises ``MissingFileError`` where it cannot be opened."""
     _refuse_no_text(path)
     try:
-        # A pipe is not waited for, and a device has no end: neither is opened to be read.
+        # Opening a pipe may block, and a device may have no end.
         if path.exists() and not path.is_file() and not path.is_dir():
             raise MissingFileError(
                 "missing-file",
                 "this is a device or a pipe, not a file.",
                 place=str(path),
-                remedy="save what it gives to a file, and name that.",
+                remedy="save its output to a file, and give that file.",
             )
         return path.open("rb")
     except OSError as error:
@@ -53,17 +53,17 @@ def open_input(path: Path) -> BufferedReader:
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal, read piece by piece."""
+    """The SHA-256 of a file's bytes, in hexadecimal, read in blocks."""
     with open_input(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-    """Refuse an output that must not or cannot be written, before any work is done.
+    """Raise for an output that must not or cannot be written, before any work is done.
 
     Raises ``InputError`` where ``path`` is one of ``inputs`` (also by another name: symbolic or
-    hard link), is a folder, stands in a folder that does not exist, or exists and ``force`` is
-    not given, or stands in a folder that may not be written.
+    hard link), is a folder, is in a folder that does not exist or is not writable, or exists and
+    ``force`` is not set.
     """
     _refuse_no_text(path)
     for source in inputs:
@@ -72,18 +72,18 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
                 "output-is-input",
                 f"the output would overwrite the input {source}.",
                 place=str(path),
-                remedy="another output file; an input is never overwritten, not even with --force.",
+                remedy="give another output file; inputs are never overwritten, even with --force.",
             )
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        pass  # what is wrong then, if anything, is told below
+        pass  # what is wrong, if anything, is reported below
     except OSError as error:
         raise InputError(
             "bad-output-name",
             f"no file can have this name ({error.strerror or error}).",
             place=str(path),
-            remedy="another output file.",
+            remedy="give another output file.",
         ) from error
     if path.is_dir():
         raise InputError(
@@ -94,25 +94,24 @@ def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: boo
             "no-output-folder",
             f"the folder {path.parent} does not exist.",
             place=str(path),
-            remedy="create it, or another output file.",
+            remedy="create it, or give another output file.",
         )
     if path.exists() and not force:
         raise InputError(
             "output-exists",
             "the output exists already.",
             place=str(path),
-            remedy="--force or another output file.",
+            remedy="use --force, or give another output file.",
         )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _read_only(path)
 
 
 def claim_folder(folder: Path, mark: str, note: str) -> None:
-    """Make a folder whose files may be replaced each time, or take one that was made so before.
+    """Create a folder whose files may be replaced, or reuse one that was created so before.
 
-    It is known by the file ``mark`` in it, which says ``note``. Raises ``InputError``
-    (``folder-in-use``) where the folder holds other people's files, and what
-    ``check_writable_target`` raises.
+    It is recognised by the file ``mark``, which contains ``note``. Raises ``InputError``
+    (``folder-in-use``) for a folder with other files, and what ``check_writable_target`` raises.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -120,16 +119,16 @@ def claim_folder(folder: Path, mark: str, note: str) -> None:
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(
             "not-a-folder",
-            "this is a file, or would lie below one, and not a folder.",
+            "this is a file, or a path below a file, not a folder.",
             place=str(folder),
             remedy="name another folder.",
         ) from error
     except OSError as error:
-        _in_words(error, folder)
+        _raise_named(error, folder)
     if in_use:
         raise InputError(
             "folder-in-use",
-            "the folder holds files already, which could be replaced.",
+            "the folder already contains files, which could be replaced.",
             place=str(folder),
             remedy="name a new folder, or remove this one.",
         )
@@ -143,10 +142,10 @@ def write_safely(
     inputs: Iterable[Path] = (),
     force: bool = False,
 ) -> None:
-    """Write ``data`` (bytes, or a function that writes them) to ``path``, all or nothing.
+    """Write ``data`` (bytes, or a function that writes them) to ``path`` atomically.
 
     Raises what ``check_writable_target`` raises, and ``StoreError`` with the code ``disk-full``
-    or ``write-failed``. Whatever happens, no temporary file is left behind.
+    or ``write-failed``. No temporary file is left behind.
     """
     with Outputs(inputs=inputs, force=force) as outputs:
         outputs.stage(path, data)
@@ -154,10 +153,10 @@ def write_safely(
 
 
 class Outputs:
-    """Files that appear together: staged beside their places, then renamed, or none at all.
+    """Several outputs that are written together: staged in temporary files, then renamed.
 
     ``with Outputs(inputs=..., force=...) as outputs: outputs.stage(...); outputs.commit()``;
-    whatever was staged and not committed is removed on leaving.
+    what was staged and not committed is removed on exit.
     """
 
     def __init__(self, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
@@ -173,7 +172,7 @@ class Outputs:
             temporary.unlink(missing_ok=True)
 
     def stage(self, path: Path, data: bytes | Callable[[BinaryIO], None]) -> str:
-        """Write ``data`` beside ``path``, safely on disk; the SHA-256 of what was written.
+        """Write ``data`` to a temporary file beside ``path``; returns the SHA-256 of its bytes.
 
         Raises what ``check_writable_target`` raises, and ``StoreError`` with the code
         ``disk-full`` or ``write-failed``.
@@ -184,11 +183,11 @@ class Outputs:
                 "output-twice",
                 "two outputs have this name.",
                 place=str(path),
-                remedy="give each output a name of its own.",
+                remedy="give each output its own name.",
             )
         temporary = path.parent / f".{path.name[:50]}.{secrets.token_hex(4)}.tmp"
         self._staged.append((temporary, path))
-        with _told_of(path), temporary.open("x+b") as file:
+        with _named_errors(path), temporary.open("x+b") as file:
             if callable(data):
                 data(file)
             else:
@@ -199,10 +198,10 @@ class Outputs:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def commit(self) -> None:
-        """Let everything that was staged appear, in the order of staging."""
+        """Rename all staged files to their targets, in the order of staging."""
         while self._staged:
             temporary, path = self._staged[0]
-            with _told_of(path):
+            with _named_errors(path):
                 if self._force:
                     temporary.replace(path)
                 else:
@@ -212,18 +211,18 @@ class Outputs:
 
 
 @contextmanager
-def _told_of(path: Path) -> Iterator[None]:
-    """Failures of the machine while writing ``path``, in words."""
+def _named_errors(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` while writing ``path`` into a ``CalibError``."""
     try:
         yield
     except OSError as error:
         if isinstance(error, CalibError):
             raise
-        _in_words(error, path)
+        _raise_named(error, path)
 
 
 def _rename_new(temporary: Path, path: Path) -> None:
-    """Rename unless a file of that name has appeared meanwhile (link fails where it exists)."""
+    """Rename unless the target exists by now (making a link fails then)."""
     try:
         os.link(temporary, path)
     except FileExistsError as error:
@@ -231,7 +230,7 @@ def _rename_new(temporary: Path, path: Path) -> None:
             "output-exists",
             "the output exists already.",
             place=str(path),
-            remedy="--force or another output file.",
+            remedy="use --force, or give another output file.",
         ) from error
     except OSError:  # a file system without hard links
         temporary.replace(path)
@@ -240,9 +239,9 @@ def _rename_new(temporary: Path, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename last; some network file systems cannot, and say EINVAL.
+    """Make the rename durable; some network file systems cannot, and return EINVAL.
 
-    Nor can it be done in a folder that may be written but not listed.
+    It cannot be done either in a folder that is writable but not readable.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -257,13 +256,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _in_words(error: OSError, path: Path) -> NoReturn:
+def _raise_named(error: OSError, path: Path) -> NoReturn:
     if error.errno in _FULL:
         raise StoreError(
             "disk-full",
             f"the disk is full, or your quota on it ({error.strerror}); nothing was written.",
             place=str(path),
-            remedy="free some space, or another output file.",
+            remedy="free some space, or give another output file.",
         ) from error
     if error.errno in _FORBIDDEN:
         raise _read_only(path) from error
@@ -271,16 +270,16 @@ def _in_words(error: OSError, path: Path) -> NoReturn:
         "write-failed",
         f"the file could not be written ({error.strerror or error}).",
         place=str(path),
-        remedy="again, or another output file.",
+        remedy="try again, or give another output file.",
     ) from error
 
 
 def _read_only(path: Path) -> InputError:
     return InputError(
         "output-not-writable",
-        f"you may not write in the folder {path.parent}.",
+        f"you have no write permission in the folder {path.parent}.",
         place=str(path),
-        remedy="another output file, in a folder that you can write.",
+        remedy="give another output file, in a folder that you may write to.",
     )
 
 
@@ -290,14 +289,14 @@ def _unreadable(path: Path, error: OSError) -> MissingFileError:
     elif isinstance(error, IsADirectoryError):
         problem, remedy = "this is a folder, not a file.", "name the file in it."
     elif isinstance(error, PermissionError):
-        problem, remedy = "you may not read this file.", "ask its owner for read permission."
+        problem, remedy = "you have no read permission for this file.", "ask its owner for it."
     else:
         problem, remedy = f"the file cannot be read ({error.strerror or error}).", ""
     return MissingFileError("missing-file", problem, place=str(path), remedy=remedy)
 
 
 def _refuse_no_text(path: Path) -> None:
-    """Names are told, and kept in the record, as text."""
+    """Raise ``InputError`` for a name that is not text, since names are printed and recorded."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -310,7 +309,7 @@ def _refuse_no_text(path: Path) -> None:
 
 
 def _same_file(one: Path, other: Path) -> bool:
-    if os.path.realpath(one) == os.path.realpath(other):  # loops of links lead nowhere
+    if os.path.realpath(one) == os.path.realpath(other):  # also where links form a loop
         return True
     try:
         return one.samefile(other)

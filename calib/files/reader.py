@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _HEAD = 512
-"""Bytes at the beginning of a file that tell its format."""
+"""Bytes at the beginning of a file by which its format is recognised."""
 
 
 class ExperimentFile(Protocol):
@@ -133,9 +133,9 @@ def read_experiments(path: Path) -> ExperimentFile:
 def read_data(paths: Sequence[Path], *, need_reflections: bool = True) -> list[DataFiles]:
     """Experiments with their reflections, in files given in any order.
 
-    The content of a file tells what it is. With ``need_reflections`` false, experiments may stand
-    alone. Raises ``MissingFileError``, ``FileFormatError``, and ``InputError`` where files could
-    be matched in no way or in more than one.
+    Files are recognised by their content. With ``need_reflections`` false, experiments may stand
+    alone. Raises ``MissingFileError``, ``FileFormatError``, and ``InputError`` where files
+    cannot be matched or are ambiguous.
     """
     formats = [known() for known in FORMATS]
     of_format: dict[int, list[Path]] = {}

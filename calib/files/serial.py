@@ -1,4 +1,4 @@
-"""A detector's serial number, as its panels' identifier tells it."""
+"""The serial number of a detector, from the identifier of its panels."""
 
 from __future__ import annotations
 

@@ -72,7 +72,8 @@ def test_existing_outputs_are_kept_unless_forced(certified: Path) -> None:
     answer = calib(*words)
     assert answer.code == 2
     assert answer.stderr == (
-        "Error: calibrated.expt: the output exists already.\nTry: --force or another output file\n"
+        "Error: calibrated.expt: the output exists already.\n"
+        "Try: use --force, or give another output file\n"
     )
     assert Path("calibrated.expt").stat().st_mtime_ns == kept
     done(*words, "--force")

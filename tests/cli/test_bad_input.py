@@ -103,7 +103,7 @@ def test_no_indexed_reflections(here: Path, night1: Dataset) -> None:
         "unindexed.expt",
         "unindexed.refl",
         problem="unindexed.refl: none of 4000 reflections is indexed.",
-        remedy="dials.index, and give the files that it writes",
+        remedy="run dials.index, and give the files that it writes",
     )
 
 

@@ -191,7 +191,7 @@ def test_a_full_disk_in_the_middle_of_apply_writes_nothing(
     assert answer.stderr.splitlines()[:2] == [
         "Error: out.expt: the disk is full, or your quota on it (No space left on device); "
         "nothing was written.",
-        "Try: free some space, or another output file",
+        "Try: free some space, or give another output file",
     ]
     assert sorted(certified.iterdir()) == present
     assert done("usage", "list", "--json").json == []

@@ -107,6 +107,6 @@ def test_an_added_derivation_is_repeated_without_its_base(here: Path, tmp_path: 
     missing = calib("rederive", "24-0107:1", "--from", here, "--json", *there)
     assert (missing.code, missing.error["code"]) == (1, "parent-missing")
     first = done("show", "24-0107:1", "--json").json["calibration"]["id"]
-    assert f"a bundle of the whole detector or of {first[:12]}" in missing.error["remedy"]
+    assert f"a bundle of the detector or of {first[:12]}" in missing.error["remedy"]
     bundled("24-0107:1", tmp_path / "bare.sqlite")
     assert done("rederive", "24-0107:1", "--from", here, "--json", *there).json["identical"]

@@ -126,8 +126,8 @@ def wrong(path: str, value: Any) -> dict[str, Any]:
         (
             "beam.0.direction",
             [0, 1e-320, 0],
-            "a.expt, beam[0].direction: found [0, 1e-320, 0], expected a vector whose length can "
-            "be told.",
+            "a.expt, beam[0].direction: found [0, 1e-320, 0], expected a vector with a length "
+            "above 0.",
         ),
         (
             "beam.0.direction",

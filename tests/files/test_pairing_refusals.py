@@ -24,7 +24,7 @@ def test_nothing_indexed_is_told(first: Dataset, folder: Folder) -> None:
         refl = folder.refl(first, changes=change)
         assert refused([expt, refl], "no-indexed-reflections") == (
             f"{refl}: none of 300 reflections is indexed. "
-            "Try: dials.index, and give the files that it writes."
+            "Try: run dials.index, and give the files that it writes."
         )
 
 

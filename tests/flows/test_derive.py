@@ -169,7 +169,7 @@ def test_a_correction_that_cannot_be_taken_off_is_refused(store: Store, tmp_path
     unknown = refused(store, moved, refl)
     assert isinstance(unknown, LayoutError)
     assert unknown.code == "already-corrected"
-    assert "from the grid of a PILATUS 300K" in unknown.problem
+    assert "off the grid of a PILATUS 300K" in unknown.problem
     # The same where the detector is known.
     derived(store, expt, refl)
     with pytest.raises(LayoutError) as caught:

@@ -67,7 +67,7 @@ def test_a_serial_that_contradicts_the_file_is_refused() -> None:
         serial_of(standing(), "10-0099", force=False, place="a.expt")
     assert str(caught.value) == (
         "a.expt: the file names the detector 10-0042, not 10-0099. "
-        "Try: leave --serial out, or --force-serial if 10-0042 is wrong."
+        "Try: leave out --serial, or add --force-serial if 10-0042 is wrong."
     )
 
 
@@ -104,7 +104,7 @@ def test_a_known_family_off_its_grid_carries_a_correction_already(
     with pytest.raises(LayoutError) as caught:
         new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
     assert caught.value.code == "already-corrected"
-    assert "from the grid of a PILATUS 1M" in caught.value.problem
+    assert "off the grid of a PILATUS 1M" in caught.value.problem
     assert 'calib detector add 10-0042 --layout "PILATUS 1M"' in caught.value.remedy
 
 

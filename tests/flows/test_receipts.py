@@ -85,7 +85,7 @@ def test_a_dry_run_counts_and_delivers_nothing(store: Store, tmp_path: Path) -> 
 def test_one_bad_receipt_delivers_none_of_them(store: Store, tmp_path: Path) -> None:
     receipts(store, tmp_path / "data", 3)
     (tmp_path / "data" / "0" / "zz.expt.calib.json").write_text("{")
-    with pytest.raises(FileFormatError, match="it is no JSON"):
+    with pytest.raises(FileFormatError, match="it is not JSON"):
         push([tmp_path / "data"], store, LATER)
     assert len(store.applications.list()) == 0
 

@@ -1,4 +1,4 @@
-"""Datasets as the pair of files that a data reduction program would leave behind."""
+"""Write datasets as the pair of files that DIALS would write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write_dataset(
 ) -> tuple[Path, Path]:
     """Write ``NAME.expt`` and ``NAME.refl`` into a folder; their paths.
 
-    Raises what ``expt_write.experiments_bytes`` and ``safe.Outputs`` raise.
+    Raises what ``expt_write.experiments_bytes`` and ``atomic.Outputs`` raise.
     """
     expt, refl = folder / f"{dataset.name}.expt", folder / f"{dataset.name}.refl"
     models = experiments_bytes(dataset.experiments, imageset_template=imageset_template)

@@ -1,7 +1,7 @@
-"""DIALS experiment lists ``.expt``: read, and written back with other panel frames.
+"""DIALS experiment lists ``.expt``: read, and written again with other panel frames.
 
-The bytes of the file are kept, and only the numbers of moved panels are replaced in them: every
-other model, unknown keys, white space and the format of numbers survive.
+The bytes of the file are kept, and only the numbers of moved panels are replaced: all other
+models, unknown keys, white space and the format of numbers are unchanged.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class ExperimentFile:
     data: bytes
     experiments: ExperimentList
     position: Mapping[str, int]
-    """Where in the list the experiment of each identifier stands."""
+    """The index in the list of each experiment identifier."""
     offset_maps: tuple[str, ...]
-    """Paths of the dx and dy maps which imagesets name; usually none."""
+    """Paths of the dx and dy maps that imagesets name; usually none."""
     sha256: str
     """The hash of the bytes, in hexadecimal."""
     _detectors_at: int
-    """Where the text of the list of detectors begins."""
+    """The offset of the text of the list of detectors."""
     _detector_places: tuple[int, ...]
-    """Of each detector, its index in that list."""
+    """The index of each detector in that list."""
 
     @staticmethod
     def read(path: Path) -> ExperimentFile:
@@ -60,7 +60,7 @@ class ExperimentFile:
 
     @staticmethod
     def parse(data: bytes, name: str, *, place: str = "") -> ExperimentFile:
-        """The experiment list in these bytes; ``place`` (or ``name``) stands in error texts."""
+        """The experiment list in these bytes; ``place`` (or ``name``) is used in error messages."""
         _refuse_others(data[:64], place or name)
         document = JsonText.decode(data, place or name)
         values, detectors_at = _top_level(document)
@@ -112,7 +112,7 @@ class ExperimentFile:
         return read_detector(node)[1].from_local(local_frames(node))
 
     def with_frames(self, frames: Mapping[int, PanelFrames]) -> ExperimentFile:
-        """The same file with the panels of some detectors standing elsewhere.
+        """The same file with the panels of some detectors at other positions.
 
         ``frames`` gives, by index of the detector, its panels' frames relative to the file's own
         root frame: inside ``lab_from_root`` where the detector has one, else in the laboratory.
@@ -144,7 +144,7 @@ class ExperimentFile:
         return replace(self, data=data, experiments=experiments, sha256=digest)
 
     def _detectors_in(self, document: JsonText) -> list[tuple[Node, int]]:
-        """The values of the list of detectors, and where the text of each begins."""
+        """The values of the list of detectors, and the offset of the text of each."""
         return [
             (Node(member.value, self.name, f"detector[{member.key}]"), member.start)
             for member in document.members(self._detectors_at)
@@ -152,7 +152,7 @@ class ExperimentFile:
 
 
 class _Models:
-    """The models of one list, without the nulls, and where in the list each stood."""
+    """The models of one list without the nulls, and the index of each in the list."""
 
     def __init__(self, top: Node, key: str, reader: Callable[[Node], Any]) -> None:
         found = top.find(key)
@@ -178,7 +178,7 @@ class _Models:
         return self.index_at.get(place)
 
     def required_index(self, experiment: Node) -> int:
-        """The same for a model that every experiment must have."""
+        """The index, for a model that every experiment must have."""
         index = self.index(experiment)
         if index is None:
             raise FileFormatError(
@@ -223,7 +223,7 @@ def _offset_maps(top: Node) -> tuple[str, ...]:
 
 
 def _top_level(document: JsonText) -> tuple[dict[str, Any], int]:
-    """The values of the whole file, and where the list of detectors begins."""
+    """The values of the whole file, and the offset of the list of detectors."""
     start = document.skip_space(0)
     if document.text[start : start + 1] != "{":
         value, _ = document.value(start)

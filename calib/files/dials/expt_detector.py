@@ -23,7 +23,7 @@ from calib.model.experiment.experiment import Detector, Sensors
 AXES = ("fast_axis", "slow_axis", "origin")
 _PERPENDICULAR = 1e-4
 _SMALLEST = 1e-100
-"""Of two axes' lengths multiplied: their directions can still be told."""
+"""For the product of the lengths of two axes; below it their directions are undefined."""
 _ROUNDING = 1e-12
 _ROUNDING_MM = 1e-10
 
@@ -218,7 +218,7 @@ def _sensors(panels: list[Node]) -> Sensors:
 
 
 def _sensor(panel: Node) -> tuple[bool, float, float]:
-    """Whether parallax is asked for, mu and thickness; old files have both in the strategy."""
+    """Whether to correct parallax, mu and thickness; old files have both in the strategy."""
     strategy = panel.find("px_mm_strategy")
     name = strategy.at("type").text() if strategy else "SimplePxMmStrategy"
     source, keys = panel, ("mu", "thickness")

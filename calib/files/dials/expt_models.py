@@ -140,7 +140,7 @@ def _direction(node: Node) -> list[float]:
     if not any(vector):
         raise node.bad(expected="a vector that is not zero")
     if not _SHORTEST < math.hypot(*vector) < 1.0 / _SHORTEST:
-        raise node.bad(expected="a vector whose length can be told")
+        raise node.bad(expected="a vector with a length above 0")
     return vector
 
 

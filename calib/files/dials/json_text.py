@@ -1,4 +1,4 @@
-"""JSON text with positions: what stands where, so that a few numbers can be replaced in place.
+"""JSON text with the offsets of its values, so that single numbers can be replaced.
 
 Values are scanned by Python's own C scanner; only the objects and lists on the way to a wanted
 number are walked by hand.
@@ -26,14 +26,14 @@ class Member(NamedTuple):
     key: str | int
     value: Any
     start: int
-    """Where the value's text begins."""
+    """The offset of the value's text."""
     end: int
-    """Where it ends."""
+    """The offset of its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class JsonText:
-    """The text of a JSON file; errors name the file and where in it."""
+    """The text of a JSON file; errors name the file and the place in it."""
 
     text: str
     file: str
@@ -52,7 +52,7 @@ class JsonText:
             ) from error
 
     def value(self, start: int) -> tuple[Any, int]:
-        """The value whose text begins at ``start``, and where it ends."""
+        """The value whose text begins at ``start``, and the offset of its end."""
         try:
             return _DECODER.raw_decode(self.text, start)
         except json.JSONDecodeError as error:
@@ -63,7 +63,7 @@ class JsonText:
             ) from error
 
     def skip_space(self, start: int) -> int:
-        """The first position at or after ``start`` that is no white space."""
+        """The first position at or after ``start`` that is not white space."""
         found = _SPACE.match(self.text, start)
         return found.end() if found else start
 
@@ -101,7 +101,7 @@ class JsonText:
         return at + 1
 
     def bad(self, position: int, expected: str) -> FileFormatError:
-        """The error that the text at a position is not JSON; truncated where it just ends."""
+        """The error for text that is not JSON; ``truncated`` where the text ends."""
         if self._ends_within(position, expected):
             return FileFormatError(
                 "truncated",
@@ -120,7 +120,7 @@ class JsonText:
         )
 
     def _ends_within(self, position: int, expected: str) -> bool:
-        """Whether the text ends before what should stand at a position does."""
+        """Whether the text ends before the value expected at a position does."""
         rest = self.text[position : position + 10].rstrip()
         at_end = position + 10 >= len(self.text)
         within_word = any(word.startswith(rest) for word in _BEGUN)

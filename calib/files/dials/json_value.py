@@ -1,4 +1,4 @@
-"""Values of a JSON file with the path they came from, read by kind."""
+"""Values of a JSON file with their JSON paths, read by type."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from calib.errors import FileFormatError
 
 _BEYOND = 2**63
-"""No whole number of these files needs more than 64 bits; arrays could not hold it."""
+"""Integers in these files have at most 64 bits, as arrays do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Node:
     path: str
 
     def bad(self, *, expected: str) -> FileFormatError:
-        """The error that something else stands here."""
+        """The error for a value of another type."""
         shown = _shown(self.value)
         return FileFormatError(
             "bad-value",
@@ -39,7 +39,7 @@ class Node:
         return None if value is None else Node(value, self.file, self._to(key))
 
     def at(self, key: str) -> Node:
-        """The member ``key`` of this object, which must be there."""
+        """The member ``key`` of this object, which is required."""
         found = self.find(key)
         if found is None:
             raise FileFormatError(
@@ -78,18 +78,18 @@ class Node:
         return self.value
 
     def numbers(self, count: int) -> list[float]:
-        """This list of so many finite numbers."""
+        """This list of a given number of finite numbers."""
         value = self.value
         if not isinstance(value, list) or len(value) != count:
             raise self.bad(expected=f"a list of {count} numbers")
         if all(type(item) is float for item in value) and all(map(math.isfinite, value)):
-            return list(value)  # nearly always, and experiment lists hold a million of them
+            return list(value)  # the common case, for up to a million lists
         if not all(_is_number(item) for item in value):
             raise self.bad(expected=f"a list of {count} finite numbers")
         return [float(item) for item in value]
 
     def integers(self, count: int) -> list[int]:
-        """This list of so many whole numbers."""
+        """This list of a given number of whole numbers."""
         value = self.value
         if not isinstance(value, list) or len(value) != count or not all(map(_is_whole, value)):
             raise self.bad(expected=f"a list of {count} whole numbers")

@@ -29,9 +29,9 @@ def load_datasets(
     """The datasets in ``.expt`` and ``.refl`` files, given in any order.
 
     Files are matched as ``pair_files`` says. Experiments that share a detector form one dataset;
-    it keeps its indexed reflections with a variance, flagged ones included. ``progress`` is told
-    the name of each pair before it is read, its number from 0 and their count. Raises
-    ``InputError`` in words for what cannot be used.
+    it keeps its indexed reflections with a variance, flagged ones included. ``progress`` is called
+    with the name of each pair before it is read, its number from 0, and their count. Raises
+    ``InputError`` for files that cannot be used.
     """
     pairs = pair_files(paths, need_reflections=need_reflections)
     datasets: list[Dataset] = []
@@ -47,8 +47,10 @@ def load_datasets(
 
 
 def datasets_of(pair: Pair) -> list[Dataset]:
-    """The datasets in one pair of files, as ``load_datasets`` says, but one whose reflections lie
-    nowhere near their experiments is said to be ``apart``."""
+    """The datasets in one pair of files, as of ``load_datasets``.
+
+    Those whose reflections do not match their experiments have ``apart`` set.
+    """
     models = pair.file.experiments
     for index in sorted({entry.detector for entry in models.experiments}):
         refuse_one_panel(models.detectors[index], str(pair.experiment_path))
@@ -74,16 +76,18 @@ def datasets_of(pair: Pair) -> list[Dataset]:
         if len(detectors) > 1 or (detector_of != index).any():
             own = reflections.where(detector_of[reflections.experiment] == index)
         apart = _apart(pair, own, detector)
-        said = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
+        own_notices = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
         epoch = _earliest_epoch(pair, index)
-        out.append(Dataset(name, source, models, detector, own, epoch, said, apart))
+        out.append(Dataset(name, source, models, detector, own, epoch, own_notices, apart))
     return out
 
 
 def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | None:
-    """How far off reflections lie where they cannot be of these experiments; those that cannot be
-    on these panels are refused."""
+    """The indexing residual where reflections do not match their experiments, else None.
+
+    Raises ``InputError`` for reflections that are not on these panels.
+    """
     if not len(reflections):
         return None
     n_panels, panel = len(detector.panels), reflections.panel

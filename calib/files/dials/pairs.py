@@ -1,4 +1,4 @@
-"""Which reflection table belongs to which experiment list."""
+"""Match reflection tables to experiment lists."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Pair:
 
     @property
     def names(self) -> str:
-        """Both files, for error texts."""
+        """Both files, for error messages."""
         if self.reflection_path is None:
             return str(self.experiment_path)
         return f"{self.experiment_path} and {self.reflection_path}"
 
     def light(self) -> Pair:
-        """The same without the bytes of the experiment list, to travel to where it is read."""
+        """The same without the bytes of the experiment list, to be sent to another process."""
         return replace(self, file=replace(self.file, data=b""))
 
     def experiment_of_rows(self, table: Table) -> Ints:
@@ -77,10 +77,10 @@ class Pair:
 def pair_files(paths: Sequence[Path], *, need_reflections: bool = True) -> list[Pair]:
     """Experiment lists with their reflection tables, in the order of the experiment lists.
 
-    Files are told apart by their content and matched by the identifiers of their experiments;
-    where either side has none, by order among those left over. With ``need_reflections`` false an
+    The kind of a file is read from its content. Files are matched by the identifiers of
+    experiments, and where either side has none, by their order. With ``need_reflections`` false an
     experiment list may stand alone. Raises ``MissingFileError``, ``FileFormatError``, and
-    ``InputError`` where files stay alone or could be matched in more than one way.
+    ``InputError`` where files cannot be matched or are ambiguous.
     """
     _refuse_repeats(paths)
     tables = {path: read_table_index(path) for path in paths if _is_table(path)}
@@ -111,7 +111,7 @@ def pair_files(paths: Sequence[Path], *, need_reflections: bool = True) -> list[
 
 
 def _is_table(path: Path) -> bool:
-    """By its first bytes; what is neither JSON nor table is judged by its name, to be refused."""
+    """By the first bytes; a file that is neither JSON nor a table by its name, for the error."""
     with open_input(path) as file:
         head = file.read(64)
     if head.lstrip()[:1] in (b"{", b"["):

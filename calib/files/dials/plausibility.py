@@ -1,4 +1,4 @@
-"""Whether a reflection table and an experiment list tell of the same data."""
+"""Check that a reflection table and an experiment list belong to the same data."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from calib.model.experiment.parallax import mm_from_px
 from calib.model.experiment.reflections import Reflections
 
 PX_TOLERANCE = 0.02
-"""Positions in mm and in px that differ by more than this, in px, are worth a sentence."""
+"""Positions in mm and in px that differ by more than this, in px, are reported."""
 EDGE_PX = 10.0
-"""How far off its panel's edge, in px, a reflection may lie."""
+"""How far outside its panel, in px, a reflection may be."""
 SAMPLE = 20_000
 
 _FAR = 0.1
@@ -24,7 +24,7 @@ _FAR_OFF_GRID = (0.08, 0.5)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexingResidual:
-    """How far reflections lie from where their Miller indices place them."""
+    """Distances of reflections from the positions predicted by their Miller indices."""
 
     relative: Floats
     """(n,) |r_observed - r_predicted| / |r_predicted|, without unit."""
@@ -35,10 +35,10 @@ class IndexingResidual:
     def is_far(self) -> bool:
         """Whether the median is too far for data that were ever indexed with this model.
 
-        Real data lie within 2 % and 0.3 indices (the tolerance of ``dials.index``), even when
-        the model was never refined. A detector that stands 2 mm and 5 mrad from where it is said
-        to makes up to 7 %, and the solver finds its way from there; a cell that is off by a tenth
-        makes 9 %, another crystal or geometry more than 10 %.
+        Real data are within 2 % and 0.3 indices (the tolerance of ``dials.index``), even when the
+        model was never refined. A detector pose that is wrong by 2 mm and 5 mrad gives up to 7 %,
+        from which the solver converges; a cell that is wrong by a tenth gives 9 %, another crystal
+        or geometry more than 10 %.
         """
         if not len(self.relative):
             return False
@@ -49,7 +49,7 @@ class IndexingResidual:
 def indexing_residual(
     models: ExperimentList, detector: Detector, reflections: Reflections
 ) -> IndexingResidual:
-    """The misfit of reflections, all of whose experiments have a crystal, or of a sample of them.
+    """The indexing residuals of reflections, or of a sample; all experiments must have a crystal.
 
     r_observed = F^-1 R(phi)^-1 S^-1 (s1 - s0) against A h; without goniometer (stills) R, S and F
     are 1.
@@ -100,7 +100,7 @@ class PxAgreement:
     """Positions that differ by more than ``PX_TOLERANCE``."""
     worst_px: float = 0.0
     known: bool = True
-    """False where some position in px is NaN or infinite: then px says nothing."""
+    """False where a position in px is NaN or infinite; px is not compared then."""
 
     def add(self, mm: Floats, px: Floats, panel: Ints, detector: Detector) -> None:
         """Compare more positions (n, 2) on the panels ``panel`` (n,)."""
@@ -115,7 +115,7 @@ class PxAgreement:
         self.worst_px = max(self.worst_px, float(worst.max(initial=0.0)))
 
     def notices(self, name: str) -> tuple[str, ...]:
-        """What to say of the table of this name, if anything."""
+        """Notices about the table of this name."""
         if not self.known or not self.n_off:
             return ()
         return (

@@ -1,4 +1,4 @@
-"""DIALS reflection tables ``.refl``: read column by column, written, rewritten in place.
+"""DIALS reflection tables ``.refl``: read by column, written, and copied with some new columns.
 
 Columns of fixed-size elements become numpy arrays (little-endian memory, C order); shoeboxes,
 text and types that are not known stay raw bytes and are carried as they are.
@@ -54,7 +54,7 @@ class Table:
     """Experiment identifier of each ``id``; empty in older files."""
     columns: dict[str, Column]
     version: int = 1
-    """Of the file format; decides how shoeboxes are packed, nothing else."""
+    """Of the file format; it only affects how shoeboxes are packed."""
 
     def __post_init__(self) -> None:
         for name, (typename, values) in self.columns.items():
@@ -83,7 +83,7 @@ class Table:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
-    """The table in a file, or those of the named ``columns`` which it has.
+    """The table in a file, or those of the named ``columns`` that it has.
 
     Only the wanted columns are read. Raises ``MissingFileError`` and ``FileFormatError``.
     """
@@ -95,7 +95,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> Table:
 
 
 def read_blocks(path: Path, columns: Sequence[str], rows: int) -> Iterator[Table]:
-    """The named ``columns`` that a table has, so many ``rows`` at a time.
+    """The named ``columns`` that a table has, ``rows`` rows at a time.
 
     Memory is that of one block, however large the table. Raises ``MissingFileError`` and
     ``FileFormatError``.

@@ -1,8 +1,8 @@
-"""Where everything lies in a reflection table file: its columns' bytes are found, not read.
+"""The index of a reflection table file: the offsets of its columns, without reading them.
 
 A table is msgpack: an array of three, ``"dials::af::reflection_table"``, the version, and a map
 ``{"identifiers": {int: str}, "nrows": N, "data": {column: [typename, [count, BIN]]}}``. Libraries
-for msgpack load a BIN whole even where they skip it; here it is stepped over with a seek, so that
+for msgpack load a BIN whole even where they skip it; here it is skipped with a seek, so that
 a table of 2 GB costs what its wanted columns cost.
 """
 
@@ -22,7 +22,7 @@ _AGAIN = "write the table again with DIALS."
 _KINDS = {int: "a number", dict: "a map"}
 _DEPTH = 16
 _SHORT = 4096
-"""Bytes that are read without a look at how many there are."""
+"""Sizes in bytes up to which a value is read without checking the size of the file."""
 _PICKLE_REMEDY = (
     "convert it with DIALS, on a computer where you trust the file: python -c 'from "
     'dials.array_family import flex; flex.reflection_table.from_file("{name}")'
@@ -32,7 +32,7 @@ _PICKLE_REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class ColumnSpan:
-    """Where a column's payload lies in its file."""
+    """The position of a column's payload in its file."""
 
     typename: str
     count: int
@@ -65,7 +65,7 @@ def looks_like_table(head: bytes) -> bool:
 
 
 def read_index(file: BinaryIO, name: str) -> TableIndex:
-    """The index of a reflection table open at its start; ``name`` stands in error texts.
+    """The index of a reflection table open at its start; ``name`` is used in error messages.
 
     Raises ``FileFormatError`` where the file is something else, truncated, or of a version that
     is not known.
@@ -86,7 +86,7 @@ def read_index(file: BinaryIO, name: str) -> TableIndex:
             "unknown-version",
             f"reflection table of version {version}, expected 1 or 2.",
             place=name,
-            remedy="a newer calib, or write the table with an older DIALS.",
+            remedy="use a newer calib, or write the table with an older DIALS.",
         )
     parts: dict[str, Any] = {}
     for _ in range(reader.map("the header")):
@@ -154,7 +154,7 @@ def _refuse_others(head: bytes, name: str) -> None:
 
 
 class _Reader:
-    """The few kinds of msgpack that a reflection table is made of."""
+    """Reads the types of msgpack that occur in reflection tables."""
 
     def __init__(self, file: BinaryIO, size: int, name: str) -> None:
         self.file = file
@@ -201,7 +201,7 @@ class _Reader:
         return self._length(f"map ({what})", 0x80, _MAPS)
 
     def binary(self) -> tuple[int, int]:
-        """Offset and size of a BIN, which is stepped over."""
+        """Offset and size of a BIN, which is skipped."""
         size = self._length("column of bytes", None, _BINARIES)
         offset = self.file.tell()
         if offset + size > self.size:

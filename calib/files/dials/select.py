@@ -1,4 +1,4 @@
-"""The reflections of a table that metrology can use: indexed, observed, finite.
+"""Select the reflections that metrology can use: indexed, observed, finite.
 
 The table is read in blocks of rows, and only what is kept of each stays in memory.
 """
@@ -67,7 +67,7 @@ class _NotFinite:
 
 
 class _Gathered:
-    """What is kept of the blocks so far."""
+    """The selected reflections of the blocks read so far."""
 
     def __init__(self, pair: Pair, place: str) -> None:
         assert pair.index is not None  # noqa: S101 - the pair has a table
@@ -76,7 +76,7 @@ class _Gathered:
         self.row, self.n_indexed, self.n_kept = 0, 0, 0
         self.n_rows = n
         self.bad = {_MM: _NotFinite(), _VARIANCE: _NotFinite()}
-        # Pages that nothing is written to cost nothing.
+        # Pages that are never written take no memory.
         self.kept: dict[str, NDArray[Any]] = {
             "experiment": np.empty(n, dtype=np.int32),
             "panel": np.empty(n, dtype=np.int32),
@@ -87,12 +87,12 @@ class _Gathered:
         }
         entries = pair.file.experiments.experiments
         self.detector_of = np.array([entry.detector for entry in entries])
-        self.turns = np.array([entry.goniometer is not None for entry in entries])
+        self.rotates = np.array([entry.goniometer is not None for entry in entries])
         self.has_crystal = np.array([entry.crystal is not None for entry in entries])
         self.px = {index: PxAgreement() for index in np.unique(self.detector_of).tolist()}
 
     def add(self, block: Table) -> None:
-        """Keep what can be used of a block."""
+        """Select the usable reflections of a block."""
         hkl = block.array("miller_index")
         rows = np.flatnonzero((block.array("id") >= 0) & (hkl != 0).any(axis=1))
         self.n_indexed += len(rows)
@@ -119,7 +119,7 @@ class _Gathered:
         if len(rows) == block.nrows:
             rows = slice(None)
         panel = block.array("panel")[rows].astype(np.int64)
-        # Beyond any detector, so that it is found out later whatever it wraps to.
+        # Beyond any detector, so that it is refused later instead of wrapping around.
         panel = np.where((panel < 0) | (panel > 2**31 - 1), 2**31 - 1, panel)
         self.kept["experiment"][part] = experiment
         self.kept["panel"][part] = panel
@@ -142,10 +142,10 @@ class _Gathered:
             )
 
     def _with_variance(self, experiment: Ints, variance: Floats) -> Bools:
-        """(n,) whether x and y, and phi where the crystal turns, have a variance above 0."""
+        """(n,) whether x and y, and phi where the crystal rotates, have a variance above 0."""
         positive = variance > 0.0
-        turns = self.turns[experiment]
-        return np.asarray(positive[:, 0] & positive[:, 1] & (positive[:, 2] | ~turns))
+        rotates = self.rotates[experiment]
+        return np.asarray(positive[:, 0] & positive[:, 1] & (positive[:, 2] | ~rotates))
 
     def _check_px(self, experiment: Ints, panel: Ints, mm: Floats, px: Floats) -> None:
         detectors = self.pair.file.experiments.detectors
@@ -155,13 +155,13 @@ class _Gathered:
             agreement.add(mm[mine], px[mine, :2], panel[mine], detectors[index])
 
     def reflections(self) -> Reflections:
-        """Everything that was kept; raises where that is nothing, or what was read is no good."""
+        """The selected reflections; raises where there are none, or values are invalid."""
         if not self.n_indexed:
             raise InputError(
                 "no-indexed-reflections",
                 f"none of {self.n_rows} reflections is indexed.",
                 place=self.place,
-                remedy="dials.index, and give the files that it writes.",
+                remedy="run dials.index, and give the files that it writes.",
             )
         for column in self.missing:
             raise FileFormatError(
@@ -191,7 +191,7 @@ class _Gathered:
         return Reflections(**{name: array[: self.n_kept] for name, array in self.kept.items()})
 
     def notices(self) -> list[str]:
-        """What a person should know of the rows that were left out."""
+        """Notices about rows that were left out."""
         lost, name = self.n_indexed - self.n_kept, self.place.rpartition("/")[2]
         if not lost:
             return []

@@ -1,4 +1,4 @@
-"""Bundles as files: a line that says what it is, compressed JSON lines, a hash of all of it.
+"""Bundles as files: a header line, compressed JSON lines, and a hash of both.
 
 See docs/reference/bundles.md. The hash is checked before anything is unpacked, so that a change of
 any byte is found.
@@ -28,14 +28,14 @@ _TRAILER = 65
 """Bytes: the SHA-256 of all before it in hexadecimal, and a newline."""
 _LEAST_LIMIT = 64 * 2**20
 _LARGEST_RATIO = 40
-"""A file may unpack to so many times its size, or to the limit above where that is more."""
+"""Limit of the unpacked size as a multiple of the file's, or the limit above if that is more."""
 _OF_NESTED, _OF_ITEM = 72, 32
 """Bytes that an object or a list takes in memory, and that an item does, beside its text."""
 _CHUNK = 2**20
 
 
 def bundle_writer(bundle: Bundle) -> Callable[[BinaryIO], None]:
-    """What writes the bundle to an open file."""
+    """A writer of the bundle, for ``atomic.write_safely``."""
 
     def write(file: BinaryIO) -> None:
         digest, packer = hashlib.sha256(), zlib.compressobj(6)
@@ -162,7 +162,7 @@ def _instant(plain: Any) -> datetime:
 
 
 def _unpacked(body: bytes) -> Iterator[dict[str, Any]]:
-    """The JSON lines, unpacked piece by piece and never beyond the limit."""
+    """The JSON lines, unpacked in blocks up to the limit."""
     limit = max(_LEAST_LIMIT, _LARGEST_RATIO * len(body))
     unpacker, total = zlib.decompressobj(), 0
     pieces: list[bytes] = []

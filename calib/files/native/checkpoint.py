@@ -1,4 +1,4 @@
-"""Checkpoints as files: the ends of a log's chains in JSON, signed with Ed25519."""
+"""Checkpoints as files: the last hashes of a log's chains in JSON, signed with Ed25519."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
             "checkpoint-forged",
             f"the checkpoint was not signed with the key of {public_key}, or was changed since.",
             place=str(path),
-            remedy="take the copy that you keep elsewhere, and the public key of who signed it "
+            remedy="use your other copy, and the public key of the person who signed it "
             "(--public-key).",
         ) from None
     return checkpoint

@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 def default_key() -> Path:
-    """Where the private key lies unless somebody says otherwise: in the user's own settings."""
+    """The default path of the private key, in the user's settings folder."""
     return user_config_path("calib", appauthor=False) / "audit.pem"
 
 
 def public_path(private: Path) -> Path:
-    """Where the public key of a private one lies: ``KEY.pub`` beside it."""
+    """The path of the public key of a private one: ``KEY.pub`` beside it."""
     return private.with_name(private.name + ".pub")
 
 
 def make_keys(private: Path) -> tuple[Path, Path]:
-    """Make a key pair: the private one readable by its owner alone, the public one beside it.
+    """Make a key pair: the private key readable by its owner only, the public one beside it.
 
-    Raises ``InputError`` where either is there already: a key that has signed must not be lost.
+    Raises ``InputError`` where either exists: a key that has signed must not be lost.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    with contextlib.suppress(OSError):  # what is wrong then is told below
+    with contextlib.suppress(OSError):  # what is wrong is reported below
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     public = public_path(private)
     for path in (private, public):
@@ -78,7 +78,7 @@ def read_private(path: Path) -> Ed25519PrivateKey:
             "no-key",
             "there is no key to sign with.",
             place=str(path),
-            remedy="calib audit key makes one; or name yours with --key.",
+            remedy="make one with calib audit key, or name yours with --key.",
         )
     try:
         key = load_pem_private_key(read_bytes(path), None)
@@ -100,7 +100,7 @@ def read_public(path: Path) -> Ed25519PublicKey:
             "no-key",
             "there is no public key to check the checkpoint with.",
             place=str(path),
-            remedy="--public-key FILE: the one that calib audit key made beside the private key.",
+            remedy="use --public-key FILE; calib audit key made it beside the private key.",
         )
     try:
         key = load_pem_public_key(read_bytes(path))
@@ -114,7 +114,7 @@ def read_public(path: Path) -> Ed25519PublicKey:
 def _no_key(path: Path, kind: str) -> FileFormatError:
     return FileFormatError(
         "not-a-key",
-        f"this is no {kind} Ed25519 key in PEM form without a password.",
+        f"this is not a {kind} Ed25519 key in PEM format without a password.",
         place=str(path),
-        remedy="calib audit key makes one.",
+        remedy="make one with calib audit key.",
     )

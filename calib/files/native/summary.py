@@ -1,4 +1,4 @@
-"""Summaries as HDF5 files; docs/reference/summaries.md is the format's description."""
+"""Summaries as HDF5 files; the format is described in docs/reference/summaries.md."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ SUFFIX = ".calib.h5"
 _MOST_PANELS = 4096
 _LEAST_LIMIT = 64 * 2**20
 _LARGEST_RATIO = 100
-"""A file's arrays may take so many times its size, or the limit above where that is more."""
+"""Limit of the size of arrays as a multiple of the file's, or the limit above if that is more."""
 _UPPER = np.triu_indices(N_PARAMETERS)
 _PLACE = np.zeros((N_PARAMETERS, N_PARAMETERS), dtype=np.int64)
-"""Where each element of a symmetric matrix stands among those of its upper triangle."""
+"""The index of each element of a symmetric matrix among those of its upper triangle."""
 _PLACE[_UPPER] = _PLACE.T[_UPPER] = np.arange(len(_UPPER[0]))
 _COUNTS = ("used_on_panel", "rejected_on_panel", "flagged_on_panel")
 _NUMBERS = ("chi_square", "n_data", "n_nuisance", "kept")
@@ -38,8 +38,8 @@ _END_OF_FILE = slice(40, 48)
 
 
 def summary_bytes(summary: Summary) -> bytes:
-    """The file of a summary, the same bytes each time from the same library."""
-    said = summary.statement
+    """The bytes of a summary file; the same library writes the same bytes."""
+    statement = summary.statement
     out = io.BytesIO()
     with h5py.File(out, "w", libver=("earliest", "v108")) as file:
         file.attrs["format"] = FORMAT
@@ -49,14 +49,14 @@ def summary_bytes(summary: Summary) -> bytes:
         file.attrs["code_version"] = summary.code_version
         file.attrs["started"] = "" if summary.started is None else summary.started.isoformat()
         for name in _NUMBERS:
-            file.attrs[name] = getattr(said, name)
-        _put(file, "point", said.point.values)
+            file.attrs[name] = getattr(statement, name)
+        _put(file, "point", statement.point.values)
         for name in _COUNTS:
-            _put(file, name, getattr(said, name))
-        text = json.dumps(_report(said), allow_nan=False)
+            _put(file, name, getattr(statement, name))
+        text = json.dumps(_report(statement), allow_nan=False)
         _put(file, "report", np.frombuffer(text.encode("utf-8"), dtype=np.uint8))
         for part in Part:
-            equations, group = said.part(part), file.create_group(part.value)
+            equations, group = statement.part(part), file.create_group(part.value)
             _put(group, "own", equations.own[:, _UPPER[0], _UPPER[1]])
             kind = np.float64 if part is Part.WHOLE else np.float32
             _put(group, "coupling", equations.coupling.astype(kind))
@@ -73,12 +73,12 @@ def read_summary(path: Path) -> Summary:
 def summary_from_bytes(content: bytes, place: str) -> Summary:
     """The summary in the bytes of its file, verified against its checksum.
 
-    Raises ``FileFormatError`` for what is no summary, is cut short, is of a newer format or is not
-    what was written.
+    Raises ``FileFormatError`` for another file, and one that is truncated, damaged or of a newer
+    format.
     """
     if not content.startswith(_SIGNATURE):
-        raise _foreign(place, "this is no HDF5 file.")
-    # Before HDF5 sees them: on some damaged bytes it never comes to an end.
+        raise _foreign(place, "this is not an HDF5 file.")
+    # Before HDF5 reads them: on some damaged bytes it never returns.
     end = int.from_bytes(content[_END_OF_FILE], "little")
     if content[end:] not in (b"", _seal(content[:end])):
         raise _damaged(place, "its bytes are not those that were written.")
@@ -90,7 +90,7 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
         raise
     except CalibError as error:
         raise _damaged(place, error.problem) from error
-    except Exception as error:  # HDF5 fails in any way it likes on a damaged file
+    except Exception as error:  # on damaged files HDF5 raises errors of any type
         raise _damaged(place, f"it cannot be read ({_first_line(error)}).") from error
     if checksum != written:
         raise _damaged(place, "its content does not have the checksum that it was written with.")
@@ -98,18 +98,18 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
 
 
 def _seal(content: bytes) -> bytes:
-    """What stands behind HDF5's own bytes; summaries of earlier programs have none."""
+    """The hash after HDF5's own bytes; summaries of earlier versions have none."""
     return b"\nsha256 " + hashlib.sha256(content).hexdigest().encode() + b"\n"
 
 
 def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:
     found = file.attrs.get("format")
     if not isinstance(found, str) or not found.startswith("calib/summary/"):
-        raise _foreign(place, "this is an HDF5 file of something else.")
+        raise _foreign(place, "this HDF5 file is not a summary.")
     if found != FORMAT:
         raise FileFormatError(
             "summary-newer",
-            f"the summary has the format {found}, this program knows {FORMAT}.",
+            f"the summary has the format {found}; this program reads {FORMAT}.",
             place=place,
             remedy="upgrade calib: pip install --upgrade calib-metrology.",
         )
@@ -119,15 +119,15 @@ def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:
     if not 0 < n <= _MOST_PANELS:
         raise InputError("bad-shape", f"it has {n} panels.")
     report = json.loads(arrays.taken("report", (None,)).tobytes())
-    started = str(_said(file, "started"))
+    started = str(_attribute(file, "started"))
     statement = Statement(
         use=from_content(DatasetUse, report["use"]),
         point=Correction(point),
         **{part.value: _equations(arrays, part, n) for part in Part},
-        chi_square=float(_said(file, "chi_square")),
-        n_data=float(_said(file, "n_data")),
-        n_nuisance=int(_said(file, "n_nuisance")),
-        kept=str(_said(file, "kept")),
+        chi_square=float(_attribute(file, "chi_square")),
+        n_data=float(_attribute(file, "n_data")),
+        n_nuisance=int(_attribute(file, "n_nuisance")),
+        kept=str(_attribute(file, "kept")),
         used_on_panel=arrays.taken("used_on_panel", (2, n)),
         rejected_on_panel=arrays.taken("rejected_on_panel", (n,)),
         flagged_on_panel=arrays.taken("flagged_on_panel", (n,)),
@@ -138,23 +138,23 @@ def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:
     )
     summary = Summary(
         statement=statement,
-        serial=str(_said(file, "serial")),
-        layout_id=str(_said(file, "layout")),
-        code_version=str(_said(file, "code_version")),
+        serial=str(_attribute(file, "serial")),
+        layout_id=str(_attribute(file, "layout")),
+        code_version=str(_attribute(file, "code_version")),
         started=datetime.fromisoformat(started) if started else None,
     )
-    return summary, str(_said(file, "checksum"))
+    return summary, str(_attribute(file, "checksum"))
 
 
-def _report(said: Statement) -> dict[str, Any]:
-    fit, *panels = said.fits.content()
+def _report(statement: Statement) -> dict[str, Any]:
+    fit, *panels = statement.fits.content()
     return {
-        "use": to_content(said.use),
+        "use": to_content(statement.use),
         "fit": fit,
         "panels": panels,
-        "shells": said.shells.content(),
-        "n_held_out": list(said.n_held_out),
-        "null_directions": list(said.null_directions),
+        "shells": statement.shells.content(),
+        "n_held_out": list(statement.n_held_out),
+        "null_directions": list(statement.null_directions),
     }
 
 
@@ -175,7 +175,7 @@ def _put(group: h5py.Group, name: str, values: np.ndarray[Any, Any]) -> None:
 
 
 class _Arrays:
-    """The arrays of a file, which must lie in it, and of which no more is taken than fits it."""
+    """The arrays of a file, which must be in it, and not larger than its size allows."""
 
     def __init__(self, file: h5py.File, size: int) -> None:
         self.file = file
@@ -183,8 +183,8 @@ class _Arrays:
         self._within: set[str] = set()
 
     def taken(self, name: str, shape: tuple[int | None, ...]) -> np.ndarray[Any, Any]:
-        """An array of numbers, looked at before its content is read."""
-        # By HDF5's own interface: forty summaries have hundreds of arrays, small ones each.
+        """An array of numbers, checked before its content is read."""
+        # The low-level interface is faster: forty summaries have hundreds of small arrays.
         self._must_lie_within(name)
         dataset = h5py.h5d.open(self.file.id, name.encode())
         made, found, kind = dataset.get_create_plist(), dataset.shape, dataset.dtype
@@ -205,7 +205,7 @@ class _Arrays:
         out = np.empty(found, kind)
         if out.size:
             dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, out)
-        out.flags.writeable = False  # so that nobody copies it before he keeps it
+        out.flags.writeable = False  # so that it is kept without a copy
         return out
 
     def _must_lie_within(self, name: str) -> None:
@@ -217,7 +217,7 @@ class _Arrays:
             raise InputError("bad-link", f"/{name} is a link to somewhere else.")
 
 
-def _said(file: h5py.File, name: str) -> Any:
+def _attribute(file: h5py.File, name: str) -> Any:
     """An attribute, text or number."""
     attribute = h5py.h5a.open(file.id, name.encode())
     out = np.empty(attribute.shape, attribute.dtype)
@@ -231,7 +231,7 @@ def _foreign(place: str, problem: str) -> FileFormatError:
         "not-a-summary",
         problem,
         place=place,
-        remedy="a file that calib summary export wrote.",
+        remedy="give a file written by calib summary export.",
     )
 
 

@@ -36,7 +36,7 @@ def serial_of(detector: Detector, given: str | None, *, force: bool, place: str)
     if given is not None and own is not None and given != own and not force:
         raise InputError(
             "serial-contradicts",
-            f"the file says that the detector is {own}, not {given}.",
+            f"the file names the detector {own}, not {given}.",
             place=place,
             remedy=f"leave out --serial, or add --force-serial if {own} is wrong.",
         )

@@ -57,7 +57,7 @@ def test_an_existing_output_is_kept_without_force(output: Path) -> None:
     with pytest.raises(InputError) as caught:
         write_safely(output, NEW)
     assert str(caught.value) == (
-        f"{output}: the output exists already. Try: --force or another output file."
+        f"{output}: the output exists already. Try: use --force, or give another output file."
     )
     assert caught.value.code == "output-exists"
     assert output.read_bytes() == OLD
@@ -83,7 +83,7 @@ def test_an_input_is_never_overwritten_by_whatever_name(tmp_path: Path, name: st
         write_safely(output, NEW, inputs=[tmp_path / "none", source], force=True)
     assert str(caught.value) == (
         f"{output}: the output would overwrite the input {source}. "
-        "Try: another output file; an input is never overwritten, not even with --force."
+        "Try: give another output file; inputs are never overwritten, even with --force."
     )
     assert source.read_bytes() == OLD
 
@@ -121,7 +121,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(
     assert caught.value.code == "disk-full"
     assert str(caught.value) == (
         f"{output}: the disk is full, or your quota on it ({os.strerror(number)}); nothing was "
-        "written. Try: free some space, or another output file."
+        "written. Try: free some space, or give another output file."
     )
     assert names(output.parent) == []
 
@@ -159,14 +159,14 @@ def test_a_folder_that_may_not_be_written_is_told(
     with pytest.raises(InputError) as caught:
         check_writable_target(output)
     assert str(caught.value) == (
-        f"{output}: you may not write in the folder {output.parent}. "
-        "Try: another output file, in a folder that you can write."
+        f"{output}: you have no write permission in the folder {output.parent}. "
+        "Try: give another output file, in a folder that you may write to."
     )
 
 
 def test_a_file_system_that_is_read_only_is_told(output: Path) -> None:
     error = OSError(errno.EROFS, os.strerror(errno.EROFS))
-    with pytest.raises(InputError, match="you may not write in the folder"):
+    with pytest.raises(InputError, match="you have no write permission in the folder"):
         write_safely(output, failing(error))
 
 
@@ -252,7 +252,7 @@ def test_the_rename_follows_the_flush(output: Path, monkeypatch: pytest.MonkeyPa
     [
         ("missing", "there is no such file. Try: check the name and the folder."),
         ("folder", "this is a folder, not a file. Try: name the file in it."),
-        ("closed", "you may not read this file. Try: ask its owner for read permission."),
+        ("closed", "you have no read permission for this file. Try: ask its owner for it."),
         ("broken", "the file cannot be read (Input/output error)."),
     ],
 )
