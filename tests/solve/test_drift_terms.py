@@ -70,7 +70,7 @@ def test_a_covariance_that_was_scaled_whole_counts_as_scaled() -> None:
 
 
 @pytest.mark.parametrize("freedom", list(Freedom))
-def test_calibrations_that_repeat_as_badly_as_is_said_have_not_changed(freedom: Freedom) -> None:
+def test_a_scatter_within_the_stated_repeatability_is_no_drift(freedom: Freedom) -> None:
     """Panels shift by so much along each axis, and turn so that their corners do."""
     arm = np.linalg.norm(0.5 * LAYOUT.size_mm, axis=1)[:, None]
     spread = REPEAT_MM * np.concatenate([np.ones((N, 3)), np.ones((N, 3)) / arm], axis=1)

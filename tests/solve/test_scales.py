@@ -35,10 +35,11 @@ def test_weights_allow_for_the_parameters_that_were_refined() -> None:
 
 def test_the_covariance_of_summaries_is_scaled_by_the_scatter_that_they_report() -> None:
     layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=900)
-    (said,) = solution([scan.dataset], layout).statements
+    (statement,) = solution([scan.dataset], layout).statements
+    larger = statement.chi_square + 3.0 * statement.n_data
     plain, worse = (
         solve_summaries([one], layout, Freedom.FULL, PanelPrior())
-        for one in (said, replace(said, chi_square=said.chi_square + 3.0 * said.n_data))
+        for one in (statement, replace(statement, chi_square=larger))
     )
     ratio = worse.report.convergence.chi_square / plain.report.convergence.chi_square
     assert ratio == pytest.approx(4.0, rel=0.1)
