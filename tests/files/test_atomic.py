@@ -106,7 +106,7 @@ def test_a_failure_while_writing_leaves_what_was_there(
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("moment", ["write", "fsync"])
-def test_a_full_disk_is_told_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_no_file(
     output: Path, number: int, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = OSError(number, os.strerror(number))
@@ -151,7 +151,7 @@ def test_a_kill_in_the_middle_leaves_the_old_file(output: Path) -> None:
     assert output.read_bytes() == OLD
 
 
-def test_a_folder_that_may_not_be_written_is_told(
+def test_a_folder_without_write_permission_is_refused(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As root every folder may be written, so the answer of the system is made up.
@@ -164,13 +164,13 @@ def test_a_folder_that_may_not_be_written_is_told(
     )
 
 
-def test_a_file_system_that_is_read_only_is_told(output: Path) -> None:
+def test_a_read_only_file_system_is_reported(output: Path) -> None:
     error = OSError(errno.EROFS, os.strerror(errno.EROFS))
     with pytest.raises(InputError, match="you have no write permission in the folder"):
         write_safely(output, failing(error))
 
 
-def test_folders_in_the_way_are_told(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"the output is a folder\. Try: name a file\."):
         check_writable_target(tmp_path)
     lost = tmp_path / "none" / "out.expt"
@@ -256,7 +256,7 @@ def test_the_rename_follows_the_flush(output: Path, monkeypatch: pytest.MonkeyPa
         ("broken", "the file cannot be read (Input/output error)."),
     ],
 )
-def test_a_file_that_cannot_be_opened_is_told(
+def test_a_file_that_cannot_be_opened_is_reported(
     tmp_path: Path, kind: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "in.expt"
@@ -274,9 +274,7 @@ def test_a_file_that_cannot_be_opened_is_told(
     assert str(caught.value) == f"{path}: {problem}"
 
 
-def test_a_file_that_breaks_off_while_read_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(io.BytesIO):
         def read(self, _size: int | None = -1) -> bytes:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -312,7 +310,7 @@ def test_a_folder_that_others_use_is_not_claimed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["data.expt"]
 
 
-def test_links_that_lead_round_are_told(tmp_path: Path) -> None:
+def test_a_loop_of_links_is_reported(tmp_path: Path) -> None:
     one, other = tmp_path / "one.expt", tmp_path / "other.expt"
     one.symlink_to(other)
     other.symlink_to(one)

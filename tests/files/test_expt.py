@@ -203,7 +203,7 @@ def test_an_epoch_that_is_not_set_is_none(epochs: Any) -> None:
     assert parsed(content).experiments.scans[0].epoch is None
 
 
-def test_nan_where_nobody_looks_is_carried() -> None:
+def test_nan_in_a_value_that_is_not_read_is_kept() -> None:
     content = experiment_list(profile=[{"sigma_b": math.nan, "sigma_m": math.inf}])
     file = parsed(content)
     assert b"NaN" in file.with_frames({0: moved_frames(file.root_frames(0))}).data

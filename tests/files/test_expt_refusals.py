@@ -232,7 +232,7 @@ DIALS_EXPT = "give a .expt file written by DIALS."
         ),
     ],
 )
-def test_what_is_no_experiment_list_is_told(data: bytes, message: str) -> None:
+def test_a_file_that_is_not_an_experiment_list_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(FileFormatError) as caught:
         ExperimentFile.parse(data, "a.expt")
     assert str(caught.value) == message
@@ -289,7 +289,7 @@ def test_nesting_beyond_reason_is_refused() -> None:
 
 
 def test_nesting_that_can_just_be_read_is_refused_in_words_too() -> None:
-    """What the reader still takes may be too deep for who tells of it."""
+    """What the reader accepts may be nested too deeply for printing."""
     before, mark, after = as_bytes(experiment_list()).decode().partition("0.97")
     assert mark
     for depth in range(500, 1000, 10):
@@ -299,7 +299,7 @@ def test_nesting_that_can_just_be_read_is_refused_in_words_too() -> None:
         assert caught.value.remedy
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError) as caught:
         ExperimentFile.read(tmp_path / "none.expt")
     assert str(caught.value) == (

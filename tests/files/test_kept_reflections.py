@@ -1,4 +1,4 @@
-"""Which reflections of a table are kept, and what is said of the others."""
+"""Which reflections of a table are used, and the notices about the others."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_mm_that_disagree_with_px_are_taken_as_they_are_with_a_word(
     )
 
 
-def test_maps_of_pixel_offsets_are_spoken_of(first: Dataset, folder: Folder) -> None:
+def test_maps_of_pixel_offsets_give_a_notice(first: Dataset, folder: Folder) -> None:
     def with_maps(content: dict[str, Any]) -> None:
         content["imageset"] = [{"dx": "dx.pickle", "dy": "dy.pickle"}]
 
@@ -131,7 +131,7 @@ def test_real_pairs_agree_and_keep_their_reflections(real_data: Path) -> None:
     }
 
 
-def test_real_positions_whose_model_forgot_the_parallax_are_spoken_of(real_data: Path) -> None:
+def test_real_positions_without_parallax_in_the_model_give_a_notice(real_data: Path) -> None:
     folder = real_data / "narrow_wedges_6M"
     (dataset,) = load_datasets([folder / "multi.expt", folder / "multi.refl"])
     assert dataset.notices == (

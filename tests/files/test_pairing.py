@@ -135,11 +135,11 @@ def test_a_list_may_stand_alone_where_no_reflections_are_needed(
     assert loaded.source.names == ("first.expt",)
 
 
-def test_progress_tells_each_pair(first: Dataset, second: Dataset, folder: Folder) -> None:
-    told: list[tuple[str, int, int]] = []
+def test_progress_reports_each_pair(first: Dataset, second: Dataset, folder: Folder) -> None:
+    calls: list[tuple[str, int, int]] = []
     paths = [folder.expt(first), folder.refl(first), folder.expt(second), folder.refl(second)]
-    load_datasets(paths, lambda *told_now: told.append(told_now))
-    assert told == [("first", 0, 2), ("second", 1, 2)]
+    load_datasets(paths, lambda *call: calls.append(call))
+    assert calls == [("first", 0, 2), ("second", 1, 2)]
 
 
 def joined(*datasets: Dataset, share_detector: bool) -> Dataset:
@@ -200,7 +200,7 @@ def test_each_detector_has_its_own_dataset_and_reflections(
     assert one.source == other.source
 
 
-def test_a_detector_without_reflections_is_left_out_with_a_word(
+def test_a_detector_without_reflections_is_left_out_with_a_notice(
     first: Dataset, second: Dataset, folder: Folder
 ) -> None:
     both = joined(first, second, share_detector=False)
@@ -237,7 +237,7 @@ def test_ids_beyond_the_experiments_are_refused(first: Dataset, folder: Folder) 
     )
 
 
-def test_real_data_of_two_scans_are_told_apart(real_data: Path) -> None:
+def test_real_data_of_two_scans_are_separate_datasets(real_data: Path) -> None:
     folder = real_data / "lcysteine_2M"
     paths = [folder / "s25.refl", folder / "s20.expt", folder / "s20.refl", folder / "s25.expt"]
     assert [d.source.names for d in load_datasets(paths)] == [
@@ -246,7 +246,7 @@ def test_real_data_of_two_scans_are_told_apart(real_data: Path) -> None:
     ]
 
 
-def test_a_real_file_tells_the_time_of_its_earliest_image(real_data: Path) -> None:
+def test_the_epoch_of_a_real_file_is_that_of_its_earliest_image(real_data: Path) -> None:
     folder = real_data / "narrow_wedges_6M"
     (dataset,) = load_datasets([folder / "multi.expt", folder / "multi.refl"])
     scans = ExperimentFile.read(folder / "multi.expt").experiments.scans

@@ -18,7 +18,7 @@ from calib.model.experiment.dataset import Dataset
 from support.pair_folder import TOGETHER, Folder, refused
 
 
-def test_nothing_indexed_is_told(first: Dataset, folder: Folder) -> None:
+def test_a_table_without_indexed_reflections_is_refused(first: Dataset, folder: Folder) -> None:
     expt = folder.expt(first)
     for change in ({"id": np.full(300, -1, np.int32)}, {"miller_index": np.zeros((300, 3), "i4")}):
         refl = folder.refl(first, changes=change)

@@ -265,7 +265,7 @@ GIVE = "Try: give a .refl file written by DIALS."
         (
             msgpack.packb([MAGIC, 3, {}]),
             ": reflection table of version 3, expected 1 or 2. "
-            "Try: a newer calib, or write the table with an older DIALS.",
+            "Try: use a newer calib, or write the table with an older DIALS.",
         ),
         (
             with_header(nrows=None),
@@ -302,7 +302,7 @@ GIVE = "Try: give a .refl file written by DIALS."
         ),
     ],
 )
-def test_what_is_no_table_is_told(tmp_path: Path, data: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_table_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "a.refl"
     path.write_bytes(data)
     with pytest.raises(FileFormatError) as caught:
@@ -323,7 +323,7 @@ def test_a_pickle_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
     )
 
 
-def test_a_missing_table_is_told(tmp_path: Path) -> None:
+def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"none\.refl: there is no such file\."):
         read_table(tmp_path / "none.refl")
 

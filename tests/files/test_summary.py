@@ -29,8 +29,8 @@ LARGEST_STATIC = 100_000
 @cache
 def summary(started: datetime | None = NOON) -> Summary:
     layout, _, scan = simulation("PILATUS 1M", n_reflections=3000)
-    said = solution([scan.dataset], layout, options(Freedom.IN_PLANE)).statements[0]
-    return Summary(said, "24-0107", "ab" * 32, "0.1.0", started)
+    made = solution([scan.dataset], layout, options(Freedom.IN_PLANE)).statements[0]
+    return Summary(made, "24-0107", "ab" * 32, "0.1.0", started)
 
 
 @cache

@@ -174,6 +174,6 @@ def test_a_wrongly_indexed_dataset_is_left_out_by_name(store: Store, tmp_path: P
     assert caught.value.code == "misfits"
 
 
-def test_good_datasets_are_no_misfits(store: Store, tmp_path: Path) -> None:
+def test_good_datasets_are_not_rejected(store: Store, tmp_path: Path) -> None:
     found = derived(store, *files(tmp_path, 1, 2, 3))
     assert found.record.report.misfits == ()

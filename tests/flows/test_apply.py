@@ -82,7 +82,7 @@ def applied(store: Store, source: Path, output: Path, name: str, **more: object)
     return apply(request, store, STAMP)
 
 
-def frames_said(path: Path, layout: Layout, detector: int = 0) -> Correction:
+def correction_in(path: Path, layout: Layout, detector: int = 0) -> Correction:
     """The correction that a file's panels carry, seen in its own root frame."""
     file = ExperimentFile.read(path)
     return Correction.between(layout, file.root_frames(detector))
@@ -155,8 +155,10 @@ def test_every_detector_of_a_file_gets_its_own_and_shared_ones_once(
     done = apply(ApplyRequest(source, output), store, STAMP)
     assert [found.calibration for found in done.detectors] == [one.name, other.name]
     for index, stored in enumerate((one, other)):
-        said = frames_said(output, LAYOUT, index).values
-        assert np.abs(said - stored.record.estimate.correction.values).max() < NANOMETRE_MM
+        applied_values = correction_in(output, LAYOUT, index).values
+        assert (
+            np.abs(applied_values - stored.record.estimate.correction.values).max() < NANOMETRE_MM
+        )
 
 
 def test_panels_refined_elsewhere_get_a_fitted_pose_and_a_warning(
@@ -199,8 +201,8 @@ def test_a_detector_of_three_levels_is_corrected_in_its_leaves_alone(
     assert once.read_bytes() == twice.read_bytes()
     old, new = (json.loads(path.read_text())["detector"][0] for path in (source, once))
     assert old["hierarchy"] == new["hierarchy"]
-    said = frames_said(once, detector.layout).values
-    assert np.abs(said - found.record.estimate.correction.values).max() < NANOMETRE_MM
+    applied_values = correction_in(once, detector.layout).values
+    assert np.abs(applied_values - found.record.estimate.correction.values).max() < NANOMETRE_MM
 
 
 def test_positions_follow_the_panels_by_the_change_of_their_parallax(

@@ -24,7 +24,7 @@ from calib.solve.parallel.processes import ProcessExecutor
         (2, "tcp://a:1", "workers-and-scheduler"),
     ],
 )
-def test_workers_that_make_no_sense_are_refused(
+def test_an_impossible_number_of_workers_is_refused(
     workers: int, scheduler: str | None, code: str
 ) -> None:
     with pytest.raises(InputError) as caught:

@@ -144,7 +144,7 @@ def test_panels_in_another_order_give_the_same_corrections(store: Store, tmp_pat
     )
 
 
-def test_a_known_correction_is_taken_off_and_said(store: Store, tmp_path: Path) -> None:
+def test_a_known_correction_is_removed_with_a_notice(store: Store, tmp_path: Path) -> None:
     expt, refl = write_dataset(scan("night1"), tmp_path)
     first = derived(store, expt, refl)
     assert first.stored is not None
@@ -162,7 +162,7 @@ def test_a_known_correction_is_taken_off_and_said(store: Store, tmp_path: Path) 
     assert in_sigma(first, again) < TENTH_OF_SIGMA
 
 
-def test_a_correction_that_cannot_be_taken_off_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_correction_that_cannot_be_removed_is_refused(store: Store, tmp_path: Path) -> None:
     expt, refl = write_dataset(scan("night1"), tmp_path)
     foreign = random_correction(np.random.default_rng(77), LAYOUT)
     moved = carrying(tmp_path, expt, foreign, "moved.expt")
@@ -241,12 +241,12 @@ def test_what_was_asked_for_stands_in_the_record(store: Store, tmp_path: Path) -
         ignore_flags=True,
         pose_per_experiment=True,
     )
-    said = found.record.parameters
-    assert said["hall_symbol"].strip() == "P 4nw 2abw"
-    assert said["free_beam"] is True
-    assert said["ignore_flags"] is True
-    assert said["pose"] == "per-experiment"
-    assert said["prior_shift_um"] == pytest.approx(100.0)
+    parameters = found.record.parameters
+    assert parameters["hall_symbol"].strip() == "P 4nw 2abw"
+    assert parameters["free_beam"] is True
+    assert parameters["ignore_flags"] is True
+    assert parameters["pose"] == "per-experiment"
+    assert parameters["prior_shift_um"] == pytest.approx(100.0)
     assert found.record.serial == SERIAL
 
 
@@ -275,7 +275,7 @@ def test_a_detector_not_seen_before_is_registered_once(store: Store, tmp_path: P
     )
 
 
-def test_equations_that_cannot_be_solved_are_told_as_the_fault_of_the_data() -> None:
+def test_equations_that_cannot_be_solved_are_reported_as_an_error_of_the_data() -> None:
     with (
         pytest.raises(SolveError, match="these data cannot be solved"),
         solver_errors(),

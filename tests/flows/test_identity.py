@@ -1,4 +1,4 @@
-"""Which detector a file is of, and whether its panels stand as drawn."""
+"""The identity of a detector, and whether its panels are at their nominal positions."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ ONE_MICROMETRE_MM = 1e-3
 OWN = "PILATUS 1M, S/N 10-0042"
 
 
-def standing(
+def detector_of(
     correction: Correction | None = None,
     *,
     layout: Layout = LAYOUT,
     identifier: str = OWN,
     with_root: bool = True,
 ) -> Detector:
-    carried = correction or Correction.none(len(layout))
+    panels = correction or Correction.none(len(layout))
     none = np.zeros(len(layout))
     return Detector(
         layout.panels,
-        carried.frames(layout).moved(POSE),
+        panels.frames(layout).moved(POSE),
         POSE if with_root else None,
         Sensors(none > 0, none, none),
         identifier,
@@ -47,7 +47,7 @@ def nudged(panel: int, parameter: int, amount: float) -> Correction:
 
 
 @pytest.mark.parametrize(
-    ("identifier", "said", "force", "expected"),
+    ("identifier", "given", "force", "expected"),
     [
         (OWN, None, False, "10-0042"),
         (OWN, "10-0042", False, "10-0042"),
@@ -56,15 +56,15 @@ def nudged(panel: int, parameter: int, amount: float) -> Correction:
         ("no serial here", "10-0099", False, "10-0099"),
     ],
 )
-def test_the_serial_is_the_files_own_or_the_one_that_was_said(
-    identifier: str, said: str | None, force: bool, expected: str
+def test_the_serial_comes_from_the_file_or_is_given(
+    identifier: str, given: str | None, force: bool, expected: str
 ) -> None:
-    assert serial_of(standing(identifier=identifier), said, force=force, place="x") == expected
+    assert serial_of(detector_of(identifier=identifier), given, force=force, place="x") == expected
 
 
 def test_a_serial_that_contradicts_the_file_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        serial_of(standing(), "10-0099", force=False, place="a.expt")
+        serial_of(detector_of(), "10-0099", force=False, place="a.expt")
     assert str(caught.value) == (
         "a.expt: the file names the detector 10-0042, not 10-0099. "
         "Try: leave out --serial, or add --force-serial if 10-0042 is wrong."
@@ -82,14 +82,14 @@ def test_a_serial_that_could_not_stand_before_a_colon_is_refused(serial: str) ->
 
 def test_a_detector_without_a_serial_needs_one() -> None:
     with pytest.raises(InputError) as caught:
-        serial_of(standing(identifier=""), None, force=False, place="a.expt")
+        serial_of(detector_of(identifier=""), None, force=False, place="a.expt")
     assert caught.value.code == "no-serial"
     assert "--serial" in caught.value.remedy
 
 
 @pytest.mark.parametrize("with_root", [True, False])
 def test_a_new_detector_is_taken_as_drawn(with_root: bool) -> None:
-    found = new_detector("10-0042", standing(with_root=with_root), time_zone="UTC", place="x")
+    found = new_detector("10-0042", detector_of(with_root=with_root), time_zone="UTC", place="x")
     assert found.layout.panels == LAYOUT.panels
     assert np.abs(found.layout.frames.origin_mm - LAYOUT.frames.origin_mm).max() < 1e-9
     assert found.description == OWN
@@ -100,7 +100,7 @@ def test_a_new_detector_is_taken_as_drawn(with_root: bool) -> None:
 def test_a_known_family_off_its_grid_carries_a_correction_already(
     panel: int, parameter: int, amount: float
 ) -> None:
-    detector = standing(nudged(panel, parameter, amount))
+    detector = detector_of(nudged(panel, parameter, amount))
     with pytest.raises(LayoutError) as caught:
         new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
     assert caught.value.code == "already-corrected"
@@ -108,15 +108,15 @@ def test_a_known_family_off_its_grid_carries_a_correction_already(
     assert 'calib detector add 10-0042 --layout "PILATUS 1M"' in caught.value.remedy
 
 
-def test_a_module_that_stands_upside_down_is_off_the_grid() -> None:
-    """Half a turn about its own centre leaves it where it was: only its pixels know."""
-    detector = standing(nudged(3, 5, np.pi))
+def test_a_module_mounted_upside_down_is_off_the_grid() -> None:
+    """Rotated by 180 degrees about its centre, it covers the same area with other pixels."""
+    detector = detector_of(nudged(3, 5, np.pi))
     with pytest.raises(LayoutError, match="already have a correction"):
         new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
 
 
 def test_rounding_in_a_file_is_no_correction() -> None:
-    detector = standing(nudged(3, 0, 0.3 * ONE_MICROMETRE_MM))
+    detector = detector_of(nudged(3, 0, 0.3 * ONE_MICROMETRE_MM))
     assert new_detector("10-0042", detector, time_zone="UTC", place="x").layout.panels
 
 
@@ -127,5 +127,5 @@ def test_an_unknown_family_is_taken_as_it_stands() -> None:
         shapes,
         LAYOUT.frames.moved(RigidMotion(rotation_from_vector(rng.normal(size=3)), np.ones(3))),
     )
-    found = new_detector("x", standing(layout=scattered), time_zone="UTC", place="x")
+    found = new_detector("x", detector_of(layout=scattered), time_zone="UTC", place="x")
     assert np.abs(found.layout.frames.origin_mm - scattered.frames.origin_mm).max() < 1e-9

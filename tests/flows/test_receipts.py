@@ -173,6 +173,6 @@ def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
         read_receipt(path)
 
 
-def test_a_receipt_that_is_not_there_is_told(store: Store, tmp_path: Path) -> None:
+def test_a_missing_receipt_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(MissingFileError):
         push([tmp_path / "nothing.calib.json"], store, LATER)

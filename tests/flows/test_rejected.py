@@ -69,9 +69,9 @@ def test_a_file_that_is_far_off_is_left_out_by_name(store: Store, tmp_path: Path
     assert misfit.off_share is not None
     assert misfit.off_share > 0.1
     assert [use.name for use in found.record.report.datasets] == ["night1"]
-    (said,) = [notice for notice in found.notices if "night2" in notice]
-    assert said.startswith("night2 was left out: it does not fit, as if indexed wrongly. Half of")
-    assert said.endswith("To use it, give the .expt and .refl files that were written together.")
+    (text,) = [notice for notice in found.notices if "night2" in notice]
+    assert text.startswith("night2 was left out: it does not fit, as if indexed wrongly. Half of")
+    assert text.endswith("To use it, give the .expt and .refl files that were written together.")
     assert found.record.panels_id == derived(store, *good).record.panels_id
     for error in (
         refused(store, expt, refl),
@@ -172,8 +172,8 @@ def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
     found = derived(store, *write_dataset(misindexed(many, [3, 9]), tmp_path))
     report = found.record.report
     assert [one.experiment for one in report.misfits] == [3, 9]
-    (said,) = [notice for notice in found.notices if "left out" in notice]
-    assert said == (
+    (text,) = [notice for notice in found.notices if "left out" in notice]
+    assert text == (
         "wedges: 2 experiments were left out: they do not fit, as if indexed wrongly (3, 9). "
         "--keep-all keeps all."
     )

@@ -54,22 +54,22 @@ def test_an_indexed_reflection_is_on_its_experiments_detector() -> None:
     assert rows(file, [0, 1, 2, 1], None) == [0, 1, 0, 1]
 
 
-def test_one_that_is_not_indexed_is_on_the_detector_of_its_images() -> None:
+def test_an_unindexed_reflection_is_on_the_detector_of_its_images() -> None:
     file = file_of((0, 1, 0), (0, 1, 2))
     assert rows(file, [-1, -1, -1, 0], [0, 1, 2, 1]) == [0, 1, 0, 0]
 
 
-def test_where_images_belong_to_two_detectors_it_cannot_be_told() -> None:
+def test_a_reflection_on_images_of_two_detectors_has_no_detector() -> None:
     file = file_of((0, 1), (0, 0))
     assert rows(file, [-1, 0, 1], [0, 0, 0]) == [-1, 0, 1]
 
 
-def test_without_imagesets_it_cannot_be_told_either() -> None:
+def test_an_unindexed_reflection_without_imageset_has_no_detector() -> None:
     file = file_of((0, 1), (0, 1))
     assert rows(file, [-1, 1], None) == [-1, 1]
 
 
 @pytest.mark.parametrize("imageset", [None, [0, 7, 0]])
-def test_the_only_detector_has_all_of_them(imageset: list[int] | None) -> None:
+def test_all_reflections_are_on_the_only_detector(imageset: list[int] | None) -> None:
     file = file_of((1, 1), (0, 1))
     assert rows(file, [-1, 0, 1], imageset) == [1, 1, 1]

@@ -131,8 +131,8 @@ def test_a_moment_of_the_record_is_a_position_or_a_time() -> None:
         read_moment("9" * 19, "UTC", NOW)
 
 
-def test_data_from_the_future_are_told_but_not_a_clock_that_is_fast() -> None:
+def test_data_from_the_future_give_a_warning_but_a_fast_clock_does_not() -> None:
     assert future_warnings(NOW + timedelta(hours=14), NOW) == ()
     assert future_warnings(NOW - timedelta(days=9), NOW) == ()
-    (said,) = future_warnings(NOW + timedelta(days=3653), NOW)
-    assert said == "the data were taken in the future, 3653 days from now."
+    (warning,) = future_warnings(NOW + timedelta(days=3653), NOW)
+    assert warning == "the data were taken in the future, 3653 days from now."

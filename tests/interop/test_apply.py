@@ -74,9 +74,9 @@ def test_the_pose_is_kept_and_dials_shows_the_panels_where_the_calibration_says(
     before = shown.folder / "target.expt"
     assert (pose(expt).translation_mm == pose(before).translation_mm).all()
     assert (pose(expt).rotation == pose(before).rotation).all()
-    said = dials.run("dials.show", expt, cwd=tmp_path).stdout
+    printed = dials.run("dials.show", expt, cwd=tmp_path).stdout
     frames = ExperimentFile.read(expt).experiments.detectors[0].frames
-    origins = re.findall(r"origin:\s*\{([-\d.e]+),([-\d.e]+),([-\d.e]+)\}", said)
+    origins = re.findall(r"origin:\s*\{([-\d.e]+),([-\d.e]+),([-\d.e]+)\}", printed)
     assert len(origins) >= len(LAYOUT)
     for mine, shown_by_dials in zip(frames.origin_mm, origins[-len(LAYOUT) :], strict=True):
         assert [float(v) for v in shown_by_dials] == pytest.approx(mine, abs=MICROMETRE_MM)

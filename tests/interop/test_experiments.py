@@ -79,7 +79,7 @@ el.as_file("e.expt")
 """
 
 
-TELL_EXPERIMENTS = """
+PRINT_EXPERIMENTS = """
 import json
 from dxtbx.model.experiment_list import ExperimentListFactory
 el = ExperimentListFactory.from_json_file(NAME, check_format=False)
@@ -104,29 +104,29 @@ print(json.dumps({
 """
 
 
-def told_of(dials: Dials, name: str, cwd: Path) -> Any:
-    return run_script(dials, f"NAME = {name!r}\n{TELL_EXPERIMENTS}", cwd)
+def models_in_dials(dials: Dials, name: str, cwd: Path) -> Any:
+    return run_script(dials, f"NAME = {name!r}\n{PRINT_EXPERIMENTS}", cwd)
 
 
 def lab_frames(frames: PanelFrames) -> np.ndarray[Any, Any]:
-    """As DIALS tells them: (n, 4, 3) fast, slow, normal, origin."""
+    """As printed by DIALS: (n, 4, 3) fast, slow, normal, origin."""
     axes = frames.rotation.transpose(0, 2, 1)
     return np.concatenate([axes, frames.origin_mm[:, None, :]], axis=1)
 
 
-def assert_same_models(file: ExperimentFile, told: Any) -> None:
+def assert_same_models(file: ExperimentFile, in_dials: Any) -> None:
     """That we read what dxtbx reads."""
     models = file.experiments
-    for detector, frames in zip(models.detectors, told["frames"], strict=True):
+    for detector, frames in zip(models.detectors, in_dials["frames"], strict=True):
         np.testing.assert_allclose(lab_frames(detector.frames), frames, rtol=0, atol=PICOMETRE_MM)
     for entry, index, s0, gonio, scan, crystal, identifier in zip(
         models.experiments,
-        told["detector_of"],
-        told["s0"],
-        told["gonio"],
-        told["scan"],
-        told["crystal"],
-        told["identifiers"],
+        in_dials["detector_of"],
+        in_dials["s0"],
+        in_dials["gonio"],
+        in_dials["scan"],
+        in_dials["crystal"],
+        in_dials["identifiers"],
         strict=True,
     ):
         assert (entry.detector, entry.identifier) == (index, identifier)
@@ -149,9 +149,11 @@ def assert_same_models(file: ExperimentFile, told: Any) -> None:
 
 
 def test_experiments_that_dials_writes_mean_what_dials_says(dials: Dials, tmp_path: Path) -> None:
-    told = run_script(dials, WRITE_EXPERIMENTS + f"\nNAME = 'e.expt'\n{TELL_EXPERIMENTS}", tmp_path)
+    in_dials = run_script(
+        dials, WRITE_EXPERIMENTS + f"\nNAME = 'e.expt'\n{PRINT_EXPERIMENTS}", tmp_path
+    )
     file = ExperimentFile.read(tmp_path / "e.expt")
-    assert_same_models(file, told)
+    assert_same_models(file, in_dials)
     assert [entry.detector for entry in file.experiments.experiments] == [0, 1, 0]
 
 
@@ -159,7 +161,7 @@ def test_dials_finds_moved_panels_where_we_put_them_and_all_else_as_it_was(
     dials: Dials, tmp_path: Path
 ) -> None:
     before = run_script(
-        dials, WRITE_EXPERIMENTS + f"\nNAME = 'e.expt'\n{TELL_EXPERIMENTS}", tmp_path
+        dials, WRITE_EXPERIMENTS + f"\nNAME = 'e.expt'\n{PRINT_EXPERIMENTS}", tmp_path
     )
     file = ExperimentFile.read(tmp_path / "e.expt")
     rng = np.random.default_rng(5)
@@ -168,7 +170,7 @@ def test_dials_finds_moved_panels_where_we_put_them_and_all_else_as_it_was(
     shift = rng.normal(scale=0.1, size=(8, 3))
     changed = file.with_frames({0: PanelFrames(old.rotation @ turn, old.origin_mm + shift)})
     (tmp_path / "changed.expt").write_bytes(changed.data)
-    after = told_of(dials, "changed.expt", tmp_path)
+    after = models_in_dials(dials, "changed.expt", tmp_path)
     assert_same_models(changed, after)
     assert np.abs(np.array(after["frames"][0]) - before["frames"][0]).max() > 0.01
     assert after["frames"][1] == before["frames"][1]
@@ -180,7 +182,7 @@ def test_dials_finds_moved_panels_where_we_put_them_and_all_else_as_it_was(
 def test_real_files_mean_what_dials_says(dials: Dials, real_data: Path, tmp_path: Path) -> None:
     for path in sorted(real_data.glob("*/*.expt")):
         shutil.copy(path, tmp_path / "real.expt")
-        assert_same_models(ExperimentFile.read(path), told_of(dials, "real.expt", tmp_path))
+        assert_same_models(ExperimentFile.read(path), models_in_dials(dials, "real.expt", tmp_path))
 
 
 def test_dials_refines_a_simulated_scan_to_the_truth(dials: Dials, tmp_path: Path) -> None:
@@ -200,7 +202,7 @@ def test_dials_refines_a_simulated_scan_to_the_truth(dials: Dials, tmp_path: Pat
     )
     (tmp_path / "sim.refl").write_bytes(table_bytes(dataset_table(dataset)))
     assert_same_models(
-        ExperimentFile.read(tmp_path / "sim.expt"), told_of(dials, "sim.expt", tmp_path)
+        ExperimentFile.read(tmp_path / "sim.expt"), models_in_dials(dials, "sim.expt", tmp_path)
     )
     shown = dials.run("dials.show", "sim.expt", "sim.refl", cwd=tmp_path).stdout
     assert "identifier:PILATUS 2M, S/N 24-0107" in shown.replace(" :", ":").replace(
@@ -263,7 +265,9 @@ def test_dials_imports_with_a_reference_geometry_that_we_write(
         "output.experiments=imported.expt",
         cwd=tmp_path,
     )
-    before, after = (told_of(dials, name, tmp_path) for name in ("plain.expt", "imported.expt"))
+    before, after = (
+        models_in_dials(dials, name, tmp_path) for name in ("plain.expt", "imported.expt")
+    )
     np.testing.assert_allclose(after["frames"][0], lab_frames(moved), rtol=0, atol=PICOMETRE_MM)
     for key in ("gonio", "scan", "s0", "strategies", "sensors", "names"):
         assert after[key] == before[key], key
@@ -296,9 +300,9 @@ def test_the_way_to_convert_a_pickle_works(dials: Dials, tmp_path: Path) -> None
         read_table(tmp_path / "t.pickle")
     follow(dials, caught.value, tmp_path)
     np.testing.assert_array_equal(read_table(tmp_path / "t.refl").array("d"), [1.0, 2.0])
-    told = told_of(dials, "e.expt", tmp_path)
+    in_dials = models_in_dials(dials, "e.expt", tmp_path)
     (tmp_path / "e.expt").unlink()
     with pytest.raises(FileFormatError) as refused:
         ExperimentFile.read(tmp_path / "e.pickle")
     follow(dials, refused.value, tmp_path)
-    assert_same_models(ExperimentFile.read(tmp_path / "e.expt"), told)
+    assert_same_models(ExperimentFile.read(tmp_path / "e.expt"), in_dials)

@@ -61,11 +61,11 @@ print(json.dumps({
 
 
 def test_every_type_of_column_that_dials_writes_is_read(dials: Dials, tmp_path: Path) -> None:
-    told = run_script(dials, WRITE_TABLE, tmp_path)
+    printed = run_script(dials, WRITE_TABLE, tmp_path)
     table = read_table(tmp_path / "t.refl")
     assert table.identifiers == {0: "aaaa", 300: "bbbb"}
     assert table_bytes(table) == (tmp_path / "t.refl").read_bytes()
-    for name, values in told.items():
+    for name, values in printed.items():
         ours = table.array(name)
         np.testing.assert_array_equal(ours, np.array(values).reshape(ours.shape), err_msg=name)
 
@@ -76,11 +76,11 @@ def test_dials_finds_everything_but_the_rewritten_column_as_it_was(
     run_script(dials, WRITE_TABLE, tmp_path)
     new = np.arange(15.0).reshape(5, 3) / 7
     rewrite_columns(tmp_path / "t.refl", tmp_path / "changed.refl", {"v3": new})
-    told = run_script(dials, COMPARE_TABLES, tmp_path)
+    printed = run_script(dials, COMPARE_TABLES, tmp_path)
     columns = ["b", "d", "h", "i6", "id", "m", "shoebox", "u", "v2", "v3"]
-    assert told["keys"] == columns
-    assert told["same"] == [c for c in columns if c not in ("shoebox", "v3")]
-    assert told["boxes"]
-    assert told["total"] > 0
-    assert told["identifiers"] == ["aaaa", "bbbb"]
-    np.testing.assert_array_equal(told["v3"], new)
+    assert printed["keys"] == columns
+    assert printed["same"] == [c for c in columns if c not in ("shoebox", "v3")]
+    assert printed["boxes"]
+    assert printed["total"] > 0
+    assert printed["identifiers"] == ["aaaa", "bbbb"]
+    np.testing.assert_array_equal(printed["v3"], new)

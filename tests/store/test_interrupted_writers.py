@@ -83,7 +83,7 @@ def test_a_read_during_the_rollback_of_an_interrupted_write_is_retried(shared: P
         children.go_on(reader)
         children.heard(reader, "again")
         raw.execute(str(shared), "SELECT count(*) FROM deed")
-        answer = children.told_at_last(reader)
+        answer = children.answer_after_going_on(reader)
     assert answer == {"turns": 2, "count": 1}
 
 

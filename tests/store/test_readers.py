@@ -85,7 +85,7 @@ def test_a_writer_sees_the_writes_of_others_whatever_files_they_leave_behind(
         children.heard(reader, "asking")
         with Store.open(shared) as store:
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
-        answer = children.told_at_last(reader)
+        answer = children.answer_after_going_on(reader)
     assert answer == [1, 2]
 
 
@@ -95,5 +95,5 @@ def test_a_store_moved_between_reads_is_reported_as_unreadable(shared: Path) -> 
         children.go_on(reader)
         children.heard(reader, "asking")
         shared.rename(shared.with_name("elsewhere.sqlite"))
-        answer = children.told_at_last(reader)
+        answer = children.answer_after_going_on(reader)
     assert answer == [1, "the store cannot be read: No such file or directory."]

@@ -120,7 +120,7 @@ def test_a_read_during_which_the_store_changed_is_retried(shared: Path) -> None:
         children.heard(reader, "reading")
         with Store.open(shared) as store:
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
-        answer = children.told_at_last(reader)
+        answer = children.answer_after_going_on(reader)
     assert answer == {"turns": 2, "counts": [1, 2]}
 
 
@@ -136,7 +136,7 @@ def test_a_read_that_races_with_a_write_to_the_index_of_the_log_is_retried(share
             children.go_on(reader)
             children.heard(reader, "again")
             overwrite(index, whole)
-            answer = children.told_at_last(reader)
+            answer = children.answer_after_going_on(reader)
     assert answer == {"turns": 2, "count": 2}
 
 
@@ -149,7 +149,7 @@ def test_a_read_during_which_a_write_ahead_log_came_and_went_is_retried(shared: 
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
         children.go_on(reader)
         children.heard(reader, "again")
-        answer = children.told_at_last(reader)
+        answer = children.answer_after_going_on(reader)
     assert answer == {"turns": 2, "count": 2}
 
 
@@ -162,7 +162,7 @@ def test_a_backup_during_which_the_store_changed_is_retried(
         children.heard(reader, "copied")
         with Store.open(shared) as store:
             store.calibrations.add(calibration(seed=7), (NOON, None), stamp())
-        answer = children.told_at_last(reader)
+        answer = children.answer_after_going_on(reader)
     assert answer == 2
     with Store.open(backup, read_only=True) as store:
         assert len(store.calibrations.list()) == 2

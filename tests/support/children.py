@@ -52,7 +52,7 @@ def go_on(reader: subprocess.Popen[str]) -> None:
     reader.stdin.flush()
 
 
-def told_at_last(reader: subprocess.Popen[str]) -> object:
+def answer_after_going_on(reader: subprocess.Popen[str]) -> object:
     """What a program says in JSON when it has gone on to its end."""
-    said, _ = reader.communicate("go on\n", timeout=120)
-    return json.loads(said)
+    output, _ = reader.communicate("go on\n", timeout=120)
+    return json.loads(output)

@@ -22,7 +22,7 @@ from support.children import environment
 
 @dataclass(frozen=True)
 class Answer:
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     stdout: str
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error as a script is told of it: the last line of stderr."""
+        """The error for scripts: the last line of stderr."""
         content: dict[str, Any] = json.loads(self.stderr.splitlines()[-1])
         assert list(content) == ["error"]
         error: dict[str, Any] = content["error"]

@@ -64,7 +64,7 @@ class Scene:
 
 
 def models_of(scene: Scene) -> ExperimentList:
-    """The true models as a file would give them, the panels as drawn."""
+    """The true models as a file would give them, with nominal panels."""
     n = len(scene.layout)
     detector = Detector(
         scene.layout.panels,

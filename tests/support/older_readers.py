@@ -29,13 +29,13 @@ TAKEN = Path(__file__).with_name("older_readers.json")
 _ASKING = """
 import json, psycopg, sqlite3, sys
 from datetime import UTC, datetime
-said, connect, execute = [], sqlite3.connect, psycopg.Cursor.execute
+executed, connect, execute = [], sqlite3.connect, psycopg.Cursor.execute
 def traced(*words, **named):
     opened = connect(*words, **named)
-    opened.set_trace_callback(said.append)
+    opened.set_trace_callback(executed.append)
     return opened
 def followed(cursor, query, params=None, **named):
-    said.append(psycopg.ClientCursor(cursor.connection).mogrify(query, params))
+    executed.append(psycopg.ClientCursor(cursor.connection).mogrify(query, params))
     return execute(cursor, query, params, **named)
 sqlite3.connect, psycopg.Cursor.execute = traced, followed
 from calib.store.schema import revision as schema
@@ -59,12 +59,12 @@ with Store.open(sys.argv[1], read_only=True) as store:
     store.log.moment()
     store.certifications.consequences(3)
     store.certifications.preview_withdraw(found.id)
-print(json.dumps([schema.HEAD, said]))
+print(json.dumps([schema.HEAD, executed]))
 """
 
 
 def names_of(place: str) -> dict[str, str]:
-    """The names of content that stand in the statements, by what stands for them there."""
+    """Ids of content in the statements, by their placeholders."""
     (calibration, covariance), *_ = raw.execute(
         place, "SELECT id, covariance_sha256 FROM calibration ORDER BY position"
     )
@@ -75,17 +75,17 @@ def taken_from(checkout: str, place: str) -> tuple[str, list[list[Any]]]:
     """The revision of a program, and what it asks with how many rows it gets."""
     folders = (checkout, f"{checkout}/cli", f"{checkout}/migrations")
     besides = filter(None, [os.environ.get("PYTHONPATH")])
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", _ASKING, place],
         env={"PYTHONPATH": os.pathsep.join([*folders, *besides])},
         check=True,
         capture_output=True,
         text=True,
     )
-    revision, said = json.loads(told.stdout)
+    revision, executed = json.loads(done.stdout)
     names = names_of(place)
     found: dict[str, int] = {}
-    for statement in map(str.strip, said):
+    for statement in map(str.strip, executed):
         if statement.upper().startswith("SELECT") and not _is_of_the_database(statement):
             plain = " ".join(statement.split())
             rows = len(raw.execute(place, plain))

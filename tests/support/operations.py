@@ -1,4 +1,4 @@
-"""Operations of a fleet that tests send to other processes."""
+"""Operations of executors that tests send to other processes."""
 
 from __future__ import annotations
 

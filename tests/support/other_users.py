@@ -13,19 +13,19 @@ from support.records import NOON, application, stamp, detector
 from calib.errors import CalibError
 from calib.store.store import Store
 become_another_user()
-said = {}
+answer = {}
 try:
     with Store.open(sys.argv[1]) as store:
-        said["read_only"] = store.read_only
+        answer["read_only"] = store.read_only
         found = store.resolve("24-0107", NOON, 150.0)
         stored = store.calibrations.get(found.calibration.id)
-        said["resolved"] = [stored.name, found.certification.reason]
+        answer["resolved"] = [stored.name, found.certification.reason]
         corrections = store.calibrations.corrections("24-0107")
-        said["listed"] = len(store.calibrations.list()), len(corrections)
+        answer["listed"] = len(store.calibrations.list()), len(corrections)
         store.applications.record(application(stored))
 except CalibError as error:
-    said["error"] = [type(error).__name__, error.code, error.exit_code, str(error)]
-print(json.dumps(said))
+    answer["error"] = [type(error).__name__, error.code, error.exit_code, str(error)]
+print(json.dumps(answer))
 """
 """A user who may read the store resolves, lists, and tries to record an application."""
 RETRIED = """
@@ -60,18 +60,18 @@ from calib.errors import CalibError
 from calib.store.database.database import Database
 from calib.config.location import Location
 become_another_user()
-database, said = Database(Location.parse(sys.argv[1])), []
+database, found = Database(Location.parse(sys.argv[1])), []
 for _ in range(2):
     print("asking", flush=True)
     sys.stdin.readline()
     try:
         with database.reading() as connection:
-            said.append(connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar())
+            found.append(connection.exec_driver_sql("SELECT count(*) FROM calibration").scalar())
     except CalibError as error:
-        said.append(error.problem)
-print(json.dumps(said))
+        found.append(error.problem)
+print(json.dumps(found))
 """
-"""Two reads by one open database, each when it is told to go on."""
+"""Two reads by one open database, each after a line on stdin."""
 COMMAND = """
 import sys
 from support.people import become_another_user

@@ -1,4 +1,4 @@
-"""What was said of one detector, as a plain list.
+"""The records of one detector, as a plain list.
 
 Every certification is kept as numbers on a lattice (hours, tens of mm), and questions are answered
 by going through all of them, point by point.

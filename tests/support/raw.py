@@ -50,7 +50,7 @@ def connection(place: str) -> Iterator[Any]:
 
 
 def execute(place: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Run one statement (``?`` stands for a value) and fetch what it gives."""
+    """Run one statement (with ``?`` for each value) and fetch what it gives."""
     with connection(place) as opened:
         if is_postgres(place):
             statement = statement.replace("?", "%s") if values else statement

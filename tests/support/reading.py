@@ -96,7 +96,7 @@ def lines_with(blocks: Sequence[Block], *parts: str) -> list[str]:
     lines = []
     for block in blocks:
         if isinstance(block, Facts):
-            lines += [said for _, said in block.rows]
+            lines += [text_of_row for _, text_of_row in block.rows]
         elif isinstance(block, Sentences):
             lines += block.lines
     return [line for line in lines if all(part in line for part in parts)]

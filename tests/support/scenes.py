@@ -36,7 +36,7 @@ TRICLINIC = " P 1"
 
 
 def quiet(*_: object) -> None:
-    """No progress to be told."""
+    """No progress is reported."""
 
 
 def barrel(n_rows: int = 6, radius_mm: float = 200.0) -> Layout:
@@ -184,7 +184,7 @@ def simulation(
     beam_centre_mm: tuple[float, float] = (1.5, -2.0),
 ) -> tuple[Layout, Correction, SimulatedScan]:
     """A layout, its true correction, and a scan with it; detectors of one name and
-    ``truth_seed`` are the same detector, and that of a negative one stands as drawn."""
+    ``truth_seed`` are the same detector, and that of a negative one has nominal panels."""
     layout = known_layout(name)
     truth = Correction.none(len(layout))
     if truth_seed >= 0:

@@ -65,7 +65,9 @@ class Tamperer:
         name = column or self._rng.choice(list(table.columns.keys()))
         new = self._other(row[name])
         self._set(table, row, name, new)
-        return _told(f"{table.name}.{name} {row[name]!r:.80} -> {new!r:.80}", table, row, name, new)
+        return _change(
+            f"{table.name}.{name} {row[name]!r:.80} -> {new!r:.80}", table, row, name, new
+        )
 
     def _artifact(self) -> Tampering:
         return self._edit(METADATA.tables["artifact"], "content")
@@ -74,7 +76,7 @@ class Tamperer:
         table = self._table()
         row = self._row(table)
         self._run(f"DELETE FROM {table.name} WHERE {_keys(table)}", _key_of(table, row))
-        return _told(f"{table.name}: deleted {_key_of(table, row)!r:.80}", table, row)
+        return _change(f"{table.name}: deleted {_key_of(table, row)!r:.80}", table, row)
 
     def _insert(self) -> Tampering:
         """A row like another one, with another key."""
@@ -89,7 +91,7 @@ class Tamperer:
             new["version"] = new["version"] + 1000
         marks = ", ".join(["?"] * len(new))
         self._run(f"INSERT INTO {table.name} ({', '.join(new)}) VALUES ({marks})", [*new.values()])
-        return _told(f"{table.name}: inserted {_key_of(table, new)!r:.80}", table, new)
+        return _change(f"{table.name}: inserted {_key_of(table, new)!r:.80}", table, new)
 
     def _swap(self) -> Tampering:
         """Two rows of a table exchange what they say in one column."""
@@ -102,7 +104,7 @@ class Tamperer:
                 break
         self._set(table, one, name, two[name])
         self._set(table, two, name, one[name])
-        return _told(f"{table.name}.{name} of two rows swapped", table, one)
+        return _change(f"{table.name}.{name} of two rows swapped", table, one)
 
     def _exchange(self) -> Tampering:
         """Two neighbouring changes exchange their places, in every table."""
@@ -190,7 +192,7 @@ class Tamperer:
         return rng.choice([0, 1])
 
 
-def _told(
+def _change(
     words: str, table: Table, row: dict[str, Any], column: str = "", new: Any = None
 ) -> Tampering:
     place = position_column(table)

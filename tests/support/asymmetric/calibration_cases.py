@@ -198,7 +198,7 @@ def demo() -> Case:
     return Case(view, demo_blocks(view))
 
 
-def many_misfits() -> Case:
+def many_rejected() -> Case:
     """More misfits than a table shows."""
     view = [record_view(calibrations.wide())["misfits"][k % 4] for k in range(23)]
     return Case(view, rejected_blocks(view))

@@ -38,7 +38,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "list": calibration_cases.listed,
     "loaded": store_cases.loaded,
     "log": store_cases.log,
-    "misfits": calibration_cases.many_misfits,
+    "misfits": calibration_cases.many_rejected,
     "panel-history": calibration_cases.panel_history,
     "panel-history-same": calibration_cases.panel_history_same,
     "rederived": lambda: calibration_cases.rederived(reproduced=True, identical=False, known=True),

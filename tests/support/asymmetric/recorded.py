@@ -74,7 +74,7 @@ def origins() -> tuple[OriginEntry, ...]:
     _, derived, certified = entries()
     loaded = ChangeStamp(instant(5, 6, 7, 8, 9), "nina", "vm-4")
     withheld = entry(19, 2, "calibration", ChangeStamp(derived.recorded.at, "", "", "", "routine"))
-    said = {
+    contents = {
         "reason": "certified elsewhere",
         "valid_from": instant(2, 11, 12),
         "valid_to": instant(2, 23, 5),
@@ -82,7 +82,7 @@ def origins() -> tuple[OriginEntry, ...]:
         "distance_max_mm": 277.25,
     }
     return (
-        OriginEntry(BundleEntry(certified, "b1" * 32, True), "8f" * 32, 9, said, loaded),
+        OriginEntry(BundleEntry(certified, "b1" * 32, True), "8f" * 32, 9, contents, loaded),
         OriginEntry(BundleEntry(withheld, "b2" * 32, False), None, None, {}, loaded),
     )
 
@@ -127,8 +127,8 @@ def bundle(calibration_id: str | None) -> Bundle:
         )
     ]
     rows.append(BundleRows("calibration", 31, {"id": ("x",) * 5}, False))
-    told = tuple(BundleEntry(one, "b3" * 32, True) for one in entries())
-    return Bundle("W-14", calibration_id, calibration_id is None, "0.9.3", told, tuple(rows))
+    sent = tuple(BundleEntry(one, "b3" * 32, True) for one in entries())
+    return Bundle("W-14", calibration_id, calibration_id is None, "0.9.3", sent, tuple(rows))
 
 
 def loaded() -> Loaded:
