@@ -1,4 +1,4 @@
-"""Writing all or nothing, and reading in words."""
+"""Atomic writing, and errors of reading."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def output(tmp_path: Path) -> Path:
     return tmp_path / "out.expt"
 
 
-def test_what_was_written_is_there_and_nothing_else(output: Path) -> None:
+def test_the_written_file_is_the_only_one_left(output: Path) -> None:
     write_safely(output, NEW)
     assert output.read_bytes() == NEW
     assert names(output.parent) == ["out.expt"]
@@ -67,7 +67,7 @@ def test_an_existing_output_is_kept_without_force(output: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["itself", "symbolic link", "hard link", "way around"])
-def test_an_input_is_never_overwritten_by_whatever_name(tmp_path: Path, name: str) -> None:
+def test_an_input_is_never_overwritten_under_any_name(tmp_path: Path, name: str) -> None:
     source = tmp_path / "in.expt"
     source.write_bytes(OLD)
     output = tmp_path / "other.expt"
@@ -93,7 +93,7 @@ def test_an_input_is_never_overwritten_by_whatever_name(tmp_path: Path, name: st
     "error",
     [KeyboardInterrupt(), ValueError("a bug"), InputError("code", "problem"), OSError(errno.EIO)],
 )
-def test_a_failure_while_writing_leaves_what_was_there(
+def test_a_failure_while_writing_leaves_the_old_file(
     output: Path, old: bytes | None, error: BaseException
 ) -> None:
     if old is not None:
@@ -186,7 +186,7 @@ def test_a_long_name_in_any_script_can_be_written(tmp_path: Path) -> None:
     assert output.read_bytes() == NEW
 
 
-def test_a_file_that_appears_meanwhile_is_kept(output: Path) -> None:
+def test_a_file_created_meanwhile_is_kept(output: Path) -> None:
     def write(file: BinaryIO) -> None:
         output.write_bytes(OLD)
         file.write(NEW)
@@ -197,7 +197,7 @@ def test_a_file_that_appears_meanwhile_is_kept(output: Path) -> None:
     assert names(output.parent) == ["out.expt"]
 
 
-def test_a_file_system_without_hard_links_will_do(
+def test_files_are_written_without_hard_links(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_links(*_: object) -> None:
@@ -219,14 +219,14 @@ def test_outputs_appear_together(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a", "b"]
 
 
-def test_outputs_vanish_together(tmp_path: Path) -> None:
+def test_outputs_are_removed_together(tmp_path: Path) -> None:
     with pytest.raises(StoreError), Outputs() as outputs:
         outputs.stage(tmp_path / "a", NEW)
         outputs.stage(tmp_path / "b", failing(OSError(errno.ENOSPC, "full")))
     assert names(tmp_path) == []
 
 
-def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_outputs_with_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"two outputs have this name\."), Outputs() as outputs:
         outputs.stage(tmp_path / "a", NEW)
         outputs.stage(tmp_path / ".." / tmp_path.name / "a", NEW)
@@ -284,7 +284,7 @@ def test_a_read_error_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         read_bytes(tmp_path / "in.expt")
 
 
-def test_what_has_no_end_is_no_input(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_refused_as_inputs(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.refl"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/zero")):
@@ -293,7 +293,7 @@ def test_what_has_no_end_is_no_input(tmp_path: Path) -> None:
         assert refused.value.problem == "this is a device or a pipe, not a file."
 
 
-def test_a_folder_is_claimed_again_by_whom_it_was_made_for(tmp_path: Path) -> None:
+def test_a_claimed_folder_is_reused_for_the_same_purpose(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "demo"
     for _ in range(2):
         claim_folder(folder, "README", "mine\n")
@@ -301,7 +301,7 @@ def test_a_folder_is_claimed_again_by_whom_it_was_made_for(tmp_path: Path) -> No
     assert (folder / "README").read_text() == "mine\n"
 
 
-def test_a_folder_that_others_use_is_not_claimed(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_claimed(tmp_path: Path) -> None:
     (tmp_path / "data.expt").write_text("somebody's")
     for folder, code in ((tmp_path, "folder-in-use"), (tmp_path / "data.expt", "not-a-folder")):
         with pytest.raises(InputError) as caught:

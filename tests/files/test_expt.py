@@ -17,7 +17,7 @@ from support.experiment_json import experiment_list, group, panel
 from support.expt_files import EXACT, assert_same_frames, moved_frames, parsed
 
 
-def test_a_list_means_what_it_says() -> None:
+def test_an_experiment_list_is_read_into_its_models() -> None:
     file = parsed(experiment_list())
     models = file.experiments
     (entry,) = models.experiments
@@ -42,7 +42,7 @@ def test_a_list_means_what_it_says() -> None:
     assert file.stem == "a"
 
 
-def test_panels_stand_where_their_groups_put_them() -> None:
+def test_panel_frames_are_composed_from_their_groups() -> None:
     read = parsed(experiment_list()).experiments.detectors[0]
     assert read.lab_from_root is not None
     # Panel 3 at (20, 10, 0) in a root with fast (.6, .8, 0) and slow (.8, -.6, 0).
@@ -81,7 +81,7 @@ def test_the_root_frame_is_that_of_the_innermost_group_of_all_panels() -> None:
 
 
 @pytest.mark.parametrize("form", ["no hierarchy", "identity root", "list of panels"])
-def test_panels_without_a_root_stand_in_the_laboratory(form: str) -> None:
+def test_panels_without_a_root_are_in_the_laboratory_frame(form: str) -> None:
     content = experiment_list()
     if form == "no hierarchy":
         del content["detector"][0]["hierarchy"]
@@ -101,7 +101,7 @@ def test_panels_without_a_root_stand_in_the_laboratory(form: str) -> None:
     assert_same_frames(file.with_frames({0: new}).experiments.detectors[0].frames, new)
 
 
-def test_old_strategies_carry_mu_and_thickness_themselves() -> None:
+def test_old_strategies_contain_mu_and_thickness() -> None:
     content = experiment_list()
     old = panel(0, px_mm_strategy={"type": "ParallaxCorrectedPxMmStrategy", "mu": 3.0, "t0": 0.45})
     del old["mu"], old["thickness"], old["identifier"], old["name"], old["gain"]
@@ -150,7 +150,7 @@ def test_null_models_are_none_and_shift_no_other_index() -> None:
     assert_same_frames(file.with_frames({0: new}).root_frames(0), new)
 
 
-def test_several_axes_fold_to_one_with_fixed_and_setting_rotation() -> None:
+def test_several_axes_reduce_to_one_with_fixed_and_setting_rotation() -> None:
     axes = [[0.0, 1.0, 0.0], [0.6, 0.0, 0.8], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     angles = [10.0, 20.0, 30.0, 40.0]
     content = experiment_list()
@@ -237,7 +237,7 @@ def test_scan_points_of_a_crystal_are_read() -> None:
         parsed(content)
 
 
-def test_integrated_sweeps_say_how_their_crystal_changed(real_data: Path) -> None:
+def test_scan_points_of_integrated_sweeps_are_read(real_data: Path) -> None:
     file = ExperimentFile.read(real_data / "lcysteine_2M" / "single_20.expt")
     (crystal,), (scan,) = file.experiments.crystals, file.experiments.scans
     points = crystal.a_at_scan_points

@@ -95,7 +95,7 @@ def test_moving_twice_is_moving_once() -> None:
     assert once.with_frames({0: new}).data == once.data
 
 
-def test_frames_in_deeper_groups_survive_the_way_through_the_root() -> None:
+def test_frames_in_nested_groups_are_unchanged_by_conversion_to_the_root_frame() -> None:
     content = experiment_list()
     inner = group([{"panel": 2}, {"panel": 3}], origin=[0.0, 1.0, 0.0])
     content["detector"][0]["hierarchy"] = group([group([{"panel": 0}, {"panel": 1}]), inner])
@@ -119,7 +119,7 @@ def test_a_number_that_does_not_change_keeps_its_text() -> None:
     assert changed.data.count(b"10.125") == 2
 
 
-def test_a_panel_that_only_turns_is_moved() -> None:
+def test_a_panel_that_is_only_rotated_is_edited() -> None:
     file = parsed(experiment_list())
     old = file.root_frames(0)
     turn = rotation_from_vector(np.array([0.0, 0.0, 1e-9]))
@@ -133,7 +133,7 @@ def test_another_number_of_panels_is_refused() -> None:
         file.with_frames({0: file.root_frames(0).taken([0, 1])})
 
 
-def test_real_files_survive_and_move(real_data: Path) -> None:
+def test_panels_of_real_files_are_moved_and_the_rest_is_kept(real_data: Path) -> None:
     paths = sorted(real_data.glob("*/*.expt"))
     assert paths
     for path in paths:

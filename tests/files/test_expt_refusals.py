@@ -1,4 +1,4 @@
-"""What is no experiment list, or a wrong one, is refused in words."""
+"""Files that are not valid experiment lists are refused with the place of the error."""
 
 from __future__ import annotations
 
@@ -263,7 +263,9 @@ def test_a_truncated_list_is_refused_as_such(length: int) -> None:
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=4), st.data())
-def test_any_value_anywhere_is_read_or_refused_in_words(value: Any, data: st.DataObject) -> None:
+def test_any_value_anywhere_is_read_or_refused_with_a_calib_error(
+    value: Any, data: st.DataObject
+) -> None:
     content = experiment_list()
     place: Any = content
     while True:
@@ -282,13 +284,13 @@ def test_any_value_anywhere_is_read_or_refused_in_words(value: Any, data: st.Dat
         assert file.with_frames({}).data == as_bytes(content)
 
 
-def test_nesting_beyond_reason_is_refused() -> None:
+def test_excessive_nesting_is_refused() -> None:
     data = b'{"__id__": "ExperimentList", "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
     with pytest.raises(FileFormatError, match="cannot be read"):
         ExperimentFile.parse(data, "a.expt")
 
 
-def test_nesting_that_can_just_be_read_is_refused_in_words_too() -> None:
+def test_nesting_at_the_limit_of_the_parser_is_refused_with_a_calib_error() -> None:
     """What the reader accepts may be nested too deeply for printing."""
     before, mark, after = as_bytes(experiment_list()).decode().partition("0.97")
     assert mark

@@ -31,7 +31,7 @@ def test_a_table_without_flags_has_none_set(first: Dataset, folder: Folder) -> N
     assert not loaded.reflections.flags.any()
 
 
-def test_rows_without_variance_are_dropped_with_a_word(first: Dataset, folder: Folder) -> None:
+def test_rows_without_variance_are_dropped_with_a_notice(first: Dataset, folder: Folder) -> None:
     variance = np.array(first.reflections.variance_mm)
     variance[[3, 4, 5], [0, 1, 2]] = [0.0, -1.0, 0.0]
     refl = folder.refl(first, changes={"xyzobs.mm.variance": variance})
@@ -64,7 +64,7 @@ def test_stills_need_no_variance_in_phi(first: Dataset, folder: Folder) -> None:
     assert loaded.notices == ()
 
 
-def test_mm_that_disagree_with_px_are_taken_as_they_are_with_a_word(
+def test_positions_in_mm_that_disagree_with_px_are_used_with_a_notice(
     first: Dataset, folder: Folder
 ) -> None:
     mm = np.array(first.reflections.centroid_mm)
@@ -89,7 +89,7 @@ def test_maps_of_pixel_offsets_give_a_notice(first: Dataset, folder: Folder) -> 
     )
 
 
-def test_nan_in_a_row_that_is_not_indexed_is_no_matter(first: Dataset, folder: Folder) -> None:
+def test_nan_in_a_row_that_is_not_indexed_is_ignored(first: Dataset, folder: Folder) -> None:
     values, ids = np.array(first.reflections.centroid_mm), np.zeros(300, np.int32)
     values[5], ids[5] = np.nan, -1
     paths = [folder.expt(first), folder.refl(first, id=ids, changes={"xyzobs.mm.value": values})]

@@ -1,4 +1,4 @@
-"""New experiment lists and reflection tables mean what they were made from."""
+"""New experiment lists and reflection tables read back as the same models."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def read_again(models: ExperimentList, template: str = "") -> ExperimentList:
     return ExperimentFile.parse(data, "new.expt").experiments
 
 
-def test_a_written_list_reads_as_what_it_was_written_from(dataset: Dataset) -> None:
+def test_a_written_list_reads_back_as_the_same_models(dataset: Dataset) -> None:
     models = dataset.experiments
     read = read_again(models, "a_{imageset}_####.cbf")
     assert read.experiments[0].identifier == models.experiments[0].identifier
@@ -67,7 +67,7 @@ def test_a_written_list_reads_as_what_it_was_written_from(dataset: Dataset) -> N
     assert (read.goniometers[0].axis == models.goniometers[0].axis).all()
 
 
-def test_a_written_list_without_root_stands_in_the_laboratory(dataset: Dataset) -> None:
+def test_a_written_list_without_root_is_in_the_laboratory_frame(dataset: Dataset) -> None:
     floating = replace(dataset.detector, lab_from_root=None)
     read = read_again(replace(dataset.experiments, detectors=(floating,)))
     assert read.detectors[0].lab_from_root is None
@@ -103,7 +103,7 @@ def test_a_panel_identifier_replaces_the_detectors_own(dataset: Dataset) -> None
     assert len(json.loads(data)["goniometer"]) == 1
 
 
-def test_a_new_table_holds_the_reflections_with_their_pixels_and_rays(dataset: Dataset) -> None:
+def test_a_new_table_contains_reflections_with_pixels_and_rays(dataset: Dataset) -> None:
     table, reflections = dataset_table(dataset), dataset.reflections
     assert table.identifiers == {0: dataset.experiments.experiments[0].identifier}
     for name, column in table.columns.items():
@@ -127,7 +127,7 @@ def test_a_new_table_holds_the_reflections_with_their_pixels_and_rays(dataset: D
     assert float(np.median(np.abs(off))) < 5e-3
 
 
-def test_entering_reflections_are_those_on_their_way_into_the_sphere(dataset: Dataset) -> None:
+def test_entering_reflections_are_those_that_move_into_the_sphere(dataset: Dataset) -> None:
     models, reflections = dataset.experiments, dataset.reflections
     axis, s0 = models.goniometers[0].axis, models.beams[0].s0
     r = reflections.miller_index @ models.crystals[0].a_matrix.T

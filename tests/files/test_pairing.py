@@ -95,7 +95,7 @@ def test_reflections_of_another_experiment_are_refused(
     )
 
 
-def test_files_left_alone_are_listed(first: Dataset, second: Dataset, folder: Folder) -> None:
+def test_unmatched_files_are_listed(first: Dataset, second: Dataset, folder: Folder) -> None:
     a, b, refl = folder.expt(first), folder.expt(second), folder.refl(first)
     assert refused([a, b, refl], "unmatched-files") == (
         f"some files cannot be matched by identifiers; without a reflection table: {b}. {TOGETHER}"

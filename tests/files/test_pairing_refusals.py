@@ -1,4 +1,4 @@
-"""Reflections that cannot be used are refused in words."""
+"""Reflections that cannot be used are refused with the reason."""
 
 from __future__ import annotations
 

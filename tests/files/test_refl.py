@@ -155,7 +155,7 @@ def test_rewriting_changes_the_named_columns_only(
     assert out.getvalue() == table_bytes(expected)
 
 
-def test_rewriting_keeps_header_entries_that_nobody_knows(tmp_path: Path) -> None:
+def test_rewriting_keeps_unknown_header_entries(tmp_path: Path) -> None:
     payload = struct.pack("<2d", 1.5, 2.5)
     header = {
         "version note": [None, True, -3, 1.5, {"x": b"\x00" * 300}],
@@ -340,7 +340,9 @@ def test_a_truncated_table_is_refused(table: Table, data: st.DataObject) -> None
 
 
 @given(data=st.data())
-def test_any_damage_is_read_or_refused_in_words(data: st.DataObject, folder: Path) -> None:
+def test_a_damaged_file_is_read_or_refused_with_a_calib_error(
+    data: st.DataObject, folder: Path
+) -> None:
     damaged = bytearray(table_bytes(some_table()))
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

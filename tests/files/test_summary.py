@@ -1,4 +1,4 @@
-"""Summaries as files: they come back as they were written, or not at all."""
+"""Summaries as files: read back unchanged, or refused."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_summary_comes_back_to_the_last_bit(tmp_path: Path, started: datetime 
     assert summary_bytes(again) == path.read_bytes()
 
 
-def test_a_name_does_not_depend_on_what_people_call_the_dataset() -> None:
+def test_the_id_does_not_depend_on_the_name_of_the_dataset() -> None:
     assert summary(NOON).id == summary(None).id
     assert summary(NOON).checksum != summary(None).checksum
 
@@ -68,7 +68,7 @@ def test_a_summary_is_small() -> None:
 
 @given(st.integers(0, len(written()) - 1), st.integers(0, 7))
 @settings(max_examples=60, deadline=None)
-def test_a_changed_bit_is_found_or_changes_nothing(place: int, bit: int) -> None:
+def test_a_changed_bit_is_detected_or_changes_nothing(place: int, bit: int) -> None:
     changed = bytearray(written())
     changed[place] ^= 1 << bit
     try:
@@ -82,7 +82,7 @@ def test_a_changed_bit_is_found_or_changes_nothing(place: int, bit: int) -> None
 
 @given(st.integers(SUPERBLOCK, len(written()) - 1), st.integers(1, 255))
 @settings(max_examples=60, deadline=None)
-def test_damage_is_found_before_hdf5_reads_it(place: int, by: int) -> None:
+def test_damage_is_detected_before_hdf5_reads_it(place: int, by: int) -> None:
     """There are bytes on which HDF5 never comes to an end."""
     changed = bytearray(written())
     changed[place] ^= by
@@ -90,19 +90,19 @@ def test_damage_is_found_before_hdf5_reads_it(place: int, by: int) -> None:
         summary_from_bytes(bytes(changed), "night1.calib.h5")
 
 
-def test_a_summary_of_a_program_that_wrote_no_seal_is_read() -> None:
+def test_a_summary_without_a_trailing_hash_is_read() -> None:
     assert written()[-SEAL:].startswith(b"\nsha256 ")
     assert summary_from_bytes(written()[:-SEAL], "night1.calib.h5").checksum == summary().checksum
 
 
 @given(st.integers(0, len(written()) - SEAL - 1) | st.integers(1, SEAL - 1).map(short_by))
 @settings(max_examples=25, deadline=None)
-def test_a_file_that_was_cut_short_is_refused(length: int) -> None:
+def test_a_truncated_file_is_refused(length: int) -> None:
     with pytest.raises(FileFormatError):
         summary_from_bytes(written()[:length], "night1.calib.h5")
 
 
-def test_other_files_are_refused_in_words(tmp_path: Path) -> None:
+def test_other_files_are_refused(tmp_path: Path) -> None:
     other = io.BytesIO()
     with h5py.File(other, "w") as file:
         file["entry/data"] = [1, 2, 3]
@@ -139,7 +139,7 @@ def test_every_attribute_is_under_the_checksum(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["chi_square", "n_data"])
-def test_figures_that_are_none_are_refused(name: str) -> None:
+def test_values_that_are_not_finite_are_refused(name: str) -> None:
     for value in (np.nan, np.inf):
         with pytest.raises(FileFormatError) as caught:
             summary_from_bytes(changed(name, value), "x.h5")
@@ -170,7 +170,7 @@ def test_arrays_too_large_for_their_file_are_not_loaded() -> None:
 
 
 @pytest.mark.parametrize("kind", ["S8", "c16", "V8", h5py.string_dtype()])
-def test_what_is_no_number_is_refused(kind: object) -> None:
+def test_arrays_that_are_not_numeric_are_refused(kind: object) -> None:
     with pytest.raises(FileFormatError, match="is of the type"):
         summary_from_bytes(with_array("point", shape=(10, 6), dtype=kind), "x.h5")
 

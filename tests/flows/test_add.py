@@ -1,4 +1,4 @@
-"""Adding to what is stored, leaving out of it, and what does not fit."""
+"""Adding datasets to a calibration, leaving datasets out, and rejected datasets."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_dataset_is_added_without_reading_the_others(store: Store, tmp_path: P
     assert provenance.parent == base.stored.id
 
 
-def test_a_second_distance_turns_the_freedom_on_and_asks_to_read_the_first_again(
+def test_a_second_distance_frees_all_parameters_and_asks_to_read_the_first_again(
     store: Store, tmp_path: Path
 ) -> None:
     first = files(tmp_path, 1)
@@ -95,7 +95,7 @@ def test_a_second_distance_turns_the_freedom_on_and_asks_to_read_the_first_again
     assert rms_sigma(again, whole) < min(DECIDED_ANEW, rms_sigma(added, whole))
 
 
-def test_a_dataset_that_is_there_is_not_added_twice(store: Store, tmp_path: Path) -> None:
+def test_a_dataset_is_not_added_twice(store: Store, tmp_path: Path) -> None:
     paths = files(tmp_path, 1)
     derived(store, *paths)
     with pytest.raises(InputError) as caught:
@@ -126,7 +126,9 @@ def test_combining_leaves_out_what_is_named(store: Store, tmp_path: Path) -> Non
     assert len(store.calibrations.list()) == 2
 
 
-def test_summaries_in_files_say_what_those_in_the_store_say(store: Store, tmp_path: Path) -> None:
+def test_summaries_in_files_give_the_same_result_as_those_in_the_store(
+    store: Store, tmp_path: Path
+) -> None:
     stored = derived(store, *files(tmp_path, 1, 2)).stored
     assert stored is not None
     written = export_summaries(store, stored.name, tmp_path, serial=None, datasets=(), force=False)

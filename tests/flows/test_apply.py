@@ -1,4 +1,4 @@
-"""What applying does to files of every shape: it moves panels, and nothing else."""
+"""Applying a calibration moves panels in files of all kinds, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_panels_refined_elsewhere_get_a_fitted_pose_and_a_warning(
     assert once.read_bytes() == twice.read_bytes()
 
 
-def test_a_detector_of_three_levels_is_corrected_in_its_leaves_alone(
+def test_a_detector_of_three_levels_is_corrected_only_in_its_panels(
     store: Store, tmp_path: Path, real_data: Path
 ) -> None:
     source = real_data / "stills_cspad" / "multi_stills_combined.expt"

@@ -1,4 +1,4 @@
-"""Where the datasets of a derivation live."""
+"""The executor of the datasets of a derivation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deriving from files: what it starts from, what it refuses, what it stores."""
+"""Deriving from files: inputs, refusals, and stored records."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_a_derivation_that_fails_acceptance_is_kept_as_a_draft(
     assert found.new
 
 
-def test_what_was_asked_for_stands_in_the_record(store: Store, tmp_path: Path) -> None:
+def test_the_options_are_recorded(store: Store, tmp_path: Path) -> None:
     files = write_dataset(scan("night1"), tmp_path)
     found = derived(
         store,
@@ -261,7 +261,7 @@ def test_starts_are_when_the_data_were_taken(store: Store, tmp_path: Path) -> No
     assert found.stored.starts == (NIGHT_1, NIGHT_2)
 
 
-def test_a_detector_not_seen_before_is_registered_once(store: Store, tmp_path: Path) -> None:
+def test_a_new_detector_is_registered_once(store: Store, tmp_path: Path) -> None:
     files = write_dataset(scan("night1"), tmp_path)
     first = derived(store, *files)
     assert first.registered is not None

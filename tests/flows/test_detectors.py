@@ -1,4 +1,4 @@
-"""Registering a detector: once, and only as it is."""
+"""Registering a detector: once, and without changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def registered(store: Store, layout: str, zone: str | None, *, dry_run: bool) ->
     )
 
 
-def test_a_dry_run_answers_what_the_real_one_would(store: Store) -> None:
+def test_a_dry_run_gives_the_answer_of_the_real_run(store: Store) -> None:
     for dry_run in (True, False):
         assert registered(store, "PILATUS 300K", "Europe/London", dry_run=dry_run).new
     for dry_run in (True, False):

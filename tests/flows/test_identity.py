@@ -74,7 +74,7 @@ def test_a_serial_that_contradicts_the_file_is_refused() -> None:
 @pytest.mark.parametrize(
     "serial", ["24:0107", "24 0107", "24\n0107", "9" * 81, "24\x1b[0107", "-24"]
 )
-def test_a_serial_that_could_not_stand_before_a_colon_is_refused(serial: str) -> None:
+def test_a_serial_that_cannot_precede_a_colon_is_refused(serial: str) -> None:
     with pytest.raises(InputError) as refused:
         checked_serial(serial)
     assert refused.value.code == "bad-serial"
@@ -88,7 +88,7 @@ def test_a_detector_without_a_serial_needs_one() -> None:
 
 
 @pytest.mark.parametrize("with_root", [True, False])
-def test_a_new_detector_is_taken_as_drawn(with_root: bool) -> None:
+def test_a_new_detector_is_taken_to_be_at_nominal_positions(with_root: bool) -> None:
     found = new_detector("10-0042", detector_of(with_root=with_root), time_zone="UTC", place="x")
     assert found.layout.panels == LAYOUT.panels
     assert np.abs(found.layout.frames.origin_mm - LAYOUT.frames.origin_mm).max() < 1e-9
@@ -97,7 +97,7 @@ def test_a_new_detector_is_taken_as_drawn(with_root: bool) -> None:
 
 @pytest.mark.parametrize(("parameter", "amount"), [(0, 0.002), (1, 0.05), (2, 0.02), (4, 1e-4)])
 @pytest.mark.parametrize("panel", [0, 7])
-def test_a_known_family_off_its_grid_carries_a_correction_already(
+def test_a_known_family_off_its_grid_already_has_a_correction(
     panel: int, parameter: int, amount: float
 ) -> None:
     detector = detector_of(nudged(panel, parameter, amount))
@@ -115,12 +115,12 @@ def test_a_module_mounted_upside_down_is_off_the_grid() -> None:
         new_detector("10-0042", detector, time_zone="UTC", place="a.expt")
 
 
-def test_rounding_in_a_file_is_no_correction() -> None:
+def test_rounding_in_a_file_is_not_a_correction() -> None:
     detector = detector_of(nudged(3, 0, 0.3 * ONE_MICROMETRE_MM))
     assert new_detector("10-0042", detector, time_zone="UTC", place="x").layout.panels
 
 
-def test_an_unknown_family_is_taken_as_it_stands() -> None:
+def test_an_unknown_family_is_registered_with_its_positions() -> None:
     shapes = tuple(replace(p, size_px=(400, 200)) for p in LAYOUT.panels)
     rng = np.random.default_rng(1)
     scattered = Layout(

@@ -1,4 +1,4 @@
-"""Real rotation data: what the solver reaches on them, and how well it repeats."""
+"""Real rotation data: residuals of the solver, and its repeatability."""
 
 from __future__ import annotations
 

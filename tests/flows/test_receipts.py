@@ -39,7 +39,7 @@ def receipts(store: Store, folder: Path, n: int) -> list[Application]:
     return made
 
 
-def test_a_receipt_lies_beside_the_output() -> None:
+def test_a_receipt_is_written_beside_the_output() -> None:
     assert receipt_path(Path("a/b.expt")) == Path("a/b.expt.calib.json")
 
 
@@ -113,7 +113,7 @@ def test_a_receipt_of_a_calibration_that_the_store_does_not_know_is_refused(
     ],
     ids=["version", "why", "missing", "format", "empty"],
 )
-def test_a_receipt_that_is_not_as_it_was_written_is_refused(
+def test_a_changed_receipt_is_refused(
     store: Store, tmp_path: Path, change: object, problem: str
 ) -> None:
     content = json.loads(receipt_bytes([application(stored(store))]))
@@ -149,7 +149,7 @@ def test_a_receipt_that_is_not_as_it_was_written_is_refused(
     ],
     ids=str,
 )
-def test_a_receipt_of_the_wrong_kinds_never_enters_the_store_whoever_sealed_it(
+def test_a_receipt_with_wrong_types_is_not_recorded_even_with_a_valid_id(
     store: Store, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     content = to_content(application(stored(store))) | change
@@ -166,7 +166,7 @@ def test_a_receipt_of_the_wrong_kinds_never_enters_the_store_whoever_sealed_it(
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", "not json", '{"format": 1}'])
-def test_what_is_no_receipt_is_refused(tmp_path: Path, text: str) -> None:
+def test_another_file_is_refused_as_a_receipt(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.calib.json"
     path.write_text(text)
     with pytest.raises(FileFormatError, match="this is not a receipt of calib"):

@@ -1,4 +1,4 @@
-"""Files and experiments that do not fit are left out by name; broken files are refused."""
+"""Files and experiments that disagree are left out by name; broken files are refused."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def refused(store: Store, *paths: Path, keep_all: bool = False, add: bool = Fals
     return caught.value
 
 
-def test_a_file_that_is_far_off_is_left_out_by_name(store: Store, tmp_path: Path) -> None:
+def test_a_file_whose_reflections_do_not_match_is_left_out_by_name(
+    store: Store, tmp_path: Path
+) -> None:
     good = write_dataset(night(1), tmp_path)
     expt, refl = write_dataset(astray(night(2)), tmp_path)
     found = derived(store, *good, expt, refl)
@@ -83,7 +85,7 @@ def test_a_file_that_is_far_off_is_left_out_by_name(store: Store, tmp_path: Path
         assert error.remedy
 
 
-def test_a_start_that_is_millimetres_off_leads_to_the_same_panels(
+def test_a_start_that_is_wrong_by_millimetres_gives_the_same_panels(
     store: Store, tmp_path: Path
 ) -> None:
     near = ScanPlan(1500, image_rad=np.radians(0.5), panel_identifier=IDENTIFIER)
@@ -138,7 +140,7 @@ def twelve_wedges() -> Dataset:
     return wedges(np.random.default_rng(8), LAYOUT, TRUTH, pose, plan, 12)
 
 
-def test_what_was_left_out_on_the_way_is_read_when_derived_again(
+def test_datasets_rejected_in_the_derivation_are_read_when_derived_again(
     store: Store, tmp_path: Path
 ) -> None:
     spoilt = misindexed(twelve_wedges(), [2], ["cell"])
@@ -165,7 +167,7 @@ def test_what_was_left_out_on_the_way_is_read_when_derived_again(
     assert [one.name for one in again.again.report.misfits] == ["wedge2"]
 
 
-def test_experiments_of_one_file_are_named_in_words_and_in_the_view(
+def test_rejected_experiments_of_a_file_are_named_in_notices_and_in_the_view(
     store: Store, tmp_path: Path
 ) -> None:
     many = twelve_wedges()

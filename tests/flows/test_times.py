@@ -1,4 +1,4 @@
-"""Times as people and files give them."""
+"""Times given by users and files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_time_without_an_offset_is_read_in_the_detectors_zone(
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "01.03.2026", "2026-03-01T25:00"])
-def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
+def test_text_that_is_not_a_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(InputError) as caught:
         read_instant(text, "UTC", NOW)
     assert caught.value.problem == f"{text!r} is not a date or time."
@@ -55,7 +55,7 @@ def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
     ("text", "code"),
     [("2026-10-25T01:30", "ambiguous-time"), ("2026-03-29 01:30:00", "skipped-time")],
 )
-def test_a_time_that_the_clocks_pass_twice_or_never_needs_its_offset(text: str, code: str) -> None:
+def test_a_local_time_that_occurs_twice_or_never_needs_an_offset(text: str, code: str) -> None:
     with pytest.raises(InputError) as caught:
         read_instant(text, LONDON, NOW)
     assert caught.value.code == code
@@ -68,7 +68,7 @@ def test_a_time_that_the_clocks_pass_twice_or_never_needs_its_offset(text: str, 
     assert len(found) == 2
 
 
-def test_a_day_that_begins_in_a_change_of_clocks_begins_at_its_first_instant() -> None:
+def test_a_day_that_starts_in_a_clock_change_starts_at_its_first_instant() -> None:
     assert read_instant("2018-11-04", "America/Sao_Paulo", NOW) == datetime(
         2018, 11, 4, 3, tzinfo=UTC
     )
@@ -76,12 +76,12 @@ def test_a_day_that_begins_in_a_change_of_clocks_begins_at_its_first_instant() -
 
 
 @pytest.mark.parametrize("name", ["Europe/Atlantis", "", "../etc/passwd", "/UTC"])
-def test_what_is_no_zone_is_refused(name: str) -> None:
+def test_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is not a time zone"):
         zone_named(name)
 
 
-def test_an_epoch_is_the_wall_clock_of_the_site() -> None:
+def test_an_epoch_is_the_local_time_of_the_site() -> None:
     """dxtbx turns local time into seconds as if it were UTC."""
     wall = datetime(2026, 7, 1, 9, 30, tzinfo=UTC).timestamp()
     assert instant_of_epoch(wall, "UTC") == datetime(2026, 7, 1, 9, 30, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_an_epoch_of_zero_is_unknown(epoch: float | None) -> None:
 
 
 @given(st.integers(1, 4_000_000_000))
-def test_what_a_site_in_utc_wrote_is_the_instant_itself(seconds: int) -> None:
+def test_an_epoch_of_a_site_in_utc_is_the_instant_itself(seconds: int) -> None:
     found = instant_of_epoch(float(seconds), "UTC")
     assert found == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
@@ -118,13 +118,13 @@ def test_a_period_ends_where_the_next_one_begins(text: str, start: datetime, end
     assert (found.start, found.end) == (start, end + tick)
 
 
-def test_what_is_no_period_is_refused() -> None:
+def test_text_that_is_not_a_period_is_refused() -> None:
     for text in ("2026-13", "2026-02-30", "26-03", "9999"):
         with pytest.raises(InputError):
             read_period(text, "UTC", NOW)
 
 
-def test_a_moment_of_the_record_is_a_position_or_a_time() -> None:
+def test_a_moment_of_the_log_is_a_position_or_a_time() -> None:
     assert read_moment("2026", "UTC", NOW) == 2026
     assert read_moment("2026-03-01T12:00Z", "UTC", NOW) == read_moment("now", "UTC", NOW) == NOW
     with pytest.raises(InputError):

@@ -1,4 +1,4 @@
-"""What ``calib apply`` writes, in the hands of real DIALS."""
+"""Files written by ``calib apply``, read by real DIALS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parallax is that of dxtbx."""
+"""The parallax correction agrees with that of dxtbx."""
 
 from __future__ import annotations
 
