@@ -60,7 +60,7 @@ def joined(scans: Sequence[Dataset], name: str) -> Dataset:
 
 
 def misindexed(dataset: Dataset, experiments: Sequence[int], ways: Sequence[str] = WAYS) -> Dataset:
-    """The dataset with these experiments indexed wrongly, in these ways by turns."""
+    """The dataset with these experiments misindexed, in each of these ways in turn."""
     models, table = dataset.experiments, dataset.reflections
     crystals, hkl = list(models.crystals), table.miller_index.copy()
     kept = np.ones(len(table), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""Programs that another user runs on a store in a file, and what lies beside that file."""
+"""Programs that another user runs on a store in a file, and the files beside it."""
 
 from __future__ import annotations
 

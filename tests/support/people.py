@@ -12,7 +12,7 @@ _READ_ANYTHING = 1 << 2  # CAP_DAC_READ_SEARCH
 
 
 def become_another_user() -> None:
-    """From here on this process may read what it likes, as a colleague in the same group might,
+    """From here on this process may read everything, as a colleague in the same group might,
     and write nothing but its own; nothing happens where the process is not root's.
 
     The right to read is kept because the interpreter may lie below a folder of root's own, and

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from calib.model.store.record import State
 
 EVER = 1_000
-"""An hour after all others: what holds there holds for ever."""
+"""An hour after all others: what is valid then is valid for ever."""
 HOURS = (*range(13), EVER)
 TENS = range(13)
 

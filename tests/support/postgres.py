@@ -181,7 +181,7 @@ def _start(
     settings: Mapping[str, str],
     port: int | None = None,
 ) -> tuple[Server, subprocess.Popen[bytes]]:
-    """Start the server; another port is tried where somebody else took the first one meanwhile."""
+    """Start the server; another port is tried where the first one was taken meanwhile."""
     log = home / "log"
     command = (binaries / "postgres", "-D", home / "data")
     for _ in range(3):

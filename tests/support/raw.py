@@ -61,7 +61,7 @@ def execute(place: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def tamper(place: str, statement: str, *values: Any) -> None:
-    """Run one statement past triggers and foreign keys, as somebody could who owns the store."""
+    """Run one statement past triggers and foreign keys, as the owner of the store could."""
     with connection(place) as opened:
         if is_postgres(place):
             opened.execute("SET session_replication_role = replica")

@@ -1,4 +1,4 @@
-"""Reading tables that were made for people: which number is where, in which unit.
+"""Read printed tables: which number is where, in which unit.
 
 Columns are found by a word or two of their heading, units by their names in the heading or in the
 title, numbers by their digits; nothing else of the wording counts.

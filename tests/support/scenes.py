@@ -136,7 +136,7 @@ def fits(found: Refinement) -> list[DatasetFit]:
 
 
 def states(found: Refinement) -> list[DatasetState]:
-    """Where each dataset stands at the solution."""
+    """The state of each dataset at the solution."""
     return found.executor.map(lambda state: (state, state))
 
 

@@ -1,4 +1,4 @@
-"""Random tamperings: what somebody could do to a store who owns it, past triggers and keys.
+"""Random tamperings that the owner of a store could make, past triggers and keys.
 
 Each is made on a connection whose transaction is rolled back afterwards, so that thousands of them
 fall upon one and the same store.
