@@ -148,8 +148,8 @@ def answers() -> list[dict[str, Any]]:
         ended = calib([*words, "--json"], "store.db")
         if ended.returncode > 1:
             raise SystemExit(f"calib {shlex.join(words)}\n{ended.stderr}")
-        said = json.loads(ended.stdout or ended.stderr.splitlines()[-1])
-        found.append({"command": words, "code": ended.returncode, "answer": said})
+        answer = json.loads(ended.stdout or ended.stderr.splitlines()[-1])
+        found.append({"command": words, "code": ended.returncode, "answer": answer})
     return found
 
 
