@@ -1,7 +1,7 @@
 """Writers: calibrated detectors and datasets as the files of other programs.
 
-A new export is one file that offers an ``Export``, and its entries in ``Form`` and ``EXPORTS``.
-Its modules are loaded when it is written.
+A new export is one file that offers an ``Export``, and its entries in ``ExportFormat`` and
+``EXPORTS``. Its modules are loaded when it is written.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from calib.model.experiment.calibrated_detector import CalibratedDetector
     from calib.model.experiment.dataset import Dataset
-    from calib.model.experiment.experiment import Beam, Detector
 
 
-class Form(StrEnum):
-    """Formats in which a geometry can be written."""
+class ExportFormat(StrEnum):
+    """Formats in which a calibrated detector can be written."""
 
     DIALS = "dials"
 
 
 class Export(Protocol):
-    """What writes a geometry for another program."""
+    """What writes a calibrated detector for another program."""
 
     @property
     def hint(self) -> str:
         """How to use the file ``{output}``, in one sentence."""
 
-    def geometry(self, detector: Detector, beam: Beam) -> bytes:
-        """The file of a detector whose panels stand where its calibration places them."""
+    def to_bytes(self, calibrated: CalibratedDetector) -> bytes:
+        """The content of the file."""
 
 
 class Entry(NamedTuple):
@@ -47,7 +47,7 @@ def _dials() -> Export:
     return DialsGeometry()
 
 
-EXPORTS = {Form.DIALS: Entry("a reference geometry for dials.import", _dials)}
+EXPORTS = {ExportFormat.DIALS: Entry("a reference geometry for dials.import", _dials)}
 """The writer of each format."""
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from calib.errors import LayoutError
 from calib.files.atomic import write_safely
 from calib.files.reader import read_experiments
-from calib.files.writer import EXPORTS, Form
+from calib.files.writer import EXPORTS, ExportFormat
 from calib.flows.shared.distances import check_distance
+from calib.model.experiment.calibrated_detector import CalibratedDetector
 from calib.model.experiment.experiment import Beam, Detector, Sensors
 from calib.model.experiment.pose import facing_pose, locate_detector
 from calib.model.store.protocol import StoreLike
@@ -23,7 +24,7 @@ def export_geometry(
     store: StoreLike,
     reference: str,
     *,
-    form: Form,
+    form: ExportFormat,
     serial: str | None,
     like: Path | None,
     distance_mm: float | None,
@@ -40,7 +41,7 @@ def export_geometry(
         check_distance(distance_mm)
     found = store.calibrations.get(reference, serial)
     record = store.detectors.get(found.record.serial)
-    layout, correction = record.layout, found.record.estimate.correction
+    layout, estimate = record.layout, found.record.estimate
     beam = Beam(np.array([0.0, 0.0, 1.0]), _NOMINAL_WAVELENGTH_ANGSTROM)
     none = np.zeros(len(layout))
     sensors = Sensors(none > 0.0, none, none)
@@ -65,8 +66,9 @@ def export_geometry(
             ) from error
         pose, order = placement.lab_from_root, placement.order
         sensors, panels, identifier = detector.sensors, detector.panels, detector.identifier
-    frames = correction.frames(layout).moved(pose)
+    frames = estimate.correction.frames(layout).moved(pose)
     frames = frames.taken(np.argsort(np.array(order)).tolist())
     corrected = Detector(panels, frames, pose, sensors, identifier)
-    write_safely(output, export.geometry(corrected, beam), force=force)
+    calibrated = CalibratedDetector(corrected, beam, layout, estimate)
+    write_safely(output, export.to_bytes(calibrated), force=force)
     return export.hint.format(output=output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calib.files.dials.expt_write import reference_geometry_bytes
-from calib.model.experiment.experiment import Beam, Detector
+from calib.model.experiment.calibrated_detector import CalibratedDetector
 
 
 class DialsGeometry:
@@ -14,6 +14,6 @@ class DialsGeometry:
         "use_beam_reference=False use_gonio_reference=False"
     )
 
-    def geometry(self, detector: Detector, beam: Beam) -> bytes:
-        """The file of a detector; DIALS keeps the images' own beam where the hint is followed."""
-        return reference_geometry_bytes(detector, beam)
+    def to_bytes(self, calibrated: CalibratedDetector) -> bytes:
+        """The content of the file; DIALS keeps the images' own beam where the hint is followed."""
+        return reference_geometry_bytes(calibrated.detector, calibrated.beam)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib.files.writer import EXPORTS, Form
+from calib.files.writer import EXPORTS, ExportFormat
 from calib_cli.completion import complete_experiments
 from calib_cli.context import open_store
 from calib_cli.help import INPUT, OUTPUT
@@ -30,14 +30,14 @@ def export(
         ),
     ],
     form: Annotated[
-        Form,
+        ExportFormat,
         typer.Option(
             "--format",
-            metavar="|".join(Form),
+            metavar="|".join(ExportFormat),
             help=" ".join(f"{form}: {entry.description}." for form, entry in EXPORTS.items()),
             rich_help_panel=OUTPUT,
         ),
-    ] = Form.DIALS,
+    ] = ExportFormat.DIALS,
     like: Annotated[
         Path | None,
         typer.Option(
