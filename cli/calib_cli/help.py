@@ -80,7 +80,8 @@ def help_text(command: Any, ctx: Any, *, coloured: bool, with_advanced: bool = F
     panels[""].append(("-h, --help", "Show this help."))
     if n_advanced and not with_advanced:
         panels[ADVANCED] = []
-        panels[""].append(("--help-all", f"Show {n_advanced} advanced options as well."))
+        options = "option" if n_advanced == 1 else "options"
+        panels[""].append(("--help-all", f"Show {n_advanced} advanced {options} as well."))
 
     sections = [[f"Usage: {ctx.command_path} {_usage(command, params)}"]]
     sections += _description(command.help or "", width)

@@ -145,7 +145,8 @@ def test_each_option_of_a_command_is_in_its_panel(words: tuple[str, ...]) -> Non
 def test_advanced_options_are_counted_in_the_usual_help_and_work(words: tuple[str, ...]) -> None:
     advanced = panels(lines_of(*words, "--help-all")).get(ADVANCED, [])
     usual = "\n".join(lines_of(*words, "--help"))
-    assert (f"Show {len(advanced)} advanced options as well." in usual) == bool(advanced)
+    options = "option" if len(advanced) == 1 else "options"
+    assert (f"Show {len(advanced)} advanced {options} as well." in usual) == bool(advanced)
     assert not {row.split()[0] for row in advanced} & set(usual.split())
 
 

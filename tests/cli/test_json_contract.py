@@ -10,12 +10,13 @@ import pytest
 
 import calib_cli.errors
 from calib.config.location import Location
+from calib.files.writer import ExportFormat
 from calib.model.result.report import GroupMotion
 from calib.report.calibration.groups import group_view
 from calib.store.database.database import Database
 from calib.store.schema.revision import migrate
 from support import raw
-from support.commands import calib, done
+from support.commands import ALL_COMMANDS, calib, done
 from support.json_page import PAGE, Keys, documented, is_of, leaves, within
 from support.simulated import DETECTOR
 
@@ -238,6 +239,18 @@ def test_groups_of_panels_are_printed_as_documented() -> None:
     assert set(printed) == set(documented_keys)
     for key, value in printed.items():
         assert is_of(value, documented_keys[key])
+
+
+def test_the_json_of_every_command_is_compared() -> None:
+    has_json = {" ".join(w) for w in ALL_COMMANDS if "--json" in done(*w, "--help-all").stdout}
+    compared = {name.partition(" --")[0] for name in CONTRACT}
+    assert has_json == compared | {"demo"}  # tests/cli/test_demo.py
+
+
+def test_the_page_names_every_format_of_an_export() -> None:
+    row = re.search(r"^\| `format` \| text \| (.*) \|$", PAGE, re.MULTILINE)
+    assert row is not None
+    assert re.findall(r"`(\w+)`", row[1]) == [form.value for form in ExportFormat]
 
 
 def test_types_are_those_of_the_page() -> None:
