@@ -35,7 +35,7 @@ class PanelParameter:
     """One parameter of a panel's correction: its names, units and words.
 
     ``PANEL_PARAMETERS`` is the only place where these are written down: solver, store, reports and
-    the test of docs/json.md read them there.
+    the test of docs/reference/json.md read them there.
     """
 
     name: str
@@ -74,12 +74,36 @@ class PanelParameter:
 
 def _translation(name: str, axis: int, words: str, *, in_plane: bool) -> PanelParameter:
     kind = ParameterKind.TRANSLATION
-    return PanelParameter(name, kind, axis, words, in_plane, "mm", "mm", 1.0, "um", 1e3, 1)
+    return PanelParameter(
+        name,
+        kind,
+        axis,
+        words,
+        in_plane,
+        unit="mm",
+        key_unit="mm",
+        key_factor=1.0,
+        shown_unit="um",
+        shown_factor=1e3,
+        digits=1,
+    )
 
 
 def _rotation(name: str, axis: int, words: str, *, in_plane: bool) -> PanelParameter:
     kind = ParameterKind.ROTATION
-    return PanelParameter(name, kind, axis, words, in_plane, "rad", "mrad", 1e3, "mrad", 1.0, 3)
+    return PanelParameter(
+        name,
+        kind,
+        axis,
+        words,
+        in_plane,
+        unit="rad",
+        key_unit="mrad",
+        key_factor=1e3,
+        shown_unit="mrad",
+        shown_factor=1.0,
+        digits=3,
+    )
 
 
 PANEL_PARAMETERS = (

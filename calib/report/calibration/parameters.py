@@ -1,4 +1,7 @@
-"""Table columns and JSON keys for the parameters of a panel or group of panels."""
+"""Table columns and JSON keys for the parameters of a panel or group of panels.
+
+Their names, units and factors are in ``calib.model.detector.correction.PANEL_PARAMETERS``.
+"""
 
 from __future__ import annotations
 

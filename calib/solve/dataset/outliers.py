@@ -22,7 +22,7 @@ SIGMA_PER_MAD = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
 _HUBER = 2.0
 _REJECT_BEYOND = 3.2
-"""In robust standard deviations of any coordinate."""
+"""Limit of rejection, in robust standard deviations of any coordinate."""
 SMALLEST_SCALE = 0.01
 """Smallest ratio of observed to claimed standard deviations: pose and crystal can fit a few
 reflections exactly."""
@@ -94,9 +94,10 @@ def classify_outliers(
 ) -> OutlierClassification:
     """Which reflections are outliers.
 
-    Beyond 3.2 robust standard deviations in x, y or phi a reflection is rejected, the worst
-    first, but at most 6 % of all and 15 % on any panel with 50 or more; those beyond that were
-    too many to reject have a trust of (3.2 / deviation)^4, all others of 1. ``in_place`` says that
+    A reflection further than ``_REJECT_BEYOND`` robust standard deviations in x, y or phi from its
+    panel's median is rejected, the worst first, but at most ``MOST_REJECTED`` of all and
+    ``MOST_REJECTED_ON_PANEL`` of a panel. Those that were too many to reject have a trust of
+    (limit / deviation)^4, all others of 1. ``in_place`` says that
     the panels have been refined, so that all should scatter alike.
     """
     badness = _badness(seen, residuals, in_place=in_place)

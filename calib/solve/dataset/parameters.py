@@ -1,4 +1,7 @@
-"""The nuisance parameters of one dataset: where its detector and crystals stand at the moment."""
+"""The nuisance parameters of one dataset: its poses, its crystals and the tilt of the beam.
+
+The parameters of panels are in ``calib.model.detector.correction``.
+"""
 
 from __future__ import annotations
 
