@@ -21,7 +21,7 @@ def test_a_login_name_is_enough_unless_a_rule_demands_more(
     for words in (CERTIFY, (*CERTIFY, "--dry-run"), withdraw, (*CERTIFY, "--by", "  ")):
         answer = calib(*words, "--json")
         assert (answer.code, answer.error["code"]) == (2, "actor-demanded")
-        assert answer.error["remedy"] == "--by NAME, or CALIB_ACTOR=NAME"
+        assert answer.error["remedy"] == "use --by NAME, or set CALIB_ACTOR=NAME"
     certified = done(*CERTIFY, "--by", "zoe", "--json").json
     assert certified["certification"]["recorded"]["by"] == "zoe"
     monkeypatch.setenv("CALIB_ACTOR", "ada")
