@@ -109,7 +109,9 @@ def certify(
     warnings = []
     if override:
         warnings.append(
-            f"{found.name} failed acceptance and is certified with an override: {override}"
+            f"{found.name} passed acceptance and needs no override: {override}"
+            if found.record.acceptance.accepted
+            else f"{found.name} failed acceptance and is certified with an override: {override}"
         )
     if dry_run:
         return Certified(

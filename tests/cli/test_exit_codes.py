@@ -173,6 +173,10 @@ def test_a_rejected_derivation_is_1_and_stored_as_a_draft(here: Path) -> None:
     kept = done(*insist, "--json")
     assert kept.json["certification"]["override"] == "I know"
     assert "failed acceptance and is certified with an override: I know" in kept.stderr
+    spare = done("certify", "24-0107:3", "--reason", "new", "--override", "I know")
+    assert "24-0107:3 passed acceptance and needs no override: I know" in spare.stderr
+    later = ("24-0107", "--at", "2026-03-05", "--distance", "200")
+    assert "failed acceptance" not in done("resolve", *later).stderr
 
 
 def write_perfect(folder: Path) -> None:

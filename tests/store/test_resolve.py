@@ -144,15 +144,23 @@ def test_the_explanation_gives_a_reason_for_every_other_certification(
 def test_old_measurements_and_newer_data_give_warnings(
     store: Store, stored: StoredCalibration
 ) -> None:
-    certified = store.certifications.certify(certification(stored, override="the best we have"))
+    draft, _ = store.calibrations.add(calibration(seed=1, accepted=False), (None, None), stamp())
+    certified = store.certifications.certify(certification(draft, override="the best we have"))
     warnings = store.resolve(SERIAL, NOON + 365 * DAY, 150.0, as_known_at=certified.number).warnings
     assert warnings == (
-        "the data are later than 2026-03-01T12:00:00.000001Z; certifications recorded since then "
+        "the data are later than 2026-03-01T12:00:00.000002Z; certifications recorded since then "
         "are ignored.",
-        "24-0107:1 failed acceptance and is certified with an override: the best we have",
-        "24-0107:1 is certified until further notice, but the data were taken 365 days after it "
+        "24-0107:2 failed acceptance and is certified with an override: the best we have",
+        "24-0107:2 is certified until further notice, but the data were taken 365 days after it "
         "was last measured or certified.",
     )
+
+
+def test_an_override_that_was_not_needed_gives_no_warning(
+    store: Store, stored: StoredCalibration
+) -> None:
+    store.certifications.certify(certification(stored, override="the best we have"))
+    assert store.resolve(SERIAL, NOON, 150.0).warnings == ()
 
 
 def test_an_overlap_is_refused_with_its_region(store: Store, stored: StoredCalibration) -> None:

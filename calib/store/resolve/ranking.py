@@ -72,7 +72,7 @@ def warnings(
         found.append(
             f"{name} is not certified for this time: it {side} {duration(late)} {order} the data."
         )
-    if certification.override:
+    if certification.override and not calibration.acceptance.accepted:
         found.append(
             f"{name} failed acceptance and is certified with an override: {certification.override}"
         )
