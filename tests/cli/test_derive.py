@@ -108,10 +108,10 @@ def test_a_new_detector_is_registered_with_a_message(here: Path) -> None:
     done("init", "--store", "new.sqlite")
     words = ("derive", *NIGHT_1, "--store", "new.sqlite")
     dry = done(*words, "--dry-run")
-    assert "Would register detector 24-0107, which the store did not know" in dry.stderr
+    assert "Would register the new detector 24-0107" in dry.stderr
     assert done("detector", "list", "--json", "--store", "new.sqlite").json == []
     answer = done(*words)
-    assert "Registered detector 24-0107, which the store did not know;" in answer.stderr
+    assert "Registered the new detector 24-0107;" in answer.stderr
     assert "times without offset are read in UTC." in answer.stderr
     (detector,) = done("detector", "list", "--json", "--store", "new.sqlite").json
     assert (detector["serial"], detector["family"]) == ("24-0107", "PILATUS 300K")

@@ -36,7 +36,9 @@ def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[F
     if ratio >= FULL_FROM_RATIO:
         return Freedom.FULL, f"distances of {shown} differ by a factor of {ratio:.2g}"
     if len(distances_mm) == 1:
-        return Freedom.IN_PLANE, f"one distance only ({shown}): out-of-plane values do not repeat"
+        return Freedom.IN_PLANE, (
+            f"one distance only ({shown}): out-of-plane parameters are not reproducible"
+        )
     return Freedom.IN_PLANE, (
         f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
     )

@@ -128,7 +128,9 @@ def to_withdraw(connection: Connection, which: str | int) -> list[Certification]
         raise NotFoundError(
             "not-certified",
             f"{called} {problem}.",
-            remedy="calib show lists the certifications of a calibration.",
+            remedy="calib show lists the certifications of a calibration."
+            if found or isinstance(which, int)
+            else "calib list shows the state of each calibration.",
         )
     return in_force
 

@@ -76,7 +76,7 @@ def unknown_detector(connection: Connection, serial: str) -> NotFoundError:
         "unknown-detector",
         f"detector {serial} is not in the store, which has "
         + (f"{listed}." if known else "no detector yet."),
-        remedy="calib detector add, or calib derive, which registers it.",
+        remedy="check the serial number, or register the detector with calib detector add.",
     )
 
 

@@ -132,8 +132,8 @@ def print_derived(
     if done.registered is not None:
         verb = "Would register" if dry_run else "Registered"
         notify(
-            f"{verb} detector {done.record.serial}, which the store did not know; times without "
-            f"offset are read in {done.registered.time_zone}."
+            f"{verb} the new detector {done.record.serial}; times without offset are read in "
+            f"{done.registered.time_zone}."
         )
     for notice in done.notices:
         notify(f"Note: {notice}")
