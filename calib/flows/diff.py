@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from calib.errors import InputError
 from calib.model.detector.layout import Layout
@@ -97,19 +95,7 @@ def _compared(record: CalibrationRecord) -> ComparedCalibration:
     )
     return ComparedCalibration(
         record.estimate,
-        prior_of(record.parameters),
+        PanelPrior.from_content(record.parameters),
         achieved * covariance_inflation(),
         seen_from if len(seen_from) == len(datasets) else (),
-    )
-
-
-def prior_of(parameters: Mapping[str, Any]) -> PanelPrior:
-    """The assembly tolerance that the calibration was derived with."""
-    default = PanelPrior()
-    return PanelPrior(
-        shift_mm=parameters.get("prior_shift_um", default.shift_mm * 1e3) / 1e3,
-        normal_mm=parameters.get("prior_normal_um", default.normal_mm * 1e3) / 1e3,
-        tilt_rad=parameters.get("prior_tilt_mrad", default.tilt_rad * 1e3) / 1e3,
-        ratio=parameters.get("prior_level_ratio", default.ratio),
-        levels=parameters.get("levels"),
     )

@@ -15,7 +15,6 @@ from calib.files.atomic import file_sha256
 from calib.files.reader import input_suffixes
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
-from calib.flows.diff import prior_of
 from calib.flows.shared.provenance import this_environment
 from calib.model.detector.correction import Freedom
 from calib.model.result.report import Reason
@@ -24,6 +23,7 @@ from calib.model.store.provenance import Provenance
 from calib.model.store.record import CalibrationRecord, ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import name_from_hall
 from calib.solve.options import Crystals
+from calib.solve.prior import PanelPrior
 from calib.version import __version__
 
 SAME_SIGMA = 0.1
@@ -117,7 +117,9 @@ def _recombination(found: StoredCalibration) -> CombineRequest:
     """The request that combines the calibration's own summaries again."""
     parameters = found.record.parameters
     return CombineRequest(
-        sources=(found.id,), freedom=Freedom(parameters["freedom"]), prior=prior_of(parameters)
+        sources=(found.id,),
+        freedom=Freedom(parameters["freedom"]),
+        prior=PanelPrior.from_content(parameters),
     )
 
 
@@ -131,7 +133,7 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             serial=record.serial,
             force_serial=True,
             freedom=Freedom(parameters["freedom"]),
-            prior=prior_of(parameters),
+            prior=PanelPrior.from_content(parameters),
             ignore_flags=parameters["ignore_flags"],
             pose_per_experiment=parameters["pose"] == "per-experiment",
             space_group=None if hall is None else name_from_hall(hall),

@@ -12,6 +12,7 @@ and a panel or group with too few reflections follows the group that it is mount
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,18 @@ class PanelPrior:
         if layout.groups:
             content |= {"prior_level_ratio": self.ratio, "levels": self.levels}
         return content
+
+    @classmethod
+    def from_content(cls, content: Mapping[str, Any]) -> PanelPrior:
+        """The prior that ``content`` recorded; defaults for what it did not record."""
+        default = cls()
+        return cls(
+            shift_mm=content.get("prior_shift_um", default.shift_mm * 1e3) / 1e3,
+            normal_mm=content.get("prior_normal_um", default.normal_mm * 1e3) / 1e3,
+            tilt_rad=content.get("prior_tilt_mrad", default.tilt_rad * 1e3) / 1e3,
+            ratio=content.get("prior_level_ratio", default.ratio),
+            levels=content.get("levels"),
+        )
 
     def covariance(self, layout: Layout, free: tuple[int, ...]) -> Floats:
         """Covariance (n f, n f) of the f free parameters of all n panels, in mm and rad."""

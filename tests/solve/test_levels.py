@@ -139,6 +139,14 @@ def test_the_prior_is_a_covariance_and_its_inverse(layout: Layout, freedom: Free
     assert np.abs(product - np.eye(len(product))).max() < 1e-6
 
 
+def test_a_prior_is_read_back_from_what_a_calibration_records() -> None:
+    prior = PanelPrior(shift_mm=0.25, normal_mm=0.125, tilt_rad=0.002, ratio=4.0, levels=1)
+    assert PanelPrior.from_content(prior.content(cspad())) == prior
+    ungrouped = replace(prior, ratio=PanelPrior().ratio, levels=None)
+    assert PanelPrior.from_content(prior.content(known_layout("PILATUS 300K"))) == ungrouped
+    assert PanelPrior.from_content({}) == PanelPrior()
+
+
 def test_groups_survive_the_record_and_do_not_change_what_a_layout_is() -> None:
     layout = cspad()
     again = Layout.from_content(layout.content())
