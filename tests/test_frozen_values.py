@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-
 ARRAY = re.compile(r"\b(Floats|Ints|Bools|NDArray|ndarray)\b")
 """Annotations of arrays."""
 
