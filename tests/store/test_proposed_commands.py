@@ -1,0 +1,95 @@
+"""The command proposed where nothing is certified covers the point and changes no answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calib.model.store.certification_rules import changes_by_certifying, live
+from calib.model.store.record import Certification, ChangeStamp
+from calib.model.store.validity import DistanceRange, Validity
+from calib.store.resolve.no_match import _none_covers as none_covers
+from support.records import HOUR, NOON, SERIAL
+
+AT = NOON + 5 * HOUR
+DISTANCE_MM = 150.5
+DAY = timedelta(days=1)
+
+
+@st.composite
+def certifications(draw: st.DrawFn) -> list[Certification]:
+    """Certifications around the point, none of which covers it; the ends touch it now and then."""
+    days = st.integers(-6, 6).map(lambda n: AT + n * timedelta(hours=9))
+    distances = st.integers(0, 12).map(lambda n: 120.5 + 5.0 * n)
+    found: list[Certification] = []
+    for number in range(1, draw(st.integers(1, 5)) + 1):
+        start, end = sorted(draw(st.lists(days, min_size=2, max_size=2, unique=True)))
+        least, most = sorted(draw(st.lists(distances, min_size=2, max_size=2, unique=True)))
+        validity = Validity(start, draw(st.sampled_from([end, None])))
+        covered = DistanceRange(least, most)
+        if AT in validity and DISTANCE_MM in covered:
+            validity = Validity(start, AT) if start < AT else Validity(AT + HOUR, None)
+        found.append(certified(number, validity, covered))
+    return found
+
+
+def certified(number: int, validity: Validity, distances: DistanceRange) -> Certification:
+    stamp = ChangeStamp(NOON + number * HOUR, "ada", "beamline")
+    name = f"{number:064x}"
+    return Certification(
+        number, name, SERIAL, number, validity, distances, "swap", "", stamp, None, ""
+    )
+
+
+def proposed(remedy: str, among: Sequence[Certification]) -> Certification:
+    """The certification that a printed command would record."""
+    words = shlex.split(remedy)
+    assert words[:2] == ["calib", "certify"]
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    end = options.get("--to")
+    (one,) = (one for one in among if words[2] == f"{one.serial}:{one.version}")
+    return replace(
+        one,
+        number=len(among) + 1,
+        validity=Validity(instant(options["--from"]), None if end is None else instant(end)),
+        distances=DistanceRange(float(options["--min-distance"]), float(options["--max-distance"])),
+    )
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@settings(max_examples=400)
+@given(certifications())
+def test_the_proposed_command_covers_the_point_and_changes_no_answer(
+    all_: list[Certification],
+) -> None:
+    active = live(all_)
+    new = proposed(none_covers(active, AT, DISTANCE_MM).remedy, active)
+    assert AT in new.validity
+    assert DISTANCE_MM in new.distances
+    assert [one.before for one in changes_by_certifying(new, active) if one.before] == []
+
+
+@settings(max_examples=400)
+@given(certifications())
+def test_the_proposal_is_no_wider_than_the_nearest_certification_and_the_way_to_it(
+    all_: list[Certification],
+) -> None:
+    active = live(all_)
+    new = proposed(none_covers(active, AT, DISTANCE_MM).remedy, active)
+    near = next(one for one in active if one.version == new.version)
+    midnight = datetime(AT.year, AT.month, AT.day, tzinfo=UTC)
+    assert new.validity.start >= min(near.validity.start, midnight)
+    if near.validity.end is not None:
+        latest = max(near.validity.end, near.validity.start, midnight + DAY)
+        assert new.validity.end is not None
+        assert new.validity.end <= latest
+    assert new.distances.minimum_mm >= min(near.distances.minimum_mm, 150.0)
+    assert new.distances.maximum_mm <= max(near.distances.maximum_mm, 151.0)
