@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
+from calib.model.detector.layout import Layout, PanelFrames
 from calib.model.result.report import Disagreement
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.distances import disagreements
@@ -59,3 +61,19 @@ def test_p_values_of_panels_that_agree_are_even(count: float) -> None:
     spread = np.sqrt(UNLIKELY * (1.0 - UNLIKELY) / found.size)
     assert abs(np.mean(found < UNLIKELY) - UNLIKELY) < THREE_SD * spread
     assert abs(np.mean(found) - 0.5) < THREE_SD * np.sqrt(1.0 / 12.0 / found.size)
+
+
+def test_two_distances_of_a_detector_bent_in_two_ways_are_compared_in_its_planes() -> None:
+    """No rigid motion changes in-plane parameters only, so there is no gauge to remove."""
+    turns = Rotation.from_rotvec([[0.2, 0.0, 0.0], [0.0, 0.2, 0.0], [-0.1, -0.2, 0.1]]).as_matrix()
+    frames = PanelFrames(turns @ LAYOUT.frames.rotation, LAYOUT.frames.origin_mm)
+    bent, freedom = Layout(LAYOUT.panels, frames), Freedom.IN_PLANE
+    rng = np.random.default_rng(1)
+    none = Correction.none(len(bent))
+    counts: Floats = np.full(len(bent), MANY)
+    groups = [(mm, [equations(seen(rng, bent, none, counts, freedom))]) for mm in (100.0, 120.0)]
+    system = PanelSystem(bent, freedom, PRIOR)
+    assert system.normal(none, groups[0][1]).gauge.shape[1] == 0
+    (found,) = disagreements(system, none, groups)
+    assert found.degrees_of_freedom == 3 * len(bent)
+    assert found.p_value > 1e-3

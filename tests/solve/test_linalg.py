@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calib.model.base.arrays import Floats
-from calib.solve.algebra.linalg import inverse
+from calib.solve.algebra.linalg import inverse, pivoted_factor, solve_positive_definite
 
 
 def positive_definite(size: int, seed: int) -> Floats:
@@ -33,3 +33,18 @@ def test_what_is_not_positive_definite_has_no_inverse(size: int) -> None:
     matrix[0, 1] = matrix[1, 0] = 2.0 * np.sqrt(matrix[0, 0] * matrix[1, 1])
     with pytest.raises(np.linalg.LinAlgError):
         inverse(matrix)
+
+
+def test_a_system_without_unknowns_has_an_empty_solution() -> None:
+    """In-plane parameters of a detector bent in two ways have no gauge."""
+    found = solve_positive_definite(np.zeros((0, 0)), np.zeros((0, 4)))
+    assert found.shape == (0, 4)
+
+
+@pytest.mark.parametrize(("largest", "rank"), [(0.0, 0), (1e-9, 0), (1e-7, 1)])
+def test_a_pivoted_factor_has_no_row_for_a_pivot_within_the_tolerance(
+    largest: float, rank: int
+) -> None:
+    found = pivoted_factor(np.diag([0.0, largest, 0.0]), 1e-8)
+    assert found.shape == (rank, 3)
+    assert np.abs(found.T @ found - np.diag([0.0, largest, 0.0])).max() <= 1e-8

@@ -71,6 +71,8 @@ def solve_positive_definite(matrix: Floats, right: Floats) -> Floats:
 
     Raises ``numpy.linalg.LinAlgError`` where it is not.
     """
+    if not len(matrix):
+        return np.zeros_like(right)  # which LAPACK's wrapper refuses
     _, found, info = lapack.dposv(matrix, right, lower=1)
     _check(info)
     return np.asarray(found)
@@ -83,6 +85,8 @@ def pivoted_factor(matrix: Floats, least: float) -> Floats:
     diagonal element of the remainder exceeds ``least`` (Higham, "Analysis of the Cholesky
     decomposition of a semi-definite matrix", 1990).
     """
+    if np.diag(matrix).max(initial=0.0) <= least:
+        return np.zeros((0, len(matrix)))  # dpstrf takes its first pivot whatever the tolerance
     upper, pivots, rank, _ = lapack.dpstrf(matrix, tol=least, lower=0)
     factor = np.zeros((rank, len(matrix)))
     factor[:, pivots - 1] = np.triu(upper)[:rank]
