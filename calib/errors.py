@@ -8,9 +8,9 @@ from typing import ClassVar
 class CalibError(Exception):
     """Root of all errors of this project.
 
-    ``code`` is a short kebab-case name that scripts may match; ``problem`` says what was found
-    against what was expected; ``place`` names the file, column, JSON path or panel at fault;
-    ``remedy`` says what to do about it.
+    ``code`` is a short kebab-case name that scripts may match; ``problem`` states what was found
+    and what was expected; ``place`` names the file, column, JSON path or panel at fault;
+    ``remedy`` states what to do about it.
     """
 
     exit_code: ClassVar[int] = 70
@@ -36,13 +36,13 @@ def _again(kind: type[CalibError], code: str, problem: str, remedy: str, place: 
 
 
 class InputError(CalibError, ValueError):
-    """The input, or the way of asking, cannot be used (exit 2)."""
+    """The input or the arguments cannot be used (exit 2)."""
 
     exit_code: ClassVar[int] = 2
 
 
 class FileFormatError(InputError):
-    """A file is not what its name or its use promises (exit 2)."""
+    """The content of a file is not what its name or use requires (exit 2)."""
 
 
 class MissingFileError(InputError, FileNotFoundError):
@@ -54,17 +54,17 @@ class LayoutError(InputError):
 
 
 class SolveError(InputError, ArithmeticError):
-    """The data do not determine what was asked for (exit 2)."""
+    """The data do not determine the requested parameters (exit 2)."""
 
 
 class NotFoundError(CalibError, LookupError):
-    """The store was asked and the answer is no (exit 1)."""
+    """The store contains nothing that matches the request (exit 1)."""
 
     exit_code: ClassVar[int] = 1
 
 
 class StoreError(CalibError, OSError):
-    """The store or the machine failed: locked, read-only, disk full, server away (exit 3)."""
+    """The store or machine failed: locked, read-only, disk full, server unreachable (exit 3)."""
 
     exit_code: ClassVar[int] = 3
 
@@ -74,4 +74,4 @@ class StoreReadOnlyError(StoreError, PermissionError):
 
 
 class IntegrityError(StoreError):
-    """What the store holds is not what was put into it (exit 3)."""
+    """The content of the store differs from what was recorded (exit 3)."""

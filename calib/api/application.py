@@ -34,10 +34,10 @@ def resolve(
     distance_policy: str = "exact",
     time_policy: str = "prior",
 ) -> Resolution:
-    """Find the calibration that is used for data of a time and a distance.
+    """Find the calibration that is used for data of a given time and distance.
 
-    The answer names the last position of the log that was read: with ``as_known_at`` that position,
-    it stays the same for ever.
+    The answer names the last position of the log that was read. The same query with that position
+    as ``as_known_at`` always gives the same answer.
 
     Parameters
     ----------
@@ -50,10 +50,10 @@ def resolve(
     store
         A path, an address or an open store. Default: the store of the settings.
     as_known_at
-        A position of the log, or a time: what was recorded later does not count.
+        A position of the log, or a time: what was recorded later is ignored.
     distance_policy
-        ``"exact"``: certified for this distance. ``"nearest"``: or beyond, within the extrapolation
-        limit of the certification.
+        ``"exact"``: certified for this distance. ``"nearest"``: or beyond it, within the
+        extrapolation limit of the certification.
     time_policy
         ``"prior"``: certified for this time. ``"closest"``: or the closest in time, also a later
         one.
@@ -117,7 +117,7 @@ def apply(
 ) -> Applied:
     """Write experiments with the calibration for their time and distance applied.
 
-    Only the panels' axes and origins change, and with reflections their positions in mm. Pose,
+    Only the panels' axes and origins change, and the positions of reflections in mm. Pose,
     beam, goniometer, crystals and scan stay as they are; an earlier correction is replaced.
 
     Parameters
@@ -133,19 +133,19 @@ def apply(
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who applies it. Default: the name in the settings, else the login name.
+        Who applies it. Default: the name in the settings, otherwise the login name.
     serial
-        The detector's serial number. Default: as the file names it.
+        The detector's serial number. Default: from the file.
     force_serial
         Use ``serial`` even where the file names another detector.
     at
-        When the data were taken. Default: as the file says.
+        When the data were taken. Default: from the file.
     distance_mm
-        The detector's distance, in mm. Default: as the file says.
+        The detector's distance, in mm. Default: from the file.
     calibration
         Use this calibration. Default: the one certified for the data's time and distance.
     as_known_at
-        A position of the log, or a time: what was recorded later does not count.
+        A position of the log, or a time: what was recorded later is ignored.
     distance_policy, time_policy
         As for ``resolve``.
     copy_if_missing
@@ -158,7 +158,7 @@ def apply(
     Returns
     -------
     Applied
-        The detectors with the calibrations that they got, the files written, the receipt, and
+        The detectors with the calibrations applied to them, the files written, the receipt, and
         whether the store has recorded it.
 
     Raises

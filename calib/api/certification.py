@@ -30,9 +30,9 @@ def certify(
 ) -> Certified:
     """Certify a calibration for a period and a range of distances.
 
-    The latest certification that covers the time and distance of some data decides which
-    calibration they get. One that begins later takes over from one without an end; to replace
-    anything else needs ``supersede``.
+    The latest certification that covers the time and distance of the data decides which
+    calibration is used. One that begins later takes over from one without an end; replacing
+    any other requires ``supersede``.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def certify(
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who certifies it. Default: the name in the settings, else the login name.
+        Who certifies it. Default: the name in the settings, otherwise the login name.
     start
         The beginning of the period, included. Default: when its earliest dataset was taken.
     end
@@ -58,7 +58,7 @@ def certify(
     supersede
         Replace certifications of other calibrations where they overlap.
     override
-        Why a draft, which failed acceptance, is certified nevertheless.
+        Why a draft is certified although it failed acceptance.
     serial
         The detector's serial number, where ``calibration`` is a bare version.
     dry_run
@@ -67,7 +67,7 @@ def certify(
     Returns
     -------
     Certified
-        The certification, the calibration with its new state, and what changes by it.
+        The certification, the calibration with its new state, and the resulting changes.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def withdraw(
 ) -> Withdrawn:
     """Withdraw certifications of a calibration.
 
-    Nothing is deleted. Earlier certifications answer again where the withdrawn ones had replaced
-    them.
+    Nothing is deleted. Earlier certifications that the withdrawn ones had replaced come into force
+    again.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def withdraw(
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who withdraws it. Default: the name in the settings, else the login name.
+        Who withdraws it. Default: the name in the settings, otherwise the login name.
     number
         The number of one certification. Default: all certifications of the calibration.
     serial
@@ -148,12 +148,12 @@ def withdraw(
     Returns
     -------
     Withdrawn
-        The certifications that were withdrawn, and what changes by it.
+        The certifications that were withdrawn, and the resulting changes.
 
     Raises
     ------
     InputError
-        The certification is one of another calibration.
+        The certification belongs to another calibration.
     NotFoundError
         There is no such calibration or certification.
     StoreError

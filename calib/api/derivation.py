@@ -52,9 +52,9 @@ def derive(
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who makes the change. Default: the name in the settings, else the login name.
+        Who makes the change. Default: the name in the settings, otherwise the login name.
     serial
-        The detector's serial number. Default: as the files name it.
+        The detector's serial number. Default: from the files.
     force_serial
         Use ``serial`` even where the files name another detector.
     add
@@ -74,14 +74,14 @@ def derive(
     pose_per_experiment
         Refine one pose for each experiment, rather than one for each file.
     space_group
-        Symmetry of all crystals, such as ``"P43212"``. Default: as the files say.
+        Symmetry of all crystals, such as ``"P43212"``. Default: from the files.
     free_beam
         Refine the beam's tilt towards the spindle as well.
     crystals
-        Whether orientation and cell may change along a scan: ``"auto"``, ``"static"`` or
+        Whether orientation and cell may vary along a scan: ``"auto"``, ``"static"`` or
         ``"varying"``.
     crystal_interval_deg
-        Length of the intervals of that change, in degrees. Default: chosen from the data.
+        Length of the intervals of that variation, in degrees. Default: chosen from the data.
     keep_all
         Keep datasets and experiments that do not fit the others.
     workers
@@ -103,7 +103,7 @@ def derive(
     Raises
     ------
     InputError
-        The files cannot be used, or do not determine what was asked for. Nothing is stored.
+        The files cannot be used, or do not determine the requested parameters. Nothing is stored.
     StoreError
         The store cannot be read or written.
 
@@ -162,7 +162,7 @@ def combine(
     """Derive a calibration from the stored summaries of datasets, without their files.
 
     The normal equations of all summaries are added to the prior and solved. Where two sources have
-    the same dataset, the summary from the later source counts.
+    the same dataset, the summary from the later source is used.
 
     Parameters
     ----------
@@ -172,9 +172,9 @@ def combine(
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who makes the change. Default: the name in the settings, else the login name.
+        Who makes the change. Default: the name in the settings, otherwise the login name.
     without
-        Datasets to leave out: their names, or the beginning of a summary's id.
+        Datasets to omit: their names, or the beginning of a summary's id.
     serial
         The detector's serial number, where a source is a bare version.
     freedom

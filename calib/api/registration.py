@@ -20,9 +20,9 @@ def register(
     by: By = None,
     dry_run: bool = False,
 ) -> Registered:
-    """Register a detector before any data of it.
+    """Register a detector before any of its data are used.
 
-    ``derive`` registers a detector that the store does not know by itself, with times read as UTC.
+    ``derive`` registers an unknown detector automatically, with times read as UTC.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def register(
     layout
         Its nominal panels, by the name of a known model such as ``"PILATUS 6M"``.
     experiments
-        Its nominal panels, as in this experiment list; instead of ``layout``.
+        An experiment list with its nominal panels; instead of ``layout``.
     time_zone
         IANA name of the zone in which times without an offset are read. Default: UTC.
     description
-        What people call it.
+        A description for users.
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who makes the change. Default: the name in the settings, else the login name.
+        Who makes the change. Default: the name in the settings, otherwise the login name.
     dry_run
         Do everything except writing.
 
@@ -51,7 +51,8 @@ def register(
     Raises
     ------
     InputError
-        No layout or two are given, or the serial is registered with another time zone.
+        Neither or both of ``layout`` and ``experiments`` are given, or the serial is registered
+        with another time zone.
     LayoutError
         The serial is registered with another layout.
     StoreError

@@ -37,7 +37,7 @@ Corrections = Sequence[tuple[Target, Correction]]
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """What to apply to, and which calibration."""
+    """The files to correct, and which calibration to apply."""
 
     experiments: Path
     output: Path

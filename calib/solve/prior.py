@@ -33,8 +33,8 @@ _USUAL_LEVEL = 2
 class PanelPrior:
     """Assembly tolerances: one standard deviation of each panel parameter.
 
-    They apply to panels in no group and to panels in groups of one level; of detectors with more
-    levels, to the second level. Each level is ``ratio`` times tighter than the level above.
+    They apply to panels in no group and to panels in groups of one level; in detectors with more
+    levels they apply to the second level. Each level is ``ratio`` times tighter than the one above.
 
     Attributes
     ----------

@@ -96,7 +96,7 @@ class Store:
     ) -> Resolution:
         """The one calibration that applies to a detector, a time and a distance.
 
-        ``as_known_at`` is a position of the log or a time: later entries do not count. With
+        ``as_known_at`` is a position of the log or a time: later entries are ignored. With
         ``explain`` the answer also says why other calibrations do not apply. ``NotFoundError``
         (``not-certified``) names the nearest certified interval and the command that would extend
         it.

@@ -96,7 +96,7 @@ Serial = Annotated[
     typer.Option(
         "--serial",
         metavar="SERIAL",
-        help="Look up CALIBRATION, a bare version, in this detector.",
+        help="Look up a version number in this detector.",
         show_default=False,
         rich_help_panel=INPUT,
         autocompletion=complete_serial,

@@ -95,7 +95,7 @@ GROUPS = {
     "db": GroupHelp("Check, upgrade, back up and restore the store.", "calib db check"),
     "audit": GroupHelp("Print and verify the log of changes.", "calib audit log 24-0107"),
     "bundle": GroupHelp(
-        "Carry detectors and calibrations between stores.",
+        "Transfer detectors and calibrations between stores.",
         "calib bundle create 24-0107 -o detector.calib-bundle",
     ),
 }

@@ -32,7 +32,7 @@ class ParameterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PanelParameter:
-    """One parameter of a panel's correction: its names, units and words.
+    """One parameter of a panel's correction: its names, units and description.
 
     ``PANEL_PARAMETERS`` is the only place where these are written down: solver, store, reports and
     the test of docs/reference/json.md read them there.

@@ -80,7 +80,7 @@ class BundleApi(EntityApi):
     def origins(
         self, *, serial: str | None = None, calibration_id: str | None = None
     ) -> Sequence[OriginEntry]:
-        """The entries of other stores' logs that bundles brought for a detector or a calibration,
+        """Entries of other stores' logs, loaded from bundles, on a detector or a calibration,
         in their original order."""
         from calib.store.records.origins import read_origins
 

@@ -32,7 +32,7 @@ class CertificationApi(EntityApi):
     ) -> Sequence[Certification]:
         """Withdraw one certification (its number) or all of a calibration (its whole id).
 
-        Returns the withdrawn ones; raises ``NotFoundError`` (``not-certified``) where none is live.
+        Returns the withdrawn ones; raises ``NotFoundError`` (``not-certified``) if there are none.
         """
         with self._database.writing() as connection:
             return certifications.add_withdrawals(connection, which, reason, stamp)

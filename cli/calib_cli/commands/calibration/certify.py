@@ -20,7 +20,7 @@ def certify(
         typer.Option(
             "--reason",
             metavar="TEXT",
-            help="Record why it holds.",
+            help="Record why it is valid.",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -31,7 +31,7 @@ def certify(
             "--from",
             metavar="TIME",
             help="Start at this time.",
-            show_default="of its first data",
+            show_default="time of first data",
             rich_help_panel=VALIDITY,
         ),
     ] = None,
@@ -41,7 +41,7 @@ def certify(
             "--to",
             metavar="TIME",
             help="End before this time.",
-            show_default="open",
+            show_default="no end",
             rich_help_panel=VALIDITY,
         ),
     ] = None,
@@ -103,7 +103,7 @@ def certify(
     """Certify a calibration for a period and distances.
 
     A later start takes over from a certification without an end; use --supersede to replace any
-    other. Times without offset are in the time zone of the detector.
+    other. Times without a UTC offset are in the detector's time zone.
 
     \b
     Example:

@@ -41,7 +41,7 @@ def combine(
         typer.Option(
             "--without",
             metavar="DATASET",
-            help="Leave out this dataset, named or by the id of its summary; repeatable.",
+            help="Omit this dataset, given by name or by the id of its summary; repeatable.",
             show_default=False,
             rich_help_panel=INPUT,
         ),

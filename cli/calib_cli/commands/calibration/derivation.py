@@ -90,7 +90,7 @@ Details = Annotated[
     bool,
     typer.Option(
         "--details",
-        help="Print also datasets, panels and weak modes.",
+        help="Also print datasets, panels and weak modes.",
         rich_help_panel=OUTPUT,
     ),
 ]

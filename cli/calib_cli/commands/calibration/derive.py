@@ -118,7 +118,7 @@ def derive(
         typer.Option(
             "--space-group",
             metavar="NAME",
-            help="Override the space group of the crystals, as in P43212.",
+            help="Override the space group of the crystals, such as P43212.",
             rich_help_panel=ADVANCED,
         ),
     ] = None,
@@ -173,7 +173,7 @@ def derive(
         typer.Option(
             "--scheduler",
             metavar="ADDRESS",
-            help="Use a Dask cluster, as in tcp://host:8786, that sees the files under the same "
+            help="Use a Dask cluster, such as tcp://host:8786, that has the files under the same "
             "names.",
             rich_help_panel=ADVANCED,
         ),
@@ -188,7 +188,7 @@ def derive(
     """Derive panel corrections from metrology data.
 
     Refines all datasets jointly, scans and stills at any distances, and stores the result.
-    Exits with 1 if it fails acceptance; it is then stored as a draft.
+    A calibration that fails acceptance is stored as a draft; the exit code is then 1.
 
     \b
     Example:

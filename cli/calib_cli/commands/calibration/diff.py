@@ -21,7 +21,7 @@ def diff(
         str,
         typer.Argument(
             metavar="CALIBRATION",
-            help="The calibration to compare with it.",
+            help="The calibration to compare with the first.",
             show_default=False,
             rich_help_panel=INPUT,
             autocompletion=complete_calibration,

@@ -29,7 +29,7 @@ def resolve(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="Set the time of the data, or now; without offset in the detector's time zone.",
+            help="Set the time of the data, or now; without a UTC offset in the detector's zone.",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -52,7 +52,7 @@ def resolve(
         bool,
         typer.Option(
             "--explain",
-            help="Print also why it was accepted and why others do not match.",
+            help="Also print why it was accepted and why others do not match.",
             rich_help_panel=OUTPUT,
         ),
     ] = False,

@@ -20,7 +20,7 @@ def withdraw(
         typer.Option(
             "--reason",
             metavar="TEXT",
-            help="Record why it no longer holds.",
+            help="Record why it is no longer valid.",
             show_default=False,
             rich_help_panel=INPUT,
         ),

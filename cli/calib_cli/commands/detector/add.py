@@ -32,7 +32,7 @@ def add(
         typer.Option(
             "--layout",
             metavar="NAME",
-            help='Take the panels from the drawing of this model, such as "PILATUS 6M".',
+            help='Use the nominal panels of this model, such as "PILATUS 6M".',
             rich_help_panel=INPUT,
             autocompletion=complete_layout,
         ),
@@ -42,7 +42,7 @@ def add(
         typer.Option(
             "--time-zone",
             metavar="ZONE",
-            help="Read times without offset in this time zone, as in Europe/London.",
+            help="Read times without a UTC offset in this zone, such as Europe/London.",
             show_default="UTC",
             rich_help_panel=INPUT,
         ),

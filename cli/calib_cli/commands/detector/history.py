@@ -21,7 +21,7 @@ def history(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="Show what held for data of this time: an instant, a day, or a month (2026-03).",
+            help="Show what was valid for data of this time: an instant, day or month (2026-03).",
             rich_help_panel=INPUT,
         ),
     ] = None,

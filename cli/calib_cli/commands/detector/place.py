@@ -30,7 +30,7 @@ def place(
         typer.Option(
             "--from",
             metavar="TIME",
-            help="Start at this time (or now); without offset in the detector's time zone.",
+            help="Start at this time, or now; without a UTC offset in the detector's zone.",
             show_default=False,
             rich_help_panel=INPUT,
         ),

@@ -15,7 +15,7 @@ def init(
     as_json: AsJson = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Create an empty store, unless it exists.
+    """Create an empty store if none exists.
 
     \b
     Example:

@@ -32,7 +32,7 @@ def export(
         typer.Option(
             "--dataset",
             metavar="DATASET",
-            help="Write this dataset only, named or by the id of its summary; repeatable.",
+            help="Write only this dataset, given by name or by the id of its summary; repeatable.",
             show_default=False,
             rich_help_panel=INPUT,
         ),
