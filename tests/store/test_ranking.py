@@ -100,6 +100,19 @@ def test_closeness_in_time_comes_before_nearness_in_distance(
     assert other.lost == "ended 2 days earlier and the distance is 5 mm outside its range"
 
 
+def test_a_distance_just_outside_a_range_is_given_as_the_reason(
+    store: Store, stored: StoredCalibration
+) -> None:
+    covering: Region = ((timedelta(0), None), (100.0, 200.0))
+    beside: Region = ((timedelta(0), None), (150.5, 200.0))
+    numbers = certify(store, (beside, covering))
+    answer = store.resolve(SERIAL, NOON + DAY, 150.0, explain=True)
+    assert answer.certification.number == numbers[covering]
+    (other,) = answer.candidates
+    assert other.lost == "the distance is 0.5 mm outside its range"
+    assert store.resolve(SERIAL, NOON + DAY, 150.0).candidates == ()
+
+
 def test_a_withdrawn_or_later_recorded_certification_is_never_the_closest(
     store: Store, stored: StoredCalibration
 ) -> None:
