@@ -40,7 +40,7 @@ ARITHMETIC = {
 EXCHANGED = {
     "min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum",
     "maximum": "minimum", "zeros": "ones", "ones": "zeros", "sin": "cos", "cos": "sin",
-    "argmin": "argmax", "argmax": "argmin", "sum": "max", "append": "count", "desc": "asc",
+    "argmin": "argmax", "argmax": "argmin", "sum": "max", "desc": "asc",
     "mean": "median", "median": "mean", "sqrt": "abs", "floor": "ceil", "ceil": "floor",
 }  # fmt: skip
 SHIFTED = 1.25
@@ -175,7 +175,7 @@ class _Finder(ast.NodeVisitor):
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func
         word = name.id if isinstance(name, ast.Name) else getattr(name, "attr", "")
-        if word in EXCHANGED and word != "append":
+        if word in EXCHANGED:
             end = self._span(name)[1]
             self._add(end - len(word), end, EXCHANGED[word], "call exchanged")
         for keyword in node.keywords:
