@@ -52,7 +52,8 @@ def derive_progress() -> Iterator[DeriveProgress | None]:
 
         def report(stage: str, iteration: int, rmsd_px: float, done: int, total: int) -> None:
             nonlocal current_pass, begun
-            if current_pass != f"{stage} {iteration}":
+            is_new = current_pass != f"{stage} {iteration}"
+            if is_new:
                 current_pass, begun = f"{stage} {iteration}", time.monotonic()
             numbers = _numbers(iteration, rmsd_px) + _pace(time.monotonic() - begun, done, total)
             bars.update(
@@ -61,6 +62,7 @@ def derive_progress() -> Iterator[DeriveProgress | None]:
                 completed=done,
                 total=max(total, 1),
                 numbers=", ".join(numbers),
+                refresh=is_new,  # a stage shorter than the interval between refreshes is shown
             )
 
         yield report
