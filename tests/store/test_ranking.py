@@ -50,7 +50,11 @@ def test_of_certifications_equally_close_in_time_the_latest_recorded_applies(
     assert answer.certification.number == latest
     assert answer.time_gap == DAY
     lost = {one.certification.number: one.lost for one in answer.candidates}
-    assert lost[numbers[LATE_AFTER]] == "begins 25 hours later"
+    equally_close = min(numbers[BEFORE], numbers[AFTER])
+    assert lost == {
+        numbers[LATE_AFTER]: "begins 25 hours later",
+        equally_close: f"certification {latest} was recorded later",
+    }
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -83,11 +87,22 @@ def test_of_certifications_equally_near_in_distance_the_latest_recorded_applies(
     assert (number(249.9), number(250.1)) == (numbers[nearer], numbers[farther])
     assert (number(200.0), number(299.9)) == (numbers[nearer], numbers[farther])
 
+    def lost(distance_mm: float) -> str:
+        found = store.resolve(
+            SERIAL, NOON + DAY, distance_mm, distance_policy=NEAREST, explain=True
+        )
+        (other,) = found.candidates
+        return other.lost
+
+    assert lost(250.0) == f"certification {max(numbers.values())} was recorded later"
+    assert lost(240.0) == "the distance is 60 mm outside its range"
+
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_closeness_in_time_comes_before_nearness_in_distance(
     store: Store, stored: StoredCalibration, swapped: bool
 ) -> None:
+    """The one that ended earlier lost for that alone: its distance is the nearer one."""
     close: Region = ((timedelta(0), 2 * DAY), (200.0, 300.0))
     near: Region = ((timedelta(0), DAY), (100.0, 155.0))
     numbers = certify(store, (near, close) if swapped else (close, near))
@@ -97,7 +112,48 @@ def test_closeness_in_time_comes_before_nearness_in_distance(
     assert answer.certification.number == numbers[close]
     assert (answer.time_gap, answer.distance_gap_mm) == (DAY, 40.0)
     (other,) = answer.candidates
-    assert other.lost == "ended 2 days earlier and the distance is 5 mm outside its range"
+    assert other.lost == "ended 2 days earlier"
+
+
+def test_of_certifications_equally_close_in_time_the_nearer_distance_applies(
+    store: Store, stored: StoredCalibration
+) -> None:
+    far: Region = ((timedelta(0), DAY), (200.0, 300.0))
+    numbers = certify(store, (BEFORE, far))
+    answer = store.resolve(
+        SERIAL, NOON + 3 * DAY, 199.0, time_policy=CLOSEST, distance_policy=NEAREST, explain=True
+    )
+    assert answer.certification.number == numbers[BEFORE]
+    (other,) = answer.candidates
+    assert other.lost == "the distance is 1 mm outside its range"
+
+
+def test_a_refused_certification_loses_for_the_bounds_that_its_policy_holds(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Bounds that the query relaxes are no reason."""
+    covering: Region = ((2 * DAY, None), (100.0, 400.0))
+    elsewhere: Region = ((timedelta(0), DAY), (100.0, 130.0))
+    numbers = certify(store, (covering, elsewhere))
+
+    def lost(distance_mm: float, distance: DistancePolicy, time: TimePolicy) -> str:
+        answer = store.resolve(
+            SERIAL,
+            NOON + 2 * DAY,
+            distance_mm,
+            distance_policy=distance,
+            time_policy=time,
+            explain=True,
+        )
+        assert answer.certification.number == numbers[covering]
+        (other,) = answer.candidates
+        return other.lost
+
+    late, far = "ended 24 hours earlier", "the distance is {} mm outside its range"
+    assert lost(150.0, DistancePolicy.EXACT, TimePolicy.PRIOR) == f"{late} and {far.format(20)}"
+    assert lost(150.0, DistancePolicy.EXACT, CLOSEST) == far.format(20)
+    assert lost(150.0, NEAREST, TimePolicy.PRIOR) == late
+    assert lost(250.0, NEAREST, TimePolicy.PRIOR) == f"{late} and {far.format(120)}"
 
 
 def test_a_distance_just_outside_a_range_is_given_as_the_reason(

@@ -87,10 +87,17 @@ def warnings(
 
 
 def _refused(one: Certification, query: Query) -> bool:
-    gap_mm = one.distances.gap_to(query.distance_mm)
+    return _off_time(one, query) or _off_distance(one, query)
+
+
+def _off_time(one: Certification, query: Query) -> bool:
+    late = one.validity.gap_to(query.at) > _NOW
+    return late and query.time_policy is not TimePolicy.CLOSEST
+
+
+def _off_distance(one: Certification, query: Query) -> bool:
     reach_mm = one.gap_mm if query.distance_policy is DistancePolicy.NEAREST else 0.0
-    off_time = one.validity.gap_to(query.at) > _NOW
-    return gap_mm > reach_mm or (off_time and query.time_policy is not TimePolicy.CLOSEST)
+    return one.distances.gap_to(query.distance_mm) > reach_mm
 
 
 def _gaps(one: Certification, query: Query) -> tuple[timedelta, float, int]:
@@ -102,17 +109,27 @@ def _gaps(one: Certification, query: Query) -> tuple[timedelta, float, int]:
 
 
 def _reason_lost(one: Certification, query: Query, winner: Certification) -> str:
+    """Why a certification does not apply: withdrawn, refused by a policy, or ranked after the
+    winner, in which case the first of the ranking's criteria that differs is given."""
     if one.withdrawn is not None:
         return f"withdrawn {shown_instant(one.withdrawn.at)}: {one.withdrawn_reason}"
-    late = one.validity.gap_to(query.at)
-    gap_mm = one.distances.gap_to(query.distance_mm)
+    off_time, off_distance = _off_time(one, query), _off_distance(one, query)
+    if not (off_time or off_distance):
+        late, gap_mm, _ = _gaps(one, query)
+        least_late, least_gap_mm, _ = _gaps(winner, query)
+        off_time = late > least_late
+        off_distance = not off_time and gap_mm > least_gap_mm
     offsets = []
-    if late > _NOW:
-        side = "begins" if query.at < one.validity.start else "ended"
-        order = "later" if query.at < one.validity.start else "earlier"
-        offsets.append(f"{side} {duration(late)} {order}")
-    if gap_mm > 0.0:
+    if off_time:
+        offsets.append(_time_offset(one, query))
+    if off_distance:
+        gap_mm = one.distances.gap_to(query.distance_mm)
         offsets.append(f"the distance is {gap_mm:.6g} mm outside its range")
-    if offsets and (_refused(one, query) or _gaps(one, query) > _gaps(winner, query)):
-        return " and ".join(offsets)
-    return f"certification {winner.number} was recorded later"
+    return " and ".join(offsets) or f"certification {winner.number} was recorded later"
+
+
+def _time_offset(one: Certification, query: Query) -> str:
+    late = duration(one.validity.gap_to(query.at))
+    if query.at < one.validity.start:
+        return f"begins {late} later"
+    return f"ended {late} earlier"
