@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from calib.errors import InputError
 from calib.model.base.arrays import Floats
-from calib.solve.algebra.linalg import inverse, pivoted_factor, solve_positive_definite
+from calib.solve.algebra.linalg import (
+    inverse,
+    pivoted_factor,
+    solve_positive_definite,
+    whitener,
+)
+
+FACTORISATIONS: dict[str, Callable[[Floats], Floats]] = {
+    "inverse": inverse,
+    "whitener": whitener,
+    "solution": lambda matrix: solve_positive_definite(matrix, np.ones((len(matrix), 2))),
+    "pivoted factor": lambda matrix: pivoted_factor(matrix, 1e-8),
+}
 
 
 def positive_definite(size: int, seed: int) -> Floats:
@@ -48,3 +63,27 @@ def test_a_pivoted_factor_has_no_row_for_a_pivot_within_the_tolerance(
     found = pivoted_factor(np.diag([0.0, largest, 0.0]), 1e-8)
     assert found.shape == (rank, 3)
     assert np.abs(found.T @ found - np.diag([0.0, largest, 0.0])).max() <= 1e-8
+
+
+@pytest.mark.parametrize("name", FACTORISATIONS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 2), (2, 0)])
+@pytest.mark.parametrize("size", [3, 40])
+def test_a_matrix_that_is_not_finite_is_refused(
+    name: str, value: float, row: int, column: int, size: int
+) -> None:
+    """LAPACK itself may return NaN, or a factor with too few rows."""
+    matrix = np.eye(size) + 1.0
+    FACTORISATIONS[name](matrix)
+    matrix[row, column] = matrix[column, row] = value
+    with pytest.raises(InputError, match="the matrix contains NaN or infinity") as caught:
+        FACTORISATIONS[name](matrix)
+    assert caught.value.code == "not-finite"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_right_hand_side_that_is_not_finite_is_refused(value: float) -> None:
+    right = np.ones((3, 2))
+    right[1, 1] = value
+    with pytest.raises(InputError, match="contains NaN or infinity"):
+        solve_positive_definite(np.eye(3), right)

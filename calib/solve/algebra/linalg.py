@@ -1,7 +1,9 @@
 """Symmetric positive definite matrices over the parameters of all panels.
 
 Factorisations are LAPACK's, called through ``scipy.linalg.lapack``: the checks of ``scipy.linalg``
-cost more than the small systems of this package themselves.
+cost more than the small systems of this package themselves. LAPACK does not reject NaN and infinity
+reliably, so they are looked for here: functions that factorise raise ``InputError``
+(``not-finite``) where a matrix or right-hand side contains any.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import lapack
 
+from calib.errors import InputError
 from calib.model.base.arrays import Floats
 
 
@@ -46,8 +49,9 @@ def inverse(matrix: Floats) -> Floats:
 
     The matrix is scaled to unit diagonal first, since its rows mix mm and rad. The result is
     exactly symmetric. Raises ``numpy.linalg.LinAlgError`` where the matrix is not positive
-    definite.
+    definite, and ``InputError`` where it is not finite.
     """
+    _require_finite(matrix)
     scale = 1.0 / np.sqrt(np.diag(matrix))
     root = whitener(matrix * np.outer(scale, scale)) * scale
     found = root.T @ root
@@ -57,8 +61,10 @@ def inverse(matrix: Floats) -> Floats:
 def whitener(matrix: Floats) -> Floats:
     """Lower triangular W (m, m) with W M W^T = 1: the inverse of the Cholesky factor of M.
 
-    Raises ``numpy.linalg.LinAlgError`` where M (m, m) is not positive definite.
+    Raises ``numpy.linalg.LinAlgError`` where M (m, m) is not positive definite, and ``InputError``
+    where it is not finite.
     """
+    _require_finite(matrix)
     factor, info = lapack.dpotrf(matrix, lower=1, clean=1)
     _check(info)
     found, info = lapack.dtrtri(factor, lower=1, overwrite_c=1)
@@ -69,10 +75,13 @@ def whitener(matrix: Floats) -> Floats:
 def solve_positive_definite(matrix: Floats, right: Floats) -> Floats:
     """Solution X (m, k) of M X = ``right`` (m, k) for M (m, m) positive definite.
 
-    Raises ``numpy.linalg.LinAlgError`` where it is not.
+    Raises ``numpy.linalg.LinAlgError`` where it is not, and ``InputError`` where M or ``right`` is
+    not finite.
     """
+    _require_finite(matrix)
+    _require_finite(right)
     if not len(matrix):
-        return np.zeros_like(right)  # which LAPACK's wrapper refuses
+        return np.zeros_like(right)  # LAPACK's wrapper refuses empty systems
     _, found, info = lapack.dposv(matrix, right, lower=1)
     _check(info)
     return np.asarray(found)
@@ -83,14 +92,20 @@ def pivoted_factor(matrix: Floats, least: float) -> Floats:
 
     Cholesky decomposition with diagonal pivoting (LAPACK's ``dpstrf``), which ends where no
     diagonal element of the remainder exceeds ``least`` (Higham, "Analysis of the Cholesky
-    decomposition of a semi-definite matrix", 1990).
+    decomposition of a semi-definite matrix", 1990). Raises ``InputError`` where M is not finite.
     """
+    _require_finite(matrix)
     if np.diag(matrix).max(initial=0.0) <= least:
         return np.zeros((0, len(matrix)))  # dpstrf takes its first pivot whatever the tolerance
     upper, pivots, rank, _ = lapack.dpstrf(matrix, tol=least, lower=0)
     factor = np.zeros((rank, len(matrix)))
     factor[:, pivots - 1] = np.triu(upper)[:rank]
     return factor
+
+
+def _require_finite(matrix: Floats) -> None:
+    if not np.isfinite(matrix).all():
+        raise InputError("not-finite", "the matrix contains NaN or infinity.")
 
 
 def _check(info: int) -> None:
