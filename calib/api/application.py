@@ -22,6 +22,7 @@ from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
 
 if TYPE_CHECKING:
     from calib.flows.apply import Applied
+    from calib.model.store.record import ChangeStamp
 
 
 def resolve(
@@ -102,7 +103,7 @@ def apply(
     reflections: AnyPath | None = None,
     reflections_output: AnyPath | None = None,
     store: AnyStore = None,
-    by: By = None,
+    by: By | ChangeStamp = None,
     serial: str | None = None,
     force_serial: bool = False,
     at: Time | None = None,
@@ -133,7 +134,8 @@ def apply(
     store
         A path, an address or an open store. Default: the store of the settings.
     by
-        Who applies it. Default: the name in the settings, otherwise the login name.
+        Who applies it. Default: the name in the settings, otherwise the login name. A
+        ``ChangeStamp`` states the time as well, so that several files can share one.
     serial
         The detector's serial number. Default: from the file.
     force_serial
@@ -198,5 +200,5 @@ def apply(
         copy_if_missing=copy_if_missing,
         force=force,
     )
-    with opened(store, read_only=dry_run) as found:
+    with opened(store, read_only=dry_run, create=False) as found:
         return apply_request(request, found, stamp_of(by), dry_run=dry_run)

@@ -31,13 +31,16 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @contextmanager
-def opened(store: AnyStore, *, read_only: bool) -> Iterator[StoreLike]:
-    """The store, opened for this call, or left open where it was given open."""
+def opened(store: AnyStore, *, read_only: bool, create: bool = True) -> Iterator[StoreLike]:
+    """The store, opened for this call, or left open where it was given open.
+
+    Without ``create`` the default store must exist.
+    """
     if store is not None and not isinstance(store, str | PathLike | Location):
         yield store
         return
     place = store if store is None or isinstance(store, str | Location) else Path(store)
-    with Store.open(place, read_only=read_only) as found:
+    with Store.open(place, read_only=read_only, create=create) as found:
         yield found
 
 
@@ -46,9 +49,9 @@ def actor_of(by: By) -> Actor:
     return by if isinstance(by, Actor) else chosen_actor(by)
 
 
-def stamp_of(by: By) -> ChangeStamp:
-    """The record of a change that is made now."""
-    return actor_of(by).stamp(datetime.now(UTC))
+def stamp_of(by: By | ChangeStamp) -> ChangeStamp:
+    """The record of a change that is made now, unless ``by`` is one with a time of its own."""
+    return by if isinstance(by, ChangeStamp) else actor_of(by).stamp(datetime.now(UTC))
 
 
 def time_text(value: Time, name: str) -> str:

@@ -92,6 +92,16 @@ def test_a_dry_run_writes_and_records_nothing(certified: Path) -> None:
     assert done("usage", "list", "--json").json == []
 
 
+def test_all_files_of_one_command_are_recorded_at_the_same_time(certified: Path) -> None:
+    views = done("apply", "imported.expt", "indexed.expt", "indexed.refl", "--json").json
+    receipts = [json.loads(Path(view["receipt"]).read_text()) for view in views]
+    times = [one["applied"]["at"] for found in receipts for one in found["applications"]]
+    assert len(times) == 2
+    assert len(set(times)) == 1
+    listed = done("usage", "list", "--json").json
+    assert len({line["applied"]["at"] for line in listed}) == 1
+
+
 def test_data_without_a_time_need_the_option_at(certified: Path) -> None:
     write_imported(measured("bare", 200.0, None, seed=6), Path("bare.expt"))
     answer = calib("apply", "bare.expt", "--json")

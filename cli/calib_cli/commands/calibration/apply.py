@@ -16,7 +16,7 @@ from calib_cli.completion import (
     complete_dials_files,
     complete_reflections,
 )
-from calib_cli.context import actor, open_store
+from calib_cli.context import open_store, stamp
 from calib_cli.errors import SOME_FAILED, failure_of
 from calib_cli.help import ADVANCED, INPUT, OUTPUT, VALIDITY
 from calib_cli.options import (
@@ -166,8 +166,8 @@ def apply(
     from calib.api.application import apply as apply_calibration
 
     jobs = jobs_of(paths, output, reflections, reflections_output)
-    with open_store(ctx, store, read_only=dry_run) as opened:
-        who = actor(by)
+    with open_store(ctx, store, read_only=dry_run, create=False) as opened:
+        shared_stamp = stamp(by)  # the same for all files of this command
 
         def applied(job: Job) -> Applied:
             return apply_calibration(
@@ -176,7 +176,7 @@ def apply(
                 reflections=job.reflections,
                 reflections_output=job.reflections_output,
                 store=opened,
-                by=who,
+                by=shared_stamp,
                 serial=serial,
                 force_serial=force_serial,
                 at=at,
