@@ -91,7 +91,7 @@ def certify(
     'certified'
     """
     actor = actor_of(by)
-    with opened(store, read_only=dry_run) as found:
+    with opened(store, read_only=dry_run, create=False) as found:
         refuse_anonymous(found, named=actor.personal)
         return record_certification(
             found,
@@ -167,7 +167,7 @@ def withdraw(
     ['module 2 replaced']
     """
     actor = actor_of(by)
-    with opened(store, read_only=dry_run) as found:
+    with opened(store, read_only=dry_run, create=False) as found:
         refuse_anonymous(found, named=actor.personal)
         return record_withdrawal(
             found,

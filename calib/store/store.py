@@ -62,17 +62,19 @@ class Store:
         location: str | Path | Location | None = None,
         *,
         read_only: bool = False,
+        create: bool = True,
         wait_seconds: float | None = None,
         journal: Journal | None = None,
     ) -> Store:
         """Open the store at a path or address; for None that of the settings, else the default.
 
-        Only the default is created where it does not exist. Raises ``InputError`` (``no-store``,
-        ``not-a-store``, ``store-newer``, ``store-older``) and ``StoreError``.
+        A default that does not exist is created, unless it is opened with ``read_only`` or without
+        ``create``, which is for changes of what is stored already. Raises ``InputError``
+        (``no-store``, ``not-a-store``, ``store-newer``, ``store-older``) and ``StoreError``.
         """
         place = location if isinstance(location, Location) else chosen_location(location)
         if place.path is not None and not existing_file(place):
-            if place != default_location():
+            if read_only or not create or place != default_location():
                 require_file(place)
             maintenance.create(place, journal)
         database = Database(place, read_only=read_only, wait_seconds=wait_seconds, journal=journal)

@@ -37,14 +37,20 @@ def given_location(ctx: typer.Context, option: str | None) -> Location | None:
     return None if named is None else Location.parse(named)
 
 
-def open_store(ctx: typer.Context, option: str | None, *, read_only: bool = False) -> Store:
-    """Open the store that a command works on."""
+def open_store(
+    ctx: typer.Context, option: str | None, *, read_only: bool = False, create: bool = True
+) -> Store:
+    """Open the store that a command works on.
+
+    The default store is created where it does not exist, but not by a command that only reads
+    (``read_only``), or that needs what is stored already (without ``create``).
+    """
     from calib.store.store import Store
 
     if gc.get_threshold()[0] == WHILE_LOADING:
         gc.freeze()  # exempts loaded modules from collection from here on
         gc.set_threshold(*_USUAL)
-    return Store.open(store_location(ctx, option), read_only=read_only)
+    return Store.open(store_location(ctx, option), read_only=read_only, create=create)
 
 
 def actor(by: str | None) -> Actor:

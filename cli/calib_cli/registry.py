@@ -46,7 +46,7 @@ SECTIONS = {
         "summary export": "summary.export:export",
         "summary show": "summary.show:show",
     },
-    "Keep a store": {
+    "Maintain a store": {
         "init": "store.init:init",
         "demo": "store.demo:demo",
         "doctor": "store.doctor:doctor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from calib.config.location import Location, default_location
 from calib.store.database.database import Database
 from calib.store.schema.revision import HEAD, migrate
+from calib_cli.registry import COMMANDS
 from support.commands import calib, done
 
 
@@ -22,12 +24,87 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_only_the_default_store_is_created_automatically(home: Path) -> None:
+NEEDS_A_STORE = (
+    "rederive 3-0999:1",
+    "certify 3-0999:1 --from 2026-03-01 --reason new",
+    "withdraw 3-0999:1 --reason wrong",
+    "affected 3-0999:1",
+    "apply some.expt",
+    "resolve 3-0999 --at 2026-03-05 --distance 150",
+    "export 3-0999:1 -o some.expt",
+    "usage push some.calib.json",
+    "usage list",
+    "list",
+    "show 3-0999:1",
+    "diff 3-0999:1 3-0999:2",
+    "history 3-0999",
+    "detector place 3-0999 --beamline I04 --from 2026-03-01",
+    "detector list",
+    "detector show 3-0999",
+    "summary export 3-0999:1 -o some.calib-summary",
+    "summary show 3-0999:1",
+    "db check",
+    "db upgrade",
+    "db backup",
+    "db rules",
+    "audit log",
+    "audit verify",
+    "audit checkpoint some.checkpoint",
+    "bundle create 3-0999 -o some.calib-bundle",
+)
+DRY_RUNS = (
+    "derive some.expt some.refl --dry-run",
+    "combine 3-0999:1 --dry-run",
+    "detector add 3-0999 --layout 'PILATUS 300K' --dry-run",
+    "db set demand-actor yes --dry-run",
+    "bundle load some.calib-bundle --dry-run",
+)
+ANSWERS_WITHOUT = ("doctor", "db current", "init --dry-run")
+CREATES = {"derive", "combine", "detector add", "db set", "bundle load", "db restore"}
+CREATES |= {"init", "demo"}
+WITHOUT_A_STORE = {"audit key", "bundle show"}
+
+
+def test_every_command_is_known_to_create_a_store_or_not() -> None:
+    calls = [f"{call} " for call in (*NEEDS_A_STORE, *ANSWERS_WITHOUT)]
+    listed = {name for name in COMMANDS if any(call.startswith(f"{name} ") for call in calls)}
+    assert listed - {"init"} | CREATES | WITHOUT_A_STORE == set(COMMANDS)
+
+
+@pytest.mark.parametrize("call", [*NEEDS_A_STORE, *DRY_RUNS])
+def test_a_command_that_needs_a_store_creates_none(home: Path, call: str) -> None:
+    answer = calib(*shlex.split(call), "--json")
+    path = default_location().path
+    assert (answer.code, answer.stdout) == (2, "")
+    assert answer.error == {
+        "code": "no-store",
+        "problem": "there is no store yet.",
+        "place": str(path),
+        "remedy": f"set CALIB_STORE to an existing store, or create one: calib init --store {path}",
+    }
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ANSWERS_WITHOUT)
+def test_a_command_that_can_answer_without_a_store_creates_none(home: Path, call: str) -> None:
+    done(*shlex.split(call))
+    assert list(home.iterdir()) == []
+
+
+def test_the_remedy_for_a_user_without_a_store_works(home: Path) -> None:
+    remedy = calib("list", "--json").error["remedy"]
+    command = remedy.partition("create one: ")[2]
+    done(*shlex.split(command)[1:])
     assert done("list", "--json").json == []
+
+
+def test_the_first_change_creates_the_default_store(home: Path) -> None:
+    done("detector", "add", "3-0999", "--layout", "PILATUS 300K")
     path = default_location().path
     assert path is not None
     assert path.is_relative_to(home / "home" / "data")
     assert path.exists()
+    assert len(done("detector", "list", "--json").json) == 1
 
 
 @pytest.mark.parametrize("named", ["option", "root option", "variable"])

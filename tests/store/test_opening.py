@@ -52,7 +52,7 @@ def test_an_empty_database_is_not_a_store(empty_place: str) -> None:
     Store.open(empty_place).close()
 
 
-def test_only_the_default_store_is_created_on_opening(
+def test_only_the_default_store_is_created_on_opening_to_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
@@ -60,6 +60,11 @@ def test_only_the_default_store_is_created_on_opening(
     with pytest.raises(InputError, match="there is no store here"):
         Store.open()
     monkeypatch.delenv("CALIB_STORE")
+    for how in ({"read_only": True}, {"create": False}):
+        with pytest.raises(InputError, match="there is no store yet") as caught:
+            Store.open(**how)
+        assert caught.value.code == "no-store"
+    assert list(tmp_path.iterdir()) == []
     with Store.open() as store:
         assert store.location.path == tmp_path / "data" / "calib" / "calib.sqlite"
         assert store.detectors.list() == []

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from calib.config.location import Location
+from calib.config.location import VARIABLE, Location, default_location
 from calib.config.settings import read_settings
 from calib.errors import InputError, StoreError
 from calib.store.database import errors
@@ -247,9 +247,14 @@ def existing_file(location: Location) -> bool:
 def require_file(location: Location) -> None:
     """Raise ``InputError`` (``no-store``) if the store is a file that does not exist."""
     if location.path is not None and not existing_file(location):
+        command = f"calib init {location.option}."
+        if location != default_location():
+            raise InputError(
+                "no-store", "there is no store here.", place=location.shown, remedy=command
+            )
         raise InputError(
             "no-store",
-            "there is no store here.",
+            "there is no store yet.",
             place=location.shown,
-            remedy=f"calib init {location.option}.",
+            remedy=f"set {VARIABLE} to an existing store, or create one: {command}",
         )

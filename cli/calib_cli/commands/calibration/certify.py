@@ -117,7 +117,7 @@ def certify(
         change_view,
     )
 
-    with open_store(ctx, store, read_only=dry_run) as opened:
+    with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = certified(
             reference,
             store=opened,

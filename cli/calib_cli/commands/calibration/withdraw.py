@@ -64,7 +64,7 @@ def withdraw(
         for sentence in change_sentences([change_view(one) for one in consequences.changes]):
             notify(sentence)
 
-    with open_store(ctx, store, read_only=dry_run) as opened:
+    with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = withdrawn(
             reference,
             store=opened,

@@ -55,7 +55,7 @@ def place(
     from calib.flows.detectors import place as record_placement
     from calib.report.placements import placement_table, placement_view
 
-    with open_store(ctx, store, read_only=dry_run) as opened:
+    with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_placement(
             opened,
             serial,

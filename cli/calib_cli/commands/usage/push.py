@@ -39,7 +39,7 @@ def push(
     """
     from calib.flows.receipts import push as pushed
 
-    with open_store(ctx, store, read_only=dry_run) as opened:
+    with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = pushed(paths, opened, stamp(by), dry_run=dry_run)
     if as_json:
         write_json(
