@@ -6,6 +6,7 @@ import doctest
 import inspect
 import pkgutil
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,9 +138,9 @@ def test_only_a_dry_run_opens_the_store_for_reading_alone(
     opened: list[bool] = []
     open_store = calib.Store.open
 
-    def recorded(place: str, *, read_only: bool) -> calib.Store:
+    def recorded(place: str, *, read_only: bool, create: bool) -> calib.Store:
         opened.append(read_only)
-        return open_store(place, read_only=read_only)
+        return open_store(place, read_only=read_only, create=create)
 
     monkeypatch.setattr(calib.Store, "open", staticmethod(recorded))
     before = Path("calib.db").read_bytes()
@@ -147,6 +148,27 @@ def test_only_a_dry_run_opens_the_store_for_reading_alone(
     assert opened == [dry_run]
     assert (result.stored is None) == dry_run
     assert (Path("calib.db").read_bytes() == before) == dry_run
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: calib.resolve("3-0999", at="2026-03-05", distance_mm=150.0),
+        lambda: calib.apply("some.expt", "calibrated.expt"),
+        lambda: calib.certify("3-0999:1", reason="new"),
+        lambda: calib.withdraw("3-0999:1", reason="wrong"),
+        lambda: calib.register("3-0999", layout="PILATUS 300K", dry_run=True),
+    ],
+    ids=["resolve", "apply", "certify", "withdraw", "dry run"],
+)
+def test_a_function_that_needs_a_store_creates_none(
+    here: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(here / "data"))
+    monkeypatch.delenv("CALIB_STORE", raising=False)
+    with pytest.raises(calib.InputError, match="there is no store yet"):
+        call()
+    assert not (here / "data").exists()
 
 
 def test_a_datetime_without_a_time_zone_is_refused(here: Path) -> None:

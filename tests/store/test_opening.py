@@ -60,9 +60,9 @@ def test_only_the_default_store_is_created_on_opening_to_write(
     with pytest.raises(InputError, match="there is no store here"):
         Store.open()
     monkeypatch.delenv("CALIB_STORE")
-    for how in ({"read_only": True}, {"create": False}):
+    for read_only, create in ((True, True), (False, False)):
         with pytest.raises(InputError, match="there is no store yet") as caught:
-            Store.open(**how)
+            Store.open(read_only=read_only, create=create)
         assert caught.value.code == "no-store"
     assert list(tmp_path.iterdir()) == []
     with Store.open() as store:
