@@ -153,7 +153,8 @@ def apply(
     copy_if_missing
         Copy the files unchanged where no calibration is certified.
     force
-        Overwrite existing outputs.
+        Replace existing outputs, each only where it is a regular file of the same format (an
+        ``.expt`` by an ``.expt``); never inputs, and never files of the store.
     dry_run
         Do everything except writing.
 
@@ -166,7 +167,7 @@ def apply(
     Raises
     ------
     InputError
-        The files cannot be used, or outputs exist. Nothing is written.
+        The files cannot be used, or outputs exist and may not be replaced. Nothing is written.
     NotFoundError
         Nothing is certified for the data's time and distance.
     StoreError

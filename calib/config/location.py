@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ _PASSWORD = re.compile(
     r"(?<=://)(?P<user>[^:/?#@]*):.*@", re.DOTALL
 )  # matches too much rather than too little
 _QUERY_PASSWORD = re.compile(r"(?P<key>[?&]password=)[^&]*")
+_SQLITE = b"SQLite format 3\0"
+_BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of the files that SQLite keeps beside a database."""
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 _SHOWN = 100
 """Number of characters shown of an invalid name."""
@@ -65,9 +69,38 @@ class Location:
         return str(self.path) if self.path is not None else without_password(self.url)
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The file of the store and those that SQLite keeps beside it, which need not exist, with
+        links resolved; none for a server."""
+        if self.path is None:
+            return ()
+        real = os.path.realpath(self.path)
+        return (self.path, *(Path(f"{real}{ending}") for ending in ("", *_BESIDE)))
+
+    @property
     def option(self) -> str:
         """The command-line option for this store, quoted for a shell."""
         return f"--store {shlex.quote(self.shown)}"
+
+
+def database_beside(path: Path) -> Path | None:
+    """The SQLite database that would take a file with this name for its log or journal."""
+    real = os.path.realpath(path)
+    for ending in _BESIDE:
+        database = Path(real.removesuffix(ending))
+        if real.endswith(ending) and _is_database(database):
+            return database
+    return None
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        if not path.is_file():  # a pipe would block
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
 
 
 def _file(named: str) -> Path:

@@ -14,9 +14,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn, Self
+from typing import BinaryIO, NamedTuple, NoReturn, Self
 
 from calib.errors import CalibError, InputError, MissingFileError, StoreError
+from calib.files.kinds import HEAD, FileKind
+from calib.files.output_target import (
+    OutputRule,
+    exists,
+    read_only,
+    refuse_no_text,
+    same_file,
+)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -35,7 +43,7 @@ def read_bytes(path: Path) -> bytes:
 
 def open_input(path: Path) -> BufferedReader:
     """A file opened to read bytes; raises ``MissingFileError`` where it cannot be opened."""
-    _refuse_no_text(path)
+    refuse_no_text(path)
     try:
         # Opening a pipe may block, and a device may have no end.
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -58,64 +66,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_writable_target(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-    """Raise for an output that must not or cannot be written, before any work is done.
-
-    Raises ``InputError`` where ``path`` is one of ``inputs`` (also by another name: symbolic or
-    hard link), is a folder, is in a folder that does not exist or is not writable, or exists and
-    ``force`` is not set.
-    """
-    _refuse_no_text(path)
-    for source in inputs:
-        if _same_file(path, source):
-            raise InputError(
-                "output-is-input",
-                f"the output would overwrite the input {source}.",
-                place=str(path),
-                remedy="give another output file; inputs are never overwritten, even with --force.",
-            )
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        pass  # what is wrong, if anything, is reported below
-    except OSError as error:
-        raise InputError(
-            "bad-output-name",
-            f"no file can have this name ({error.strerror or error}).",
-            place=str(path),
-            remedy="give another output file.",
-        ) from error
-    if path.is_dir():
-        raise InputError(
-            "output-is-folder", "the output is a folder.", place=str(path), remedy="name a file."
-        )
-    if not path.parent.is_dir():
-        raise InputError(
-            "no-output-folder",
-            f"the folder {path.parent} does not exist.",
-            place=str(path),
-            remedy="create it, or give another output file.",
-        )
-    if path.exists() and not force:
-        raise InputError(
-            "output-exists",
-            "the output exists already.",
-            place=str(path),
-            remedy="use --force, or give another output file.",
-        )
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise _read_only(path)
-
-
-def claim_folder(folder: Path, mark: str, note: str) -> None:
+def claim_folder(folder: Path, mark: str, note: str, kind: FileKind) -> None:
     """Create a folder whose files may be replaced, or reuse one that was created so before.
 
-    It is recognised by the file ``mark``, which contains ``note``. Raises ``InputError``
-    (``folder-in-use``) for a folder with other files, and what ``check_writable_target`` raises.
+    It is recognised by the file ``mark``, of which ``note`` is the content and ``kind`` the kind.
+    Raises ``InputError`` (``folder-in-use``) for a folder with other files, and what
+    ``write_safely`` raises.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        in_use = not (folder / mark).exists() and any(folder.iterdir())
+        in_use = any(folder.iterdir()) and not _is_of_kind(folder / mark, kind)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(
             "not-a-folder",
@@ -132,23 +92,25 @@ def claim_folder(folder: Path, mark: str, note: str) -> None:
             place=str(folder),
             remedy="name a new folder, or remove this one.",
         )
-    write_safely(folder / mark, note.encode(), force=True)
+    write_safely(folder / mark, note.encode(), kind, force=True)
 
 
 def write_safely(
     path: Path,
     data: bytes | Callable[[BinaryIO], None],
+    kind: FileKind,
     *,
     inputs: Iterable[Path] = (),
+    store: Iterable[Path] = (),
     force: bool = False,
 ) -> None:
     """Write ``data`` (bytes, or a function that writes them) to ``path`` atomically.
 
-    Raises what ``check_writable_target`` raises, and ``StoreError`` with the code ``disk-full``
-    or ``write-failed``. No temporary file is left behind.
+    Raises what ``OutputRule.target`` raises, and ``StoreError`` with the code ``disk-full`` or
+    ``write-failed``. No temporary file is left behind.
     """
-    with Outputs(inputs=inputs, force=force) as outputs:
-        outputs.stage(path, data)
+    with Outputs(inputs=inputs, store=store, force=force) as outputs:
+        outputs.stage(path, data, kind)
         outputs.commit()
 
 
@@ -159,34 +121,35 @@ class Outputs:
     what was staged and not committed is removed on exit.
     """
 
-    def __init__(self, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
-        self._inputs = tuple(inputs)
-        self._force = force
-        self._staged: list[tuple[Path, Path]] = []
+    def __init__(
+        self, *, inputs: Iterable[Path] = (), store: Iterable[Path] = (), force: bool = False
+    ) -> None:
+        self._rule = OutputRule(tuple(inputs), tuple(store), force)
+        self._staged: list[_Staged] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for temporary, _path in self._staged:
-            temporary.unlink(missing_ok=True)
+        for staged in self._staged:
+            staged.temporary.unlink(missing_ok=True)
 
-    def stage(self, path: Path, data: bytes | Callable[[BinaryIO], None]) -> str:
+    def stage(self, path: Path, data: bytes | Callable[[BinaryIO], None], kind: FileKind) -> str:
         """Write ``data`` to a temporary file beside ``path``; returns the SHA-256 of its bytes.
 
-        Raises what ``check_writable_target`` raises, and ``StoreError`` with the code
-        ``disk-full`` or ``write-failed``.
+        Raises what ``OutputRule.target`` raises, and ``StoreError`` with the code ``disk-full`` or
+        ``write-failed``.
         """
-        check_writable_target(path, inputs=self._inputs, force=self._force)
-        if any(_same_file(path, other) for _, other in self._staged):
+        target = self._rule.target(path, kind)
+        if any(same_file(target, other.target) for other in self._staged):
             raise InputError(
                 "output-twice",
                 "two outputs have this name.",
                 place=str(path),
                 remedy="give each output its own name.",
             )
-        temporary = path.parent / f".{path.name[:50]}.{secrets.token_hex(4)}.tmp"
-        self._staged.append((temporary, path))
+        temporary = target.parent / f".{target.name[:50]}.{secrets.token_hex(4)}.tmp"
+        self._staged.append(_Staged(temporary, path, target, kind))
         with _named_errors(path), temporary.open("x+b") as file:
             if callable(data):
                 data(file)
@@ -198,16 +161,42 @@ class Outputs:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def commit(self) -> None:
-        """Rename all staged files to their targets, in the order of staging."""
+        """Rename all staged files to their targets, in the order of staging.
+
+        The rule is applied again to each, since other programs may have written meanwhile.
+        """
+        for staged in self._staged:
+            if self._rule.target(staged.path, staged.kind) != staged.target:
+                raise exists(staged.path)
         while self._staged:
-            temporary, path = self._staged[0]
-            with _named_errors(path):
-                if self._force:
-                    temporary.replace(path)
+            staged = self._staged[0]
+            with _named_errors(staged.path):
+                if self._rule.force:
+                    staged.temporary.replace(staged.target)
                 else:
-                    _rename_new(temporary, path)
-                _sync_folder(path.parent)
+                    _rename_new(staged.temporary, staged.target)
+                _sync_folder(staged.target.parent)
             del self._staged[0]
+
+
+class _Staged(NamedTuple):
+    """An output in its temporary file."""
+
+    temporary: Path
+    path: Path
+    """As it was named."""
+    target: Path
+    """The same with links resolved."""
+    kind: FileKind
+
+
+def _is_of_kind(path: Path, kind: FileKind) -> bool:
+    """Whether this is a file of that kind."""
+    try:
+        with open_input(path) as file:
+            return kind.recognises(file.read(HEAD))
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -226,12 +215,7 @@ def _rename_new(temporary: Path, path: Path) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError as error:
-        raise InputError(
-            "output-exists",
-            "the output exists already.",
-            place=str(path),
-            remedy="use --force, or give another output file.",
-        ) from error
+        raise exists(path) from error
     except OSError:  # a file system without hard links
         temporary.replace(path)
     else:
@@ -265,22 +249,13 @@ def _raise_named(error: OSError, path: Path) -> NoReturn:
             remedy="free some space, or give another output file.",
         ) from error
     if error.errno in _FORBIDDEN:
-        raise _read_only(path) from error
+        raise read_only(path) from error
     raise StoreError(
         "write-failed",
         f"the file could not be written ({error.strerror or error}).",
         place=str(path),
         remedy="try again, or give another output file.",
     ) from error
-
-
-def _read_only(path: Path) -> InputError:
-    return InputError(
-        "output-not-writable",
-        f"you have no write permission in the folder {path.parent}.",
-        place=str(path),
-        remedy="give another output file, in a folder that you may write to.",
-    )
 
 
 def _unreadable(path: Path, error: OSError) -> MissingFileError:
@@ -293,25 +268,3 @@ def _unreadable(path: Path, error: OSError) -> MissingFileError:
     else:
         problem, remedy = f"the file cannot be read ({error.strerror or error}).", ""
     return MissingFileError("missing-file", problem, place=str(path), remedy=remedy)
-
-
-def _refuse_no_text(path: Path) -> None:
-    """Raise ``InputError`` for a name that is not text, since names are printed and recorded."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(
-            "bad-name",
-            "the file's name is not UTF-8 text.",
-            place=os.fsencode(path).decode("utf-8", "replace"),
-            remedy="rename the file.",
-        ) from error
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    if os.path.realpath(one) == os.path.realpath(other):  # also where links form a loop
-        return True
-    try:
-        return one.samefile(other)
-    except OSError:
-        return False

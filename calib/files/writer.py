@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from calib.files.kinds import FileKind
     from calib.model.experiment.calibrated_detector import CalibratedDetector
     from calib.model.experiment.dataset import Dataset
 
@@ -28,6 +29,10 @@ class Export(Protocol):
     @property
     def hint(self) -> str:
         """How to use the file ``{output}``, in one sentence."""
+
+    @property
+    def kind(self) -> FileKind:
+        """The kind of the file, which it may replace."""
 
     def to_bytes(self, calibrated: CalibratedDetector) -> bytes:
         """The content of the file."""

@@ -14,7 +14,9 @@ from calib.errors import (
     NotFoundError,
     StoreError,
 )
-from calib.files.atomic import Outputs, check_writable_target, file_sha256, read_bytes
+from calib.files.atomic import Outputs, file_sha256, read_bytes
+from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
+from calib.files.output_target import OutputRule
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
 from calib.flows.receipts import receipt_bytes, receipt_path
 from calib.flows.shared.selection import Selection, select_certified, select_named
@@ -59,7 +61,7 @@ class ApplyRequest:
     copy_if_missing: bool = False
     """Copy the input unchanged where no calibration is certified."""
     force: bool = False
-    """Overwrite existing outputs."""
+    """Replace existing outputs by files of their own kind (``files/output_target``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def apply(
     Raises ``InputError``, ``NotFoundError`` (nothing certified) and ``StoreError``; then nothing
     is written.
     """
-    outputs = _checked_outputs(request)
+    outputs = _checked_outputs(request, store)
     given = [path for path in (request.experiments, request.reflections) if path is not None]
     (data,) = read_data(given, need_reflections=request.reflections is not None)
     targets = targets_in(
@@ -107,7 +109,7 @@ def apply(
     except NotFoundError as error:
         if not request.copy_if_missing or error.code != "not-certified":
             raise
-        return _copy_inputs(request, outputs, given, error, dry_run=dry_run)
+        return _copy_inputs(request, store, outputs, given, error, dry_run=dry_run)
 
     chosen_for = list(zip(targets, selected, strict=True))
     warnings = [text for pair in chosen_for for text in _warnings(*pair, stamp.at)]
@@ -116,11 +118,11 @@ def apply(
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
     corrections = [(target, choice.correction) for target, choice in chosen_for]
     receipt = receipt_path(outputs[0])
-    with Outputs(inputs=given, force=request.force) as staged:
-        written = [staged.stage(outputs[0], _corrected(data.file, corrections).data)]
+    with Outputs(inputs=given, store=store.files, force=request.force) as staged:
+        written = [staged.stage(outputs[0], _corrected(data.file, corrections).data, EXPERIMENTS)]
         if request.reflections is not None:
             rewritten = data.with_positions(_moved_reflections(data, corrections))
-            written.append(staged.stage(outputs[1], rewritten))
+            written.append(staged.stage(outputs[1], rewritten, REFLECTIONS))
         applications = [
             Application(
                 serial=done.serial,
@@ -136,7 +138,7 @@ def apply(
             )
             for done in detectors
         ]
-        staged.stage(receipt, receipt_bytes(applications))
+        staged.stage(receipt, receipt_bytes(applications), RECEIPT)
         staged.commit()
     recorded = True
     try:
@@ -152,14 +154,18 @@ def apply(
     return Applied(detectors, outputs, receipt, recorded, False, tuple(warnings))
 
 
-def _checked_outputs(request: ApplyRequest) -> tuple[Path, ...]:
-    """The output paths; raises ``InputError`` where they cannot be written."""
-    inputs = [path for path in (request.experiments, request.reflections) if path is not None]
+def _checked_outputs(request: ApplyRequest, store: StoreLike) -> tuple[Path, ...]:
+    """The output paths; raises ``InputError`` where they or the receipt cannot be written."""
+    inputs = (request.experiments, request.reflections)
+    rule = OutputRule(
+        tuple(path for path in inputs if path is not None), tuple(store.files), request.force
+    )
     outputs = [request.output]
     if request.reflections is not None:
         outputs.append(request.reflections_output or request.output.with_suffix(".refl"))
-    for path in outputs:
-        check_writable_target(path, inputs=inputs, force=request.force)
+    for path, kind in zip(outputs, (EXPERIMENTS, REFLECTIONS), strict=False):
+        rule.target(path, kind)
+    rule.target(receipt_path(request.output), RECEIPT)
     if len(outputs) == 2 and outputs[0] == outputs[1]:
         raise InputError(
             "same-output",
@@ -257,6 +263,7 @@ def _moved_reflections(data: DataFiles, corrections: Corrections) -> Floats:
 
 def _copy_inputs(
     request: ApplyRequest,
+    store: StoreLike,
     outputs: tuple[Path, ...],
     given: list[Path],
     error: NotFoundError,
@@ -265,9 +272,10 @@ def _copy_inputs(
 ) -> Applied:
     """Copy the inputs unchanged, for pipelines that must continue."""
     if not dry_run:
-        with Outputs(inputs=given, force=request.force) as staged:
-            for source, output in zip(given, outputs, strict=True):
-                staged.stage(output, read_bytes(source))
+        with Outputs(inputs=given, store=store.files, force=request.force) as staged:
+            kinds = (EXPERIMENTS, REFLECTIONS)
+            for source, output, kind in zip(given, outputs, kinds, strict=False):
+                staged.stage(output, read_bytes(source), kind)
             staged.commit()
     warning = f"copied unchanged: {error.problem}"
     return Applied((), outputs, None, recorded=False, copied=True, warnings=(warning,))

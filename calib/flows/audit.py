@@ -26,5 +26,7 @@ def make_checkpoint(
 ) -> Checkpoint:
     """Sign the last hash of each chain and write them to a file, to be kept elsewhere."""
     checkpoint = Checkpoint(now, store.log.heads())
-    write_checkpoint(checkpoint, private_key or default_key(), output, force=force)
+    write_checkpoint(
+        checkpoint, private_key or default_key(), output, store=store.files, force=force
+    )
     return checkpoint

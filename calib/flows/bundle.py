@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calib.errors import InputError, NotFoundError
-from calib.files.atomic import check_writable_target, write_safely
+from calib.files.atomic import write_safely
+from calib.files.kinds import BUNDLE
 from calib.files.native.bundle import bundle_writer, read_bundle
+from calib.files.output_target import check_writable_target
 from calib.model.store.bundle import Bundle, Loaded
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
@@ -38,9 +40,9 @@ def create(
         serial, calibration_id = found.record.serial, found.id
         name = f"{serial}-{found.version}"
     place = output or Path(f"{name.replace('/', '_')}{ENDING}")
-    check_writable_target(place, force=force)
+    check_writable_target(place, BUNDLE, store=tuple(store.files), force=force)
     bundle = store.bundles.export(serial, calibration_id, with_usage=with_usage)
-    write_safely(place, bundle_writer(bundle), force=force)
+    write_safely(place, bundle_writer(bundle), BUNDLE, store=store.files, force=force)
     return Created(bundle, place)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from calib.config.location import Location
 from calib.files.atomic import claim_folder
+from calib.files.kinds import NOTE
 from calib.files.reader import read_experiments
 from calib.files.writer import write_dataset
 from calib.flows.apply import Applied, ApplyRequest, apply
@@ -77,7 +79,7 @@ def demo(
     Raises ``InputError`` (``folder-in-use``) where the folder holds anything but an earlier
     demonstration.
     """
-    claim_folder(folder, _MARK, _NOTE)
+    claim_folder(folder, _MARK, _NOTE, NOTE)
     if progress is not None:
         progress("simulating", 0, float("nan"), 0, 3)
     rng = np.random.default_rng(seed)
@@ -90,7 +92,8 @@ def demo(
         write_dataset(scan.dataset, folder, force=True) for scan in (far, near, target)
     )
     location = folder / "calib.db"
-    location.unlink(missing_ok=True)
+    for file in Location.parse(location).files:  # a log left behind would be read into a new store
+        file.unlink(missing_ok=True)
     Store.create(location)
     with Store.open(location) as store:
         derivations = []

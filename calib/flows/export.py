@@ -70,5 +70,12 @@ def export_geometry(
     frames = frames.taken(np.argsort(np.array(order)).tolist())
     corrected = Detector(panels, frames, pose, sensors, identifier)
     calibrated = CalibratedDetector(corrected, beam, layout, estimate)
-    write_safely(output, export.to_bytes(calibrated), force=force)
+    write_safely(
+        output,
+        export.to_bytes(calibrated),
+        export.kind,
+        inputs=() if like is None else (like,),
+        store=store.files,
+        force=force,
+    )
     return export.hint.format(output=output)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from calib.errors import InputError
 from calib.files.atomic import Outputs
+from calib.files.kinds import SUMMARY
 from calib.files.native.summary import SUFFIX, read_summary
 from calib.flows.shared.summaries import SummaryEntry, kept_summaries, select_summary
 from calib.model.result.summary import Summary
@@ -39,10 +40,10 @@ def export_summaries(
     chosen = [select_summary(summaries, name) for name in datasets] or summaries
     names = Counter(kept.name for kept in chosen)
     written = []
-    with Outputs(force=force) as outputs:
+    with Outputs(store=store.files, force=force) as outputs:
         for kept in chosen:
             path = folder / f"{_file_name(kept, twice=names[kept.name] > 1)}{SUFFIX}"
-            outputs.stage(path, kept.file.content)
+            outputs.stage(path, kept.file.content, SUMMARY)
             written.append((kept.name, path))
         outputs.commit()
     return written

@@ -132,6 +132,11 @@ class Store:
         return self.location.shown
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the store, which no output may overwrite; none for a server."""
+        return self.location.files
+
+    @property
     def read_only(self) -> bool:
         """Whether writing is known to be refused (a Postgres role may turn out to be refused only
         by ``require_writable`` or the first write)."""

@@ -76,7 +76,12 @@ DryRun = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Overwrite existing output files.", rich_help_panel=OUTPUT)
+    bool,
+    typer.Option(
+        "--force",
+        help="Replace existing files, each only by one of its own format.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 AllPanels = Annotated[
     bool, typer.Option("--panels", help="List every panel.", rich_help_panel=OUTPUT)

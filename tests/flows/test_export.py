@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calib.files import writer
+from calib.files.kinds import FileKind
 from calib.files.writer import Entry, ExportFormat
 from calib.flows.export import export_geometry
 from calib.model.experiment.calibrated_detector import CalibratedDetector
@@ -24,6 +25,7 @@ class PanelTable:
     """Name, correction and corrected origin of each panel, as comma-separated values."""
 
     hint = "Read {output}."
+    kind = FileKind("a table of panels", lambda head: head.startswith(b"panel,"))
 
     def to_bytes(self, calibrated: CalibratedDetector) -> bytes:
         rows = zip(

@@ -8,6 +8,7 @@ from calib.files.atomic import Outputs
 from calib.files.dials.expt_write import experiments_bytes
 from calib.files.dials.refl import table_bytes
 from calib.files.dials.refl_write import dataset_table
+from calib.files.kinds import EXPERIMENTS, REFLECTIONS
 from calib.model.experiment.dataset import Dataset
 
 
@@ -21,7 +22,7 @@ def write_dataset(
     expt, refl = folder / f"{dataset.name}.expt", folder / f"{dataset.name}.refl"
     models = experiments_bytes(dataset.experiments, imageset_template=imageset_template)
     with Outputs(force=force) as outputs:
-        outputs.stage(expt, models)
-        outputs.stage(refl, table_bytes(dataset_table(dataset)))
+        outputs.stage(expt, models, EXPERIMENTS)
+        outputs.stage(refl, table_bytes(dataset_table(dataset)), REFLECTIONS)
         outputs.commit()
     return expt, refl

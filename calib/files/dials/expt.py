@@ -18,7 +18,8 @@ from calib.files.dials.expt_detector import local_frames, panel_edits, read_dete
 from calib.files.dials.expt_models import read_beam, read_crystal, read_goniometer, read_scan
 from calib.files.dials.json_text import JsonText
 from calib.files.dials.json_value import Node
-from calib.files.dials.refl_header import looks_like_pickle, looks_like_table
+from calib.files.dials.refl_header import looks_like_table
+from calib.files.kinds import looks_like_pickle
 from calib.model.detector.layout import PanelFrames
 from calib.model.experiment.experiment import Detector, Experiment, ExperimentList
 

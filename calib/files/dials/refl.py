@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from calib.errors import FileFormatError, InputError
 from calib.files.atomic import open_input, write_safely
-from calib.files.dials.refl_header import MAGIC, ColumnSpan, TableIndex, read_index
+from calib.files.dials.refl_header import ColumnSpan, TableIndex, read_index
+from calib.files.kinds import REFLECTIONS, TABLE_MAGIC
 
 ELEMENTS: dict[str, tuple[str, tuple[int, ...]]] = {
     "bool": ("?", ()),
@@ -122,7 +123,7 @@ def table_bytes(table: Table) -> bytes:
     """The file of a table, as DIALS writes it."""
     packer = msgpack.Packer(use_bin_type=True, autoreset=False)
     packer.pack_array_header(3)
-    packer.pack(MAGIC)
+    packer.pack(TABLE_MAGIC)
     packer.pack(table.version)
     packer.pack_map_header(3)
     packer.pack("identifiers")
@@ -150,7 +151,7 @@ def rewrite_columns(
     As ``rewritten_columns`` and ``write_safely``; ``source`` counts as one of the ``inputs``.
     """
     writer = rewritten_columns(source, replaced)
-    write_safely(target, writer, inputs=(source, *inputs), force=force)
+    write_safely(target, writer, REFLECTIONS, inputs=(source, *inputs), force=force)
 
 
 def rewritten_columns(

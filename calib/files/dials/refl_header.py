@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from calib.errors import FileFormatError
+from calib.files.kinds import TABLE_MAGIC, looks_like_pickle
 
-MAGIC = "dials::af::reflection_table"
 VERSIONS = (1, 2)
 
 _AGAIN = "write the table again with DIALS."
@@ -52,13 +52,6 @@ class TableIndex:
     columns: dict[str, ColumnSpan]
 
 
-def looks_like_pickle(head: bytes) -> bool:
-    """Whether these first bytes are those of a pickle (protocol 2 on, or 0)."""
-    return head.startswith(
-        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"cdials", b"ccopy_reg")
-    )
-
-
 def looks_like_table(head: bytes) -> bool:
     """Whether these first bytes are those of a msgpack array of three that begins with text."""
     return len(head) > 1 and head[0] == 0x93 and (0xA0 <= head[1] <= 0xBF or head[1] == 0xD9)
@@ -78,8 +71,8 @@ def read_index(file: BinaryIO, name: str) -> TableIndex:
     if reader.array("the file") != 3:
         raise reader.bad("msgpack array of three", "is not a reflection table")
     magic = reader.value()
-    if magic != MAGIC:
-        raise reader.bad(MAGIC, f"begins with {str(magic)[:40]!r}")
+    if magic != TABLE_MAGIC:
+        raise reader.bad(TABLE_MAGIC, f"begins with {str(magic)[:40]!r}")
     version = reader.value()
     if version not in VERSIONS:
         raise FileFormatError(

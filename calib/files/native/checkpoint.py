@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from calib.errors import CalibError, FileFormatError
 from calib.files.atomic import read_bytes, write_safely
-from calib.files.native.keys import read_private, read_public
+from calib.files.kinds import CHECKPOINT
+from calib.files.native.keys import public_path, read_private, read_public
 from calib.model.base.canonical import instant_from, microseconds
 from calib.model.store.log import ChainHead, Checkpoint
 
 
 def write_checkpoint(
-    checkpoint: Checkpoint, private_key: Path, path: Path, *, force: bool = False
+    checkpoint: Checkpoint,
+    private_key: Path,
+    path: Path,
+    *,
+    store: Iterable[Path] = (),
+    force: bool = False,
 ) -> None:
-    """Sign a checkpoint and write it."""
+    """Sign a checkpoint and write it; ``store`` are the files of its store.
+
+    Raises what ``read_private`` and ``write_safely`` raise.
+    """
     signature = read_private(private_key).sign(checkpoint.signed_bytes())
     content = {
         **checkpoint.content(),
@@ -23,7 +33,14 @@ def write_checkpoint(
         "signature": signature.hex(),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    write_safely(path, f"{text}\n".encode(), inputs=[private_key], force=force)
+    write_safely(
+        path,
+        f"{text}\n".encode(),
+        CHECKPOINT,
+        inputs=(private_key, public_path(private_key)),
+        store=store,
+        force=force,
+    )
 
 
 def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from platformdirs import user_config_path
 
 from calib.errors import FileFormatError, InputError
-from calib.files.atomic import check_writable_target, read_bytes, write_safely
+from calib.files.atomic import read_bytes, write_safely
+from calib.files.kinds import KEY
+from calib.files.output_target import check_writable_target
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -48,7 +50,7 @@ def make_keys(private: Path) -> tuple[Path, Path]:
                 place=str(path),
                 remedy="another file.",
             )
-        check_writable_target(path)
+        check_writable_target(path, KEY)
     key = Ed25519PrivateKey.generate()
     secret = key.private_bytes(
         serialization.Encoding.PEM,
@@ -60,10 +62,10 @@ def make_keys(private: Path) -> tuple[Path, Path]:
     )
     mask = os.umask(0o077)
     try:
-        write_safely(private, secret)
+        write_safely(private, secret, KEY)
     finally:
         os.umask(mask)
-    write_safely(public, known)
+    write_safely(public, known, KEY)
     return private, public
 
 

@@ -14,6 +14,7 @@ from calib.model.store.resolution import DistancePolicy, TimePolicy
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from calib.model.detector.correction import Correction
     from calib.model.result.summary import SummaryFile
@@ -148,6 +149,10 @@ class StoreLike(Protocol):
     @property
     def address(self) -> str:
         """The path or address as messages show it, without a password."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files of the store, which no output may overwrite; none for a server."""
 
     @property
     def read_only(self) -> bool:

@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from calib.errors import StoreError
+from calib.config.location import database_beside
+from calib.errors import InputError, StoreError
 
 
 @contextlib.contextmanager
@@ -16,8 +17,16 @@ def draft_file(path: Path) -> Iterator[Path]:
     """An empty temporary file, renamed to ``path`` if the block succeeds.
 
     An existing file is never replaced: ``FileExistsError`` is raised at the end. Raises
-    ``StoreError`` (``store-not-made``) if no file can be created in the folder.
+    ``InputError`` (``output-is-store``) for a name that SQLite would take for the log of a
+    database, and ``StoreError`` (``store-not-made``) if no file can be created in the folder.
     """
+    if (database := database_beside(path)) is not None:
+        raise InputError(
+            "output-is-store",
+            f"this name belongs to the log of the database {database}.",
+            place=str(path),
+            remedy="give another file name.",
+        )
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +45,8 @@ def draft_file(path: Path) -> Iterator[Path]:
         except FileExistsError:
             raise
         except OSError:  # a file system without hard links
+            if os.path.lexists(path):
+                raise FileExistsError(path) from None
             draft.rename(path)
         _sync(path.parent)
     finally:

@@ -42,10 +42,12 @@ def back_up(database: Database, path: Path) -> Backup:
 
     Its SHA-256 is written to ``PATH.sha256`` in the format of ``sha256sum``. Readers and, with a
     write-ahead log or Postgres, writers are not blocked. Raises ``InputError`` (``output-exists``,
-    ``no-store``).
+    ``output-is-store``, ``no-store``).
     """
-    if path.exists():
-        raise _exists(path)
+    checksum = checksum_of(path)
+    for output in (path, checksum):
+        if os.path.lexists(output):
+            raise _exists(output)
     if schema.revision_at(database) is None:
         schema.check_revision(None, database.location)
     place = Location(path, "")
@@ -62,9 +64,12 @@ def back_up(database: Database, path: Path) -> Backup:
             _sync(draft)
     except FileExistsError:
         raise _exists(path) from None
-    checksum = checksum_of(path)
-    checksum.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
-    _sync(checksum)
+    try:
+        with draft_file(checksum) as draft:
+            draft.write_text(f"{digest}  {path.name}\n", encoding="utf-8")
+            _sync(draft)
+    except FileExistsError:
+        raise _exists(checksum) from None
     return Backup(path, str(revision), digest, path.stat().st_size)
 
 

@@ -22,6 +22,7 @@ def checkpoint(
             metavar="FILE",
             help="Write the checkpoint to this file.",
             show_default=False,
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ],

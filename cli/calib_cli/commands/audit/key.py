@@ -19,6 +19,7 @@ def key(
             metavar="FILE",
             help="Write the private key to this file.",
             show_default="in your settings folder",
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ] = None,

@@ -35,6 +35,7 @@ def create(
             metavar="FILE",
             help="Write to this file.",
             show_default="SERIAL.calib-bundle in the current folder",
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ] = None,

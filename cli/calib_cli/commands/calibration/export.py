@@ -26,6 +26,7 @@ def export(
             metavar="FILE",
             help="Write to this file.",
             show_default=False,
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ],

@@ -24,6 +24,7 @@ def backup(
             metavar="FILE",
             help="Write to this file.",
             show_default="named by the time, beside the store's file; for a server, here",
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ] = None,

@@ -23,6 +23,7 @@ def upgrade(
             metavar="FILE",
             help="Write the backup to this file.",
             show_default="beside the store's file; for a server, here",
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ] = None,

@@ -24,6 +24,7 @@ def export(
             metavar="FOLDER",
             help="Write the files to this folder.",
             show_default=False,
+            readable=False,
             rich_help_panel=OUTPUT,
         ),
     ],

@@ -1,0 +1,75 @@
+"""The kinds of files that calib writes, recognised by their first bytes.
+
+An existing file is replaced only by a file of its own kind (``output_target``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+HEAD = 4096
+"""Bytes at the beginning of a file by which its kind is recognised."""
+TABLE_MAGIC = "dials::af::reflection_table"
+"""The text with which a reflection table of DIALS begins."""
+_SQLITE = b"SQLite format 3\0"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_LOG_OF_SQLITE = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
+"""The first bytes of a write-ahead log (two byte orders), and of a rollback journal."""
+
+
+class FileKind(NamedTuple):
+    """A kind of file."""
+
+    name: str
+    """With its article, as messages name it."""
+    recognises: Callable[[bytes], bool]
+    """Whether a file with these first bytes, ``HEAD`` at most, is one."""
+
+
+def looks_like_pickle(head: bytes) -> bool:
+    """Whether these first bytes are those of a pickle (protocol 2 on, or 0)."""
+    return head.startswith(
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"cdials", b"ccopy_reg")
+    )
+
+
+def _json(key: str, value: str) -> Callable[[bytes], bool]:
+    """Recognises a JSON object that has this text among its first keys."""
+    member = re.compile(rf'"{key}"\s*:\s*"{value}"'.encode())
+
+    def recognises(head: bytes) -> bool:
+        return head.lstrip().startswith(b"{") and member.search(head) is not None
+
+    return recognises
+
+
+EXPERIMENTS = FileKind("an experiment list of DIALS", _json("__id__", "ExperimentList"))
+REFLECTIONS = FileKind(
+    "a reflection table of DIALS",
+    lambda head: head[:1] == b"\x93" and TABLE_MAGIC.encode() in head[:64],
+)
+RECEIPT = FileKind("a receipt of calib", _json("format", r"calib/receipt/\d+"))
+BUNDLE = FileKind("a bundle of calib", lambda head: head.startswith(b"calib bundle "))
+SUMMARY = FileKind(
+    "a summary of calib", lambda head: head.startswith(_HDF5) and b"calib/summary/" in head
+)
+CHECKPOINT = FileKind("a checkpoint of calib", _json("format", r"calib/checkpoint/\d+"))
+KEY = FileKind("a key", lambda head: b"-----BEGIN " in head)
+NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
+WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, NOTE)
+"""Every kind that calib writes by way of ``atomic``."""
+_OTHERS = (
+    FileKind("an SQLite database", lambda head: head.startswith(_SQLITE)),
+    FileKind("a log of an SQLite database", lambda head: head.startswith(_LOG_OF_SQLITE)),
+    FileKind("a pickle", looks_like_pickle),
+    FileKind("an HDF5 file", lambda head: head.startswith(_HDF5)),
+    FileKind("empty", lambda head: not head),
+)
+
+
+def kind_named(head: bytes) -> str:
+    """What a file with these first bytes is, as messages name it."""
+    found = (kind.name for kind in (*WRITTEN, *_OTHERS) if kind.recognises(head))
+    return next(found, "a file of another kind")
