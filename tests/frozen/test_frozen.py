@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calib.store.api import maintenance
+from calib.store.schema import revision as schema
 from calib.store.store import Store
 from support import raw
 from support.commands import calib, done
@@ -24,6 +26,8 @@ from support.commands import calib, done
 FILES = Path(__file__).parent / "files"
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SERIAL = "3-0999"
+REVISION = "0013"
+"""The revision of the frozen store."""
 IDS = {
     1: "a5c8ad27f535c8550f9e74acb293f42db3a3460986718cd1151d1b8d2c5c04ae",
     2: "25de02150f232bfa203c709efe65e765840a31b6a97465051a8c8072f1629b1a",
@@ -63,6 +67,7 @@ def frozen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(path, folder)
     store = folder / "store.db"
     store.write_bytes(gzip.decompress((folder / "store.db.gz").read_bytes()))
+    maintenance.upgrade(str(store))
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CALIB_STORE", str(store))
     monkeypatch.setenv("CALIB_ACTOR", "bob")
@@ -123,7 +128,11 @@ def shown(version: int) -> Any:
     return done("show", f"{SERIAL}:{version}", "--json").json
 
 
-def test_the_store_opens_without_an_upgrade(frozen: Path) -> None:
+def test_the_store_is_upgraded_from_its_revision(frozen: Path) -> None:
+    frozen_store = frozen / "frozen.db"
+    frozen_store.write_bytes(gzip.decompress((frozen / "store.db.gz").read_bytes()))
+    upgraded = done("db", "upgrade", "--store", frozen_store, "--json").json
+    assert (upgraded["before"], upgraded["after"]) == (REVISION, schema.HEAD)
     assert done("db", "current", "--json").json["current"]
     done("db", "check")
 

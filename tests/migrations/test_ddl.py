@@ -29,6 +29,7 @@ SQLITE = {
     "0011": "57b7ac57712c40d5aa8a79ee95ebd4b4b17b46da50733c307ca47307fe413f82",
     "0012": "4ca47191363438e27964feffc92ba1fdfdd0355d2eeef37b5a58fae3f5145a64",
     "0013": "c07d3baea80a78012bb9f43c13a4b0ca68d74252bd91608073ae159788a6ca9d",
+    "0014": "fd9656a99e9c2e673ed0c0c67f8135b4633a199e0af7d2f888953abbc2612dcc",
 }
 """The SHA-256 of the schema at each revision."""
 POSTGRES = {
@@ -45,6 +46,7 @@ POSTGRES = {
     "0011": "8ab9bc1f7005712bd4482c92e9de1d9f639ffda2611972720568ae0c0a22880d",
     "0012": "93278209283892d95ec4d7b807354ae43e0c291f16b377ae1c8969d3c241357b",
     "0013": "bc01dd76f8a194afd99ad4aea5098cebc1527e93d9722af127f08e1f5327fba4",
+    "0014": "d259be89a89af1deabfec84fa983baeb8bb2c7c913679953c56fe28352b61c72",
 }
 """The same on Postgres."""
 

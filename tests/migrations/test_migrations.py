@@ -21,7 +21,7 @@ from calib.store.schema import revision as schema
 from calib.store.schema.tables import METADATA
 from calib.store.store import Store
 from support import raw
-from support.filled import fill
+from support.filled import fill_every_table
 from support.records import (
     SERIAL,
     calibration,
@@ -43,6 +43,7 @@ TABLES_SINCE = {
     "0011": ("store_rule",),
     "0012": ("origin",),
     "0013": (),
+    "0014": ("summary_content",),
 }
 """The tables that each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}
@@ -130,7 +131,7 @@ def test_a_difference_between_tables_and_migrations_is_reported(database: Databa
 @pytest.mark.parametrize("revision", schema.REVISIONS)
 def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: str) -> None:
     """A store of that revision with rows in all its tables, on both databases."""
-    fill(place)
+    fill_every_table(place)
     before = {table: raw.rows(place, table) for table in raw.TABLES}
     assert all(before.values())
     schema.migrate(database, revision)
@@ -158,7 +159,7 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
 def test_a_store_made_at_each_revision_reads_after_the_upgrade(
     place: str, database: Database
 ) -> None:
-    fill(place)
+    fill_every_table(place)
     filled = {table: raw.rows(place, table) for table in raw.TABLES}
     for revision in schema.REVISIONS:
         schema.migrate(database, "base")
@@ -192,7 +193,7 @@ def test_an_upgrade_that_fails_changes_nothing(place: str, database: Database) -
 
 def test_foreign_keys_to_missing_rows_stop_an_upgrade(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
-    fill(place)
+    fill_every_table(place)
     database = Database(Location.parse(place), foreign_keys=False)
     schema.migrate(database, "0004")
     database.close()

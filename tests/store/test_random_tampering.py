@@ -13,7 +13,7 @@ from calib.store.database.database import Database
 from calib.store.maintenance.audit import audit_store
 from calib.store.store import Store
 from support import raw
-from support.filled import fill
+from support.filled import fill_every_table
 from support.records import NOON, SERIAL, application, calibration, certification, detector, stamp
 from support.tampering import Tamperer, bypass
 
@@ -25,7 +25,7 @@ OTHER = "24-0108"
 @pytest.fixture
 def filled(empty_place: str) -> str:
     """Two detectors, with rows in every table and several in most."""
-    fill(empty_place)
+    fill_every_table(empty_place)
     with Store.open(empty_place) as store:
         store.detectors.add(detector(OTHER), stamp())
         for seed in (1, 2):

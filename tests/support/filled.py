@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from functools import cache
 from pathlib import Path
 
+from sqlalchemy import insert
+
+from calib.config.location import Location
 from calib.model.store.bundle import Bundle
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.rule import DEMAND_ACTOR, Rule
+from calib.store.database.database import Database
+from calib.store.log.log import recording
+from calib.store.schema.tables import SUMMARY_CONTENT
 from calib.store.store import Store
 from support.records import (
     NOON,
@@ -38,6 +45,27 @@ def fill(place: str) -> None:
         store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
         store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))
         store.bundles.load(elsewhere(), stamp())
+
+
+def fill_every_table(place: str) -> None:
+    """The same, with a row in the table of summary contents as well."""
+    fill(place)
+    _, files = with_summaries(calibration())
+    file = next(file for file in files if file is not None)
+    database = Database(Location.parse(place))
+    with database.writing() as connection:
+        tables = (SUMMARY_CONTENT,)
+        with recording(connection, stamp(), "summary", SERIAL, tables) as (position, _):
+            connection.execute(
+                insert(SUMMARY_CONTENT).values(
+                    summary=file.id,
+                    format="calib/summary/1",
+                    position=position,
+                    sha256=hashlib.sha256(file.content).hexdigest(),
+                    content=file.content,
+                )
+            )
+    database.close()
 
 
 @cache

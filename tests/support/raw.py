@@ -18,6 +18,7 @@ TABLES = (
     "calibration",
     "calibration_dataset",
     "summary",
+    "summary_content",
     "calibration_summary",
     "panel",
     "certification",

@@ -34,6 +34,7 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every revision that this program knows, in order (a test compares them with the migrations)."""
 HEAD = REVISIONS[-1]

@@ -149,6 +149,17 @@ class CalibrationSummaryTable(StoreTable, table=True):
     summary: str = column(Text, "The summary", ForeignKey("summary.id"), index=True)
 
 
+class SummaryContentTable(StoreTable, table=True):
+    """The bytes of a summary in a named format; the summary itself may have another one."""
+
+    __tablename__ = "summary_content"
+    summary: str = key(Text, "The summary", ForeignKey("summary.id"))
+    format: str = key(Text, "Format of the bytes, such as calib/summary/2")
+    position: int = added_at()
+    sha256: str = column(Text, "SHA-256 of the bytes")
+    content: bytes = column(LargeBinary, "The bytes")
+
+
 class PanelTable(StoreTable, table=True):
     """One panel of a calibration: shifts in mm, rotations in rad, in its nominal frame."""
 
@@ -311,4 +322,5 @@ PLACEMENT = table_of(PlacementTable)
 PROVENANCE = table_of(ProvenanceTable)
 STORE_RULE = table_of(StoreRuleTable)
 SUMMARY = table_of(SummaryTable)
+SUMMARY_CONTENT = table_of(SummaryContentTable)
 WITHDRAWAL = table_of(WithdrawalTable)
