@@ -180,6 +180,15 @@ TAMPERINGS = [
         "INSERT INTO withdrawal (certification, position, reason) VALUES (5, 99, 'sly')",
         "withdrawal", 99, "rows without an entry in the log",
     ),
+    *(
+        (
+            "INSERT INTO withdrawal (certification, position, reason) "
+            f"VALUES (5, {position}, 'sly')",
+            "withdrawal", position, "rows without an entry in the log",
+        )
+        for position in (-(2**63), 2**63 - 1)
+    ),
+    ("UPDATE panel SET sigma_dx = 1e999 WHERE calibration = 3", "panel", 3, CHANGED),
     ("UPDATE application SET why = 'x'", "application", 7, CHANGED),
     ("DELETE FROM artifact WHERE position = 1", "artifact", 1, GONE),
     ("UPDATE deed SET actor = 'eve' WHERE position = 5", "entry", 5, EDITED),
