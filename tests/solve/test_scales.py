@@ -11,12 +11,15 @@ from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.still import StillsPlan, simulated_stills
+from calib.solve.dataset.outliers import covariance_inflation
+from calib.solve.datasets import refine_datasets
 from calib.solve.drift.difference import ComparedCalibration
 from calib.solve.drift.significance import drift
+from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.prior import PanelPrior
 from calib.solve.summaries import solve_summaries
 from support.linear import PRIOR, estimate, seen
-from support.scenes import simulation, solution
+from support.scenes import options, quiet, simulation, solution
 
 LAYOUT = known_layout("PILATUS 300K")
 FEW = 12
@@ -31,6 +34,21 @@ def test_weights_allow_for_the_parameters_that_were_refined() -> None:
     made = simulated_stills(rng, LAYOUT, Correction.none(len(LAYOUT)), pose, plan, "stills")
     (use,) = solution([made.dataset], LAYOUT).report.datasets
     assert use.weight_scale[:2] == pytest.approx((1.0, 1.0), abs=0.03)
+
+
+def test_the_covariance_of_datasets_is_scaled_by_the_scatter_that_is_left() -> None:
+    """By chi-square per degree of freedom, and by what the rejection of outliers costs."""
+    layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=300)
+    found = solution([scan.dataset], layout)
+    convergence = found.report.convergence
+    left = convergence.chi_square / convergence.degrees_of_freedom
+    assert left > 1.01  # so that it makes a difference
+    pose = scan.dataset.detector.lab_from_root
+    assert pose is not None
+    executor = LocalExecutor([scan.dataset])
+    _, refined = refine_datasets(executor, [pose], layout, options(), quiet)
+    expected = refined.last.covariance * left * covariance_inflation()
+    assert found.estimate.covariance == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_covariance_of_summaries_is_scaled_by_the_scatter_that_they_report() -> None:
