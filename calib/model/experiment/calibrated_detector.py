@@ -9,7 +9,7 @@ from calib.model.detector.layout import Layout
 from calib.model.experiment.experiment import Beam, Detector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CalibratedDetector:
     """A detector with the corrections of its panels, and the beam it faces."""
 
