@@ -59,3 +59,20 @@ def test_files_corrected_later_do_not_count_as_affected_then(
     later = replace(application(stored, "after.expt"), output_sha256=("ef" * 32,))
     store.applications.record(later)
     assert store.certifications.consequences(position).affected == 1
+
+
+def test_what_a_change_replaced_is_known_from_the_entry_just_before_it(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Nothing is recorded between the certification, the one that replaces it and its end."""
+    first = store.certifications.certify(certification(stored)).number
+    other, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    second = store.certifications.certify(certification(other), supersede=True).number
+    third = store.certifications.certify(certification(stored), supersede=True).number
+    store.certifications.withdraw(third, "no", stamp())
+    last = store.log.entries(last=1)[0].position
+    befores = [
+        [None if one.before is None else one.before.number for one in found.changes]
+        for found in map(store.certifications.consequences, (first, second, third, last))
+    ]
+    assert befores == [[None], [first], [second], [third]]

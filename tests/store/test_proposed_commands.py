@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,3 +94,44 @@ def test_the_proposal_is_no_wider_than_the_nearest_certification_and_the_way_to_
         assert new.validity.end <= latest
     assert new.distances.minimum_mm >= min(near.distances.minimum_mm, 150.0)
     assert new.distances.maximum_mm <= max(near.distances.maximum_mm, 151.0)
+
+
+def test_a_point_off_in_time_and_distance_is_reached_from_the_nearest_corner() -> None:
+    """The proposal begins where the certification ends, in time as well as in distance."""
+    midnight = datetime(AT.year, AT.month, AT.day, tzinfo=UTC)
+    earlier = certified(1, Validity(AT - 3 * DAY, AT - DAY), DistanceRange(100.0, 120.5))
+    new = proposed(none_covers([earlier], AT, DISTANCE_MM).remedy, [earlier])
+    assert new.validity == Validity(AT - DAY, midnight + DAY)
+    assert new.distances == DistanceRange(120.5, 151.0)
+    later = certified(1, Validity(AT + DAY, None), DistanceRange(170.5, 200.0))
+    new = proposed(none_covers([later], AT, DISTANCE_MM).remedy, [later])
+    assert new.validity == Validity(midnight, AT + DAY)
+    assert new.distances == DistanceRange(150.0, 170.5)
+
+
+def test_the_proposal_reaches_distances_below_a_millimetre() -> None:
+    one = certified(1, Validity(AT, None), DistanceRange(100.0, 200.0))
+    new = proposed(none_covers([one], AT, 0.5).remedy, [one])
+    assert new.distances == DistanceRange(0.0, 100.0)
+
+
+def test_every_certification_at_the_distance_limits_the_proposed_time() -> None:
+    """Whichever is recorded later, and although one of another time and distance comes first."""
+    nearest = certified(1, Validity(AT + HOUR, AT + 2 * HOUR), DistanceRange(100.0, 200.0))
+    before = certified(2, Validity(AT - 3 * HOUR, AT - 2 * HOUR), DistanceRange(100.0, 200.0))
+    elsewhere = certified(3, Validity(AT - 9 * DAY, AT - 8 * DAY), DistanceRange(300.0, 400.0))
+    for order in permutations((nearest, before, elsewhere)):
+        new = proposed(none_covers(list(order), AT, DISTANCE_MM).remedy, order)
+        assert (new.version, new.validity) == (1, Validity(AT - 2 * HOUR, AT + HOUR))
+        assert new.distances == DistanceRange(100.0, 200.0)
+
+
+def test_every_certification_at_the_time_limits_the_proposed_distances() -> None:
+    """Whichever is recorded later, and although one of another time comes first."""
+    nearest = certified(1, Validity(AT - HOUR, None), DistanceRange(160.0, 200.0))
+    below = certified(2, Validity(AT - DAY, AT + DAY), DistanceRange(100.0, 120.0))
+    elsewhere = certified(3, Validity(AT - 9 * DAY, AT - 8 * DAY), DistanceRange(100.0, 400.0))
+    for order in permutations((nearest, below, elsewhere)):
+        new = proposed(none_covers(list(order), AT, DISTANCE_MM).remedy, order)
+        assert (new.version, new.validity) == (1, Validity(AT - HOUR, None))
+        assert new.distances == DistanceRange(150.0, 160.0)

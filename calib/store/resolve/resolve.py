@@ -61,7 +61,7 @@ _NUMBERED = SqlStatement(_WINNER + "WHERE c.position = :number")
 _STATUS = {status.value: status for status in PanelStatus}
 
 
-def resolve(connection: Connection, query: Query, *, explain: bool = False) -> Resolution:
+def resolve(connection: Connection, query: Query, *, explain: bool) -> Resolution:
     """The one stored calibration that applies, with the explanation; with ``explain`` also the
     certifications that do not apply.
 
