@@ -103,12 +103,12 @@ def simulated_scan(
     orientation = rotation_from_vector(rng.normal(size=3))
     real_space = np.diag(plan.cell_angstrom) @ orientation.T
     true_frames = truth.frames(layout).moved(true_pose)
-    candidates = _rarer_at_high_resolution(rng, real_space, plan, d_min(layout, true_pose, beam))
+    candidates = rarer_at_high_resolution(rng, real_space, plan, d_min(layout, true_pose, beam))
     hkl, phi, panel, mm = _measured(
         candidates, real_space, beam, goniometer, plan, true_frames, layout.size_mm
     )
 
-    sensors = _sensors(len(layout), plan)
+    sensors = sensors_of(len(layout), plan)
     true_detector = Detector(layout.panels, true_frames, true_pose, sensors, plan.panel_identifier)
     given_pose = perturbed_pose(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
     given = Detector(
@@ -152,13 +152,14 @@ def simulated_scan(
     return SimulatedScan(dataset, true_pose, true_crystal, outlier.astype(np.int64))
 
 
-def _sensors(n: int, plan: ScanPlan) -> Sensors:
+def sensors_of(n: int, plan: ScanPlan) -> Sensors:
+    """The sensitive layers of n panels, as the plan states them."""
     parallax = plan.sensor_mm > 0.0
     mu = plan.sensor_mu_per_mm if parallax else 0.0
     return Sensors(np.full(n, parallax), np.full(n, mu), np.full(n, plan.sensor_mm))
 
 
-def _rarer_at_high_resolution(
+def rarer_at_high_resolution(
     rng: np.random.Generator, real_space: Floats, plan: ScanPlan, d_min: float
 ) -> Ints:
     """All Miller indices (n, 3) to ``d_min`` in random order, weighted towards low resolution."""

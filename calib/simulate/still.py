@@ -29,7 +29,7 @@ from calib.model.experiment.experiment import (
 from calib.model.experiment.reflections import Reflections
 from calib.simulate.aim import d_min, hits, perturbed_pose
 
-_BEYOND = 3.0
+BEYOND = 3.0
 """Reflections farther than this many standard deviations from the sphere are not observed."""
 
 
@@ -84,7 +84,7 @@ def simulated_stills(
     beam = Beam(np.array([0.0, 0.0, 1.0]), plan.wavelength_angstrom)
     frames = truth.frames(layout).moved(true_pose)
     cell = np.diag(plan.cell_angstrom)
-    candidates = _indices(cell, d_min(layout, true_pose, beam))
+    candidates = indices_within(cell, d_min(layout, true_pose, beam))
     true_crystals, given, found = [], [], []
     for index in range(plan.n_crystals):
         orientation = rotation_from_vector(rng.normal(scale=2.0, size=3))
@@ -111,7 +111,7 @@ def simulated_stills(
             for index in range(plan.n_crystals)
         ),
         beams=(beam,),
-        detectors=(_given(rng, layout, true_pose, plan),),
+        detectors=(given_detector(rng, layout, true_pose, plan),),
         goniometers=(),
         scans=(),
         crystals=tuple(given),
@@ -133,7 +133,7 @@ def simulated_stills(
     return SimulatedStills(dataset, true_pose, tuple(true_crystals), psi)
 
 
-def _given(
+def given_detector(
     rng: np.random.Generator, layout: Layout, true_pose: RigidMotion, plan: StillsPlan
 ) -> Detector:
     """The nominal detector near its true pose."""
@@ -143,7 +143,7 @@ def _given(
     return Detector(layout.panels, layout.frames.moved(pose), pose, sensors, "")
 
 
-def _indices(cell: Floats, limit_angstrom: float) -> tuple[Ints, Floats]:
+def indices_within(cell: Floats, limit_angstrom: float) -> tuple[Ints, Floats]:
     """(n, 3) all Miller indices to a resolution, and (n,) the lengths of their vectors."""
     most = np.ceil(np.diag(cell) / limit_angstrom).astype(int)
     grid = np.meshgrid(*(np.arange(-m, m + 1) for m in most), indexing="ij")
@@ -167,13 +167,13 @@ def _near_the_sphere(
     wave = float(np.linalg.norm(s0))
     along = hkl @ (a_matrix.T @ s0)
     off = np.abs(along + 0.5 * length**2)
-    near = np.flatnonzero(off < 2.0 * _BEYOND * plan.mosaic_rad * length * wave)
+    near = np.flatnonzero(off < 2.0 * BEYOND * plan.mosaic_rad * length * wave)
     hkl, length = hkl[near], length[near]
     q = hkl @ a_matrix.T
     psi = np.arccos(q @ s0 / (length * wave)) - np.arccos(-0.5 * length / wave)
     seen = np.exp(-0.5 * (psi / plan.mosaic_rad) ** 2 - 0.25 * plan.fall_off_angstrom2 * length**2)
     chosen = rng.permutation(
-        np.flatnonzero((rng.random(len(q)) < seen) & (np.abs(psi) < _BEYOND * plan.mosaic_rad))
+        np.flatnonzero((rng.random(len(q)) < seen) & (np.abs(psi) < BEYOND * plan.mosaic_rad))
     )
     axis = np.cross(q[chosen], s0)
     axis /= np.linalg.norm(axis, axis=1, keepdims=True)

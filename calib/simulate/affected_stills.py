@@ -1,0 +1,160 @@
+"""Simulated stills with physical effects.
+
+Without effects the stills are those of ``simulated_stills``, for the same seed. Time runs from the
+first still to the last one; effects of a spindle do nothing, since it does not move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import numpy as np
+
+from calib.errors import InputError
+from calib.model.base.arrays import Floats, Ints
+from calib.model.detector.correction import Correction
+from calib.model.detector.frames import RigidMotion, rotation_from_vector
+from calib.model.detector.layout import Layout
+from calib.model.experiment.dataset import Dataset, Source
+from calib.model.experiment.experiment import Beam, Crystal, Experiment, ExperimentList
+from calib.simulate.affected_scan import reflections_of
+from calib.simulate.aim import d_min
+from calib.simulate.effects.effect import Effect, Measured, State, combined
+from calib.simulate.rays import (
+    index_chance,
+    on_panels,
+    pose_centre,
+    seen_from_detector,
+    strained,
+)
+from calib.simulate.still import (
+    BEYOND,
+    SimulatedStills,
+    StillsPlan,
+    given_detector,
+    indices_within,
+)
+
+_AXIS = np.array([1.0, 0.0, 0.0])
+
+
+def affected_stills(
+    rng: np.random.Generator,
+    layout: Layout,
+    truth: Correction,
+    true_pose: RigidMotion,
+    plan: StillsPlan,
+    name: str,
+    effects: Sequence[Effect] = (),
+) -> SimulatedStills:
+    """One still of each of many crystals on a detector with corrected panels.
+
+    Raises ``InputError`` if a crystal shows fewer reflections than requested.
+    """
+    acting = combined(effects)
+    beam = Beam(np.array([0.0, 0.0, 1.0]), plan.wavelength_angstrom)
+    frames = acting.displaced(layout, truth).frames(layout).moved(true_pose)
+    centre = pose_centre(layout, true_pose)
+    cell = np.diag(plan.cell_angstrom)
+    candidates = indices_within(cell, d_min(layout, true_pose, beam))
+    true_crystals, given, found = [], [], []
+    for index in range(plan.n_crystals):
+        orientation = rotation_from_vector(rng.normal(scale=2.0, size=3))
+        hkl, state, psi, s1 = _near_the_sphere(
+            rng, candidates, cell, orientation, index, beam, acting, plan
+        )
+        start, ray = seen_from_detector(state, s1, centre)
+        panel, mm, radial = on_panels(frames, layout, acting, start, ray)
+        hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
+        if len(hit) < plan.n_reflections:
+            raise InputError(
+                "too-few-reflections",
+                f"crystal {index} shows {len(hit)} reflections, fewer than {plan.n_reflections}.",
+                remedy="a larger cell or a larger mosaic spread.",
+            )
+        found.append((hkl[hit], psi[hit], panel[hit], mm[hit], radial[hit]))
+        turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
+        swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
+        off = cell * [swollen[0], swollen[0], swollen[1]]
+        true_crystals.append(Crystal(cell @ orientation.T, plan.hall_symbol))
+        given.append(Crystal(off @ orientation.T @ turn.T, plan.hall_symbol))
+    hkl, psi, panel, mm, radial = (np.concatenate(part) for part in zip(*found, strict=True))
+    identifiers = [str(UUID(bytes=rng.bytes(16), version=4)) for _ in range(plan.n_crystals)]
+    detector = given_detector(rng, layout, true_pose, plan)
+    models = ExperimentList(
+        experiments=tuple(
+            Experiment(identifier, 0, 0, None, None, index, None)
+            for index, identifier in enumerate(identifiers)
+        ),
+        beams=(beam,),
+        detectors=(detector,),
+        goniometers=(),
+        scans=(),
+        crystals=tuple(given),
+    )
+    scatter = plan.noise_px * rng.normal(size=mm.shape)
+    outlier = rng.random(len(mm)) < plan.outlier_share
+    scatter[outlier] += plan.outlier_px * rng.normal(size=(int(outlier.sum()), 2))
+    pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
+    still = np.repeat(np.arange(plan.n_crystals), plan.n_reflections)
+    measured = Measured(
+        layout=layout,
+        state=_state(hkl, still, beam, plan),
+        panel=panel,
+        hkl=hkl,
+        px=mm / pixel,
+        radial=radial,
+        intensity=0.05 + rng.exponential(size=len(mm)),
+        partiality=np.exp(-0.5 * (psi / plan.mosaic_rad) ** 2),
+        noise=np.pad(scatter, ((0, 0), (0, 1))),
+        sigma=np.column_stack([np.full(mm.shape, plan.noise_px), np.zeros(len(mm))]),
+        flags=np.full(len(mm), 1 << 2 | 1 << 5),
+        kept=np.ones(len(mm), dtype=np.bool_),
+        rigid=None,
+    )
+    measured = acting.read(rng, measured)
+    dataset = Dataset(
+        name, Source((), ()), models, detector, reflections_of(measured, detector), None
+    )
+    return SimulatedStills(dataset, true_pose, tuple(true_crystals), psi[measured.kept])
+
+
+def _state(hkl: Ints, still: Ints, beam: Beam, plan: StillsPlan) -> State:
+    """The state without effects; time runs from the first still to the last one."""
+    share = still / max(plan.n_crystals - 1, 1)
+    return State.of(np.zeros(len(hkl)), share, still, index_chance(hkl), beam.s0, _AXIS)
+
+
+def _near_the_sphere(
+    rng: np.random.Generator,
+    candidates: tuple[Ints, Floats],
+    cell: Floats,
+    orientation: Floats,
+    index: int,
+    beam: Beam,
+    acting: Effect,
+    plan: StillsPlan,
+) -> tuple[Ints, State, Floats, Floats]:
+    """Miller indices (m, 3), their state, delta-psi (m,) in rad and diffracted wave vectors (m, 3)
+    of the observed reflections of one still, in random order."""
+    hkl, length = candidates
+    a_matrix = orientation @ np.linalg.inv(cell)
+    wave = 1.0 / beam.wavelength_angstrom
+    off = np.abs(hkl @ (a_matrix.T @ beam.s0) + 0.5 * length**2)
+    near = np.flatnonzero(off < 2.0 * BEYOND * plan.mosaic_rad * length * wave)
+    hkl = hkl[near]
+    state = acting.at(_state(hkl, np.full(len(hkl), index), beam, plan))
+    q = strained(state, a_matrix, orientation, hkl)
+    length = np.linalg.norm(q, axis=1)
+    psi = np.arccos((q * state.s0).sum(axis=1) / (length * wave)) - np.arccos(-0.5 * length / wave)
+    seen = np.exp(-0.5 * (psi / plan.mosaic_rad) ** 2 - 0.25 * plan.fall_off_angstrom2 * length**2)
+    chosen = rng.permutation(
+        np.flatnonzero((rng.random(len(q)) < seen) & (np.abs(psi) < BEYOND * plan.mosaic_rad))
+    )
+    hkl, q, psi = hkl[chosen], q[chosen], psi[chosen]
+    state = acting.at(_state(hkl, np.full(len(hkl), index), beam, plan))
+    axis = np.cross(q, state.s0)
+    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+    turn = rotation_from_vector(axis * psi[:, None])
+    return hkl, state, psi, np.einsum("nij,nj->ni", turn, q) + state.s0
