@@ -16,7 +16,7 @@ from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support import raw
-from support.filled import elsewhere
+from support.filled import add_summary_content, elsewhere
 from support.records import (
     NOON,
     SERIAL,
@@ -46,6 +46,7 @@ def filled(place: str, store: Store) -> str:
     store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
     store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))
     store.bundles.load(elsewhere(), stamp())
+    add_summary_content(place)
     return place
 
 

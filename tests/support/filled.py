@@ -50,6 +50,11 @@ def fill(place: str) -> None:
 def fill_every_table(place: str) -> None:
     """The same, with a row in the table of summary contents as well."""
     fill(place)
+    add_summary_content(place)
+
+
+def add_summary_content(place: str) -> None:
+    """Record the bytes of the calibration's first summary under the name of a format."""
     _, files = with_summaries(calibration())
     file = next(file for file in files if file is not None)
     database = Database(Location.parse(place))
