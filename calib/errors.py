@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from calib.passwords import without_password
+
 
 class CalibError(Exception):
     """Root of all errors of this project.
 
     ``code`` is a short kebab-case name that scripts may match; ``problem`` states what was found
     and what was expected; ``place`` names the file, column, JSON path or panel at fault;
-    ``remedy`` states what to do about it.
+    ``remedy`` states what to do about it. Passwords in them are hidden.
     """
 
     exit_code: ClassVar[int] = 70
 
     def __init__(self, code: str, problem: str, *, remedy: str = "", place: str = "") -> None:
-        super().__init__(code, problem, remedy, place)
         self.code = code
-        self.problem = problem
-        self.remedy = remedy
-        self.place = place
+        self.problem = without_password(problem)
+        self.remedy = without_password(remedy)
+        self.place = without_password(place)
+        super().__init__(code, self.problem, self.remedy, self.place)
 
     def __reduce__(self) -> tuple[object, ...]:
         """So that an error of another process arrives as it is."""

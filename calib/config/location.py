@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from calib.errors import InputError
+from calib.passwords import names_password, without_password
 
 VARIABLE = "CALIB_STORE"
 """The environment variable that names the store."""
 _ADDRESS = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
-_PASSWORD = re.compile(
-    r"(?<=://)(?P<user>[^:/?#@]*):.*@", re.DOTALL
-)  # matches too much rather than too little
-_QUERY_PASSWORD = re.compile(r"(?P<key>[?&]password=)[^&]*")
+_USER_AND_PASSWORD = re.compile(r"^[^/:@]+:[^@]*@")
 _SQLITE = b"SQLite format 3\0"
 _BESIDE = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
@@ -31,7 +30,7 @@ class Location:
 
     path: Path | None
     """The SQLite file; None for a server."""
-    url: str
+    url: str = field(repr=False)
     """SQLAlchemy URL of the server with its password, never shown; empty for a file."""
 
     @staticmethod
@@ -43,7 +42,7 @@ class Location:
         """
         named = str(text)
         match = _ADDRESS.match(named)
-        if match is None:
+        if match is None and not is_address(named):
             if not named.strip():
                 raise InputError(
                     "bad-location",
@@ -51,16 +50,17 @@ class Location:
                     remedy=f"give --store PATH, or set {VARIABLE}.",
                 )
             return Location(_file(named), "")
-        scheme = match["scheme"].lower()
-        rest = named[match.end() :]
+        scheme = "" if match is None else match["scheme"].lower()
+        rest = "" if match is None else named[match.end() :]
         if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/"):
             return Location(_file(rest[1:]), "")
         if scheme in _POSTGRES:
-            return Location(None, f"postgresql+psycopg://{rest}")
+            return Location(None, f"postgresql+psycopg://{_quoted(rest)}")
         raise InputError(
             "bad-location",
             f"{without_password(named)} is not an address at which a store can be.",
-            remedy="give a path, or postgresql://USER@HOST/DATABASE.",
+            remedy="give a path, or postgresql://USER@HOST/DATABASE, with the password in "
+            "~/.pgpass.",
         )
 
     @property
@@ -81,6 +81,34 @@ class Location:
     def option(self) -> str:
         """The command-line option for this store, quoted for a shell."""
         return f"--store {shlex.quote(self.shown)}"
+
+
+def _quoted(rest: str) -> str:
+    """What follows the scheme, with the characters of the password quoted that would end it: else
+    its rest would be taken for a host, which errors show."""
+    before, mark, query = rest.partition("?")
+    people, at, host = before.rpartition("@")
+    user, colon, password = people.partition(":")
+    if not colon or user.startswith("["):
+        return rest
+    return f"{user}:{quote(password, safe='%')}{at}{host}{mark}{query}"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address, or means to be one: it contains ``:/``, gives a password by
+    name, or begins with ``USER:PASSWORD@``. It is never the name of a file."""
+    return ":/" in text or names_password(text) or _USER_AND_PASSWORD.match(text) is not None
+
+
+def refuse_address(path: Path) -> None:
+    """Raise ``InputError`` (``bad-name``) for an address in place of the name of a file."""
+    if is_address(str(path)):
+        raise InputError(
+            "bad-name",
+            "this is an address, not the name of a file.",
+            place=str(path),
+            remedy="name a file; --store takes the address of a store.",
+        )
 
 
 def database_beside(path: Path) -> Path | None:
@@ -118,12 +146,6 @@ def _file(named: str) -> Path:
             remedy=f"give --store PATH, or set {VARIABLE}.",
         ) from error
     return path
-
-
-def without_password(text: str) -> str:
-    """The text with ``***`` in place of passwords in addresses."""
-    hidden = _PASSWORD.sub(lambda match: f"{match['user']}:***@", text)
-    return _QUERY_PASSWORD.sub(lambda match: f"{match['key']}***", hidden)
 
 
 def default_location() -> Location:

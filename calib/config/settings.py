@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calib.config.location import Location, default_location, without_password
+from calib.config.location import Location, default_location, is_address
 from calib.errors import InputError, MissingFileError
 from calib.model.store.backup import Setting
+from calib.passwords import without_password
 
 SYSTEM = Path("/etc/calib.toml")
 """The settings of all users of this machine."""
@@ -151,7 +152,7 @@ def _of_file(path: Path) -> dict[str, Setting]:
                 place=str(path),
                 remedy=f"use {near[0]}." if near else f"use one of {', '.join(_KINDS)}.",
             )
-        if name == "store" and isinstance(value, str) and "://" not in value and value.strip():
+        if name == "store" and isinstance(value, str) and value.strip() and not is_address(value):
             value = str(
                 path.parent / _expanded(value, f"{path}: store")
             )  # relative to the settings file
@@ -187,7 +188,7 @@ def _checked(name: str, value: Any, place: str, origin: str) -> Setting:
     except InputError as error:
         raise InputError(error.code, error.problem, place=place, remedy=error.remedy) from None
     except (ValueError, TypeError, OverflowError):
-        shown = without_password(_briefly(value))
+        shown = _briefly(value)
         raise InputError(
             "bad-settings",
             f"{shown!r} is not a valid value.",
@@ -211,7 +212,7 @@ def _expanded(named: str, place: str) -> Path:
 
 def _briefly(value: Any) -> str:
     try:
-        text = str(value)
+        text = without_password(str(value))
     except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists
         return f"{type(value).__name__} too large to show"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -22,7 +22,7 @@ from calib.files.output_target import (
     OutputRule,
     exists,
     read_only,
-    refuse_no_text,
+    refuse_bad_name,
     same_file,
 )
 
@@ -43,7 +43,7 @@ def read_bytes(path: Path) -> bytes:
 
 def open_input(path: Path) -> BufferedReader:
     """A file opened to read bytes; raises ``MissingFileError`` where it cannot be opened."""
-    refuse_no_text(path)
+    refuse_bad_name(path)
     try:
         # Opening a pipe may block, and a device may have no end.
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -73,6 +73,7 @@ def claim_folder(folder: Path, mark: str, note: str, kind: FileKind) -> None:
     Raises ``InputError`` (``folder-in-use``) for a folder with other files, and what
     ``write_safely`` raises.
     """
+    refuse_bad_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         in_use = any(folder.iterdir()) and not _is_of_kind(folder / mark, kind)

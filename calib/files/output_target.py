@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from calib.config.location import database_beside
+from calib.config.location import database_beside, refuse_address
 from calib.errors import InputError
 from calib.files.kinds import HEAD, FileKind, kind_named
 
@@ -38,7 +38,7 @@ class OutputRule:
         Raises ``InputError`` where the rule forbids it, where ``path`` cannot be the name of a
         file, or where its folder does not exist or is not writable.
         """
-        refuse_no_text(path)
+        refuse_bad_name(path)
         self._refuse_own_files(path)
         found = _status(path)
         # Unlike the methods of Path these never raise.
@@ -120,8 +120,9 @@ def check_writable_target(
     OutputRule(inputs, store, force).target(path, kind)
 
 
-def refuse_no_text(path: Path) -> None:
-    """Raise ``InputError`` for a name that is not text, since names are printed and recorded."""
+def refuse_bad_name(path: Path) -> None:
+    """Raise ``InputError`` (``bad-name``) for a name that is not text, since names are printed and
+    recorded, and for an address."""
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -131,6 +132,7 @@ def refuse_no_text(path: Path) -> None:
             place=os.fsencode(path).decode("utf-8", "replace"),
             remedy="rename the file.",
         ) from error
+    refuse_address(path)
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calib.errors import CalibError
+from calib.passwords import without_password
 
 DONE, NO, BAD_INPUT, MACHINE, SOME_FAILED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 70, 130
 """Exit codes; docs/reference/json.md explains each."""
@@ -87,6 +88,7 @@ def _is_usage_error(error: BaseException) -> bool:
 
 def _usage_failure(error: BaseException) -> Failure:
     message = str(getattr(error, "format_message", error.__str__)())
+    message = without_password(message)
     message = message.replace("Value error, ", "")  # added by newer releases of Typer
     context = getattr(error, "ctx", None)
     command = "calib" if context is None else context.command_path
@@ -94,7 +96,6 @@ def _usage_failure(error: BaseException) -> Failure:
 
 
 def _bug(error: BaseException, words: list[str]) -> Failure:
-    from calib.config.location import without_password
     from calib_cli.crash_report import write_report
 
     path = write_report(error, words)

@@ -16,6 +16,7 @@ from calib_cli.context import WHILE_LOADING
 from calib_cli.errors import TERMINATED
 from calib_cli.options import StorePlace
 from calib_cli.output import notify, write
+from calib_cli.process_title import hide_passwords
 from calib_cli.program import Program
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ def calib(
 
 def main() -> None:
     """Run the program ``calib``."""
+    hide_passwords()
     # Matrices are small: threads of the linear algebra would cost more than they gain, and results
     # would depend on their number. Takes effect only before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
+from calib.passwords import without_password
 from calib_cli import shells
 from calib_cli.errors import INTERRUPTED, PIPE_CLOSED, failure_of
 from calib_cli.output import OutputClosedError, notify, notify_json
@@ -20,8 +21,6 @@ _WORDS: ContextVar[Sequence[str]] = ContextVar("words", default=())
 def command_line() -> str:
     """The command line for the log, with passwords hidden and undecodable bytes replaced; empty
     outside of a command."""
-    from calib.config.location import without_password
-
     shown = [os.fsencode(word).decode("utf-8", "replace") for word in _WORDS.get()]
     return shlex.join(["calib", *(without_password(word) for word in shown)]) if shown else ""
 

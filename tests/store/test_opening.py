@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from calib.config.location import Location, default_location, without_password
+from calib.config.location import Location, default_location
 from calib.config.settings import chosen_location
 from calib.errors import InputError, IntegrityError, StoreError, StoreReadOnlyError
 from calib.model.store.backup import Upgraded
+from calib.passwords import without_password
 from calib.store.api import maintenance
 from calib.store.database.database import ADVISORY_LOCK, Database
 from calib.store.database.errors import translate_errors
@@ -234,7 +235,18 @@ def test_an_address_is_shown_without_its_password(named: str, shown: str) -> Non
         assert "cr" not in text
 
 
-@pytest.mark.parametrize("named", ["mysql://ada:secret@host/db", "http://host/", "sqlite://", " "])
+NO_FILES = (
+    "postgresql:/ada:secret@host/db",
+    "host=db.example user=ada password=secret",
+    "host=db.example sslpassword = 'secret'",
+    "ada:secret@host/db",
+    "/data:/calib.sqlite",
+)
+
+
+@pytest.mark.parametrize(
+    "named", ["mysql://ada:secret@host/db", "http://host/", "sqlite://", " ", *NO_FILES]
+)
 def test_a_location_is_a_file_or_a_postgres_address(named: str) -> None:
     with pytest.raises(InputError) as caught:
         Location.parse(named)

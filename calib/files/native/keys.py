@@ -12,7 +12,7 @@ from platformdirs import user_config_path
 from calib.errors import FileFormatError, InputError
 from calib.files.atomic import read_bytes, write_safely
 from calib.files.kinds import KEY
-from calib.files.output_target import check_writable_target
+from calib.files.output_target import check_writable_target, refuse_bad_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -39,6 +39,7 @@ def make_keys(private: Path) -> tuple[Path, Path]:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    refuse_bad_name(private)
     with contextlib.suppress(OSError):  # what is wrong is reported below
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     public = public_path(private)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from calib.config.location import database_beside
+from calib.config.location import database_beside, refuse_address
 from calib.errors import InputError, StoreError
 
 
@@ -17,9 +17,11 @@ def draft_file(path: Path) -> Iterator[Path]:
     """An empty temporary file, renamed to ``path`` if the block succeeds.
 
     An existing file is never replaced: ``FileExistsError`` is raised at the end. Raises
-    ``InputError`` (``output-is-store``) for a name that SQLite would take for the log of a
-    database, and ``StoreError`` (``store-not-made``) if no file can be created in the folder.
+    ``InputError`` for an address (``bad-name``) and for a name that SQLite would take for the log
+    of a database (``output-is-store``), and ``StoreError`` (``store-not-made``) if no file can be
+    created in the folder.
     """
+    refuse_address(path)
     if (database := database_beside(path)) is not None:
         raise InputError(
             "output-is-store",

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from calib.config.location import Location, without_password
+from calib.config.location import Location
 from calib.errors import CalibError, InputError, IntegrityError, StoreError, StoreReadOnlyError
+from calib.passwords import without_password
 
 _READ_ONLY_REMEDY = (
     "ask a user with write access; `calib apply` writes a receipt, which that user can record "

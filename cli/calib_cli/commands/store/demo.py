@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from calib.passwords import without_password
 from calib_cli.context import stamp
 from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, By
@@ -45,7 +46,8 @@ def demo(
     from calib.report.demo import demo_blocks, demo_view
 
     begun = perf_counter()
-    notify(f"Simulating, deriving, certifying and applying in {folder} (under a minute).")
+    place = without_password(str(folder))
+    notify(f"Simulating, deriving, certifying and applying in {place} (under a minute).")
     with derive_progress() as progress:
         done = run_demo(folder, stamp(by), seed=seed, progress=progress)
     view = demo_view(
