@@ -72,7 +72,7 @@ def test_an_existing_file_or_link_is_not_written_to(log_folder: Path, tmp_path: 
     victim.write_text("mine")
     log_folder.mkdir(parents=True)
     now = datetime.now(UTC)
-    for second in range(60):  # the name tells the second of the report
+    for second in range(60):  # the name of a report contains the second
         name = f"bug-{now + timedelta(seconds=second):%Y%m%dT%H%M%S}-{os.getpid()}.log"
         (log_folder / name).symlink_to(victim)
     assert written().parent.parent == tmp_path / "tmp"
