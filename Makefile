@@ -1,4 +1,4 @@
-# make demo · make test · make test-long · make test-lowest · make lint · make docs · make bench
+# make setup · make demo · make test · make test-long · make test-lowest · make lint · make docs · make bench
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,6 +17,7 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1
 .PHONY: help setup demo test test-long test-lowest lint docs bench clean
 
 help:
+	@echo "make setup        install calib and what its tests need, in .venv"
 	@echo "make demo         derive, certify and apply on simulated data"
 	@echo "make test         the tests (a few minutes)"
 	@echo "make test-long    the same with long tests and many more examples"

@@ -24,12 +24,13 @@ def provenance_facts(view: View) -> Facts:
     """Environment, input files and parent, one per line."""
     machine = view["environment"]
     scipy = f"scipy {machine['scipy']}, " if machine["scipy"] else ""
+    threads = "1 thread" if machine["threads"] == 1 else f"{machine['threads']} threads"
     return Facts(
         (
             (
                 "Derived on",
                 f"Python {machine['python']}, numpy {machine['numpy']}, {scipy}"
-                f"{machine['blas']} with {machine['threads']} threads, {machine['processor']}",
+                f"{machine['blas']} with {threads}, {machine['processor']}",
             ),
             ("Input files", ", ".join(one["path"] for one in view["inputs"]) or NONE),
             ("Based on", NONE if view["parent"] is None else view["parent"][:12]),

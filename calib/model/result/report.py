@@ -205,7 +205,7 @@ class Determined:
     n_determined: int
     """Those that the data constrain more tightly than the assembly tolerances."""
     parameters: tuple[float | None, ...]
-    """Fraction from the data of dx, dy, dz, rx, ry and rz, over all panels; None if fixed."""
+    """Fraction of each panel parameter that the data determine, over all panels; None if fixed."""
     patterns: tuple[DataShare, ...]
     """The same for named patterns of the measured panels."""
 
