@@ -116,7 +116,7 @@ class DatasetUse:
     """Cross-validation: the same reflections with corrections from the other datasets only; None
     if there are no others."""
     weight_scale: tuple[float, float, float]
-    """Achieved over claimed standard deviation of x, y and phi (or delta-psi)."""
+    """Observed over stated standard deviation of x, y and phi (or delta-psi)."""
     crystal_interval_deg: float | None = None
     """Interval length of scan-varying crystals; None for static ones."""
     slips_deg: tuple[float, ...] = ()

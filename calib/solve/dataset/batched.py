@@ -1,10 +1,11 @@
 """Elimination in batches, for very many crystals with few reflections each.
 
 Blocks of 17 x 17 for each (experiment, panel, fold) would take more memory than the reflections
-that they sum. Instead, some thousand reflections are predicted at a time, and their crystals are
-eliminated together (``batched_sums``). Only the transformation back to its own parameters is kept
-of each crystal. Its step needs U^T P dx for a step dx of the panels, where U and P are the
-derivatives by crystal and panel parameters; a second pass over the reflections computes it.
+that they sum. Instead, a few thousand reflections are predicted at a time, and their crystals are
+eliminated together (``batched_sums``). Of each crystal only the transformation back to its own
+parameters is kept. Its step needs U^T P dx for a step dx of the panels, where U and P are the
+derivatives with respect to crystal and panel parameters; a second pass over the reflections
+computes it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _CRYSTAL = slice(PANEL_COLUMNS, BEAM_COLUMN)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchedCrystals:
-    """Reflections at one linearisation point, whose derivatives are computed whenever needed."""
+    """Reflections at one linearisation point, whose derivatives are recomputed when needed."""
 
     predictor: Predictor
     seen: Observations
@@ -48,7 +49,7 @@ class BatchedCrystals:
     """(3,) centre of rotation of the pose."""
     folds: tuple[int, ...] = (0, 1, 2, 3)
     kept: dict[tuple[int, ...], EliminatedCrystals] = field(default_factory=dict)
-    """Sums that were computed before, by folds."""
+    """Sums computed so far, by folds."""
 
     def of_folds(self, folds: tuple[int, ...]) -> BatchedCrystals:
         """The reflections of some folds only."""
@@ -81,7 +82,7 @@ class BatchedCrystals:
         return totals
 
     def pulled(self, panel_step: Floats) -> Floats:
-        """(c, 9) U^T P dx of each crystal for a step dx of the panels (6 n,)."""
+        """U^T P dx (c, 9) of each crystal for a step dx of the panels (6 n,)."""
         steps = np.ascontiguousarray(panel_step.reshape(-1, PANEL_COLUMNS).T)
 
         def of(piece: list[slice]) -> list[Floats]:
@@ -99,9 +100,9 @@ class BatchedCrystals:
         return np.concatenate([nothing, *found])
 
     def _weighted(self, batch: Batch) -> Floats:
-        """(3, 17, n) the derivatives, times the roots of the weights."""
+        """Derivatives (3, 17, n), multiplied by the square roots of the weights."""
         jacobian = self.predictor.predict(self.seen, batch.part, derivatives=True).jacobian
-        assert jacobian is not None  # noqa: S101 - asked for above
+        assert jacobian is not None  # noqa: S101 - requested above
         lost = ~np.isfinite(jacobian[:, RESIDUAL_COLUMN]).all(axis=0)
         if lost.any():
             jacobian[:, :, lost] = 0.0
@@ -109,7 +110,7 @@ class BatchedCrystals:
         return jacobian
 
     def _moves(self) -> Floats:
-        """(n, 6, 6) the adjoints of the panels in the one pose."""
+        """Adjoints (n, 6, 6) of the panels in the shared pose."""
         return adjoints(
             self.predictor.panel_rotation[:, :, 0].transpose(2, 0, 1),
             self.predictor.panel_centre_mm[:, 0].T,
@@ -117,7 +118,7 @@ class BatchedCrystals:
         )
 
     def _basis(self, crystals: Ints, widest: int) -> Floats:
-        """(k, 9, 3 + s) rotations and allowed strains; columns that a crystal has not are 0."""
+        """Rotations and allowed strains (k, 9, 3 + s); columns that a crystal lacks are 0."""
         held = self.predictor.instrument
         strains = np.zeros((len(crystals), 6, widest))
         for row, crystal in enumerate(crystals.tolist()):
@@ -129,7 +130,7 @@ class BatchedCrystals:
         return out
 
     def _pieces(self) -> list[list[slice]]:
-        """Runs of whole crystals, some of them for each thread to take."""
+        """Runs of whole crystals, in pieces of several runs; a thread sums one piece at a time."""
         experiment = self.seen.experiment
         bound = np.append(np.flatnonzero(np.diff(experiment, prepend=-1)), len(experiment))
         parts, first = [], 0
@@ -141,7 +142,7 @@ class BatchedCrystals:
         return [parts[k : k + _OF_PIECE] for k in range(0, len(parts), _OF_PIECE)]
 
     def _batches(self, piece: list[slice]) -> Iterator[Batch]:
-        """The reflections of the folds in each run of a piece, where there are any."""
+        """The reflections of the folds in each run of a piece; runs without any are skipped."""
         wanted = np.isin(np.arange(FOLDS), self.folds)
         for run in piece:
             chosen = wanted[self.seen.fold[run]]
@@ -153,8 +154,8 @@ class BatchedCrystals:
 def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...]) -> bool:
     """Whether to eliminate crystals in batches.
 
-    That is if groups of (experiment, panel, fold) have few reflections, all crystals are static and
-    each was measured in a single experiment; ``crystal`` (e,) is the crystal of each experiment.
+    They are if groups of (experiment, panel, fold) have few reflections, and all crystals are
+    static and measured in a single experiment. ``crystal`` (e,) is the crystal of each experiment.
     """
     if seen.basis is not None or len(seen) >= _FEW_IN_GROUP * (len(seen.group_start) - 1):
         return False
@@ -165,7 +166,7 @@ def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchedSchurComplement(PanelEquations):
-    """Normal equations over the panels' tangent motions, crystals and pose eliminated.
+    """Normal equations over the panels' tangent motions, with crystals and pose eliminated.
 
     The coupling of crystals to panels is not kept: a step needs a second pass over ``batched``.
     """
@@ -178,12 +179,12 @@ class BatchedSchurComplement(PanelEquations):
     crystals: EliminatedCrystals
     pose: PoseElimination
     _last: dict[bytes, tuple[Floats, Floats]] = field(default_factory=dict)
-    """The last step asked for: pose and beam (7,), crystals (c, r) in their sigma."""
+    """The last step that was requested: of pose and beam (7,), and of crystals (c, r) in sigma."""
 
     @staticmethod
     def of(batched: BatchedCrystals, *, free_beam: bool, panels: bool) -> BatchedSchurComplement:
-        """Eliminate crystals and pose; without ``panels`` only steps with fixed panels can be
-        computed, at a lower cost."""
+        """Eliminate crystals and pose; without ``panels``, which costs less, only steps with fixed
+        panels can be computed."""
         totals = batched.summed(panels=panels)
         pose = PoseElimination.of(totals.total, totals.alone, free_beam=free_beam)
         n_known = int((totals.back != 0.0).any(axis=1).sum())
@@ -218,7 +219,7 @@ class BatchedSchurComplement(PanelEquations):
         return Step(rigid[:POSE_COLUMNS], deviation, tuple(own), float(rigid[POSE_COLUMNS]))
 
     def _rigid(self, panel_step: Floats) -> Floats:
-        """(r,) the step of pose and beam in its sigma."""
+        """Step (r,) of pose and beam along the determined directions, in sigma."""
         reach = self.pose.reach
         if not panel_step.any():
             return np.asarray(reach[:, -1])

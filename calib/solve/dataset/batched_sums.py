@@ -1,11 +1,12 @@
 """Normal equations with crystals eliminated, accumulated batch by batch.
 
-Let U be the derivatives by the parameters of a crystal, P those by the panels, and T those by pose
-and beam with the residual as last column. With W^T (U^T U) W = 1, eliminating the crystal subtracts
+Let U be the derivatives with respect to the parameters of a crystal, P those with respect to the
+panels, and T those with respect to pose and beam, with the residual as last column. With
+W^T (U^T U) W = 1, eliminating the crystal subtracts
 
     (W^T U^T [P T])^T (W^T U^T [P T])
 
-from the sums. The crystals of a batch are arranged on a grid, so that all are multiplied at once.
+from the sums. The crystals of a batch are arranged on a grid, so that one product serves them all.
 """
 
 from __future__ import annotations
@@ -24,25 +25,25 @@ from calib.solve.dataset.whitening import POSE_COLUMNS, whiten_all
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """n reflections of k crystals, crystal after crystal."""
+    """n reflections of k crystals, sorted by crystal."""
 
     part: slice | Ints
-    """Which of the observations."""
+    """Indices of the reflections among the observations."""
     crystals: Ints
-    """(k,)"""
+    """(k,) indices of the crystals."""
     start: Ints
-    """(k,) where each begins."""
+    """(k,) index of the first reflection of each crystal."""
     panel: Ints
-    """(n,) of each reflection."""
+    """(n,) panel of each reflection."""
     padding: Ints
-    """(k m,) which reflection stands at each place of a grid of k crystals by m reflections, the
-    most of any; n where there is none."""
+    """(k m,) index of the reflection at each place of a grid of k crystals by m reflections, with
+    m the largest number of any crystal; n at empty places."""
     place: Ints
-    """(n,) where in the grid each stands."""
+    """(n,) place of each reflection in the grid."""
 
     @staticmethod
     def of(part: slice | Ints, seen: Observations, crystal: Ints) -> Batch:
-        """``part`` of the observations; ``crystal`` (e,) of each experiment."""
+        """The batch of the observations ``part``; ``crystal`` (e,) is that of each experiment."""
         experiment, panel = seen.experiment[part], seen.panel[part]
         n = len(experiment)
         start = np.flatnonzero(np.diff(experiment, prepend=-1))
@@ -54,7 +55,7 @@ class Batch:
         return Batch(part, crystal[experiment[start]], start, panel, padding, place)
 
     def grid(self, rows: Floats) -> Floats:
-        """(k, 3, columns, m) views of derivatives (3, columns, n), 0 where there is none."""
+        """Derivatives (3, columns, n) on the grid: (k, 3, columns, m), 0 at empty places."""
         n = rows.shape[2]
         padded = np.empty((*rows.shape[:2], n + 1))
         padded[:, :, :n], padded[:, :, n] = rows, 0.0
@@ -62,12 +63,12 @@ class Batch:
         return found.reshape(*rows.shape[:2], len(self.start), -1).transpose(2, 0, 1, 3)
 
     def back_in_line(self, grid: Floats) -> Floats:
-        """(2, columns, n) of a contiguous grid (2, columns, k, m)."""
+        """Values (2, columns, n) from a contiguous grid (2, columns, k, m)."""
         return np.take(grid.reshape(*grid.shape[:2], -1), self.place, axis=2)
 
     def coupling(self, directions: Floats, by_panel: Floats, n_panels: int) -> Floats:
-        """(k, r, 6 n) of the crystals' ``directions`` (2, r, n) to the panels, ``by_panel``
-        (2, 6, n) being the derivatives by those."""
+        """Coupling (k, r, 6 n_panels) of the crystals' ``directions`` (2, r, n) to the panels;
+        ``by_panel`` (2, 6, n) are the derivatives with respect to the panels."""
         products = np.empty((PANEL_COLUMNS, *directions.shape[1:]))
         for row in range(PANEL_COLUMNS):
             np.multiply(directions[0], by_panel[0, row], out=products[row])
@@ -84,7 +85,7 @@ class Batch:
 
 
 TAIL_COLUMNS = POSE_COLUMNS + 2
-"""Pose, beam and residual."""
+"""Number of columns for pose, beam and residual."""
 _POSE = slice(0, POSE_COLUMNS)
 _PANELS = slice(0, PANEL_COLUMNS)
 
@@ -98,11 +99,11 @@ class EliminatedCrystals:
     alone: Floats
     """(7,) the diagonal over pose and beam before crystals were eliminated."""
     panel_information: Floats
-    """(n, 6, 6); 0 where panels are left out."""
+    """(n, 6, 6) information of each panel's own reflections; 0 if summed without panels."""
     crystals: Ints
-    """(c,) which crystals have reflections."""
+    """(c,) indices of the crystals that have reflections."""
     back: Floats
-    """(c, 9, r) from whitened directions to a crystal's nine columns."""
+    """(c, 9, r) transformation from whitened directions to a crystal's nine columns."""
     tail: Floats
     """(c, r, 8) whitened coupling to pose, beam and residual."""
     chi_square: float
@@ -114,27 +115,27 @@ class Accumulator:
     """Sums over the batches so far."""
 
     moves: Floats
-    """(n, 6, 6) the adjoints of the panels in the one pose."""
+    """(n, 6, 6) adjoints of the panels in the shared pose."""
     panels: bool
     total: Floats
-    """Minus the sum of what the eliminations subtract."""
+    """Minus the sum of the terms that the eliminations subtract."""
     own: Floats
-    """(n, 6, 8) sums over each panel's reflections: panel with panel, beam and residual."""
+    """(n, 6, 8) products of panel with panel, beam and residual, summed for each panel."""
     rest: Floats
-    """(8, 8) sums over pose, beam and residual in all three coordinates; with panels only those of
-    beam and residual, since the sums over the pose follow from those over the panels."""
+    """(8, 8) products of pose, beam and residual, summed over all three coordinates; with panels
+    only those of beam and residual, since those of the pose follow from those of the panels."""
     crystals: list[Ints]
     backs: list[Floats]
     tails: list[Floats]
     _turned: Floats = field(init=False)
-    """(6, 6, n) the adjoints, panels last."""
+    """(6, 6, n) adjoints, with the panel as last index."""
 
     def __post_init__(self) -> None:
         self._turned = np.ascontiguousarray(self.moves.transpose(1, 2, 0))
 
     @staticmethod
     def of(moves: Floats, width: int, *, panels: bool) -> Accumulator:
-        """Nothing yet, of crystals that have ``width`` parameters at most."""
+        """Empty sums, for crystals with at most ``width`` parameters."""
         n = len(moves)
         size = (PANEL_COLUMNS * n if panels else 0) + TAIL_COLUMNS
         return Accumulator(
@@ -149,7 +150,7 @@ class Accumulator:
         )
 
     def plus(self, other: Accumulator) -> Accumulator:
-        """These sums with those of the batches that come behind."""
+        """Add the sums of the batches that follow, in place."""
         self.total += other.total
         self.own += other.own
         self.rest += other.rest
@@ -159,11 +160,11 @@ class Accumulator:
         return self
 
     def add(self, batch: Batch, jacobian: Floats, basis: Floats) -> None:
-        """One batch's ``jacobian`` (3, 17, n), weighted, and its crystals' own parameters
-        ``basis`` (k, 9, r)."""
+        """Add a batch: its weighted ``jacobian`` (3, 17, n), and the ``basis`` (k, 9, r) of its
+        crystals' parameters."""
         first, poses = PANEL_COLUMNS, []
         if not self.panels:
-            # Derivatives by the pose in the place of those by the panels.
+            # The derivatives with respect to the pose take the place of those of the panels.
             jacobian[:2, _POSE] = self._by_pose(batch.panel, jacobian)
             first, poses = 0, list(range(POSE_COLUMNS))
         grid = batch.grid(jacobian[:, first:])
@@ -195,21 +196,21 @@ class Accumulator:
         self.tails.append(tail)
 
     def _by_pose(self, panel: Ints, jacobian: Floats) -> Floats:
-        """(2, 6, n) derivatives of x and y by the pose: those by the panels, through their
-        adjoints."""
+        """Derivatives (2, 6, n) of x and y with respect to the pose, from those with respect to the
+        panels by their adjoints."""
         moves = np.take(self._turned, panel, axis=2)
         out = np.zeros((2, POSE_COLUMNS, len(panel)))
         for row in range(2):
             for column in range(POSE_COLUMNS):
-                # A shift of the pose turns no panel, nor does a panel's along one axis of its
-                # own move spots along the other.
+                # A shift of the pose rotates no panel, and a shift of a panel along one of its
+                # axes moves no spot along the other.
                 for along in range(3 if column < 3 else PANEL_COLUMNS):
                     if along != 1 - row:
                         out[row, column] += jacobian[row, along] * moves[along, column]
         return out
 
     def _add_panels(self, panel: Ints, by_panel: Floats, rest: Floats) -> None:
-        order = np.argsort(panel.astype(np.int16), kind="stable")  # by radix
+        order = np.argsort(panel.astype(np.int16), kind="stable")  # radix sort
         columns = np.take(np.concatenate([by_panel, rest], axis=1), order, axis=2)
         bounds = np.searchsorted(panel[order], np.arange(len(self.own) + 1)).tolist()
         for index, (low, high) in enumerate(pairwise(bounds)):
@@ -219,7 +220,7 @@ class Accumulator:
                 self.own[index] += products.sum(axis=0)
 
     def finished(self) -> EliminatedCrystals:
-        """With what the panels, pose, beam and residual say of themselves."""
+        """The sums, completed with the products of panels, pose, beam and residual."""
         information, others = np.split(self.own, [PANEL_COLUMNS], axis=2)
         whole, total = self.rest.copy(), self.total.copy()
         if self.panels:

@@ -1,4 +1,4 @@
-"""Standard deviation of delta-psi for each still, for which files claim no variance.
+"""Standard deviation of delta-psi for each still, since files state no variance for it.
 
 The scatter comes from the mosaicity of the crystal and the bandwidth of the beam, and differs
 between crystals by factors of up to ten. Each still gets its own robust spread, shrunk towards that
@@ -15,12 +15,12 @@ from calib.solve.dataset.outliers import SIGMA_PER_MAD
 
 _COMMON_COUNTS = 20.0
 _SMALLEST_RAD = 1e-6
-"""Simulated stills without any spread still have a weight."""
+"""Lower limit: simulated stills without any spread get a finite weight."""
 
 
 def spread_of_delta_psi(seen: Observations, delta_psi: Floats, still: Bools) -> Floats:
-    """(n,) the standard deviation of each reflection's third coordinate: for stills the spread
-    found in ``delta_psi`` (n,), for scans what was claimed. ``still`` (e,) by experiment."""
+    """Standard deviations (n,) of the third coordinate: for stills the spread of ``delta_psi``
+    (n,), for scans the stated values. ``still`` (e,) states which experiments are stills."""
     mine = np.flatnonzero(still[seen.experiment])
     out: Floats = seen.sigma[2].copy()
     if not len(mine):

@@ -1,4 +1,4 @@
-"""One dataset while it is being refined: its observations, its state, its weights."""
+"""One dataset during refinement: its observations, nuisance parameters and weights."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from calib.solve.options import SolveOptions
 _FEWEST_INTERVALS = 3
 _FEWEST_IN_INTERVAL = 40
 _CONVERGED_SIGMA = 0.02
-"""A step is the last one when no whitened nuisance direction moves farther than this."""
+"""Iteration ends when no whitened nuisance parameter moves by more than this."""
 _ENOUGH_TO_APPROACH = 6_000
-"""Reflections from which pose and crystals are brought near their places."""
+"""Number of reflections of the subset from which pose and crystals are first refined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Slip:
     experiment: int
     phi_rad: float
     turn_rad: tuple[float, float, float]
-    """Rotation vector from the crystal before to the crystal behind, in the crystal's frame."""
+    """Rotation vector from the orientation before the slip to that after it, in the crystal's
+    frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,21 +59,21 @@ class DatasetFit:
     keep: Bools
     """(n,) reflections that are not rejected."""
     trust: Floats
-    """(n,) 0 to 1, what their weights are multiplied by; below 1 for wild ones that were too many
-    to reject."""
+    """(n,) factors on their weights, 0 to 1; below 1 for outliers beyond the limits on the number
+    of rejections."""
     scale: Floats
-    """(3,) achieved over claimed standard deviation of x, y and phi."""
+    """(3,) observed over stated standard deviation of x, y and phi."""
     free_beam: bool
     pose_prior: PosePrior | None
     penalty: Penalty = field(default_factory=Penalty)
     slips: tuple[Slip, ...] = ()
-    """Where scans were parted, since their crystals had slipped."""
+    """Where scans were split because their crystals had slipped."""
 
     @staticmethod
     def start(
         dataset: Dataset, layout: Layout, lab_from_root: RigidMotion, options: SolveOptions
     ) -> DatasetFit:
-        """The dataset as its files have it, with every usable reflection."""
+        """The dataset as in its files, with all usable reflections."""
         instrument, nuisance = starting_point(
             dataset,
             lab_from_root,
@@ -100,24 +101,24 @@ class DatasetFit:
         return replace(self, seen=seen, keep=self.keep[chosen], trust=self.trust[chosen])
 
     def where(self, chosen: Bools) -> DatasetFit:
-        """The same point with the reflections that a mask (n,) picks."""
+        """The same fit restricted to the reflections of a mask (n,)."""
         return replace(
             self, seen=self.seen.where(chosen), keep=self.keep[chosen], trust=self.trust[chosen]
         )
 
     def of_experiment(self, experiment: int) -> DatasetFit:
-        """The same point with the reflections of one experiment."""
+        """The same fit restricted to the reflections of one experiment."""
         of = self.seen.experiment
         low, high = np.searchsorted(of, np.array((experiment, experiment + 1), of.dtype)).tolist()
         seen, keep, trust = self.seen.run(low, high), self.keep[low:high], self.trust[low:high]
         return replace(self, seen=seen, keep=keep, trust=trust)
 
     def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
-        """The same point with crystals that may change smoothly during scans of ``from_rad`` or
-        more, by splines of intervals of about ``interval_rad``.
+        """The same fit with scan-varying crystals: splines with intervals of about ``interval_rad``
+        in scans of ``from_rad`` or more.
 
-        A crystal varies where it was measured in one scan only, of three intervals or more; the
-        intervals are as much longer as it takes for 40 reflections in each.
+        A crystal varies if it was measured in a single scan, of at least three intervals. Intervals
+        are lengthened until they have 40 reflections on average.
         """
         models, held = self.dataset.experiments, self.instrument
         coefficients, intervals = [1] * len(held.coefficients), {}
@@ -156,17 +157,17 @@ class DatasetFit:
         )
 
     def blocks_of_crystals(self, correction: Correction) -> Blocks:
-        """Normal equations in blocks, of ``across_panels``."""
+        """Normal equations in blocks, of a fit returned by ``across_panels``."""
         return accumulate(self.predictor(correction), self.seen, self.weights)[0]
 
     def across_panels(self) -> DatasetFit:
-        """The fit with reflections grouped across panels, whose blocks serve for crystals only."""
+        """The fit with reflections grouped across panels; its blocks serve for crystals only."""
         seen, order = self.seen.varying(self.seen.first, self.seen.basis, by_panel=False)
         return replace(self, seen=seen, keep=self.keep[order], trust=self.trust[order])
 
     def crystals_step(self, blocks: Blocks) -> Step:
-        """The step of the crystals with panels, pose and beam standing still; ``blocks`` are those
-        of ``across_panels``."""
+        """The step of the crystals with panels, pose and beam fixed; ``blocks`` are those of
+        ``across_panels``."""
         held, nothing = self.instrument, np.zeros((len(blocks.matrices), PANEL_COLUMNS, 6))
         wide, n = BlocksWithPose.of(blocks, nothing), len(self.layout)
         crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
@@ -181,7 +182,7 @@ class DatasetFit:
 
     @property
     def _used(self) -> Bools:
-        """(e,) which experiments have usable reflections."""
+        """(e,) whether an experiment has usable reflections."""
         counts = np.bincount(self.seen.experiment, minlength=len(self.instrument.crystal))
         return np.asarray(counts > 0)
 
@@ -194,18 +195,18 @@ class DatasetFit:
 
     @property
     def n_trusted(self) -> float:
-        """How many reflections those that are kept are worth."""
+        """Effective number of reflections: the sum of the trust of those that are kept."""
         return float(self.trust[self.keep].sum())
 
     @property
     def pixel_mm(self) -> Floats:
-        """(2, n) the pixel size under each reflection."""
+        """Pixel size (2, n) in mm at each reflection."""
         sizes = np.array([panel.pixel_mm for panel in self.layout.panels])
         return np.ascontiguousarray(sizes[self.seen.panel].T)
 
     @property
     def interval_deg(self) -> float | None:
-        """The shortest interval of any crystal's spline; None where all stand still."""
+        """Shortest interval of any crystal's spline in degrees; None if all crystals are static."""
         models, held, found = self.dataset.experiments, self.instrument, []
         for index, entry in enumerate(models.experiments):
             count = held.coefficients[int(held.crystal[index])]
@@ -216,13 +217,13 @@ class DatasetFit:
 
     @property
     def n_crystals(self) -> int:
-        """How many crystals have a usable reflection."""
+        """Number of crystals with usable reflections."""
         return len(np.unique(self.instrument.crystal[self._used]))
 
     @property
     def n_parameters(self) -> int:
-        """How many nuisance parameters the dataset has; those of other datasets of the same file,
-        and of crystals without a usable reflection, do not count."""
+        """Number of nuisance parameters of the dataset, without those of other datasets in the same
+        file and of crystals without usable reflections."""
         experiments, held = np.unique(self.seen.experiment), self.instrument
         poses = 1 if self.pose_prior is None else len(experiments)
         crystals = np.unique(held.crystal[experiments]).tolist()
@@ -230,19 +231,19 @@ class DatasetFit:
         return 6 * poses + int(self.free_beam) + cells
 
     def predictor(self, correction: Correction) -> Predictor:
-        """The panels at ``correction``, seen through the poses of the moment."""
+        """Predictor for panels at ``correction`` and the current nuisance parameters."""
         frames = correction.frames(self.layout)
         return Predictor.of(self.instrument, self.nuisance, frames, self.layout.size_mm)
 
     def residuals(self, correction: Correction) -> Floats:
-        """(3, n) observed minus calculated, in mm, mm and rad."""
+        """Residuals (3, n), observed minus calculated, in mm, mm and rad."""
         return residuals_at(self.predictor(correction), self.seen)
 
     def blocks(
         self, correction: Correction, weights: Floats | None = None
     ) -> tuple[Blocks | BatchedCrystals, Floats]:
-        """Normal equations, in blocks or still to be summed, and the residuals, at
-        ``correction``."""
+        """Normal equations at ``correction``, in blocks or to be summed in batches, and the
+        residuals."""
         chosen = self.weights if weights is None else weights
         if not self.is_batched:
             return accumulate(self.predictor(correction), self.seen, chosen)
@@ -256,15 +257,15 @@ class DatasetFit:
 
     @property
     def is_batched(self) -> bool:
-        """Whether there are too many crystals, of too few reflections each, for blocks."""
+        """Whether crystals, being many with few reflections each, are eliminated in batches."""
         held = self.instrument
         return self.pose_prior is None and is_batched(self.seen, held.crystal, held.coefficients)
 
     def eliminate(
         self, blocks: Blocks | BatchedCrystals, correction: Correction, *, panels: bool = True
     ) -> SchurComplement | BatchedSchurComplement:
-        """What these blocks say of the panels, crystals and pose eliminated; without ``panels``
-        of crystals and pose, with panels that stand still."""
+        """Normal equations of the panels with crystals and pose eliminated; without ``panels``,
+        which costs less, they serve for steps with fixed panels only."""
         if isinstance(blocks, BatchedCrystals):
             return BatchedSchurComplement.of(blocks, free_beam=self.free_beam, panels=panels)
         return eliminate(
@@ -285,10 +286,11 @@ class DatasetFit:
     def refined_at(
         self, correction: Correction, *, robust: bool, iterations: int
     ) -> tuple[DatasetFit, Blocks | BatchedCrystals]:
-        """Pose and crystals refined with the panels standing still at ``correction``.
+        """The fit with pose and crystals refined, panels fixed at ``correction``.
 
-        The blocks are those of the last linearisation. With ``robust`` outliers pull no harder
-        than two standard deviations. Large datasets begin with a part of their reflections.
+        The blocks are those of the last linearisation. With ``robust``, outliers have no more
+        influence than two standard deviations. Large datasets start with a subset of their
+        reflections.
         """
         fit = self
         if len(self.seen) > 2 * _ENOUGH_TO_APPROACH and not self.is_batched:
@@ -306,14 +308,14 @@ class DatasetFit:
                 break
             fit = fit.moved(step)
             if left > 1:
-                del blocks  # with their weights, before there are new ones
+                del blocks  # frees them before the new ones are made
         return fit, blocks
 
     def _step_at(
         self, correction: Correction, robust: bool
     ) -> tuple[Blocks | BatchedCrystals, Step | None]:
-        """The equations at ``correction``, and the step of pose and crystals with panels that
-        stand still; None where it is too short to matter."""
+        """The equations at ``correction``, and the step of pose and crystals with fixed panels;
+        None if it is negligible."""
         still = np.zeros(PANEL_COLUMNS * len(self.layout))
         residuals = self.residuals(correction) if robust else None
         weights = self.weights if residuals is None else huber_weights(self.seen, residuals)

@@ -21,13 +21,13 @@ from calib.solve.dataset.prediction import (
 from calib.solve.parallel.threads import in_order
 
 _CHUNK = 8192
-"""Reflections treated at a time, so that their derivatives stay in the processor's cache."""
+"""Reflections processed at a time, so that their derivatives stay in the processor's cache."""
 _SHORT_RUNS = 32
 """Mean reflections per panel and experiment below which parts span several panels."""
 _ENOUGH = 1024
 """Smallest number of reflections in a part of its own."""
 _OF_PIECE = 8
-"""Parts that one thread treats at a time."""
+"""Parts that one thread processes at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +43,8 @@ class Blocks:
     first: Ints
     """(g,) index of the first spline coefficient of the crystal."""
     matrices: Floats
-    """(g, m, m) over the columns of ``predictor.Prediction.jacobian``, where the nine of the
-    crystal stand once for each coefficient that a reflection depends on: m is 17 or 44."""
+    """(g, m, m) over the columns of ``prediction.Prediction.jacobian``, where the nine columns of
+    the crystal are repeated for each coefficient that a reflection depends on: m is 17 or 44."""
 
     def of_folds(self, folds: tuple[int, ...]) -> Blocks:
         """The blocks of some folds."""
@@ -59,7 +59,7 @@ class Blocks:
 
     @property
     def n_coefficients(self) -> int:
-        """How many spline coefficients a reflection depends on: 1 or 4."""
+        """Number of spline coefficients that a reflection depends on: 1 or 4."""
         return int(self.matrices.shape[1] - N_COLUMNS) // CRYSTAL_COLUMNS + 1
 
     @property
@@ -83,7 +83,7 @@ def accumulate(predictor: Predictor, seen: Observations, weights: Floats) -> tup
         found = []
         for part in parts[first : first + _OF_PIECE]:
             jacobian = predictor.predict(seen, part, derivatives=True).jacobian
-            assert jacobian is not None  # noqa: S101 - asked for above
+            assert jacobian is not None  # noqa: S101 - requested above
             residuals[:, part] = jacobian[:, RESIDUAL_COLUMN]
             lost = ~np.isfinite(residuals[:, part]).all(axis=0)
             if lost.any():
@@ -134,14 +134,14 @@ def _parts(seen: Observations) -> list[slice]:
 
 
 def _spread(jacobian: Floats, basis: Floats) -> Floats:
-    """(3, 44, n) with the crystal's nine columns once for each spline coefficient."""
+    """Derivatives (3, 44, n): the crystal's nine columns are repeated for each coefficient."""
     before, after = jacobian[:, :PANEL_COLUMNS], jacobian[:, BEAM_COLUMN:]
     crystal = jacobian[:, PANEL_COLUMNS:BEAM_COLUMN]
     return np.concatenate([before, *(b * crystal for b in basis), after], axis=1)
 
 
 def residuals_at(predictor: Predictor, seen: Observations) -> Floats:
-    """(3, n) observed minus calculated, in mm, mm and rad."""
+    """Residuals (3, n), observed minus calculated, in mm, mm and rad."""
     out, parts = np.empty((3, len(seen))), _parts(seen)
 
     def fill(first: int) -> None:

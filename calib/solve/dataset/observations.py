@@ -17,7 +17,7 @@ FOLDS = 4
 """Every reflection is in one of two halves and held out or not: fold = 2 * half + held out."""
 _FEW_IN_GROUP = 5
 _STILL_SIGMA_RAD = 1e-3
-"""What is taken for the scatter of delta-psi until it is measured."""
+"""Assumed scatter of delta-psi until it is estimated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,20 +33,20 @@ class Observations:
     hkl: NDArray[np.float32]
     """(3, n), exact in 32 bits"""
     observed: Floats
-    """(3, n) x, y in mm and phi in rad; delta-psi, which is observed as 0, in place of a still's
-    phi."""
+    """(3, n) x, y in mm and phi in rad; for stills delta-psi, whose observed value is 0, in place
+    of phi."""
     sigma: Floats
-    """(3, n) claimed standard deviations of ``observed``."""
+    """(3, n) stated standard deviations of ``observed``."""
     flagged_on_panel: Ints
-    """(n_panels,) indexed reflections kept out by flags that came with the data."""
+    """(n_panels,) number of indexed reflections excluded by flags in the file."""
     n_unfit: int
-    """Others left out: outside the scan, too near the spindle, without a variance."""
+    """Number of others excluded: outside the scan, too close to the spindle, without a variance."""
     group_start: Ints
     """(g + 1,) where each run of equal (experiment, panel, fold, first) begins, and n."""
     first: Ints
-    """(n,) the first spline coefficient of the crystal that a reflection depends on."""
+    """(n,) index of the first spline coefficient that a reflection depends on."""
     basis: Floats | None
-    """(4, n) how much it depends on this and the next three; None where no crystal varies."""
+    """(4, n) basis functions of this and the next three coefficients; None if no crystal varies."""
 
     def __len__(self) -> int:
         return len(self.experiment)
@@ -54,10 +54,10 @@ class Observations:
     def varying(
         self, first: Ints, basis: Floats | None, *, by_panel: bool = True
     ) -> tuple[Observations, Ints]:
-        """The same reflections, grouped by their spline coefficients too, and the order (n,) in
-        which they come; ``first`` (n,) and ``basis`` (4, n) as in the fields of these names.
+        """The same reflections grouped by spline coefficient as well, and their order (n,);
+        ``first`` (n,) and ``basis`` (4, n) are as in the fields of the same names.
 
-        Without ``by_panel`` groups run across panels: few and large, for crystals alone.
+        Without ``by_panel`` groups extend across panels: few and large, for crystals alone.
         """
         panel = self.panel if by_panel else np.zeros_like(self.panel)
         order = np.lexsort((first, self.fold, panel, self.experiment))
@@ -69,18 +69,18 @@ class Observations:
         return replace(chosen, first=first[order], basis=weights), order
 
     def where(self, chosen: Bools) -> Observations:
-        """The reflections that a mask (n,) picks."""
+        """The reflections of a mask (n,)."""
         places = np.flatnonzero(chosen)
         return self._taken(places, np.unique(np.searchsorted(places, self.group_start)))
 
     def run(self, low: int, high: int) -> Observations:
-        """The reflections from ``low`` to before ``high``, where groups begin."""
+        """The reflections from index ``low`` to before ``high``; groups begin at both."""
         first, last = np.searchsorted(self.group_start, (low, high)).tolist()
         return self._taken(slice(low, high), self.group_start[first : last + 1] - low)
 
     def thinned(self, most: int, *, whole_crystals: bool = False) -> tuple[Observations, Ints]:
-        """At most about so many of the reflections, evenly from every group of five or more, or
-        all of some experiments with ``whole_crystals``, and which they are."""
+        """At most about ``most`` of the reflections, and their indices: evenly from every group of
+        five or more or, with ``whole_crystals``, all those of some experiments."""
         step = -(-len(self) // most)
         if step == 1:
             return self, np.arange(len(self))
@@ -110,16 +110,16 @@ class Observations:
 
     @property
     def held_out(self) -> Bools:
-        """(n,) whether a reflection is kept from the solution that is tested with it."""
+        """(n,) whether a reflection is withheld from the solution that is tested with it."""
         return np.asarray(self.fold % 2 == 1)
 
 
 def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Observations:
     """The usable reflections of a dataset, with their folds.
 
-    Excluded are reflections with an excluding flag (``ignore_flags`` sets those aside that are
-    somebody's judgement), outside their scan, too near the spindle, or without a variance.
-    Raises ``SolveError`` where nothing is left.
+    Excluded are reflections with an excluding flag (with ``ignore_flags`` without those that an
+    earlier refinement set), outside their scan, too close to the spindle, or without a variance.
+    Raises ``SolveError`` if nothing is left.
     """
     table = dataset.reflections
     bits = tuple(b for b in EXCLUDING_BITS if not (ignore_flags and b in RECONSIDERED_BITS))
@@ -142,7 +142,7 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
     change = (np.diff(experiment) != 0) | (np.diff(panel) != 0) | (np.diff(fold) != 0)
     start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(chosen)]])
     still = dataset.experiments.stills[experiment]
-    # Row by row, for there may be many millions.
+    # Row by row to save memory: there may be many millions.
     observed, sigma = np.empty((3, len(chosen))), np.empty((3, len(chosen)))
     hkl = np.empty((3, len(chosen)), dtype=np.float32)
     for row in range(3):

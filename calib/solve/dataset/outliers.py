@@ -1,4 +1,4 @@
-"""Classification of outliers, and the ratio of observed to claimed standard deviations.
+"""Classification of outliers, and the ratio of observed to stated standard deviations.
 
 Residuals are compared with the median of their panel, so that reflections on a displaced panel are
 not outliers.
@@ -24,7 +24,7 @@ _HUBER = 2.0
 _REJECT_BEYOND = 3.2
 """Limit of rejection, in robust standard deviations of any coordinate."""
 SMALLEST_SCALE = 0.01
-"""Smallest ratio of observed to claimed standard deviations: pose and crystal can fit a few
+"""Smallest ratio of observed to stated standard deviations: pose and crystal can fit a few
 reflections exactly."""
 _DISTRUST = 4.0
 """Outliers beyond the limits on their number are kept with a weight that falls with this power of
@@ -40,21 +40,24 @@ larger, since a tilt spreads residuals."""
 
 
 def covariance_inflation() -> float:
-    """What cutting a normal distribution at the limit of rejection costs, as a factor on the
-    covariance: the scatter of what is kept is too small by one such factor, and the estimate
-    loses the information of the tails by another (Huber 1981, section 4.8)."""
+    """Factor on the covariance for truncating a normal distribution at the limit of rejection.
+
+    The scatter of the reflections that are kept is too small by the factor 1 - p, p being
+    ``rejected_pull``, and the information of the tails is lost by the same factor (Huber 1981,
+    section 4.8).
+    """
     return float((1.0 - rejected_pull()) ** -2.0)
 
 
 def rejected_pull() -> float:
-    """The share of a small offset that reflections lose to a rejection that was decided before
-    they were off, 2 c phi(c) over the share that is kept."""
+    """Fraction of a small common offset of reflections that is lost if the limits of rejection, at
+    +-c, do not move with it: 2 c phi(c), divided by the fraction of reflections that is kept."""
     density = np.exp(-0.5 * _REJECT_BEYOND**2) / np.sqrt(2.0 * np.pi)
     return float(2.0 * _REJECT_BEYOND * density / erf(_REJECT_BEYOND / np.sqrt(2.0)))
 
 
 def robust_scale(seen: Observations, residuals: Floats) -> Floats:
-    """(3,) achieved over claimed standard deviation of x, y and phi, from the median; 1 where no
+    """Observed over stated standard deviation (3,) of x, y and phi, from the median; 1 if no
     reflection can be predicted."""
     if not np.isfinite(residuals).any():
         return np.ones(3)
@@ -64,7 +67,7 @@ def robust_scale(seen: Observations, residuals: Floats) -> Floats:
 
 
 def huber_weights(seen: Observations, residuals: Floats) -> Floats:
-    """(3, n) inverse variances, falling as 1/|residual| beyond two robust standard deviations."""
+    """Inverse variances (3, n), falling as 1/|residual| beyond two robust standard deviations."""
     scale = robust_scale(seen, residuals)
     weights = np.empty_like(residuals)
     lost = np.zeros(len(seen), dtype=np.bool_)
@@ -84,21 +87,21 @@ class OutlierClassification:
     """Which reflections are kept, and factors on their weights."""
 
     keep: Bools
-    """(n,) those that are not rejected."""
+    """(n,) reflections that are not rejected."""
     trust: Floats
-    """(n,) what the weight of each is multiplied by, 0 to 1."""
+    """(n,) factors on the weights, 0 to 1."""
 
 
 def classify_outliers(
     seen: Observations, residuals: Floats, *, in_place: bool
 ) -> OutlierClassification:
-    """Which reflections are outliers.
+    """Classify reflections as outliers or not.
 
     A reflection further than ``_REJECT_BEYOND`` robust standard deviations in x, y or phi from its
     panel's median is rejected, the worst first, but at most ``MOST_REJECTED`` of all and
-    ``MOST_REJECTED_ON_PANEL`` of a panel. Those that were too many to reject have a trust of
-    (limit / deviation)^4, all others of 1. ``in_place`` says that
-    the panels have been refined, so that all should scatter alike.
+    ``MOST_REJECTED_ON_PANEL`` of a panel. Outliers in excess of these limits have a trust of
+    (limit / deviation)^4, all other reflections one of 1. ``in_place`` states that the panels have
+    been refined, so that all should have the same scatter.
     """
     badness = _badness(seen, residuals, in_place=in_place)
     lost = ~np.isfinite(badness)
@@ -117,7 +120,7 @@ def classify_outliers(
 
 
 def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats:
-    """(n,) the largest deviation from the panel's median in robust standard deviations."""
+    """Largest deviation (n,) from the panel's median, in robust standard deviations."""
     order, bounds = _by_panel(seen.panel)
     centred = residuals / seen.sigma
     if order is not None:
@@ -143,17 +146,17 @@ def _badness(seen: Observations, residuals: Floats, *, in_place: bool) -> Floats
 
 
 def _by_panel(panel: Ints) -> tuple[Ints | None, Ints]:
-    """The order (n,) that sorts reflections by panel, None where they are, and where in it each
-    panel begins."""
+    """The order (n,) that sorts reflections by panel, None if they are sorted, and the index at
+    which each panel begins."""
     order = None
     if (np.diff(panel) < 0).any():
-        order = np.argsort(panel.astype(np.int16), kind="stable")  # by radix
+        order = np.argsort(panel.astype(np.int16), kind="stable")  # radix sort
         panel = panel[order]
     return order, np.searchsorted(panel, np.arange(int(panel.max(initial=0)) + 2))
 
 
 def _median(values: Floats) -> Floats:
-    """(k, 1) medians of the finite values in each row of (k, n); 0 for rows without any."""
+    """Medians (k, 1) of the finite values in each row of (k, n); 0 for rows without any."""
     if np.isfinite(values).all():
         return np.asarray(np.median(values, axis=1, keepdims=True))
     finite = [row[np.isfinite(row)] for row in values]
@@ -161,7 +164,7 @@ def _median(values: Floats) -> Floats:
 
 
 def _rank_on_panel(panel: Ints) -> Ints:
-    """(n,) how many reflections of the same panel stand before each."""
+    """Number (n,) of reflections of the same panel before each."""
     by_panel = np.argsort(panel, kind="stable")
     starts = np.searchsorted(panel[by_panel], panel[by_panel], side="left")
     rank = np.empty(len(panel), dtype=np.int64)

@@ -23,23 +23,23 @@ CRYSTAL_COLUMNS = 9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instrument:
-    """What is held in one dataset of e experiments and c crystals; matrices are (3, 3, e)."""
+    """Fixed models of one dataset of e experiments and c crystals; matrices are (3, 3, e)."""
 
     setting: Floats
-    """(3, 3, e) from axes whose third is the rotation axis to the laboratory: r is
-    S Q^T R(z, phi) Q F A h with Q e = z, and this is S Q^T."""
+    """(3, 3, e) S Q^T, from axes whose third is the rotation axis to the laboratory:
+    r = S Q^T R(z, phi) Q F A h with Q e = z."""
     fixed: Floats
-    """(3, 3, e) from the crystal at datum to these axes: Q F."""
+    """(3, 3, e) Q F, from the crystal at datum to these axes."""
     still: Bools
-    """(e,) which experiments are stills; F, S and axis of these count for nothing."""
+    """(e,) whether an experiment is a still, of which F, S and axis are not used."""
     crystal: Ints
-    """(e,) which crystal each experiment has."""
+    """(e,) index of the crystal of each experiment."""
     pose: Ints
-    """(e,) which pose each experiment has."""
+    """(e,) index of the pose of each experiment."""
     strains: tuple[Floats, ...]
-    """(6, k) per crystal: the strains that its symmetry allows, as it stood at the start."""
+    """Per crystal (6, k): the strains that its symmetry allows, in its initial orientation."""
     coefficients: tuple[int, ...]
-    """Per crystal, how many spline coefficients it has: 1 where it stands still."""
+    """Number of spline coefficients of each crystal; 1 if it is static."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,11 +47,11 @@ class Step:
     """A step of one dataset's nuisance parameters."""
 
     pose: Floats
-    """(6,) of the pose that all share."""
+    """(6,) step of the shared pose."""
     deviation: Floats
-    """(p, 6) of single experiments from it; zero where they share it."""
+    """(p, 6) steps of the deviations of single experiments from it; zero if all share one pose."""
     crystal: tuple[Floats, ...]
-    """(k, 9) per crystal, of its k spline coefficients."""
+    """Per crystal (k, 9): steps of its k spline coefficients."""
     beam_rad: float
 
 
@@ -66,14 +66,14 @@ class NuisanceParameters:
     a_matrix: Floats
     """(c, 3, 3) 1/Angstrom, the setting matrices."""
     turned: Floats
-    """(c, 3, 3) how far each crystal has turned since the start; its symmetry turned with it."""
+    """(c, 3, 3) rotation of each crystal, and of its symmetry axes, since the start."""
     s0: Floats
     """(3, e) 1/Angstrom, the incident wave vectors."""
     deviation: Floats
-    """(p, 6) how far each pose has gone from the one that the group shares, in mm and rad."""
+    """(p, 6) deviation of each pose from the shared one, in mm and rad."""
     drift: Floats
-    """(9, k) spline coefficients of all crystals, one after the other: rotation in rad and strain
-    (over ``symmetry.VOIGT``) relative to ``a_matrix``; zero for crystals that stand still."""
+    """(9, k) spline coefficients of all crystals, one crystal after the other: rotation in rad and
+    strain (over ``symmetry.VOIGT``) relative to ``a_matrix``; zero for static crystals."""
 
     def pose(self, index: int = 0) -> RigidMotion:
         """One pose as a rigid motion."""
@@ -113,7 +113,7 @@ class NuisanceParameters:
 
 
 def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
-    """(3, e) unit axes that tilt the beam towards or from the spindle: spindle x s0."""
+    """Unit axes (3, e) about which the beam tilts towards the spindle or away: spindle x s0."""
     about = np.cross(spindle, s0, axis=0)
     return np.asarray(about / np.linalg.norm(about, axis=0))
 
@@ -132,9 +132,9 @@ def starting_point(
     hall_symbol: str | None,
     pose_per_experiment: bool,
 ) -> tuple[Instrument, NuisanceParameters]:
-    """What is held and what starts where, from the models in the files.
+    """Fixed models and initial nuisance parameters, from the models in the files.
 
-    Raises ``InputError`` where a scan has no goniometer, or a cell not its symmetry.
+    Raises ``InputError`` if a scan has no goniometer, or a cell does not have its symmetry.
     """
     models = dataset.experiments
     used = set(dataset.reflections.experiment.tolist())
@@ -188,7 +188,7 @@ def starting_point(
 def _symmetric(
     crystals: Sequence[Crystal], hall_symbol: str | None
 ) -> tuple[Floats, tuple[Floats, ...]]:
-    """(c, 3, 3) setting matrices that have their symmetry, and each crystal's allowed strains."""
+    """Setting matrices (c, 3, 3) with exact symmetry, and the allowed strains of each crystal."""
     given = np.array([crystal.mean_a_matrix for crystal in crystals]).reshape(-1, 3, 3)
     symbols = np.array([hall_symbol or crystal.hall_symbol for crystal in crystals])
     a_matrix = np.empty_like(given)

@@ -1,12 +1,13 @@
-"""Prediction of centroids, and their derivatives by all parameters.
+"""Predicted centroids, and their derivatives with respect to all parameters.
 
-The diffracted ray s1 of a scan (``rotation``) or of a still (``stills``) crosses the panel where
-k = R^T s1 meets its plane. A change ds1 moves the crossing by
+The diffracted ray s1 of a scan (``rotation``) or of a still (``stills``) intersects the panel where
+k = R^T s1 meets its plane. A change ds1 moves the intersection by
 
     dx = z / k_3 (fast - k_1 / k_3 normal) . ds1,   dy = z / k_3 (slow - k_2 / k_3 normal) . ds1,
 
-where z is the height of the sample over the panel. The modules of the rays give the derivatives of
-s1 and of the third coordinate (phi of a scan, delta-psi of a still) by crystal and beam.
+where z is the distance between the sample and the plane of the panel. The modules of the rays give
+the derivatives of s1 and of the third coordinate (phi of a scan, delta-psi of a still) with respect
+to crystal and beam.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ N_COLUMNS = RESIDUAL_COLUMN + 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """Calculated centroids of n reflections and, where asked for, their derivatives."""
+    """Calculated centroids of n reflections and, if requested, their derivatives."""
 
     calculated: Floats
     """(3, n) x, y in mm and phi or delta-psi in rad; NaN where the reflection never diffracts."""
     jacobian: Floats | None
-    """(3, 17, n) of x, y and phi or delta-psi by the panel's tangent motion (translation in mm and
-    rotation in rad about its centre, in its own current frame), the crystal's rotation and strain,
-    and the beam's tilt (nothing for stills); last the residual, observed minus calculated."""
+    """(3, 17, n) derivatives of x, y and phi or delta-psi with respect to the panel's tangent
+    motion (translation in mm and rotation in rad about its centre, in its own current frame), the
+    crystal's rotation and strain, and the beam's tilt (0 for stills); the last column is the
+    residual, observed minus calculated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,7 @@ class Predictor:
     panel_half_mm: Floats
     """(2, n_panels) half the extent of each panel."""
     a_matrix: Floats
-    """(3, 3, c) those of the state, crystals last."""
+    """(3, 3, c) setting matrices of ``nuisance``, with the crystal as last index."""
 
     @staticmethod
     def of(
@@ -66,7 +68,7 @@ class Predictor:
         root_frames: PanelFrames,
         size_mm: Floats,
     ) -> Predictor:
-        """Panels at ``root_frames`` relative to the root, seen through the state's poses."""
+        """Predictor for panels at ``root_frames`` relative to the root, in the current poses."""
         half = 0.5 * size_mm
         centre_root = root_frames.points(half[:, None, :])[:, 0]
         rotation = np.einsum("pij,njk->ikpn", nuisance.rotation, root_frames.rotation)
@@ -100,8 +102,8 @@ class Predictor:
     def _predicted(
         self, seen: Observations, part: slice | Ints, *, derivatives: bool
     ) -> Prediction:
-        """The same for reflections all of scans or all of stills."""
-        # Reflections are sorted by experiment and panel: what a part shares is not repeated.
+        """The same for reflections that are all from scans or all from stills."""
+        # Reflections are sorted by experiment and panel: values common to a part are not repeated.
         experiment, panel = shared(seen.experiment[part]), seen.panel[part]
         if len(experiment) == 1:
             panel = shared(panel)
@@ -147,7 +149,7 @@ class Predictor:
 
 
 def _drifted(r: Floats, drift: Floats, first: Ints, basis: Floats) -> Floats:
-    """(3, n) exp([w]x) (1 + e) r with w and e from the spline of each reflection's crystal."""
+    """Vectors (3, n) exp([w]x) (1 + e) r, with w and e from the spline of the crystal."""
     change = np.zeros((drift.shape[0], len(first)))
     for k in range(ORDER):
         change += basis[k] * drift[:, np.minimum(first + k, drift.shape[1] - 1)]
@@ -165,7 +167,7 @@ def _drifted(r: Floats, drift: Floats, first: Ints, basis: Floats) -> Floats:
 
 
 def _panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats) -> None:
-    """A panel point m moves with m = t + w x u; the crossing moves by -(m_i - m_3 q_i)."""
+    """A point of the panel moves by m = t + w x u, the intersection by -(m_i - m_3 q_i)."""
     ux, uy = from_centre
     for row, q in ((0, q1), (1, q2)):
         out[row, row] = -1.0
@@ -177,7 +179,7 @@ def _panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats)
 
 
 def _crystal_derivatives(out: Floats, covector: Floats, r: Floats) -> None:
-    """By rotation w and strain e of the crystal: dr = w x r + e r, both in the crystal frame."""
+    """With respect to rotation w and strain e in the crystal frame: dr = w x r + e r."""
     c, first = covector, PANEL_COLUMNS
     out[first : first + 3] = cross(r, c)
     out[first + 3 : first + 6] = r * c

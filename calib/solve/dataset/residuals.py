@@ -11,7 +11,7 @@ from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.outliers import SIGMA_PER_MAD
 
 _BEYOND = 5.0
-"""Held-out reflections farther than this many robust sigma in either model are left out."""
+"""Held-out reflections beyond this many robust sigma in either model are omitted."""
 _CHUNK = 1 << 16
 
 
@@ -32,7 +32,7 @@ class Residuals:
 
     @property
     def d_angstrom(self) -> Floats:
-        """(n,) the resolution of each."""
+        """Resolution (n,) of each reflection."""
         out = np.empty(len(self._chosen))
         for low in range(0, len(out), _CHUNK):
             part = slice(low, low + _CHUNK)
@@ -43,22 +43,21 @@ class Residuals:
         return out
 
     def histogram(self, group: Ints, n_groups: int) -> ResidualHistogram:
-        """Counted by group (n,), to be put together with those of other datasets."""
+        """Histogram by group (n,), to be added to those of other datasets."""
         return ResidualHistogram.of(self.before, self.after, group, n_groups)
 
     def compared(self) -> BeforeAfter | None:
-        """The two models side by side; None where there is no reflection."""
+        """RMS and median residuals of both models; None if there are no reflections."""
         if not self.before.shape[1]:
             return None
         return BeforeAfter(_spread(self.before), _spread(self.after))
 
 
 def held_out_residuals(held: DatasetFit, before: Floats, after: Floats) -> tuple[Residuals, int]:
-    """Residuals on held-out reflections, which are all that ``held`` has, and how many of these
-    were left out as wild.
+    """Residuals of held-out reflections, and the number of those omitted as outliers.
 
-    Every usable one counts, also those that the solution rejected, less those beyond five robust
-    sigma of either model.
+    ``held`` contains held-out reflections only. All usable ones count, also those that the solution
+    rejected, except those beyond five robust sigma of either model.
     """
     wild = np.zeros(len(held.seen), dtype=np.bool_)
     if len(wild):
@@ -69,8 +68,8 @@ def held_out_residuals(held: DatasetFit, before: Floats, after: Floats) -> tuple
 
 
 def _shown(residuals: Floats, chosen: Bools, panel: Ints, pixel_mm: Floats) -> Floats:
-    """(3, n) in px, px and mrad, in place of the first ``residuals``; ``pixel_mm``
-    (n_panels, 2)."""
+    """Chosen residuals (3, n) in px, px and mrad, written over the first of ``residuals``;
+    ``pixel_mm`` is (n_panels, 2)."""
     for row in residuals:
         row[: len(panel)] = row[chosen]
     residuals = residuals[:, : len(panel)]

@@ -6,7 +6,7 @@ a cos(phi) + b sin(phi) = c with
 
     a = x s0'_x + y s0'_y, b = x s0'_y - y s0'_x, c = -|r0|^2 / 2 - z s0'_z;
 
-of the two solutions the one nearest to the observation counts.
+of the two solutions the one nearest to the observation is taken.
 Derivatives follow from  s1 . dr + r . ds0 + s1 . (e x r) dphi = 0  and  ds1 = dr + (e x r) dphi
 + ds0 (Waterman et al. 2016, Acta Cryst. D72, 558).
 """
@@ -37,14 +37,14 @@ class ScanRays:
     fixed: Floats
     """(3, 3, n) from the crystal at datum to the spindle's axes."""
     turned: Floats
-    """(3, n) the reflections at phi along the spindle's axes."""
+    """(3, n) reciprocal lattice vectors at phi, along the spindle's axes."""
     cosine: Floats
     sine: Floats
     """(n,) of phi."""
 
     @staticmethod
     def of(r_crystal: Floats, s0: Floats, setting: Floats, fixed: Floats, near: Floats) -> ScanRays:
-        """Reflections A h = ``r_crystal`` (3, n) near the angles ``near`` (n,)."""
+        """Rays of reflections with A h = ``r_crystal`` (3, n), near the angles ``near`` (n,)."""
         r = turned(fixed, r_crystal)
         phi = _diffracting_angle(r, turned_back(setting, s0), near)
         cosine, sine = np.cos(phi), np.sin(phi)
@@ -52,8 +52,8 @@ class ScanRays:
         return ScanRays(turned(setting, r) + s0, phi, s0, setting, fixed, r, cosine, sine)
 
     def by_crystal(self, by_x: Floats, by_y: Floats) -> tuple[Floats, Floats, Floats]:
-        """(3, n) each: how x, y and phi change with the reflection in the crystal's frame, where
-        x and y change with s1 as ``by_x`` and ``by_y`` (3, n) say."""
+        """Derivatives, (3, n) each, of x, y and phi with respect to A h in the crystal's frame,
+        given those of x and y with respect to s1: ``by_x`` and ``by_y`` (3, n)."""
         swing, speed = self._swing()
         by_phi = -self.s1 / speed
         return (
@@ -63,14 +63,14 @@ class ScanRays:
         )
 
     def by_beam_tilt(self) -> tuple[Floats, Floats]:
-        """(3, n) of s1 and (n,) of phi: change by the beam's tilt towards the spindle."""
+        """Derivatives of s1 (3, n) and phi (n,) with respect to the beam's tilt to the spindle."""
         swing, speed = self._swing()
         ds0 = cross(tilt_axes(self.s0, self.setting[:, 2]), self.s0)
         dphi = -dot(self.s1 - self.s0, ds0) / speed
         return ds0 + swing * dphi, dphi
 
     def _swing(self) -> tuple[Floats, Floats]:
-        """(3, n) dr / dphi and (n,) s1 . dr / dphi."""
+        """dr / dphi (3, n) and s1 . dr / dphi (n,)."""
         x, y, z = self.turned
         swing = turned(self.setting, np.stack([-y, x, np.zeros_like(z)]))
         return swing, dot(self.s1, swing)
@@ -81,8 +81,8 @@ class ScanRays:
 
 
 def _diffracting_angle(r: Floats, s0: Floats, near: Floats) -> Floats:
-    """(n,) the angle in rad, nearest to ``near``, at which r (3, n), turned about z, meets the
-    Ewald sphere."""
+    """Angles (n,) in rad, nearest to ``near``, at which r (3, n), rotated about z, is on the Ewald
+    sphere."""
     a = r[0] * s0[0] + r[1] * s0[1]
     b = r[0] * s0[1] - r[1] * s0[0]
     c = -0.5 * dot(r, r) - r[2] * s0[2]
@@ -99,11 +99,11 @@ def _diffracting_angle(r: Floats, s0: Floats, near: Floats) -> Floats:
 
 
 def _about_z(v: Floats, cosine: Floats, sine: Floats) -> Floats:
-    """(3, n) vectors turned about z."""
+    """Vectors (3, n) rotated about z."""
     return np.stack([v[0] * cosine - v[1] * sine, v[0] * sine + v[1] * cosine, v[2]])
 
 
 def rotated(v: Floats, axis: Floats, cosine: Floats, sine: Floats) -> Floats:
-    """(3, n) vectors turned about unit axes (Rodrigues)."""
+    """Vectors (3, n) rotated about unit axes (Rodrigues)."""
     along = dot(v, axis) * axis
     return np.asarray(along + (v - along) * cosine + cross(axis, v) * sine)

@@ -1,10 +1,9 @@
-"""Whether a crystal changes along its scan, decided by reflections that the fit never saw.
+"""Crystals that change along a scan: whether to refine them as such, and their initial splines.
 
-Crystals whose files say how they changed along their scans: a start near the truth.
-
-With A_i the setting matrices at angles phi_i and A the one that the refinement starts from,
-A_i A^-1 = exp([w_i]x) (1 + e_i) by polar decomposition; the spline's coefficients are those that
-fit w_i and e_i best.
+Held-out reflections decide whether a crystal is refined as scan-varying. If a file has setting
+matrices A_i at angles phi_i, the splines start from these: with A the matrix that the refinement
+starts from, A_i A^-1 = exp([w_i]x) (1 + e_i) by polar decomposition, and the coefficients are a
+least-squares fit to w_i and e_i.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from calib.solve.options import Crystals, SolveOptions
 
 AUTOMATIC_FROM_RAD = np.radians(90.0)
 INTERVALS_RAD = (np.radians(30.0), np.radians(15.0))
-"""Lengths of intervals that are tried; shorter ones fall apart on real sweeps."""
+"""Lengths of intervals that are tried; shorter ones overfit real sweeps."""
 _WORTH = 0.98
-"""A finer model must lower the held-out sum of squares at least to this share."""
+"""A finer model must reduce the held-out sum of squares to less than this fraction."""
 _SAMPLE_SIZE = 10_000
 """Reflections of the subset that decides."""
 _LARGEST_BATCHED = 20_000
 """Largest number of reflections for crystals eliminated in batches, since blocks with splines take
 much more memory."""
 _ITERATIONS = 2
-"""From the static solution, which is near."""
+"""Few are needed: the static solution is a good start."""
 _WITHOUT_HELD_OUT = (0, 2)
 
 
@@ -45,21 +44,21 @@ class Variation:
     interval_rad: float
     """Length of a spline's intervals."""
     from_rad: float
-    """Scans shorter than this have crystals that stand still."""
+    """Crystals are static in scans shorter than this."""
 
     def of(self, fit: DatasetFit) -> DatasetFit:
-        """The dataset with such crystals; itself where no scan is long enough."""
+        """The fit with such crystals; unchanged if no scan is long enough."""
         return fit.varying(self.interval_rad, from_rad=self.from_rad)
 
 
 def variation_of(
     fit: DatasetFit, correction: Correction, options: SolveOptions
 ) -> Variation | None:
-    """How the crystals of a dataset are to change, where that is asked for or worth it.
+    """Variation with which the crystals of a dataset are refined; None if they are static.
 
-    ``Crystals.AUTO`` compares, panels held at ``correction``, the pose as it is, and on a part of
-    the reflections, the weighted sum of squares of held-out blocks with static crystals and with
-    each interval.
+    ``Crystals.AUTO`` compares the weighted sum of squares of held-out blocks with static crystals
+    and with each interval, for a subset of the reflections, with panels at ``correction`` and pose
+    fixed.
     """
     asked = options.crystal_interval_rad
     if options.crystals is Crystals.STATIC or (fit.is_batched and len(fit.seen) > _LARGEST_BATCHED):
@@ -82,8 +81,8 @@ def variation_of(
 
 
 def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
-    """Of the held-out reflections that are kept, predicted by crystals refined without them; pose
-    and panels stand still."""
+    """Weighted sum of squares of the held-out reflections that are kept, predicted by crystals
+    refined without them, with pose and panels fixed."""
     fit = fit.across_panels()
     for _ in range(_ITERATIONS):
         blocks = fit.blocks_of_crystals(correction)
@@ -94,8 +93,8 @@ def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
 
 
 def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
-    """The dataset as its files have it, with crystals that change along their scans as these say;
-    itself where they say nothing, or where ``options`` holds crystals still."""
+    """The fit with crystals that vary as the setting matrices at scan points in the file do;
+    unchanged if there are none, or if ``options`` asks for static crystals."""
     models = fit.dataset.experiments
     has_scan_points = any(crystal.a_at_scan_points is not None for crystal in models.crystals)
     if options.crystals is Crystals.STATIC or not has_scan_points:
@@ -121,7 +120,7 @@ def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
 
 
 def _fitted(points: Floats, a_matrix: Floats, scan: Scan, n_coefficients: int) -> Floats:
-    """(9, k) the spline that fits the setting matrices (m, 3, 3), evenly spaced along the scan."""
+    """Spline coefficients (9, k) for setting matrices (m, 3, 3) evenly spaced along the scan."""
     changed = points @ np.linalg.inv(a_matrix)
     left, stretch, right = np.linalg.svd(changed)
     turn = left @ right

@@ -13,7 +13,7 @@ _HELD_OUT_EVERY = 5
 _SHORT_BLOCK_RAD = np.radians(2.0)
 _FEWEST_BLOCKS = 15
 _SPINDLE_CUTOFF = 0.02
-"""Reflections nearer to the spindle, as |(s1 x s0) . axis| of unit vectors, are left out."""
+"""Reflections closer to the spindle, by |(s1 x s0) . axis| of unit vectors, are excluded."""
 _CHUNK = 1 << 18
 
 
@@ -24,11 +24,11 @@ class _Entries:
     still: Bools
     """(e,)"""
     usable: Bools
-    """(e,) whether there is a crystal, and a scan with a goniometer or none that turns."""
+    """(e,) whether there is a crystal and, unless it is a still, a scan with a goniometer."""
     start_rad: Floats
     end_rad: Floats
     width_rad: Floats
-    """(e,) of the scan, 0 for stills."""
+    """(e,) start, end and image width of the scan; 0 for stills."""
     beam: Floats
     """(e, 3) unit vectors along the beam."""
     spindle: Floats
@@ -63,8 +63,8 @@ class _Entries:
 
 
 def fit_for_use(dataset: Dataset) -> Bools:
-    """(n,) reflections with a position, a variance and a crystal; of scans those with an angle in
-    the scan and not too near the spindle."""
+    """Mask (n,) of the reflections with a position, a variance and a crystal and, of scans, with
+    an angle within the scan and not too close to the spindle."""
     table, entries = dataset.reflections, _Entries.of(dataset)
     good: Bools = np.zeros(len(table), dtype=np.bool_)
     for low in range(0, len(table), _CHUNK):
@@ -90,12 +90,12 @@ def fit_for_use(dataset: Dataset) -> Bools:
 
 
 def folds_of(dataset: Dataset, keep: Ints) -> Ints:
-    """(len(keep),) 2 * half + held out, of these reflections.
+    """Folds (len(keep),) of these reflections: 2 * half + held out.
 
-    Scans are cut in runs of phi that are short against the crystal's variation: odd runs make one
-    half, even runs the other; every fifth is held out, never the first or the last of a scan. Of
-    stills, which have no neighbours, every other one makes a half, and every fifth reflection of
-    each is held out.
+    Scans are cut into blocks of phi that are short compared with the crystal's variation: odd
+    blocks form one half, even blocks the other; every fifth is held out, but never the first or
+    last of a scan. Of stills, which have no neighbours, alternate ones form the halves, and every
+    fifth reflection of each is held out.
     """
     table, entries = dataset.reflections, _Entries.of(dataset)
     experiment = table.experiment[keep]
@@ -121,7 +121,7 @@ def folds_of(dataset: Dataset, keep: Ints) -> Ints:
 
 
 def _towards_spot(dataset: Dataset, panel: Ints, xy_mm: Floats) -> Floats:
-    """(n, 3) unit vectors from the sample to observed spots, on the panels as given."""
+    """Unit vectors (n, 3) from the sample to observed spots, with the panels as in the file."""
     frames = dataset.detector.frames
     lab = np.einsum("nij,nj->ni", frames.rotation[panel][:, :, :2], xy_mm)
     lab += frames.origin_mm[panel]

@@ -27,7 +27,7 @@ from calib.solve.dataset.scan_varying import INTERVALS_RAD
 from calib.solve.options import Crystals, SolveOptions
 
 _FEWEST_BESIDE = 60
-"""Reflections that each side of a slip has at least."""
+"""Smallest number of reflections on each side of a slip."""
 _STRIKING = 0.05
 """Fraction of the scan's sum of squares that a slip must explain to be tested."""
 _UNLIKELY = 60.0
@@ -76,8 +76,8 @@ def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> 
 
 
 def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
-    """One scan of a dataset, not judged by the others: where a crystal slipped far, most of its
-    reflections are distrusted beside those of sound ones."""
+    """One scan of a dataset, with outliers classified without the other scans: of a crystal that
+    slipped far, most reflections look like outliers beside those of good scans."""
     fit = fit.thinned(_SAMPLE_SIZE)
     if fit.n_trusted > _TRUSTED * len(fit.seen):
         return fit
@@ -91,15 +91,17 @@ def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
 
 
 def _is_worth(fit: DatasetFit, slip: Slip, correction: Correction) -> bool:
-    """Whether held-out reflections are the better for it."""
+    """Whether held-out reflections are predicted better with the slip."""
     parted, still = (_tested(one, correction) for one in (split(fit, slip), fit))
     smooth = _tested(_smooth(fit, slip.experiment), correction)
     return parted <= min(_WORTH * min(still, smooth), still - _UNLIKELY_HELD_OUT)
 
 
 def _tested(fit: DatasetFit, correction: Correction) -> float:
-    """The weighted sum of squares of held-out reflections, from pose and crystals refined without
-    them; what a slip does to a crystal held as one lies in its pose, too."""
+    """Weighted sum of squares of held-out reflections, from pose and crystals refined without them.
+
+    The pose is refined as well, since it absorbs part of a slip if the crystal is not split.
+    """
     still = np.zeros(PANEL_COLUMNS * len(fit.layout))
     for _ in range(_ITERATIONS):
         blocks, _residuals = fit.blocks(correction)
@@ -111,7 +113,8 @@ def _tested(fit: DatasetFit, correction: Correction) -> float:
 
 
 def _smooth(fit: DatasetFit, experiment: int) -> DatasetFit:
-    """Crystals that change smoothly, in three intervals of the scan of ``experiment`` or more."""
+    """The fit with scan-varying crystals, in at least three intervals of the scan of
+    ``experiment``."""
     models = fit.dataset.experiments
     scan = models.scans[models.experiments[experiment].scan or 0]
     span = abs(scan.end_rad - scan.start_rad)
@@ -119,8 +122,8 @@ def _smooth(fit: DatasetFit, experiment: int) -> DatasetFit:
 
 
 def most_striking(fit: DatasetFit, correction: Correction) -> Slip | None:
-    """The turn at one moment that explains most of the residuals of any scan; None where none
-    explains a noticeable part of them."""
+    """The slip that explains most of the residuals of any scan; None if none explains a significant
+    part of them."""
     predictor, weights = fit.predictor(correction), fit.weights
     found: tuple[float, Slip] | None = None
     for experiment in np.unique(fit.seen.experiment).tolist():
@@ -129,7 +132,7 @@ def most_striking(fit: DatasetFit, correction: Correction) -> Slip | None:
         if part.stop - part.start < 2 * _FEWEST_BESIDE or fit.instrument.still[experiment]:
             continue
         jacobian = predictor.predict(fit.seen, part, derivatives=True).jacobian
-        assert jacobian is not None  # noqa: S101 - asked for
+        assert jacobian is not None  # noqa: S101 - requested
         tried = _steepest(experiment, fit.seen.observed[2, part], jacobian, weights[:, part])
         if tried and (found is None or tried[0] > found[0]):
             found = tried
@@ -139,7 +142,8 @@ def most_striking(fit: DatasetFit, correction: Correction) -> Slip | None:
 def _steepest(
     experiment: int, phi: Floats, jacobian: Floats, weights: Floats
 ) -> tuple[float, Slip] | None:
-    """By how much a slip lowers the weighted sum of squares, and the slip."""
+    """Decrease of the weighted sum of squares by the best slip of a scan, and this slip; None if it
+    is insignificant."""
     order = np.argsort(phi, kind="stable")
     by_turn = jacobian[:, PANEL_COLUMNS : PANEL_COLUMNS + 3][:, :, order]
     residual, weight = jacobian[:, -1, order], weights[:, order]
@@ -170,8 +174,8 @@ def _steepest(
 
 
 def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
-    """The dataset with the reflections behind a slip as an experiment of their own, of a crystal of
-    its own that starts with the turn found; crystals stand still."""
+    """The dataset with the reflections after a slip as a separate experiment, of a separate crystal
+    that starts with the rotation found; crystals are static."""
     held, nuisance, models = fit.instrument, fit.nuisance, fit.dataset.experiments
     old, new = slip.experiment, len(models.experiments)
     behind = (fit.seen.experiment == old) & (fit.seen.observed[2] > slip.phi_rad)

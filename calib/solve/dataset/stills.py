@@ -32,7 +32,7 @@ class StillRays:
     third: Floats
     """(n,) delta-psi in rad."""
     q: Floats
-    """(3, n) the reflections A h."""
+    """(3, n) reciprocal lattice vectors A h."""
     u: Floats
     """(3, n) unit vectors of s0."""
     c: Floats
@@ -48,7 +48,7 @@ class StillRays:
 
     @staticmethod
     def of(q: Floats, s0: Floats) -> StillRays:
-        """Reflections ``q`` (3, n) in beams ``s0`` (3, n)."""
+        """Rays of reciprocal lattice vectors ``q`` (3, n) in beams ``s0`` (3, n)."""
         wave = np.sqrt(dot(s0, s0))
         u = s0 / wave
         along = dot(u, q)
@@ -62,8 +62,8 @@ class StillRays:
         return StillRays(s0 - a * u + b * c, third, q, u, c, wave, along, across, a, b)
 
     def by_crystal(self, by_x: Floats, by_y: Floats) -> tuple[Floats, Floats, Floats]:
-        """(3, n) each: how x, y and delta-psi change with q, where x and y change with s1 as
-        ``by_x`` and ``by_y`` (3, n) say."""
+        """Derivatives, (3, n) each, of x, y and delta-psi with respect to q, given those of x and y
+        with respect to s1: ``by_x`` and ``by_y`` (3, n)."""
         e = cross(self.c, self.u)
         outwards = (1.0 - self.a / self.wave) / self.b
         sideways = self.b / self.across

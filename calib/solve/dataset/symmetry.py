@@ -1,9 +1,9 @@
-"""What a crystal's symmetry leaves free of its cell.
+"""Free cell parameters of a crystal under its symmetry, as strains.
 
 A change of cell is a small symmetric strain e in the crystal's Cartesian frame, A -> (1 + e) A.
-The strains that keep the symmetry are those which every rotation of the point group leaves alone:
-one for a cubic cell, two for a tetragonal, trigonal or hexagonal one, three, four and six for
-orthorhombic, monoclinic and triclinic, in whatever setting the Hall symbol gives.
+The strains that keep the symmetry are those that every rotation of the point group leaves
+unchanged: one for a cubic cell, two for a tetragonal, trigonal or hexagonal one, and three, four
+and six for orthorhombic, monoclinic and triclinic cells, in any setting that the Hall symbol gives.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from calib.model.base.arrays import Floats
 from calib.model.experiment.experiment import Crystal
 
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-"""The order of the six components of a symmetric strain; shear components stand once."""
+"""The order of the six components of a symmetric strain; shear components appear once."""
 _LARGEST_STRAIN = 0.02
-"""A cell farther than this from its own symmetry was given the wrong space group."""
+"""A cell that deviates more than this from its symmetry has the wrong space group."""
 
 
 def symmetric_setting(crystal: Crystal, hall_symbol: str | None = None) -> Floats:
     """The setting matrix A (3, 3) in 1/Angstrom nearest to the crystal's that has its symmetry.
 
-    The metric tensor is averaged over the point group; the orientation is kept as closely as a
-    rotation can. ``hall_symbol`` overrides the crystal's own. Raises ``InputError`` where the
-    cell is more than 2 % from the symmetry.
+    The metric tensor is averaged over the point group; the orientation changes as little as
+    possible. ``hall_symbol`` overrides the crystal's own. Raises ``InputError`` if the
+    cell deviates from the symmetry by more than 2 %.
     """
     symbol = hall_symbol or crystal.hall_symbol
     return np.asarray(symmetric_settings(crystal.a_matrix[None], symbol)[0])
@@ -74,7 +74,7 @@ def allowed_strains(a_matrix: Floats, hall_symbol: str) -> Floats:
 
 
 def turned_strains(strains: Floats, turn: Floats) -> Floats:
-    """The strains (..., 6, k) of crystals that were turned by ``turn`` (..., 3, 3) since:
+    """The strains (..., 6, k) of crystals that have since been rotated by U = ``turn`` (..., 3, 3):
     e -> U e U^T."""
     turn = turn[..., None, :, :]
     turned = turn @ strain_matrix(np.swapaxes(strains, -1, -2)) @ np.swapaxes(turn, -1, -2)
@@ -96,7 +96,7 @@ def _strain(index: int) -> Floats:
 
 @lru_cache(maxsize=64)
 def _reciprocal_rotations(hall_symbol: str) -> Floats:
-    """(m, 3, 3) the point group acting on Miller indices as columns, h' = W h."""
+    """Point group (m, 3, 3) acting on Miller indices as columns, h' = W h."""
     try:
         operations = gemmi.symops_from_hall(hall_symbol)
     except (RuntimeError, ValueError) as error:

@@ -35,7 +35,7 @@ _BATCHED_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
 _WORTH_THINNING = 1.5
 """A subset is used if it is smaller by at least this factor."""
 _CLAIM_COUNTS = 3.0
-"""Weight of the claimed variances against the observed ones, in reflections. The observed scatter
+"""Weight of the stated variances against the observed ones, in reflections. The observed scatter
 of a few reflections vanishes if pose, crystal and panels can fit them exactly."""
 
 

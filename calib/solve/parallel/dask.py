@@ -1,8 +1,8 @@
-"""Datasets on a Dask cluster that is there already.
+"""Executor on an existing Dask cluster.
 
 Each dataset is a chain of tasks, one for each operation, whose result is the pair of state and
-answer; only answers are fetched. The scheduler knows how every result was made, so that what a
-lost worker held is computed again by another one, from the reading of the files on.
+answer; only answers are fetched. The scheduler knows how each result was computed, so that
+the datasets of a lost worker are recomputed by another one, from reading the files on.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _REMEDY = "--scheduler tcp://HOST:PORT, as dask scheduler printed it."
 
 
 class DaskExecutor(Executor):
-    """Datasets on the workers of one cluster; the files must be readable there."""
+    """Holds datasets on the workers of one cluster, which must be able to read the files."""
 
     def __init__(self, scheduler: str) -> None:
-        if _ADDRESS.fullmatch(scheduler) is None:  # a client would wait, and die noisily
+        if _ADDRESS.fullmatch(scheduler) is None:  # a client would wait, then print a traceback
             raise InputError(
                 "no-scheduler", f"{scheduler!r} is no address of a Dask scheduler.", remedy=_REMEDY
             )
@@ -67,7 +67,7 @@ class DaskExecutor(Executor):
         *shared: Any,
         each: Sequence[tuple[Any, ...]] | None = None,
     ) -> Iterator[Any]:
-        # A task too, and no scattered value, which would be lost with the worker that has it.
+        # A task as well: a scattered value would be lost with the worker that holds it.
         given = self._client.submit(_arguments, shared, pure=False)
         self._places = [
             self._client.submit(

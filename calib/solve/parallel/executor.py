@@ -75,7 +75,7 @@ class Executor(ABC):
 
 
 class LocalExecutor(Executor):
-    """Holds the datasets in this process and treats them one after the other."""
+    """Holds the datasets in this process and processes them one after the other."""
 
     def __init__(self, items: Sequence[Item] = ()) -> None:
         self._items = list(items)

@@ -60,18 +60,18 @@ class _Worker:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            # The processes fill the cores already; and sums come out the same as in one.
+            # The processes use all cores already, and sums are the same as in one process.
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",
         }
         with theirs:
-            self.process = subprocess.Popen(  # noqa: S603 - this interpreter, a module of ours
+            self.process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
                 [sys.executable, "-P", "-m", "calib.solve.parallel.worker", str(theirs.fileno())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 env=environment,
-                start_new_session=True,  # Ctrl-C in a terminal is not for it
+                start_new_session=True,  # Ctrl-C in a terminal does not reach it
             )
         self.connection = Connection(ours.detach())
 
@@ -152,7 +152,7 @@ class ProcessExecutor(Executor):
         return self._workers[loader % len(self._workers)]
 
     def _answers(self, jobs: Sequence[_Job]) -> Iterator[Any]:
-        """Answers in the order of the jobs; each worker treats its own jobs in this order."""
+        """Answers in the order of the jobs; each worker processes its own jobs in this order."""
         waiting: dict[_Worker, deque[int]] = {}
         for place, job in enumerate(jobs):
             waiting.setdefault(job.worker, deque()).append(place)

@@ -36,8 +36,8 @@ def n_threads() -> int:
 def in_order(work: Callable[[Part], Answer], parts: Sequence[Part]) -> Iterator[Answer]:
     """Results of ``work(part)`` for every part, in order.
 
-    Few more results are kept at a time than there are threads. Exceptions of ``work`` are raised
-    here; of several, that of the first part.
+    Hardly more results are held at a time than there are threads. Exceptions of ``work`` are raised
+    here; if there are several, that of the first part.
     """
     count = min(n_threads(), len(parts))
     if count < 2:

@@ -1,7 +1,7 @@
 """Worker process that holds datasets for a ``ProcessExecutor`` and applies operations to them.
 
 Started as ``python -m calib.solve.parallel.worker DESCRIPTOR``, where DESCRIPTOR is that of a
-socket to the process that started it. It ends when that socket closes or that process ends, also
+socket to the process that started it. It ends when that socket closes or that process ends, even
 during an operation.
 """
 
