@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.measure import Cost, cost_of
 from calib.files.dials.dataset_write import write_dataset
-from calib.files.native.summary import summary_bytes, summary_from_bytes
+from calib.files.native.summary import SUFFIX, summary_bytes, summary_from_bytes
 from calib.flows.derive import DeriveRequest, derive
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
@@ -49,7 +49,7 @@ def section() -> list[str]:
         # In another process: the measured peak of a child is at least that of its parent.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             mean_kb = pool.submit(_prepare, folder).result()
-        files = sorted(str(path) for path in folder.glob("*.calib.h5"))
+        files = sorted(str(path) for path in folder.glob(f"*{SUFFIX}"))
         cost_of(_calib("combine", *files), folder, fine=(0, 1))
         new = [_NEW + suffix for suffix in (".expt", ".refl")]
         whole, loaded, read, added, alone = _best_of_each(
@@ -109,7 +109,7 @@ def _prepare(folder: Path) -> float:
         ]
     for number in range(DATASETS):
         content = summary_bytes(_like(made[number % len(made)], number))
-        (folder / f"night{number:02}.calib.h5").write_bytes(content)
+        (folder / f"night{number:02}{SUFFIX}").write_bytes(content)
         sizes.append(len(content))
     return float(np.mean(sizes)) / 1e3
 

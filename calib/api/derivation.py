@@ -168,7 +168,7 @@ def combine(
     ----------
     sources
         Calibrations of one detector (``"SERIAL:VERSION"``, 8 or more characters of an id, or a
-        bare version with ``serial``), and files of summaries (``.calib.h5``).
+        bare version with ``serial``), and files of summaries (``.calib.npz``).
     store
         A path, an address or an open store. Default: the store of the settings.
     by

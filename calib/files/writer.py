@@ -23,6 +23,15 @@ class ExportFormat(StrEnum):
     DIALS = "dials"
 
 
+class SummaryFormat(StrEnum):
+    """Formats of files of summaries."""
+
+    NPZ = "npz"
+    """Arrays in a zip archive: the format in which summaries are recorded."""
+    HDF5 = "hdf5"
+    """The format in which earlier versions recorded them."""
+
+
 class Export(Protocol):
     """What writes a calibrated detector for another program."""
 

@@ -10,6 +10,7 @@ from calib.files.atomic import write_safely
 from calib.files.kinds import BUNDLE
 from calib.files.native.bundle import bundle_writer, read_bundle
 from calib.files.output_target import check_writable_target
+from calib.flows.shared.summaries import check_summaries
 from calib.model.store.bundle import Bundle, Loaded
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp
@@ -50,10 +51,14 @@ def load(
     store: StoreLike, path: Path, stamp: ChangeStamp, *, adopt: bool, supersede: bool, dry_run: bool
 ) -> Loaded:
     """Record the content of a bundle that the store does not have yet, in one transaction; a dry
-    run is rolled back."""
+    run is rolled back.
+
+    Its summaries are read first, so that nothing is recorded that cannot be read."""
     if not dry_run:
         store.require_writable()
     if supersede and not adopt:
         raise InputError("bad-use", "--supersede needs --adopt.", remedy="use --adopt --supersede.")
+    bundle = read_bundle(path)
+    check_summaries(bundle, str(path))
     load_or_preview = store.bundles.preview_load if dry_run else store.bundles.load
-    return load_or_preview(read_bundle(path), stamp, adopt=adopt, supersede=supersede)
+    return load_or_preview(bundle, stamp, adopt=adopt, supersede=supersede)

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from calib.errors import InputError, LayoutError
-from calib.files.native.summary import SUFFIX, read_summary
+from calib.files.native.summary import SUFFIXES, read_summary
 from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.provenance import this_environment
 from calib.flows.shared.results import Derived, solver_errors
@@ -103,7 +103,7 @@ def _collected(
     found: dict[Key, tuple[str, SummaryEntry]] = {}
     notices = []
     for source in request.sources:
-        if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
+        if source.endswith(SUFFIXES) or Path(source).is_file():
             name, new = source, [SummaryEntry.of(read_summary(Path(source)))]
         else:
             stored = store.calibrations.get(source, request.serial)

@@ -10,7 +10,11 @@ from pathlib import Path
 from calib.errors import InputError
 from calib.files.atomic import Outputs
 from calib.files.kinds import SUMMARY
-from calib.files.native.summary import SUFFIX, read_summary
+from calib.files.native.summary import SUFFIX, read_summary, summary_bytes
+from calib.files.native.summary_hdf5 import SIGNATURE as HDF5_SIGNATURE
+from calib.files.native.summary_hdf5 import SUFFIX as HDF5_SUFFIX
+from calib.files.native.summary_hdf5 import hdf5_bytes
+from calib.files.writer import SummaryFormat
 from calib.flows.shared.summaries import SummaryEntry, kept_summaries, select_summary
 from calib.model.result.summary import Summary
 from calib.model.store.protocol import StoreLike
@@ -23,12 +27,13 @@ def export_summaries(
     *,
     serial: str | None,
     datasets: Sequence[str],
+    file_format: SummaryFormat | None = None,
     force: bool,
 ) -> list[tuple[str, Path]]:
     """Write the summaries of a calibration to files in ``folder``, all or none.
 
-    Returns the name of each dataset and its file. Raises ``InputError`` where files cannot be
-    written."""
+    Without ``file_format`` the files are those that were recorded. Returns the name of each dataset
+    and its file. Raises ``InputError`` where files cannot be written."""
     if not folder.is_dir():
         raise InputError(
             "no-output-folder",
@@ -42,8 +47,9 @@ def export_summaries(
     written = []
     with Outputs(store=store.files, force=force) as outputs:
         for kept in chosen:
-            path = folder / f"{_file_name(kept, twice=names[kept.name] > 1)}{SUFFIX}"
-            outputs.stage(path, kept.file.content, SUMMARY)
+            suffix, content = _file_of(kept, file_format)
+            path = folder / f"{_file_name(kept, twice=names[kept.name] > 1)}{suffix}"
+            outputs.stage(path, content, SUMMARY)
             written.append((kept.name, path))
         outputs.commit()
     return written
@@ -59,6 +65,15 @@ def shown_summaries(
         return [(read_summary(path), path.stat().st_size)]
     found = kept_summaries(store, store.calibrations.get(source, serial))
     return [(kept.summary, len(kept.file.content)) for kept in found]
+
+
+def _file_of(kept: SummaryEntry, file_format: SummaryFormat | None) -> tuple[str, bytes]:
+    """The suffix and the bytes of the file of a summary."""
+    recorded = kept.file.content
+    is_hdf5 = recorded.startswith(HDF5_SIGNATURE)
+    if file_format is SummaryFormat.HDF5 or (file_format is None and is_hdf5):
+        return HDF5_SUFFIX, recorded if is_hdf5 else hdf5_bytes(kept.summary)
+    return SUFFIX, summary_bytes(kept.summary) if is_hdf5 else recorded
 
 
 def _file_name(kept: SummaryEntry, *, twice: bool) -> str:

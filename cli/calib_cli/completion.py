@@ -46,9 +46,9 @@ def complete_serial_or_calibration(ctx: typer.Context, incomplete: str) -> list[
 
 def complete_summary_source(ctx: typer.Context, incomplete: str) -> list[Offer]:
     """Calibrations, and files of summaries."""
-    from calib.files.native.summary import SUFFIX
+    from calib.files.native.summary import SUFFIXES
 
-    return [*complete_calibration(ctx, incomplete), *_files(incomplete, (SUFFIX, ".h5"))]
+    return [*complete_calibration(ctx, incomplete), *_files(incomplete, SUFFIXES)]
 
 
 def complete_dials_files(incomplete: str) -> list[Offer]:

@@ -118,7 +118,7 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("combine", "24-0107:3", "--without", "night1", "--dry-run")
     ask("summary show", "24-0107:3")
     ask("summary export", "24-0107:3", "-o", ".")
-    ask("summary show", "night1.calib.h5")
+    ask("summary show", "night1.calib.npz")
     ask("derive", *night2, "--crystals", "varying", "--crystal-interval", "30")
     ask("show", "24-0107:6")
     ask("rederive", "24-0107:1")

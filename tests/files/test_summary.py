@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-import io
-from datetime import UTC, datetime
-from functools import cache
+import json
+import math
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calib.errors import FileFormatError, MissingFileError
-from calib.files.native.summary import read_summary, summary_bytes, summary_from_bytes
-from calib.model.detector.correction import Freedom
-from calib.model.result.summary import Part, Summary
-from support.scenes import options, simulation, solution
+from calib.errors import CalibError, FileFormatError, InputError, MissingFileError
+from calib.files.native.container import npy_bytes, zip_bytes
+from calib.files.native.summary import (
+    MANIFEST,
+    read_summary,
+    summary_bytes,
+    summary_from_bytes,
+)
+from calib.model.result.summary import Additional, Part
+from support.summaries import NOON, members_of, resealed, summary, written
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SUPERBLOCK, SEAL = 96, 73
-"""Bytes: at the beginning of an HDF5 file, and of what stands behind it."""
 LARGEST_STATIC = 100_000
 """Bytes for ten panels; most of it grows with the panels."""
-
-
-@cache
-def summary(started: datetime | None = NOON) -> Summary:
-    layout, _, scan = simulation("PILATUS 1M", n_reflections=3000)
-    made = solution([scan.dataset], layout, options(Freedom.IN_PLANE)).statements[0]
-    return Summary(made, "24-0107", "ab" * 32, "0.1.0", started)
-
-
-@cache
-def written() -> bytes:
-    return summary_bytes(summary())
-
-
-def short_by(lost: int) -> int:
-    return len(written()) - lost
+LATER = Additional(
+    {"wide/border": np.arange(6.0).reshape(2, 3), "cells": np.arange(4, dtype=np.int32)},
+    {"wide": {"classes": ["pose", "crystal"], "n": 3}, "method": 2.5},
+)
+"""What a later version of the program may add."""
 
 
 @pytest.mark.parametrize("started", [NOON, None])
 def test_a_summary_comes_back_to_the_last_bit(tmp_path: Path, started: datetime | None) -> None:
-    path = tmp_path / "night1.calib.h5"
+    path = tmp_path / "night1.calib.npz"
     path.write_bytes(summary_bytes(summary(started)))
     again = read_summary(path)
     assert again.checksum == summary(started).checksum
@@ -66,136 +58,200 @@ def test_a_summary_is_small() -> None:
     assert len(written()) < LARGEST_STATIC
 
 
+def test_the_manifest_states_every_member(tmp_path: Path) -> None:
+    path = tmp_path / "night1.calib.npz"
+    path.write_bytes(written())
+    with np.load(path, allow_pickle=False) as loaded:
+        manifest = json.loads(loaded[MANIFEST])
+        assert [entry["name"] for entry in manifest["members"]] == [
+            f"{name}.npy" for name in loaded.files if name != MANIFEST
+        ]
+        for entry in manifest["members"]:
+            values = loaded[entry["name"].removesuffix(".npy")]
+            assert (entry["dtype"], entry["shape"]) == (values.dtype.str, list(values.shape))
+    assert (manifest["format"], manifest["id"]) == ("calib/summary/2", summary().id)
+
+
+def test_what_a_later_version_added_is_kept_and_hashed() -> None:
+    later = replace(summary(), additional=LATER)
+    content = summary_bytes(later)
+    found = summary_from_bytes(content, "x.npz")
+    assert found.id == later.id != summary().id
+    assert found.additional.values == LATER.values
+    assert list(found.additional.arrays) == ["cells", "wide/border"]
+    assert summary_bytes(found) == content
+    assert np.array_equal(found.statement.whole.own, summary().statement.whole.own)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LATER, values={**LATER.values, "method": 3}),
+        replace(LATER, values={}),
+        replace(LATER, arrays={**LATER.arrays, "cells": np.arange(4, dtype=np.int64)}),
+        replace(LATER, arrays={**LATER.arrays, "cells": np.arange(4, dtype=np.int32)[::-1]}),
+        replace(LATER, arrays={"wide/border": LATER.arrays["wide/border"]}),
+    ],
+)
+def test_the_id_depends_on_everything_that_was_added(other: Additional) -> None:
+    assert replace(summary(), additional=other).id != replace(summary(), additional=LATER).id
+
+
+@pytest.mark.parametrize(
+    "additional", [Additional({"point": np.zeros(3)}), Additional(values={"serial": "x"})]
+)
+def test_nothing_can_be_added_under_a_name_that_is_taken(additional: Additional) -> None:
+    with pytest.raises(InputError, match="cannot have the name of other content"):
+        summary_bytes(replace(summary(), additional=additional))
+
+
 @given(st.integers(0, len(written()) - 1), st.integers(0, 7))
 @settings(max_examples=60, deadline=None)
-def test_a_changed_bit_is_detected_or_changes_nothing(place: int, bit: int) -> None:
+def test_a_changed_bit_is_detected(place: int, bit: int) -> None:
     changed = bytearray(written())
     changed[place] ^= 1 << bit
-    try:
-        found = summary_from_bytes(bytes(changed), "night1.calib.h5")
-    except FileFormatError as error:
-        assert error.place == "night1.calib.h5"
-        assert error.remedy
-    else:
-        assert found.checksum == summary().checksum
+    with pytest.raises(FileFormatError) as caught:
+        summary_from_bytes(bytes(changed), "night1.calib.npz")
+    assert caught.value.place == "night1.calib.npz"
+    assert caught.value.remedy
 
 
-@given(st.integers(SUPERBLOCK, len(written()) - 1), st.integers(1, 255))
-@settings(max_examples=60, deadline=None)
-def test_damage_is_detected_before_hdf5_reads_it(place: int, by: int) -> None:
-    """There are bytes on which HDF5 never comes to an end."""
-    changed = bytearray(written())
-    changed[place] ^= by
-    with pytest.raises(FileFormatError, match="its bytes are not those that were written"):
-        summary_from_bytes(bytes(changed), "night1.calib.h5")
-
-
-def test_a_summary_without_a_trailing_hash_is_read() -> None:
-    assert written()[-SEAL:].startswith(b"\nsha256 ")
-    assert summary_from_bytes(written()[:-SEAL], "night1.calib.h5").checksum == summary().checksum
-
-
-@given(st.integers(0, len(written()) - SEAL - 1) | st.integers(1, SEAL - 1).map(short_by))
+@given(st.integers(0, len(written()) - 1))
 @settings(max_examples=25, deadline=None)
 def test_a_truncated_file_is_refused(length: int) -> None:
     with pytest.raises(FileFormatError):
-        summary_from_bytes(written()[:length], "night1.calib.h5")
+        summary_from_bytes(written()[:length], "night1.calib.npz")
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    other = io.BytesIO()
-    with h5py.File(other, "w") as file:
-        file["entry/data"] = [1, 2, 3]
-    for content in (b"", b"{}", other.getvalue()):
+    other = zip_bytes({"point.npy": npy_bytes(np.zeros(3))})
+    foreign = zip_bytes({MANIFEST: b'{"format": "other"}'})
+    unknown = zip_bytes({MANIFEST: b'{"format": "calib/summary/\\u001b[2J"}'})
+    for content in (b"", b"{}", other, foreign, unknown):
         with pytest.raises(FileFormatError) as caught:
-            summary_from_bytes(content, "x.h5")
+            summary_from_bytes(content, "x.npz")
         assert caught.value.code == "not-a-summary"
     with pytest.raises(MissingFileError):
-        read_summary(tmp_path / "gone.calib.h5")
-
-
-def changed(name: str, value: object) -> bytes:
-    out = io.BytesIO(written())
-    with h5py.File(out, "r+") as file:
-        file.attrs[name] = value
-    return out.getvalue()
+        read_summary(tmp_path / "gone.calib.npz")
 
 
 def test_a_newer_format_asks_for_a_newer_program() -> None:
     with pytest.raises(FileFormatError) as caught:
-        summary_from_bytes(changed("format", "calib/summary/2"), "x.h5")
+        summary_from_bytes(changed("format", "calib/summary/3"), "x.npz")
     assert caught.value.code == "summary-newer"
     assert "upgrade" in caught.value.remedy
 
 
-@pytest.mark.parametrize("name", ["serial", "layout", "n_data", "kept", "started", "checksum"])
-def test_every_attribute_is_under_the_checksum(name: str) -> None:
-    with h5py.File(io.BytesIO(written())) as file:
-        before = file.attrs[name]
-    value = before + 1.0 if name == "n_data" else "2026-03-02T12:00:00+00:00"
+def changed(key: str, value: Any) -> bytes:
+    """The file with another value in its manifest."""
+    return resealed(members_of(written()), lambda manifest: manifest.update({key: value}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("serial", "24-0108"),
+        ("layout", "cd" * 32),
+        ("n_data", 5.0),
+        ("kept", ""),
+        ("started", None),
+        ("checksum", "00"),
+        ("id", "00"),
+        ("unknown", 1),
+        ("serial", 5),
+        ("n_nuisance", 5.5),
+        ("n_nuisance", True),
+        ("chi_square", math.nan),
+        ("chi_square", math.inf),
+        ("chi_square", "5"),
+        ("started", "2026-03-01"),
+        ("started", "0001-01-01T00:00:00+14:00"),
+        ("members", []),
+        ("members", None),
+        ("members", [{}]),
+    ],
+)
+def test_every_value_of_the_manifest_is_under_the_checksum(key: str, value: object) -> None:
     with pytest.raises(FileFormatError) as caught:
-        summary_from_bytes(changed(name, value), "x.h5")
+        summary_from_bytes(changed(key, value), "x.npz")
+    assert (caught.value.code, caught.value.place) == ("damaged-summary", "x.npz")
+
+
+@pytest.mark.parametrize("name", [name for name in members_of(written()) if name != MANIFEST])
+def test_every_array_is_needed_and_under_the_checksum(name: str) -> None:
+    members = members_of(written())
+    data = members[name]
+    other = data[:-1] + bytes([data[-1] ^ 1])
+    without = {key: value for key, value in members.items() if key != name}
+    for content in (
+        resealed({**members, name: other}),
+        resealed(without, lambda manifest: _drop(manifest, name)),
+        resealed(without),
+        zip_bytes({**members, name: other}),
+        zip_bytes({**members, "more.npy": data}),
+    ):
+        with pytest.raises(FileFormatError) as caught:
+            summary_from_bytes(content, "x.npz")
+        assert caught.value.code == "damaged-summary"
+
+
+def _drop(manifest: dict[str, Any], name: str) -> None:
+    manifest["members"] = [entry for entry in manifest["members"] if entry["name"] != name]
+
+
+@pytest.mark.parametrize("kind", ["dtype", "shape"])
+def test_the_manifest_and_the_member_state_the_same_array(kind: str) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        entry = next(one for one in manifest["members"] if one["name"] == "point.npy")
+        entry[kind] = {"dtype": "<i8", "shape": [6, 10]}[kind]
+
+    with pytest.raises(FileFormatError, match="is not an array of"):
+        summary_from_bytes(resealed(members_of(written()), change), "x.npz")
+
+
+@pytest.mark.parametrize("shape", [(10, 5), (9, 6), (60,), (0, 6), (5000, 6)])
+def test_arrays_of_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
+    def change(manifest: dict[str, Any]) -> None:
+        entry = next(one for one in manifest["members"] if one["name"] == "point.npy")
+        entry["shape"] = list(shape)
+
+    members = {**members_of(written()), "point.npy": npy_bytes(np.zeros(shape))}
+    with pytest.raises(FileFormatError) as caught:
+        summary_from_bytes(resealed(members, change), "x.npz")
     assert caught.value.code == "damaged-summary"
 
 
-@pytest.mark.parametrize("name", ["chi_square", "n_data"])
-def test_values_that_are_not_finite_are_refused(name: str) -> None:
-    for value in (np.nan, np.inf):
-        with pytest.raises(FileFormatError) as caught:
-            summary_from_bytes(changed(name, value), "x.h5")
-        assert (caught.value.code, caught.value.place) == ("damaged-summary", "x.h5")
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff\xfe{}",
+        b'{"format": "calib/summary/2"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"format": "calib/summary/2", "format": "calib/summary/2"}',
+        b'{"format": "calib/summary/2", "members": ' + b"9" * 5000 + b"}",
+        b" " * (2**22 + 1),
+    ],
+    ids=range(11),
+)
+def test_any_manifest_is_read_or_refused(text: bytes) -> None:
+    with pytest.raises(FileFormatError):
+        summary_from_bytes(zip_bytes({**members_of(written()), MANIFEST: text}), "x.npz")
 
 
-def with_array(name: str, **made: object) -> bytes:
-    """The file with an array that HDF5 makes in another way."""
-    out = io.BytesIO(written())
-    with h5py.File(out, "r+") as file:
-        del file[name]
-        file.create_dataset(name, **made)
-    return out.getvalue()
-
-
-def test_arrays_of_absurd_shapes_are_not_loaded() -> None:
-    """A small file can promise terabytes."""
-    long = with_array("whole/coupling", shape=(10**9, 60), dtype="f8", chunks=(1024, 60))
-    with pytest.raises(FileFormatError, match="shape"):
-        summary_from_bytes(long, "x.h5")
-
-
-def test_arrays_too_large_for_their_file_are_not_loaded() -> None:
-    for name, shape in (("report", (10**12,)), ("point", (10**10, 6))):
-        large = with_array(name, shape=shape, dtype="u8", chunks=(1024, 6)[: len(shape)])
-        with pytest.raises(FileFormatError, match="too large for this file"):
-            summary_from_bytes(large, "x.h5")
-
-
-@pytest.mark.parametrize("kind", ["S8", "c16", "V8", h5py.string_dtype()])
-def test_arrays_that_are_not_numeric_are_refused(kind: object) -> None:
-    with pytest.raises(FileFormatError, match="is of the type"):
-        summary_from_bytes(with_array("point", shape=(10, 6), dtype=kind), "x.h5")
-
-
-@pytest.mark.parametrize("name", ["point", "whole", "whole/own"])
-def test_nothing_is_read_from_another_file(tmp_path: Path, name: str) -> None:
-    elsewhere = tmp_path / "elsewhere.h5"
-    elsewhere.write_bytes(written())
-    for link in (h5py.ExternalLink(str(elsewhere), name), h5py.SoftLink("/half_a")):
-        out = io.BytesIO(written())
-        with h5py.File(out, "r+") as file:
-            del file[name]
-            file[name] = link
-        with pytest.raises(FileFormatError, match="a link to somewhere else"):
-            summary_from_bytes(out.getvalue(), "x.h5")
-
-
-def test_no_raw_bytes_are_read_from_another_file(tmp_path: Path) -> None:
-    raw = [(str(tmp_path / "raw"), 0, h5py.h5f.UNLIMITED)]
-    virtual = h5py.VirtualLayout((10, 6), "f8")
-    virtual[:] = h5py.VirtualSource(str(tmp_path / "elsewhere.h5"), "point", (10, 6))
-    out = io.BytesIO(written())
-    with h5py.File(out, "r+") as file:
-        del file["point"]
-        file.create_virtual_dataset("point", virtual)
-    for content in (out.getvalue(), with_array("point", shape=(10, 6), dtype="f8", external=raw)):
-        with pytest.raises(FileFormatError, match="lies in another file"):
-            summary_from_bytes(content, "x.h5")
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists), st.data())
+@settings(max_examples=100, deadline=None)
+def test_any_value_in_the_manifest_is_read_or_refused(value: object, data: st.DataObject) -> None:
+    manifest = json.loads(members_of(written())[MANIFEST])
+    key = data.draw(st.sampled_from(sorted(manifest)))
+    try:
+        found = summary_from_bytes(changed(key, value), "x.npz")
+    except CalibError as error:
+        assert error.exit_code == 2
+    else:
+        assert manifest[key] == value
+        assert found.checksum == summary().checksum

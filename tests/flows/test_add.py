@@ -12,6 +12,7 @@ import pytest
 
 from calib.errors import InputError, NotFoundError, SolveError
 from calib.files.dials.dataset_write import write_dataset
+from calib.files.writer import SummaryFormat
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveRequest, derive
 from calib.flows.shared.results import Derived
@@ -131,12 +132,15 @@ def test_summaries_in_files_give_the_same_result_as_those_in_the_store(
 ) -> None:
     stored = derived(store, *files(tmp_path, 1, 2)).stored
     assert stored is not None
-    written = export_summaries(store, stored.name, tmp_path, serial=None, datasets=(), force=False)
     from_store = combined(store, stored.name)
-    from_files = combined(store, *(str(path) for _, path in written))
-    assert from_files.record.panels_id == from_store.record.panels_id
-    with pytest.raises(InputError):
-        export_summaries(store, stored.name, tmp_path, serial=None, datasets=(), force=False)
+    for file_format, suffix in ((None, ".calib.npz"), (SummaryFormat.HDF5, ".calib.h5")):
+        what: Any = {"serial": None, "datasets": (), "file_format": file_format}
+        written = export_summaries(store, stored.name, tmp_path, **what, force=False)
+        assert all(path.name.endswith(suffix) for _, path in written)
+        from_files = combined(store, *(str(path) for _, path in written))
+        assert from_files.record.panels_id == from_store.record.panels_id
+        with pytest.raises(InputError):
+            export_summaries(store, stored.name, tmp_path, **what, force=False)
 
 
 def wrongly_indexed(number: int) -> Dataset:

@@ -6,11 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from calib.errors import InputError, IntegrityError, NotFoundError
+from calib.errors import (
+    CalibError,
+    FileFormatError,
+    InputError,
+    IntegrityError,
+    NotFoundError,
+)
 from calib.files.native.summary import summary_bytes, summary_from_bytes
 from calib.flows.shared.distances import merged_distances
 from calib.model.result.report import DatasetUse
 from calib.model.result.summary import Statement, Summary, SummaryFile
+from calib.model.store.bundle import Bundle
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
 from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
@@ -90,6 +97,43 @@ def kept_summaries(store: StoreLike, stored: StoredCalibration) -> list[SummaryE
             remedy="derive it again from the files, together with the new ones.",
         )
     return [SummaryEntry.read(file, stored.name) for file in files if file is not None]
+
+
+def check_summaries(bundle: Bundle, place: str) -> None:
+    """Raise ``FileFormatError`` for a bundle with a summary that cannot be read from a store."""
+    contents = {
+        name: content
+        for rows in bundle.rows
+        if rows.table == "artifact"
+        for name, content in zip(rows.columns["sha256"], rows.columns["content"], strict=True)
+    }
+    for rows in bundle.rows:
+        if rows.table != "summary":
+            continue
+        for name, artifact in zip(rows.columns["id"], rows.columns["artifact"], strict=True):
+            content = contents.get(artifact)
+            if isinstance(name, str) and isinstance(content, bytes):
+                _check_summary(SummaryFile(name, content), place)
+
+
+def _check_summary(file: SummaryFile, place: str) -> None:
+    try:
+        SummaryEntry.read(file, place)
+    except FileFormatError as error:
+        if error.code == "summary-newer":
+            raise
+        raise _unreadable(file, place, error) from error
+    except IntegrityError as error:
+        raise _unreadable(file, place, error) from error
+
+
+def _unreadable(file: SummaryFile, place: str, error: CalibError) -> FileFormatError:
+    return FileFormatError(
+        "broken-bundle",
+        f"the summary {file.id[:12]} in the bundle cannot be used: {error.problem}",
+        place=place,
+        remedy="export the bundle again with calib bundle create.",
+    )
 
 
 def select_summary(summaries: Sequence[SummaryEntry], name: str) -> SummaryEntry:

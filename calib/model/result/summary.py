@@ -12,6 +12,8 @@ nuisance parameters known) and F comes from the elimination.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +30,7 @@ from calib.model.result.fit_table import FitTable, ShellTable
 from calib.model.result.report import DatasetUse
 
 FORMAT = "calib/summary/1"
+"""The format of the content that is hashed, whatever file it is in."""
 
 
 class Part(StrEnum):
@@ -141,6 +144,26 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Additional:
+    """What a summary has beyond what this program knows; kept, hashed, and not used."""
+
+    arrays: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    """Arrays of numbers by name."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values by key."""
+
+    def __bool__(self) -> bool:
+        return bool(self.arrays or self.values)
+
+    def content(self) -> dict[str, Any]:
+        """The content that is hashed."""
+        return {
+            "arrays": {name: _hashed(a) for name, a in self.arrays.items()},
+            "values": self.values,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Summary:
     """A statement and its origin."""
 
@@ -153,6 +176,8 @@ class Summary:
     """The version of the program that made it."""
     started: datetime | None
     """When the data were taken, UTC; None if unknown."""
+    additional: Additional = field(default_factory=Additional)
+    """Written by a later version of the program."""
 
     _names: tuple[str, str] | None = field(default=None, init=False, repr=False)
 
@@ -185,6 +210,7 @@ class Summary:
         statement = self.statement
         use = to_content(statement.use)
         del use["name"]
+        more = {"additional": self.additional.content()} if self.additional else {}
         fit, *panels = statement.fits.texts()
         residuals = f"[{fit}, [{', '.join(panels)}], [{', '.join(statement.shells.texts())}]]"
         return {
@@ -205,6 +231,7 @@ class Summary:
             "flagged_on_panel": statement.flagged_on_panel.tolist(),
             "n_held_out": list(statement.n_held_out),
             "null_directions": list(statement.null_directions),
+            **more,
         }
 
 
@@ -221,4 +248,14 @@ def _equations_content(equations: Equations) -> dict[str, Any]:
         "own": equations.own,
         "coupling": equations.coupling,
         "vector": equations.vector,
+    }
+
+
+def _hashed(values: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """An array of any type of numbers, as content."""
+    stored = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    return {
+        "dtype": stored.dtype.str,
+        "shape": list(stored.shape),
+        "sha256": hashlib.sha256(stored.tobytes()).hexdigest(),
     }

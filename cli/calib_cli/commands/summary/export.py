@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from calib.files.writer import SummaryFormat
 from calib_cli.context import open_store
 from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
@@ -38,6 +39,16 @@ def export(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    file_format: Annotated[
+        SummaryFormat | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(SummaryFormat),
+            help="Write the files in this format.",
+            show_default="as they were recorded",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     serial: Serial = None,
     force: Force = False,
     store: StorePlace = None,
@@ -58,6 +69,7 @@ def export(
             output,
             serial=serial,
             datasets=tuple(datasets or ()),
+            file_format=file_format,
             force=force,
         )
     if as_json:

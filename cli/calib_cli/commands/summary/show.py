@@ -37,11 +37,11 @@ def show(
     Example:
       calib summary show 24-0107:3
     """
-    from calib.files.native.summary import SUFFIX
+    from calib.files.native.summary import SUFFIXES
     from calib.flows.summary import shown_summaries
     from calib.report.summaries import summary_table, summary_view
 
-    if source.endswith((SUFFIX, ".h5")) or Path(source).is_file():
+    if source.endswith(SUFFIXES) or Path(source).is_file():
         found = shown_summaries(None, source)
     else:
         with open_store(ctx, store, read_only=True) as opened:
