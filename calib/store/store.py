@@ -143,11 +143,13 @@ class Store:
         return self._database.read_only
 
     def require_writable(self) -> None:
-        """Raise ``StoreReadOnlyError`` where writing will be refused, before long work."""
+        """Raise ``StoreReadOnlyError`` where writing will be refused, and ``StoreError``
+        (``disk-full``) where the disk is full, before long work."""
         if self._database.refusal is None and not self._database.is_sqlite:
             self._check_role()
         if self._database.refusal is not None:
             raise self._database.refusal
+        self._database.require_space()
 
     @retry_read
     def _check_role(self) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,65 @@ with Store.open(path) as store:
     lines = store.calibrations.list()
     print(len(lines), [store.calibrations.get(line.id).version for line in lines])
 """
+OWNER = """
+import os, shutil, subprocess, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from support.records import NOON, SERIAL, calibration, certification, detector, stamp
+from calib.errors import CalibError
+from calib.store.api import maintenance
+from calib.store.store import Store
+folder, state = Path(sys.argv[1]), sys.argv[2]
+limits = "size=1m,nr_inodes=5" if state == "no more files" else "size=3m"
+subprocess.run(["mount", "-t", "tmpfs", "-o", limits, "tmpfs", folder], check=True)
+path = folder / "calib.sqlite"
+Store.create(path)
+with Store.open(path) as store:
+    store.detectors.add(detector(), stamp())
+    stored, _ = store.calibrations.add(calibration(), (None, None), stamp())
+    store.certifications.certify(certification(stored))
+    if state == "log left behind":
+        for ending in ("", "-wal"):
+            shutil.copy(f"{path}{ending}", f"/tmp/calib-full{os.getpid()}{ending}")
+if state == "log left behind":  # as by a writer that was killed
+    for ending in ("", "-wal"):
+        shutil.move(f"/tmp/calib-full{os.getpid()}{ending}", f"{path}{ending}")
+writer = Store.open(path) if state == "other writer" else None
+if writer is not None:
+    writer.detectors.add(detector("24-0999"), stamp())
+numbers = iter(range(100))
+try:
+    while True:
+        (folder / f"fill{next(numbers)}").write_bytes(bytes(100_000))
+except OSError:
+    pass
+try:
+    with (folder / "fill0").open("ab") as last:
+        while True:
+            last.write(bytes(512))
+            last.flush()
+except OSError:
+    pass
+for turn in range(2):
+    with Store.open(path) as store:
+        found = store.resolve(SERIAL, NOON, 150.0)
+        assert store.calibrations.get(found.calibration.id).name == stored.name
+        assert len(store.detectors.list()) == 1 + (writer is not None)
+        for write in (
+            lambda: store.calibrations.add(calibration(seed=2), (None, None), stamp()),
+            store.require_writable,
+        ):
+            try:
+                for _ in range(100):  # what fits in the space of a log that is there already
+                    write()
+                print("written")
+            except CalibError as error:
+                print(error.code, error.exit_code, error.problem)
+        assert store.resolve(SERIAL, NOON, 150.0).calibration.id == stored.id
+checks = {check.name: check.fine for check in maintenance.environment(path, datetime.now(UTC))}
+assert checks["space"] is False, checks
+assert checks["permission"] is True, checks
+"""
 
 
 def may_mount() -> bool:
@@ -227,6 +287,20 @@ def test_a_full_disk_is_reported_and_keeps_the_content(tmp_path: Path) -> None:
     count = int(held.split()[0])
     assert count > 0
     assert held == f"{count} {list(range(1, count + 1))}"
+
+
+@pytest.mark.skipif(not may_mount(), reason="mounting a small file system is not permitted")
+@pytest.mark.parametrize("state", ["at rest", "log left behind", "other writer", "no more files"])
+def test_reads_go_on_while_the_disk_is_full(tmp_path: Path, state: str) -> None:
+    ended = subprocess.run(
+        ["unshare", "-m", sys.executable, "-c", OWNER, str(tmp_path), state],
+        env=children.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.stdout.splitlines() == ["disk-full 3 the disk is full."] * 4, ended.stderr
 
 
 LIMITED = """

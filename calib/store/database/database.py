@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from calib.config.location import VARIABLE, Location, default_location
@@ -23,7 +23,7 @@ from calib.config.settings import read_settings
 from calib.errors import InputError, StoreError
 from calib.store.database import errors
 from calib.store.database.engines import WRITES, postgres_engine, sqlite_connection, sqlite_engine
-from calib.store.database.file_system import network_file_system
+from calib.store.database.file_system import disk_is_full, network_file_system
 from calib.store.database.journal import Journal
 from calib.store.database.read_connections import ReadConnections
 from calib.store.database.sqlite_file import StoreFile
@@ -109,11 +109,20 @@ class Database:
             raise
 
     def _reader(self) -> contextlib.AbstractContextManager[Connection]:
-        return self._read_in_new_connection() if self._readers is None else self._readers.reading()
+        if self._readers is None:
+            return self._read_in_new_connection(self._engine)
+        try:
+            self._readers.prepare()
+        except DBAPIError as error:
+            if not errors.is_out_of_space(error.orig, self._file.path):
+                raise
+            # As users without write access do, who create no file.
+            return self._read_in_new_connection(sqlite_engine(self._file, write_protected=True))
+        return self._readers.reading()
 
     @contextlib.contextmanager
-    def _read_in_new_connection(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection:
+    def _read_in_new_connection(self, engine: Engine) -> Iterator[Connection]:
+        with engine.connect() as connection:
             self._reached = True
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="REPEATABLE READ")
@@ -152,6 +161,12 @@ class Database:
                 if error.connection_invalidated:
                     raise errors.commit_uncertain(self.location) from None
                 raise
+
+    def require_space(self) -> None:
+        """Raise ``StoreError`` (``disk-full``) if the store is on a full disk."""
+        path = self.location.path
+        if path is not None and disk_is_full(Path(os.path.realpath(path)).parent):
+            raise errors.disk_full(self.location)
 
     def _begin_with_retries(self) -> Connection:
         """Begin a write, repeatedly if the server closes the connection: nothing has been written

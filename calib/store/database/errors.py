@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, StatementError
@@ -12,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from calib.config.location import Location
 from calib.errors import CalibError, InputError, IntegrityError, StoreError, StoreReadOnlyError
 from calib.passwords import without_password
+from calib.store.database.file_system import disk_is_full
 
 _READ_ONLY_REMEDY = (
     "ask a user with write access; `calib apply` writes a receipt, which that user can record "
@@ -23,6 +26,7 @@ LOST_SECONDS = 10.0
 """How long a command retries after it lost a server that had answered: it may be restarting."""
 PAUSE_SECONDS = 0.2
 _LOCKED_REMEDY = "wait until the other program has finished, then try again."
+_OUT_OF_SPACE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 _FULL_REMEDY = "free some space, then try again; the store is unchanged."
 
 
@@ -62,6 +66,19 @@ def read_only(location: Location) -> StoreReadOnlyError:
         place=location.shown,
         remedy=_READ_ONLY_REMEDY,
     )
+
+
+def disk_full(location: Location) -> StoreError:
+    """The error for a disk without space."""
+    return StoreError("disk-full", "the disk is full.", place=location.shown, remedy=_FULL_REMEDY)
+
+
+def is_out_of_space(error: BaseException | None, path: Path) -> bool:
+    """Whether SQLite failed because the disk is full, which it often calls an I/O error."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return True
+    return code in _OUT_OF_SPACE and disk_is_full(Path(os.path.realpath(path)).parent)
 
 
 def unreadable(location: Location, reason: str) -> StoreError:
@@ -176,6 +193,8 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
         )
     if code is None:
         return None
+    if location.path is not None and is_out_of_space(error, location.path):
+        return disk_full(location)
     if code in (sqlite3.SQLITE_READONLY_ROLLBACK, sqlite3.SQLITE_READONLY_RECOVERY):
         return write_interrupted(location)
     match code & 0xFF:
@@ -184,8 +203,6 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
             return locked(location)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return read_only(location)
-        case sqlite3.SQLITE_FULL:
-            return StoreError("disk-full", "the disk is full.", place=place, remedy=_FULL_REMEDY)
         case sqlite3.SQLITE_NOTADB:
             return InputError(
                 "not-a-store",

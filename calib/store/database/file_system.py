@@ -3,6 +3,7 @@ systems do not provide."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -20,6 +21,8 @@ NETWORK = frozenset(
     }
 )
 """Kernel names of file systems that several machines can mount at once."""
+_PROBE = 64 * 1024
+"""Bytes; more than the 32 KiB that the index of a write-ahead log takes at least."""
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
@@ -52,6 +55,21 @@ def network_file_system(path: Path, mounts: str | None = None) -> str:
     """Kernel name of the network file system of a path; empty if it is local."""
     found = file_system_of(path, mounts)
     return found if found in NETWORK else ""
+
+
+def disk_is_full(folder: Path) -> bool:
+    """Whether a folder takes no more data, since the disk is full or this user's quota on it; tried
+    with a file without a name. False where the user may not write there."""
+    import tempfile
+
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return False
 
 
 def _is_below(path: str, point: str) -> bool:

@@ -23,13 +23,18 @@ class ReadConnections:
         self._engine = engine
         self._idle: list[Connection] = []
 
+    def prepare(self) -> None:
+        """Open a connection if none is idle, so that its failure shows before a read begins."""
+        if not self._idle:
+            self._idle.append(self._new())
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection whose reads all see one snapshot."""
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._engine.connect().execution_options(**{DRIVER_BEGINS: True})
+            connection = self._new()
         try:
             driver = sqlite_connection(connection)
             driver.execute("BEGIN")
@@ -40,6 +45,9 @@ class ReadConnections:
             connection.close()
             raise
         self._idle.append(connection)
+
+    def _new(self) -> Connection:
+        return self._engine.connect().execution_options(**{DRIVER_BEGINS: True})
 
     def close_idle(self) -> None:
         """Close the idle connections."""

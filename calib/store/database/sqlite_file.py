@@ -3,7 +3,8 @@
 Users with write access open the file as usual. Without write access SQLite cannot create the two
 files that a write-ahead log needs (``-wal`` and ``-shm``). If they exist, the file is read together
 with them. If they do not, nobody is writing: the file is opened as immutable, and a fingerprint
-taken before and after the read shows whether it was changed meanwhile.
+taken before and after the read shows whether it was changed meanwhile. On a full disk SQLite cannot
+create them either, and users with write access read in the same way.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class StoreFile:
         if self.network and log.exists():
             self._refuse_wal()
         if log.exists() or rollback.exists():
-            return self._open("mode=ro")
+            return self._open_beside_log()
         fingerprint = FileFingerprint.once_stable(self.path, self.wait_seconds)
         if fingerprint is None:
             raise errors.store_changed(self.location)
@@ -144,6 +145,15 @@ class StoreFile:
         connection = self._open("immutable=1")
         connection.fingerprint = fingerprint
         return connection
+
+    def _open_beside_log(self) -> FileConnection:
+        """Open without write access; on a full disk without a new index of the log either."""
+        try:
+            return self._open("mode=ro")
+        except sqlite3.OperationalError as error:
+            if not errors.is_out_of_space(error, self.path):
+                raise
+            return self._open("mode=ro&readonly_shm=1")
 
     def _open(self, how: str, *, at_once: bool = True) -> FileConnection:
         # isolation_level None: the driver does not begin or commit transactions by itself.

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from calib.config.location import Location
 from calib.model.store.backup import Check
 from calib.store.database.database import Database, may_insert, require_file
-from calib.store.database.file_system import file_system_of
+from calib.store.database.file_system import disk_is_full, file_system_of
 from calib.store.database.journal import Journal, has_wal
 from calib.store.database.retry import retry_read
 from calib.store.database.sqlite_file import StoreFile
@@ -35,7 +35,8 @@ def environment(location: Location, now: datetime) -> list[Check]:
         with database.reading() as connection:
             now += timedelta(seconds=time.monotonic() - begun)  # connecting to a server takes time
             if database.file is not None:
-                checks = [_file_system(database.file), _permission(database.file)]
+                checks = [_file_system(database.file), _space(database.file)]
+                checks.append(_permission(database.file))
             else:
                 checks = [_server(connection), _role(connection), _server_clock(connection, now)]
             return [*checks, _last_entry(connection, now)]
@@ -56,6 +57,18 @@ def _file_system(file: StoreFile) -> Check:
         )
     wanted = has_wal(file.path) == (file.journal is Journal.AUTO and not file.network)
     return Check("file system", True, text if wanted else f"{text[:-1]} until the next write.")
+
+
+def _space(file: StoreFile) -> Check:
+    folder = Path(os.path.realpath(file.path)).parent
+    if disk_is_full(folder):
+        return Check(
+            "space",
+            False,
+            "the disk is full, or your quota on it: the store can be read, but not written.",
+            f"free some space in {folder}",
+        )
+    return Check("space", True, "the disk is not full.")
 
 
 def _permission(file: StoreFile) -> Check:
