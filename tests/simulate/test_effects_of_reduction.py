@@ -12,7 +12,7 @@ from calib.simulate.effects.effect import Effect, Measured
 from calib.simulate.effects.flags import RigidFlags, far_from_most
 from calib.simulate.effects.noise import ClaimedVariances, CorrelatedNoise, HeavyTails
 from calib.simulate.effects.panel import MovedPanel
-from calib.simulate.effects.shadow import MissingHalf
+from calib.simulate.effects.shadow import LoneOutlier, MissingHalf
 from support.effect_laws import (
     LAYOUT,
     PIXEL_MM,
@@ -136,3 +136,13 @@ def test_flags_of_a_rigid_refinement_are_not_for_stills() -> None:
     with pytest.raises(InputError) as caught:
         exact_stills(RigidFlags())
     assert caught.value.code == "not-for-stills"
+
+
+def test_a_panel_with_one_reflection_has_it_off_by_its_size() -> None:
+    found, ideal = exact(LoneOutlier(1, 8.0)), plain()
+    table, one = found.dataset.reflections, ideal.dataset.reflections
+    (mine,) = np.flatnonzero(table.panel == 1)
+    first = np.flatnonzero(one.panel == 1)[0]
+    off = (table.centroid_mm[mine] - one.centroid_mm[first])[:2] / PIXEL_MM
+    assert off == pytest.approx([8.0, 4.0], abs=1e-6)
+    assert len(table) == (one.panel != 1).sum() + 1
