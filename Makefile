@@ -1,4 +1,5 @@
-# make setup · make demo · make test · make test-long · make test-lowest · make lint · make docs · make bench
+# make setup · make demo · make test · make test-long · make test-lowest · make lint · make docs · make bench ·
+# make truth
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-long test-lowest lint docs bench clean
+.PHONY: help setup demo test test-long test-lowest lint docs bench truth clean
 
 help:
 	@echo "make setup        install calib and what its tests need, in .venv"
@@ -25,6 +26,7 @@ help:
 	@echo "make lint         ruff, mypy, import-linter"
 	@echo "make docs         the documentation as a site, in build/docs"
 	@echo "make bench        time and memory, written to benchmarks/results.md"
+	@echo "make truth        600 simulated derivations against the truth, in build/truth (hours)"
 	@echo "make clean        remove environments, caches and build results"
 	@echo "Another Python: make PYTHON=python3.12 test"
 
@@ -57,6 +59,10 @@ docs: $(READY)
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+# Fails if a simulated derivation is accepted although it is wrong, without a fitting warning.
+truth: $(READY)
+	$(TEST_ENVIRONMENT) $(VENV)/bin/python -m benchmarks.truth $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache \

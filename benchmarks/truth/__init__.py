@@ -1,0 +1,1 @@
+"""Simulated derivations whose results are compared with the truth (``make truth``)."""
