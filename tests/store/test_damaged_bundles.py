@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 
 from calib.errors import CalibError, FileFormatError
 from calib.files.native.bundle import MAGIC, read_bundle
-from calib.model.store.bundle import Bundle, BundleEntry, _hashed
+from calib.model.base.canonical import content_id
+from calib.model.store.bundle import Bundle, BundleEntry, BundleRows, _hashed
 from calib.model.store.log import entry_id, rows_id
 from calib.store.store import Store
 from support.bundles import everything, sent
@@ -93,6 +95,50 @@ def test_missing_rows_or_entries_are_found(home: Store) -> None:
         left = replace(bundle, entries=bundle.entries[:index] + bundle.entries[index + 1 :])
         with pytest.raises(FileFormatError):
             left.verify()
+
+
+def loose(table: str, **columns: tuple[object, ...]) -> BundleRows:
+    """Rows that an earlier change had recorded, whose own hash is all that verifies them."""
+    return BundleRows(table, 0, columns, loose=True)
+
+
+FILES = json.dumps(["ab" * 32])
+DATASET = content_id({"format": "calib/dataset/1", "sha256": ["ab" * 32]})
+X, Y = (hashlib.sha256(content).hexdigest() for content in (b"x", b"y"))
+
+
+def test_rows_of_earlier_changes_that_match_their_own_hash_are_accepted(home: Store) -> None:
+    bundle = home.bundles.export(SERIAL)
+    artifacts = loose("artifact", sha256=(X, Y), content=(b"x", b"y"))
+    datasets = loose("dataset", id=(DATASET,), sha256=(FILES,))
+    replace(bundle, rows=(*bundle.rows, artifacts, datasets)).verify()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (loose("artifact", sha256=(X, Y), content=(b"x", b"z")), "match their own hash"),
+        (loose("artifact", sha256=(X, Y), content=(b"x",)), "cannot be read"),
+        (loose("artifact", sha256=(X,), content=(b"x", b"y")), "cannot be read"),
+        (loose("dataset", id=(X,), sha256=(FILES,)), "match their own hash"),
+        (loose("dataset", id=(DATASET, DATASET), sha256=(FILES,)), "cannot be read"),
+        (loose("dataset", id=(DATASET,), sha256=(FILES, FILES)), "cannot be read"),
+        (loose("panel", panel=(1,)), "belong to no change"),
+    ],
+)
+def test_forged_rows_of_earlier_changes_are_refused(
+    home: Store, rows: BundleRows, message: str
+) -> None:
+    bundle = home.bundles.export(SERIAL)
+    with pytest.raises(FileFormatError, match=message):
+        replace(bundle, rows=(*bundle.rows, rows)).verify()
+
+
+def test_a_bundle_must_begin_with_the_registration_of_its_detector(home: Store) -> None:
+    bundle = home.bundles.export(SERIAL)
+    for entries in ((), bundle.entries[1:]):
+        with pytest.raises(FileFormatError, match="does not begin with the registration"):
+            replace(bundle, entries=entries, rows=()).verify()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,9 @@ import math
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from calib.errors import NotFoundError
 from calib.model.store.record import StoredCalibration
 from calib.store.store import Store
 from support.records import DAY, HOUR, NOON, application, calibration, certification, stamp
@@ -76,3 +79,28 @@ def test_what_a_change_replaced_is_known_from_the_entry_just_before_it(
         for found in map(store.certifications.consequences, (first, second, third, last))
     ]
     assert befores == [[None], [first], [second], [third]]
+
+
+def test_only_certifications_and_withdrawals_have_consequences(
+    store: Store, stored: StoredCalibration
+) -> None:
+    number = store.certifications.certify(certification(stored)).number
+    assert store.certifications.consequences(number).changes
+    with pytest.raises(NotFoundError, match="neither a certification nor a withdrawal") as caught:
+        store.certifications.consequences(number - 1)
+    assert caught.value.code == "no-assertion"
+
+
+def test_files_of_all_certifications_that_are_replaced_count_as_affected(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Two on the first day and one on the second: three for a certification of both days."""
+    other, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    store.certifications.certify(certification(stored, NOON, NOON + DAY))
+    store.certifications.certify(certification(other, NOON + DAY, NOON + 2 * DAY))
+    for place, (one, at) in enumerate(((stored, NOON), (stored, NOON), (other, NOON + DAY))):
+        receipt = replace(application(one), data_time=at, output_sha256=(f"{place:064x}",))
+        assert store.applications.record(receipt)
+    third, _ = store.calibrations.add(calibration(seed=2), (None, None), stamp())
+    over_both = certification(third, NOON, NOON + 2 * DAY)
+    assert store.certifications.preview_certify(over_both).affected == 3

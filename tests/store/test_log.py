@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_a_chain_can_be_verified_without_names_hosts_and_commands(filled: str) -
     assert entry_id(nameless, by) == entry.hash
     assert entry_id(nameless) != entry.hash
     assert by != by_id(entry.recorded, "another salt")
+
+
+def test_every_entry_has_a_salt_of_its_own_of_128_bits(filled: str) -> None:
+    with Store.open(filled) as store:
+        salts = [entry.salt for entry in store.log.entries()]
+    assert len(set(salts)) == len(salts)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", salt) for salt in salts)
 
 
 def test_the_examples_in_the_conventions_have_the_hashes_given_there() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,12 +127,36 @@ def test_every_certification_at_the_distance_limits_the_proposed_time() -> None:
         assert new.distances == DistanceRange(100.0, 200.0)
 
 
-def test_every_certification_at_the_time_limits_the_proposed_distances() -> None:
-    """Whichever is recorded later, and although one of another time comes first."""
+def test_the_next_certification_at_the_distance_ends_an_open_proposal() -> None:
+    """The first of those that begin later, whatever their order."""
     nearest = certified(1, Validity(AT - HOUR, None), DistanceRange(160.0, 200.0))
-    below = certified(2, Validity(AT - DAY, AT + DAY), DistanceRange(100.0, 120.0))
-    elsewhere = certified(3, Validity(AT - 9 * DAY, AT - 8 * DAY), DistanceRange(100.0, 400.0))
-    for order in permutations((nearest, below, elsewhere)):
+    next_one = certified(2, Validity(AT + HOUR, AT + 2 * HOUR), DistanceRange(145.0, 155.0))
+    last = certified(3, Validity(AT + 3 * HOUR, None), DistanceRange(145.0, 155.0))
+    for order in permutations((nearest, next_one, last)):
         new = proposed(none_covers(list(order), AT, DISTANCE_MM).remedy, order)
-        assert (new.version, new.validity) == (1, Validity(AT - HOUR, None))
+        assert (new.version, new.validity) == (1, Validity(AT - HOUR, AT + HOUR))
         assert new.distances == DistanceRange(150.0, 160.0)
+
+
+@pytest.mark.parametrize(("least", "most"), [(150.3, 150.8), (150.1, 150.6)])
+def test_every_certification_at_the_time_limits_the_proposed_distances(
+    least: float, most: float
+) -> None:
+    """Whichever is nearest or recorded later, and although one of another time comes first."""
+    below = certified(1, Validity(AT - DAY, AT + DAY), DistanceRange(100.0, least))
+    above = certified(2, Validity(AT - DAY, AT + DAY), DistanceRange(most, 200.0))
+    elsewhere = certified(3, Validity(AT - 9 * DAY, AT - 8 * DAY), DistanceRange(100.0, 400.0))
+    for order in permutations((below, above, elsewhere)):
+        new = proposed(none_covers(list(order), AT, DISTANCE_MM).remedy, order)
+        assert new.version == (1 if DISTANCE_MM - least < most - DISTANCE_MM else 2)
+        assert new.validity == Validity(AT - DAY, AT + DAY)
+        assert new.distances == DistanceRange(least, most)
+
+
+def test_a_miss_of_a_tenth_of_a_millimetre_is_one_in_distance() -> None:
+    """A certification that misses in time only is nearer than one that misses in both."""
+    both = certified(1, Validity(AT + HOUR, None), DistanceRange(100.0, DISTANCE_MM - 0.1))
+    late = certified(2, Validity(AT - 3 * DAY, AT - 2 * DAY), DistanceRange(100.0, 200.0))
+    for order in permutations((both, late)):
+        new = proposed(none_covers(list(order), AT, DISTANCE_MM).remedy, order)
+        assert new.version == 2

@@ -224,3 +224,40 @@ def test_only_data_newer_than_what_is_known_are_warned_of(
     for when, warned in ((at - HOUR, 0), (at, 0), (at + TICK, 1)):
         assert len(store.resolve(SERIAL, when, 150.0, as_known_at=word.number).warnings) == warned
         assert store.resolve(SERIAL, when, 150.0).warnings == ()
+
+
+def test_an_answer_outside_the_certified_distances_or_times_is_warned_of(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """With the distance to the region, and on which side of the time it lies."""
+    certify(store, (BEFORE,))
+
+    def warned(at: timedelta, distance_mm: float) -> tuple[str, ...]:
+        when = NOON + at
+        found = store.resolve(
+            SERIAL, when, distance_mm, time_policy=CLOSEST, distance_policy=NEAREST
+        )
+        return found.warnings
+
+    name = f"{SERIAL}:2"
+    beyond = f"outside the range that {name} is certified for."
+    assert warned(HOUR, 150.0) == ()
+    assert warned(HOUR, 100.0) == ()
+    assert warned(HOUR, 250.0) == (f"the distance is 50 mm {beyond}",)
+    assert warned(HOUR, 90.0) == (f"the distance is 10 mm {beyond}",)
+    early, late = warned(-HOUR, 150.0), warned(DAY + HOUR, 150.0)
+    assert early == (
+        f"{name} is not certified for this time: it begins 60 minutes after the data.",
+    )
+    assert late == (f"{name} is not certified for this time: it ended 60 minutes before the data.",)
+    assert len(warned(-HOUR, 250.0)) == 2
+
+
+def test_the_answer_has_the_reach_that_its_certification_has_in_distance(
+    store: Store, stored: StoredCalibration
+) -> None:
+    given = certification(stored, NOON, NOON + DAY)
+    store.certifications.certify(replace(given, gap_mm=12.5))
+    store.certifications.certify(certification(stored, NOON + DAY))
+    found = [store.resolve(SERIAL, NOON + n * DAY, 150.0).certification.gap_mm for n in (0, 1)]
+    assert found == [12.5, 0.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from datetime import UTC, datetime
 from itertools import permutations, product
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import Boolean, Column, Double, Integer, LargeBinary, MetaData, Table
 from sqlalchemy.types import TypeEngine
 
+from calib.model.base.canonical import microseconds
 from calib.model.store.log import rows_id
 from calib.store.log.row_hashes import canonical_value, hash_of
 from calib.store.schema.columns import Instant, Text
@@ -40,6 +42,20 @@ WRONG: list[tuple[TypeEngine[Any], Any]] = [
     (Instant(), "2026-03-01"),
     (Instant(), 2**62),
 ]
+VALID: list[tuple[TypeEngine[Any], Any, Any]] = [
+    (Integer(), 3, 3),
+    (Text(), "x", "x"),
+    (Double(), 1.5, 1.5),
+    (Boolean(), 1, True),
+    (Boolean(), 0, False),
+    (Boolean(), True, True),
+    (LargeBinary(), b"x", hashlib.sha256(b"x").hexdigest()),
+    (LargeBinary(), memoryview(b"x"), hashlib.sha256(b"x").hexdigest()),
+    (Instant(), NOON, NOON),
+    (Instant(), microseconds(NOON), NOON),
+    *((kind, None, None) for kind in KINDS),
+]
+"""Values as the drivers of both databases return them, and what is hashed."""
 
 
 def table_of(kind: TypeEngine[Any]) -> Table:
@@ -49,6 +65,15 @@ def table_of(kind: TypeEngine[Any]) -> Table:
 
 def named(kind: object) -> str:
     return type(kind).__name__ if isinstance(kind, TypeEngine) else repr(kind)
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), VALID, ids=named)
+def test_valid_values_are_hashed_alike_whichever_database_returns_them(
+    kind: TypeEngine[Any], value: Any, expected: Any
+) -> None:
+    found = canonical_value(kind, value)
+    assert found == expected
+    assert type(found) is type(expected)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=named)

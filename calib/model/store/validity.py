@@ -32,7 +32,7 @@ def duration(gap: timedelta) -> str:
     for unit, length in (("days", _DAY), ("hours", _DAY / 24), ("minutes", _DAY / 1440)):
         if gap >= 2 * length:
             number = gap / length
-            return f"{number:.3g} {unit}" if number < 1000.0 else f"{number:.0f} {unit}"
+            return f"{number:.3g} {unit}" if number < 100.0 else f"{number:.0f} {unit}"
     return f"{max(gap.total_seconds(), 1e-6):.6g} seconds"
 
 
