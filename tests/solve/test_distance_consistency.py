@@ -12,7 +12,7 @@ from calib.model.detector.families import known_layout
 from calib.model.detector.layout import Layout, PanelFrames
 from calib.model.result.report import Disagreement
 from calib.solve.dataset.panel_equations import PanelEquations
-from calib.solve.panels.distances import disagreements
+from calib.solve.panels.distances import _GaugeProjector, disagreements
 from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
 from support.linear import Seen, seen
@@ -77,3 +77,17 @@ def test_two_distances_of_a_detector_bent_in_two_ways_are_compared_in_its_planes
     (found,) = disagreements(system, none, groups)
     assert found.degrees_of_freedom == 3 * len(bent)
     assert found.p_value > 1e-3
+
+
+def test_removing_rigid_motions_leaves_what_is_orthogonal_to_them() -> None:
+    """With the weights: a motion becomes zero, and what has none of it stays as it is."""
+    rng = np.random.default_rng(3)
+    gauge, weight = rng.normal(size=(12, 3)), rng.uniform(0.1, 10.0, 12)
+    projector = _GaugeProjector.of(gauge, weight)
+    assert projector.values(gauge @ [1.0, -2.0, 3.0]) == pytest.approx(np.zeros(12), abs=1e-12)
+    left = projector.values(rng.normal(size=12))
+    assert gauge.T @ (weight * left) == pytest.approx(np.zeros(3), abs=1e-10)
+    assert projector.values(left) == pytest.approx(left)
+    root = rng.normal(size=(12, 12))
+    removed = projector.covariance(root @ root.T)
+    assert removed == pytest.approx(projector.values(root) @ projector.values(root).T)

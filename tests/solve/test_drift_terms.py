@@ -12,7 +12,7 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
 from calib.model.detector.families import known_layout
 from calib.model.result.drift import Drift
-from calib.solve.drift.difference import ComparedCalibration
+from calib.solve.drift.difference import ComparedCalibration, _heights
 from calib.solve.drift.significance import drift
 from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen
@@ -109,3 +109,26 @@ def test_heights_seen_from_two_places_are_no_drift() -> None:
             pair.append(ComparedCalibration(calibration, prior, seen_from=(((x, y, z), 1.0),)))
         found.append(compared(pair))
     assert_chi_square_is_its_degrees(found)
+
+
+def test_fixed_heights_are_as_uncertain_as_the_looser_of_both_priors_says() -> None:
+    """Whichever calibration has it: both saw the same heights."""
+    rng = np.random.default_rng(7)
+    tight, loose = PanelPrior(normal_mm=0.1, tilt_rad=1e-3), PanelPrior(0.1, 0.4, 8e-3)
+    truth = np.zeros((N, 6))
+    middle = LAYOUT.centre_root_mm.mean(axis=0)
+    estimates = [found_by(rng, truth, Freedom.IN_PLANE) for _ in range(2)]
+
+    def heights(*priors: PanelPrior) -> Floats:
+        one, other = (
+            ComparedCalibration(calibration, prior, seen_from=((tuple(place.tolist()), 1.0),))
+            for calibration, prior, place in zip(
+                estimates, priors, [middle - [0, 0, 100.0], middle - [0, 0, 400.0]], strict=True
+            )
+        )
+        return _heights(LAYOUT, one, other, one.estimate.freedom.free)
+
+    both = heights(loose, loose)
+    assert np.array_equal(heights(tight, loose), both)
+    assert np.array_equal(heights(loose, tight), both)
+    assert np.diag(both).max() > 4.0 * np.diag(heights(tight, tight)).max()

@@ -15,6 +15,7 @@ from calib.solve.algebra.linalg import (
     solve_positive_definite,
     whitener,
 )
+from calib.solve.algebra.vectors import shared
 
 FACTORISATIONS: dict[str, Callable[[Floats], Floats]] = {
     "inverse": inverse,
@@ -87,3 +88,8 @@ def test_a_right_hand_side_that_is_not_finite_is_refused(value: float) -> None:
     right[1, 1] = value
     with pytest.raises(InputError, match="contains NaN or infinity"):
         solve_positive_definite(np.eye(3), right)
+
+
+def test_an_index_is_shortened_where_all_elements_are_equal() -> None:
+    for index, expected in (([], []), ([3], [3]), ([3, 3], [3]), ([3, 3, 4], [3, 3, 4])):
+        assert shared(np.array(index, dtype=np.int64)).tolist() == expected

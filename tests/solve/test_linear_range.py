@@ -104,6 +104,16 @@ def test_a_tilt_misleads_by_what_is_of_second_order(shift_mm: float, least_share
     assert error == pytest.approx(expected.max(), rel=SAME)
 
 
+def test_a_single_panel_that_tilts_misleads_where_all_others_stand_still() -> None:
+    step = np.zeros((len(solved()[0]), 6))
+    step[1, 3:5] = 4e-3, -3e-3
+    error, statement, estimate = error_after(step)
+    second, pull = parts_of(step, statement, estimate)
+    expected = np.sqrt(second**2 + (rejection_share() * pull) ** 2)
+    assert error == pytest.approx(expected.max(), rel=SAME)
+    assert error > 0.0
+
+
 def test_a_statement_made_at_the_solution_does_not_mislead() -> None:
     error, _, _ = error_after(np.zeros((len(solved()[0]), 6)))
     assert error == 0.0
