@@ -15,7 +15,8 @@ class BeamDrift(Effect):
     """The direction of the beam drifts, as after a monochromator or mirror warms up.
 
     The beam still meets the sample. All spots move by about the drift times the distance, those
-    near the Ewald sphere's top with it. Synchrotron beams drift by 1 to 50 microradians in an hour.
+    near the spindle less, since their angles change. DIALS refines it as a beam with scan points
+    (Waterman et al. 2016). Usual drifts are 1 to 50 microradians in an hour.
     """
 
     angle_rad: float = 1e-4

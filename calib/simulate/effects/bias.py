@@ -11,14 +11,15 @@ from calib.model.detector.layout import Layout
 from calib.simulate.effects.effect import Effect, Measured, shifted
 
 _WAVES = 3
-"""Waves of a smooth bias along each side of a panel, at most."""
+"""Half periods of a smooth bias along each side of a panel, at most."""
 
 
 @dataclass(frozen=True)
 class EdgeBias(Effect):
     """Centroids near the edge of a panel are drawn inwards, since part of the charge is lost.
 
-    The bias decays with the distance from the edge, size exp(-distance / depth).
+    The bias decays with the distance from the edge, size exp(-distance / depth), as the bent
+    field at the edge of a sensor makes it (Plazas, Bernstein & Sheldon 2014, for CCDs).
     """
 
     size_px: float = 0.2
@@ -38,7 +39,8 @@ class EdgeBias(Effect):
 class PositionBias(Effect):
     """A smooth field of errors inside each panel, as distortions of the sensor's field give.
 
-    Sums of random waves of up to three periods along each side, independent for fast and slow.
+    Sums of random waves of half a period to one and a half along each side, independent for fast
+    and slow.
     """
 
     size_px: float = 0.05

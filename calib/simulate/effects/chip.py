@@ -20,7 +20,8 @@ _BEYOND_MM = 10.0
 class ChipOffsets(Effect):
     """Each chip of a panel is displaced in the plane by its own amount, at random.
 
-    Chips are bonded to .01 to .05 px; detectors of one sensor per chip are off by more.
+    Chips are bonded to a few micrometres; detectors of one sensor per chip are off by more
+    (CS-PAD: Hattne et al. 2014).
     """
 
     size_px: float = 0.05
@@ -47,6 +48,7 @@ class WideGaps(Effect):
 
     Hybrid pixel detectors have pixels of 1.5 to 2.5 times the width there. Images that count each
     as one pixel are compressed: the panel is larger than stated, by steps. Its centre stays.
+    PILATUS: Kraft et al. 2009.
     """
 
     width_ratio: float = 1.5

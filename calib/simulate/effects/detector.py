@@ -19,7 +19,7 @@ class DetectorDrift(Effect):
     """The detector moves at a constant speed, as a stage or table that warms up does.
 
     Spots move as the detector does, in the opposite direction on it, by the same amount on all
-    panels; along the beam by a magnification. Hutches that warm by 1 K move stages by 10 um.
+    panels; along the beam by a magnification. A metre of steel grows by 12 um for each kelvin.
     """
 
     shift_mm: tuple[float, float, float] = (0.0, 0.05, 0.0)
@@ -36,7 +36,8 @@ class DetectorDrift(Effect):
 class Sag(Effect):
     """The detector settles downwards and nods after it was moved: 1 - exp(-4 t), t from 0 to 1.
 
-    Long cantilevers of heavy detectors creep by tens of micrometres in the first minutes.
+    Long cantilevers of heavy detectors creep by tens of micrometres in the first minutes. Within
+    one scan it is the same as a drift of all spots (``spot shift`` in the method).
     """
 
     drop_mm: float = 0.05

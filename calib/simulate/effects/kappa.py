@@ -16,7 +16,8 @@ class Kappa(Effect):
 
     The kappa axis is inclined to the spindle. All scans share the crystal and the detector in the
     file; the rotation by kappa is the goniometer's fixed rotation. Real kappa axes reproduce to
-    .1 to 1 mrad, so that each scan has a small rotation of its own which the file does not state.
+    .1 to 1 mrad (Brockhauser et al. 2013), so that each scan has a small rotation of its own which
+    the file does not state.
     """
 
     angles_rad: tuple[float, ...] = (0.0, 0.5236, 1.0472)

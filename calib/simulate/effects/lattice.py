@@ -15,7 +15,8 @@ from calib.simulate.effects.effect import Effect, Measured, State
 class SecondLattice(Effect):
     """A part of the reflections comes from a second domain of the crystal, indexed with the first.
 
-    Split crystals are common; their domains differ by 1 to 10 mrad, so that both index alike.
+    Split crystals are common; their domains differ by 1 to 10 mrad, so that both index alike
+    (Gildea et al. 2014 index such lattices apart).
     """
 
     share: float = 0.2
@@ -37,7 +38,8 @@ class SecondLattice(Effect):
 class Misindexing(Effect):
     """Miller indices are off by one step along an axis.
 
-    A wrong beam centre shifts all indices of a crystal; close spots shift single ones.
+    A wrong beam centre shifts all indices of a crystal (Sauter & Poon 2010); close spots shift
+    single ones.
     """
 
     share: float = 0.05

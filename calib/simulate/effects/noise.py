@@ -13,7 +13,8 @@ from calib.simulate.effects.effect import Effect, Measured
 class HeavyTails(Effect):
     """Errors follow Student's t, scaled to the width of the normal distribution that is claimed.
 
-    Residuals of real data have 3 to 6 degrees of freedom.
+    A usual model of data with outliers (Lange, Little & Taylor 1989); residuals of spot positions
+    have some 3 to 6 degrees of freedom.
     """
 
     degrees: float = 3.0
@@ -29,13 +30,14 @@ class HeavyTails(Effect):
 class CorrelatedNoise(Effect):
     """An error that all reflections of the same moment share, as vibrations or steps give.
 
-    Random values at evenly spaced angles, interpolated linearly between them.
+    Random values at evenly spaced angles, interpolated linearly between them; with the default, of
+    2 degrees in a scan of 80. Half-dataset agreement by alternate blocks cannot see it.
     """
 
     size_px: float = 0.05
     """Standard deviation at the angles, along fast and along slow."""
     length_share: float = 0.025
-    """Their distance as a fraction of the dataset: 2 degrees in a scan of 80."""
+    """Their distance as a fraction of the dataset."""
 
     def read(self, rng: np.random.Generator, measured: Measured) -> Measured:
         """Positions with the common error added to their noise."""

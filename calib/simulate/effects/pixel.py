@@ -19,6 +19,7 @@ class PixelSize(Effect):
     Masks are exact to a few parts per million; silicon shrinks by 2.6 ppm per K, and files round.
     If the panels' places scale as well, the detector is a magnified one, which no data can
     distinguish from a longer distance; otherwise the panels are too large for their gaps.
+    PILATUS 1M: Huelsen, Broennimann & Eikenberry 2005.
     """
 
     excess_share: float = 1e-4

@@ -16,7 +16,8 @@ class SampleOffset(Effect):
     """The crystal is not on the spindle and runs around it, while a wide beam still covers it.
 
     Its spots move with it: by the offset across the beam once per revolution, and by a
-    magnification for what lies along the beam. Samples are centred to 5 to 50 um.
+    magnification for what lies along the beam (eccentricity, Bond 1960, Acta Cryst. 13, 814).
+    Samples are centred to 5 to 50 um.
     """
 
     offset_mm: tuple[float, float, float] = (0.0, 0.02, 0.0)

@@ -13,7 +13,8 @@ class SensorThickness(Effect):
     """The sensor is thicker than the file states, so that the parallax correction is wrong.
 
     Spots move outwards with 2 theta by the error of the mean depth of absorption. Files often give
-    320 um for sensors of 450 um or 1 mm. It needs ``sensor_mm`` of the plan.
+    320 um for sensors of 450 um or 1 mm. The depth is that of dxtbx (``parallax_correction.h``).
+    It needs ``sensor_mm`` of the plan.
     """
 
     ratio: float = 1.1

@@ -16,7 +16,8 @@ class SpindleTilt(Effect):
 
     Files usually give nominal axes; real ones are off by up to a milliradian. A tilt towards the
     beam changes the angles at which reflections diffract. A tilt about the beam is only another
-    orientation of crystal and detector and cannot be seen.
+    orientation of crystal and detector and cannot be seen. Bond (1960, Acta Cryst. 13, 814) gives
+    the errors of angles from such misalignments.
     """
 
     tilt_rad: float = 3e-4

@@ -14,7 +14,8 @@ class LowerSymmetry(Effect):
     """Axes a and b differ, or gamma is not 90 degrees, although a tetragonal cell is stated.
 
     Data are often processed in the highest symmetry that the intensities allow, while the lattice
-    deviates by .01 to .3 %. The mean of a and b stays the same.
+    deviates by .01 to .3 %; pseudo-symmetric lattices are within the tolerances of programs
+    (Sauter, Grosse-Kunstleve & Adams 2004). The mean of a and b stays the same.
     """
 
     difference_share: float = 5e-4
