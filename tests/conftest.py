@@ -67,6 +67,15 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def public_cases(real_data: Path) -> Path:
+    """The folder of files from public bug reports, in or beside that of the real data."""
+    for folder in (real_data / "cases", real_data.parent / "cases"):
+        if folder.is_dir():
+            return folder
+    missing(f"the public cases are absent: there is no folder {real_data.parent / 'cases'}")
+
+
+@pytest.fixture(scope="session")
 def dials() -> Dials:
     """Real DIALS programs: ``dials.run("dials.refine", "a.expt", "a.refl", cwd=tmp_path)``."""
     program = shutil.which("dials.refine")

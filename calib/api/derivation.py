@@ -130,7 +130,7 @@ def derive(
         serial=serial,
         force_serial=force_serial,
         freedom=None if freedom is None else choice_of(Freedom, freedom, "freedom"),
-        prior=prior or PanelPrior(),
+        prior=(prior or PanelPrior()).checked(),
         ignore_flags=ignore_flags,
         pose_per_experiment=pose_per_experiment,
         space_group=space_group,
@@ -217,7 +217,7 @@ def combine(
         without=tuple(without),
         serial=serial,
         freedom=None if freedom is None else choice_of(Freedom, freedom, "freedom"),
-        prior=prior or PanelPrior(),
+        prior=(prior or PanelPrior()).checked(),
     )
     with opened(store, read_only=dry_run) as found:
         return combine_request(request, found, stamp_of(by), dry_run=dry_run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calib.config import settings
-from calib.model.base.text import checked_words
+from calib.model.base.text import checked_name
 from calib.model.store.record import ChangeStamp
 
 
@@ -38,7 +38,7 @@ def chosen_actor(by: str | None, command: str = "") -> Actor:
     given = (by or "").strip()
     setting = settings.read_settings().all["actor"]
     name = given or setting.value or login_name()
-    checked_words(name, "the name of the actor")
+    checked_name(name, "the name of the actor")
     personal = bool(given) or setting.origin not in ("default", str(settings.SYSTEM))
     return Actor(name, personal, command)
 

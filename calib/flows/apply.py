@@ -111,6 +111,13 @@ def apply(
             raise
         return _copy_inputs(request, store, outputs, given, error, dry_run=dry_run)
 
+    for choice in selected:
+        if not choice.correction.within_bounds:
+            raise InputError(
+                "out-of-bounds",
+                f"{choice.name} moves panels by more than 100 m.",
+                remedy="withdraw it, and certify another calibration.",
+            )
     chosen_for = list(zip(targets, selected, strict=True))
     warnings = [text for pair in chosen_for for text in _warnings(*pair, stamp.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
@@ -208,6 +215,9 @@ def _applied(target: Target, choice: Selection) -> AppliedDetector:
 
 def _warnings(target: Target, choice: Selection, now: datetime) -> list[str]:
     texts = list(choice.warnings)
+    if target.why_no_time:
+        unknown = "the time of the data is unknown" if target.time is None else "it is ignored"
+        texts.append(f"{unknown}, since {target.why_no_time}.")
     if target.time is not None:
         texts += future_warnings(target.time, now)
     if target.pose.correction is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor, isfinite
+from math import ceil, floor
 
 from calib.errors import InputError
 from calib.flows.shared.times import read_instant
+from calib.model.base.bounds import EXTENT_MM, POSITION, brief, is_instant
 from calib.model.base.text import checked_words
+from calib.model.experiment.epochs import FIRST_DATA
 from calib.model.store.certification_rules import Consequences
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Certification, ChangeStamp, StoredCalibration
@@ -77,11 +79,11 @@ def certify(
         ("--max-distance", max_distance_mm),
         ("--gap-mm", gap_mm),
     ):
-        if value is not None and not isfinite(value):
+        if value is not None and value not in EXTENT_MM:
             raise InputError(
                 "bad-distance",
-                f"{option} {value} is not a distance in mm.",
-                remedy="give a number of mm; 9999 is beyond any detector distance.",
+                f"{option} {brief(value)} is not a distance in mm.",
+                remedy=f"give {EXTENT_MM.expected}.",
             )
     validity = Validity(
         _start(found, start, zone, stamp.at),
@@ -90,7 +92,9 @@ def certify(
     distances = found.record.distances_mm
     reach = DistanceRange(
         float(floor(distances[0] / REACH)) if min_distance_mm is None else min_distance_mm,
-        float(ceil(distances[-1] * REACH)) if max_distance_mm is None else max_distance_mm,
+        min(float(ceil(distances[-1] * REACH)), EXTENT_MM.maximum)
+        if max_distance_mm is None
+        else max_distance_mm,
     )
     certification = Certification(
         number=0,
@@ -153,6 +157,8 @@ def withdraw(
     ``before`` is called with the consequences before anything is written.
     """
     checked_words(reason, "the reason")
+    if number is not None:
+        POSITION.checked(number, "the number of the certification")
     found = store.calibrations.get(reference, serial)
     which: str | int = found.id if number is None else number
     lost, consequences = store.certifications.preview_withdraw(which)
@@ -172,10 +178,12 @@ def withdraw(
 def _start(found: StoredCalibration, text: str | None, zone: str, now: datetime) -> datetime:
     if text is not None:
         return read_instant(text, zone, now)
-    if not found.starts:
+    # Earlier programs stored times since the start of a scan as dates in 1970.
+    starts = [start for start in found.starts if start >= FIRST_DATA and is_instant(start)]
+    if not starts:
         raise InputError(
             "no-start",
             f"the datasets of {found.name} do not say when they were taken.",
             remedy="use --from TIME, such as --from 2026-03-01.",
         )
-    return found.starts[0]
+    return starts[0]

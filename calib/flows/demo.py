@@ -18,6 +18,7 @@ from calib.flows.certify import certify
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
 from calib.flows.shared.results import Derived
 from calib.model.base.arrays import Floats
+from calib.model.base.bounds import COUNT
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
 from calib.model.detector.frames import RigidMotion
@@ -79,6 +80,7 @@ def demo(
     Raises ``InputError`` (``folder-in-use``) where the folder holds anything but an earlier
     demonstration.
     """
+    COUNT.checked(seed, "the seed")
     claim_folder(folder, _MARK, _NOTE, NOTE)
     if progress is not None:
         progress("simulating", 0, float("nan"), 0, 3)

@@ -9,7 +9,7 @@ from calib.errors import InputError
 from calib.files.reader import read_experiments, refuse_one_panel
 from calib.flows.shared.identity import checked_serial, new_detector, serial_of
 from calib.flows.shared.times import read_instant, zone_named
-from calib.model.base.text import checked_words
+from calib.model.base.text import checked_name, checked_words
 from calib.model.detector.families import known_layout
 from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
@@ -100,7 +100,7 @@ def place(
     placement = BeamlinePlacement(
         number=0,
         serial=serial,
-        beamline=checked_words(beamline, "the beamline's name"),
+        beamline=_beamline(beamline.strip()),
         start=read_instant(start, zone, stamp.at),
         reason=checked_words(reason.strip(), "the reason"),
         recorded=stamp.signature,
@@ -109,3 +109,8 @@ def place(
     if not dry_run:
         placement = store.placements.place(placement, stamp)
     return PlacementResult(placement, before)
+
+
+def _beamline(name: str) -> str:
+    # An empty name is refused by the placement itself, with a remedy of its own.
+    return checked_name(name, "the beamline's name") if name else name

@@ -19,11 +19,17 @@ from typing import Any
 import numpy as np
 
 from calib.model.base.arrays import Floats
+from calib.model.base.bounds import Bounds
 from calib.model.detector.correction import PANEL_PARAMETERS, ParameterKind
 from calib.model.detector.layout import Layout, PanelGroup
 from calib.solve.algebra.linalg import inverse
 from calib.solve.algebra.rigid_motion import adjoints
 
+TOLERANCE_MM = Bounds("a tolerance", 1e-6, 1e3, "mm")
+TOLERANCE_RAD = Bounds("a tolerance", 1e-6, 1e3, "rad")
+"""Beyond these, arithmetic fails before physics does."""
+LEVEL_RATIO = Bounds("a ratio", 1.0, 1000.0)
+LEVELS = Bounds("a number of levels", 1, 9, whole=True)
 _RIGID = 1e-3
 """Tolerance of levels that are not refined, as a fraction of the usual one; practically fixed."""
 _USUAL_LEVEL = 2
@@ -56,6 +62,18 @@ class PanelPrior:
     tilt_rad: float = 1e-3
     ratio: float = 10.0
     levels: int | None = None
+
+    def checked(self) -> PanelPrior:
+        """The prior itself; raises ``InputError`` (``bad-prior``) for values out of range."""
+        for called, value, bounds in (
+            ("shift_mm", self.shift_mm, TOLERANCE_MM),
+            ("normal_mm", self.normal_mm, TOLERANCE_MM),
+            ("tilt_rad", self.tilt_rad, TOLERANCE_RAD),
+            ("ratio", self.ratio, LEVEL_RATIO),
+            ("levels", 1 if self.levels is None else self.levels, LEVELS),
+        ):
+            bounds.checked(value, called, "bad-prior")
+        return self
 
     def sigma(self) -> Floats:
         """Tolerances (6,) of a panel in no group, in mm and rad."""

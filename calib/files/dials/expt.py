@@ -85,12 +85,12 @@ class ExperimentFile:
             tuple(read["crystal"].models),
         )
         places = tuple(read["detector"].place_of)
-        entries = enumerate(experiments.experiments)
+        position = _positions(experiments, document.file)
         return ExperimentFile(
             name=name,
             data=data,
             experiments=experiments,
-            position={entry.identifier: index for index, entry in entries if entry.identifier},
+            position=position,
             offset_maps=_offset_maps(top),
             sha256=hashlib.sha256(data).hexdigest(),
             _detectors_at=detectors_at,
@@ -197,7 +197,7 @@ def _experiment(node: Node, read: Mapping[str, _Models]) -> Experiment:
     scan = read["scan"].index(node)
     rotates = scan is not None and read["scan"].models[scan].width_rad != 0.0
     return Experiment(
-        identifier=identifier.text() if identifier else "",
+        identifier=identifier.name() if identifier else "",
         beam=read["beam"].required_index(node),
         detector=read["detector"].required_index(node),
         goniometer=read["goniometer"].index(node) if rotates else None,
@@ -205,6 +205,23 @@ def _experiment(node: Node, read: Mapping[str, _Models]) -> Experiment:
         crystal=read["crystal"].index(node),
         imageset=imageset.value if imageset and isinstance(imageset.value, int) else None,
     )
+
+
+def _positions(experiments: ExperimentList, file: str) -> dict[str, int]:
+    """The index of each experiment identifier; files may leave identifiers empty."""
+    position: dict[str, int] = {}
+    for index, entry in enumerate(experiments.experiments):
+        first = position.setdefault(entry.identifier, index) if entry.identifier else index
+        if first != index:
+            raise FileFormatError(
+                "duplicate-identifier",
+                f"experiments {first} and {index} have the same identifier, so that reflections "
+                f"cannot be assigned to them: {entry.identifier}.",
+                place=f"{file}, experiment[{index}].identifier",
+                remedy="combine the experiments again with dials.combine_experiments, which gives "
+                "each its own.",
+            )
+    return position
 
 
 def _detector(node: Node) -> Detector:

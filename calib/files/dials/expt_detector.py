@@ -16,6 +16,17 @@ import numpy as np
 from calib.files.dials.json_text import JsonText, Member
 from calib.files.dials.json_value import Node
 from calib.model.base.arrays import Floats
+from calib.model.base.bounds import (
+    ABSORPTION_PER_MM,
+    DIRECTION,
+    EXTENT_MM,
+    LENGTH_MM,
+    N_PANELS,
+    PANEL_SIZE_PX,
+    PIXEL_MM,
+    Bounds,
+)
+from calib.model.base.text import LONGEST_TEXT
 from calib.model.detector.frames import RigidMotion, orthonormal
 from calib.model.detector.layout import PanelFrames, PanelGroup, PanelShape
 from calib.model.experiment.experiment import Detector, Sensors
@@ -62,14 +73,21 @@ def read_detector(node: Node) -> tuple[Detector, Tree]:
     panels = node.elements() if isinstance(node.value, list) else node.at("panels").elements()
     if not panels:
         raise node.bad(expected="a detector with panels")
+    if len(panels) not in N_PANELS:
+        raise node.bad(expected=N_PANELS.expected)
     hierarchy = None if isinstance(node.value, list) else node.find("hierarchy")
     tree = Tree(None, (None,) * len(panels)) if hierarchy is None else _tree(hierarchy, len(panels))
     local = _frames(panels)
     root = tree.from_local(local)
-    identifiers = (found.text() for panel in panels if (found := panel.find("identifier")))
+    lab = root if tree.lab_from_root is None else root.moved(tree.lab_from_root)
+    if not (LENGTH_MM.all_in(root.origin_mm) and LENGTH_MM.all_in(lab.origin_mm)):
+        raise node.bad(expected=f"origins of panels, each {LENGTH_MM.expected}")
+    identifiers = (
+        found.name(LONGEST_TEXT) for panel in panels if (found := panel.find("identifier"))
+    )
     detector = Detector(
         panels=tuple(_shape(panel) for panel in panels),
-        frames=root if tree.lab_from_root is None else root.moved(tree.lab_from_root),
+        frames=lab,
         lab_from_root=tree.lab_from_root,
         sensors=_sensors(panels),
         identifier=next((text for text in identifiers if text), ""),
@@ -121,24 +139,29 @@ def local_frames(node: Node) -> PanelFrames:
 
 
 def _frames(panels: list[Node]) -> PanelFrames:
-    axes = np.array([[panel.at(name).numbers(3) for name in AXES] for panel in panels])
-    for panel, (fast, slow, _) in zip(panels, axes, strict=True):
-        _check_axes(panel, fast, slow)
+    axes = np.array([_axes(panel) for panel in panels])
     return PanelFrames.from_axes(axes[:, 0], axes[:, 1], axes[:, 2])
 
 
-def _check_axes(node: Node, fast: Floats, slow: Floats) -> None:
-    lengths = math.hypot(*fast) * math.hypot(*slow)
+def _axes(node: Node) -> list[list[float]]:
+    """Fast axis, slow axis and origin in mm of a panel or a group."""
+    fast, slow, origin = (node.at(name) for name in AXES)
+    both = fast.numbers(3), slow.numbers(3)
+    lengths = math.hypot(*both[0]) * math.hypot(*both[1])
     if (
         not _SMALLEST < lengths < 1.0 / _SMALLEST
-        or abs(float(fast @ slow)) > _PERPENDICULAR * lengths
+        or abs(math.fsum(a * b for a, b in zip(*both, strict=True))) > _PERPENDICULAR * lengths
     ):
-        raise node.at("slow_axis").bad(expected="an axis perpendicular to fast_axis")
+        raise slow.bad(expected="an axis perpendicular to fast_axis")
+    return [
+        fast.numbers_within(3, DIRECTION),
+        slow.numbers_within(3, DIRECTION),
+        origin.numbers_within(3, LENGTH_MM),
+    ]
 
 
 def _motion(group: Node) -> RigidMotion:
-    fast, slow, origin = (np.array(group.at(name).numbers(3)) for name in AXES)
-    _check_axes(group, fast, slow)
+    fast, slow, origin = (np.array(values) for values in _axes(group))
     return RigidMotion(orthonormal(fast, slow), origin)
 
 
@@ -160,7 +183,7 @@ def _tree(hierarchy: Node, n_panels: int) -> Tree:
                 motion = _motion(child)
                 motion = root_from_group @ motion if root_from_group else motion
                 name = child.find("name")
-                names[child.path] = name.text() if name else ""
+                names[child.path] = name.name() if name else ""
                 waiting.append((child, motion, (*path, child.path)))
             elif not 0 <= index.integer() < n_panels:
                 raise index.bad(expected=f"the index of one of {n_panels} panels")
@@ -204,11 +227,15 @@ def _shape(panel: Node) -> PanelShape:
     size = panel.at("image_size").integers(2)
     if min(size) < 1:
         raise panel.at("image_size").bad(expected="two sizes above 0")
+    size = panel.at("image_size").integers_within(2, PANEL_SIZE_PX)
     pixel = panel.at("pixel_size").numbers(2)
     if min(pixel) <= 0.0:
         raise panel.at("pixel_size").bad(expected="two sizes above 0 mm")
+    pixel = panel.at("pixel_size").numbers_within(2, PIXEL_MM)
+    if max(n * mm for n, mm in zip(size, pixel, strict=True)) not in EXTENT_MM:
+        raise panel.at("pixel_size").bad(expected=f"a panel of {EXTENT_MM.expected}")
     name = panel.find("name")
-    return PanelShape(name.text() if name else "", (size[0], size[1]), (pixel[0], pixel[1]))
+    return PanelShape(name.name() if name else "", (size[0], size[1]), (pixel[0], pixel[1]))
 
 
 def _sensors(panels: list[Node]) -> Sensors:
@@ -224,5 +251,13 @@ def _sensor(panel: Node) -> tuple[bool, float, float]:
     source, keys = panel, ("mu", "thickness")
     if strategy and strategy.find("mu") and strategy.find("t0"):
         source, keys = strategy, ("mu", "t0")
-    mu, thickness = (found.number() if (found := source.find(key)) else 0.0 for key in keys)
-    return "Parallax" in name, mu, thickness
+    mu = _known(source.find(keys[0]), ABSORPTION_PER_MM)
+    return "Parallax" in name, mu, _known(source.find(keys[1]), EXTENT_MM)
+
+
+def _known(node: Node | None, bounds: Bounds) -> float:
+    """A number within its bounds; 0 where it is unknown, which files write as 0, below 0 or not
+    at all."""
+    if node is None or node.number() <= 0.0:
+        return 0.0
+    return node.number_within(bounds)

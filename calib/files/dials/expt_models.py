@@ -9,6 +9,15 @@ import numpy as np
 from calib.errors import FileFormatError
 from calib.files.dials.json_value import Node
 from calib.model.base.arrays import Floats
+from calib.model.base.bounds import (
+    ANGLE_DEG,
+    CELL_ANGSTROM,
+    DIRECTION,
+    IMAGE_NUMBER,
+    RECIPROCAL,
+    UNIT,
+    WAVELENGTH_ANGSTROM,
+)
 from calib.model.detector.frames import rotation_from_vector
 from calib.model.experiment.experiment import Beam, Crystal, Goniometer, Scan
 
@@ -33,7 +42,8 @@ def read_beam(node: Node) -> Beam:
     wavelength = node.at("wavelength")
     if wavelength.number() <= 0.0:
         raise wavelength.bad(expected="a wavelength above 0 Angstrom")
-    return Beam(np.array(_direction(node.at("direction"))), wavelength.number())
+    angstrom = wavelength.number_within(WAVELENGTH_ANGSTROM)
+    return Beam(np.array(_direction(node.at("direction"))), angstrom)
 
 
 def read_goniometer(node: Node) -> Goniometer:
@@ -49,7 +59,7 @@ def read_goniometer(node: Node) -> Goniometer:
             _rotation(node.find("setting_rotation")),
         )
     axes = [_direction(axis) for axis in node.at("axes").elements()]
-    angles = node.at("angles").numbers(len(axes))
+    angles = node.at("angles").numbers_within(len(axes), ANGLE_DEG)
     scan_axis = node.at("scan_axis")
     chosen = scan_axis.integer()
     if not 0 <= chosen < len(axes):
@@ -71,16 +81,18 @@ def read_scan(node: Node) -> Scan:
 
     One that does not rotate has the width 0.
     """
-    image_range = node.at("image_range").integers(2)
+    image_range = node.at("image_range").integers_within(2, IMAGE_NUMBER)
     n_images = image_range[1] - image_range[0] + 1
     if n_images < 1:
         raise node.at("image_range").bad(expected="first and last image number")
     properties = node.find("properties")
     if properties is None:
         oscillation = node.find("oscillation")
-        start, width = oscillation.numbers(2) if oscillation else (0.0, 0.0)
+        start, width = oscillation.numbers_within(2, ANGLE_DEG) if oscillation else (0.0, 0.0)
     else:
         start, width = _oscillation_of_images(properties, n_images)
+    if start + n_images * width not in ANGLE_DEG:
+        raise node.at("image_range").bad(expected=f"a scan that ends at {ANGLE_DEG.expected}")
     return Scan(
         (image_range[0], image_range[1]),
         math.radians(start),
@@ -92,7 +104,7 @@ def read_scan(node: Node) -> Scan:
 def read_crystal(node: Node) -> Crystal:
     """A crystal: its real-space basis, the Hall symbol of its space group, and, where the file has
     them, its setting matrices at scan points."""
-    a, b, c = (node.at(key).numbers(3) for key in _REAL_SPACE)
+    a, b, c = (node.at(key).numbers_within(3, CELL_ANGSTROM) for key in _REAL_SPACE)
     volume = (
         a[0] * (b[1] * c[2] - b[2] * c[1])
         + a[1] * (b[2] * c[0] - b[0] * c[2])
@@ -110,6 +122,8 @@ def _scan_points(node: Node) -> Floats | None:
     if points is None or not isinstance(points.value, list) or len(points.value) < 2:
         return None
     matrices = np.array([point.numbers(9) for point in points.elements()]).reshape(-1, 3, 3)
+    if not RECIPROCAL.all_in(matrices):
+        raise points.bad(expected=f"setting matrices of {RECIPROCAL.expected}")
     if (np.abs(np.linalg.det(matrices)) < _SMALLEST_DETERMINANT).any():
         raise points.bad(expected="setting matrices that can be inverted")
     return matrices
@@ -120,29 +134,35 @@ def _oscillation_of_images(properties: Node, n_images: int) -> tuple[float, floa
     starts = properties.find("oscillation")
     if starts is None:
         return 0.0, 0.0
-    angles = starts.numbers(n_images)
+    angles = starts.numbers_within(n_images, ANGLE_DEG)
     if n_images > 1:
         return angles[0], (angles[-1] - angles[0]) / (n_images - 1)
     widths = properties.find("oscillation_width")
-    return angles[0], widths.numbers(1)[0] if widths else 0.0
+    return angles[0], widths.numbers_within(1, ANGLE_DEG)[0] if widths else 0.0
 
 
 def _first_epoch(node: Node) -> float | None:
-    """The first image's epoch; the others may be unset, and 0 means unknown."""
+    """The first image's epoch; the others may be unset, and 0 means unknown.
+
+    NaN where the file has null or a number that is not finite in its place.
+    """
     epochs = node.find("epochs")
     if epochs is None or not isinstance(epochs.value, list) or not epochs.value:
         return None
-    return Node(epochs.value[0], epochs.file, f"{epochs.path}[0]").number() or None
+    first = Node(epochs.value[0], epochs.file, f"{epochs.path}[0]")
+    if first.value is None or not first.is_finite():
+        return math.nan
+    return first.number() or None
 
 
 def _direction(node: Node) -> list[float]:
-    vector = node.numbers(3)
+    vector = node.numbers_within(3, DIRECTION)
     if not any(vector):
         raise node.bad(expected="a vector that is not zero")
-    if not _SHORTEST < math.hypot(*vector) < 1.0 / _SHORTEST:
+    if math.hypot(*vector) <= _SHORTEST:
         raise node.bad(expected="a vector with a length above 0")
     return vector
 
 
 def _rotation(node: Node | None) -> Floats:
-    return np.eye(3) if node is None else np.array(node.numbers(9)).reshape(3, 3)
+    return np.eye(3) if node is None else np.array(node.numbers_within(9, UNIT)).reshape(3, 3)

@@ -149,7 +149,7 @@ def _goniometer(goniometer: Goniometer) -> dict[str, Any]:
 
 def _scan(scan: Scan) -> dict[str, Any]:
     epochs = [0.0] * scan.n_images
-    epochs[0] = scan.epoch or 0.0
+    epochs[0] = scan.epoch if scan.epoch and math.isfinite(scan.epoch) else 0.0
     return {
         "image_range": list(scan.image_range),
         "batch_offset": 0,

@@ -17,6 +17,7 @@ from calib.errors import FileFormatError
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.refl_header import looks_like_table
 from calib.model.base.arrays import Floats
+from calib.model.base.bounds import LENGTH_MM, PX, Bounds
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.reflections import Positions
 
@@ -93,6 +94,9 @@ class DialsFiles:
                     remedy="give the table without positions to dials.index first.",
                 )
         indexed = "id" in table
+        _refuse_beyond(table.array(_MM)[:, :2], LENGTH_MM, f"{path}, column {_MM}")
+        if _PX in table:
+            _refuse_beyond(table.array(_PX)[:, :2], PX, f"{path}, column {_PX}")
         return Positions(
             experiment=self.pair.experiment_of_rows(table) if indexed else np.full(table.nrows, -1),
             imageset=table.array("imageset_id") if "imageset_id" in table else None,
@@ -112,3 +116,19 @@ class DialsFiles:
         assert path is not None  # noqa: S101 - asked only where there are reflections
         assert index is not None  # noqa: S101 - likewise
         return path, index
+
+
+def _refuse_beyond(values: Floats, bounds: Bounds, place: str) -> None:
+    """Raise ``FileFormatError`` for positions out of bounds; NaN, where nothing was observed, is
+    kept."""
+    if bounds.all_in(values):
+        return
+    beyond = ((values < bounds.minimum) | (values > bounds.maximum)).any(axis=1)
+    if beyond.any():
+        raise FileFormatError(
+            "out-of-bounds",
+            f"{int(beyond.sum())} reflections have positions out of range, the first of them in "
+            f"row {int(np.argmax(beyond))} (counted from 0), expected {bounds.expected}.",
+            place=place,
+            remedy="take these reflections out, or process the images again with DIALS.",
+        )

@@ -7,7 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from calib.errors import FileFormatError
+from calib.errors import FileFormatError, InputError
+from calib.model.base.bounds import Bounds
+from calib.model.base.text import LONGEST_NAME, checked_words
 
 _BEYOND = 2**63
 """Integers in these files have at most 64 bits, as arrays do."""
@@ -65,6 +67,18 @@ class Node:
             raise self.bad(expected="a finite number")
         return float(self.value)
 
+    def number_within(self, bounds: Bounds) -> float:
+        """This number, which must be within its physical bounds."""
+        value = self.number()
+        if value not in bounds:
+            raise self.bad(expected=bounds.expected)
+        return value
+
+    def is_finite(self) -> bool:
+        """Whether this is a finite number, or anything that is no number."""
+        is_number = isinstance(self.value, float | int) and not isinstance(self.value, bool)
+        return not is_number or _is_finite(self.value)
+
     def integer(self) -> int:
         """This whole number."""
         if not _is_whole(self.value):
@@ -76,6 +90,30 @@ class Node:
         if not isinstance(self.value, str):
             raise self.bad(expected="text")
         return self.value
+
+    def name(self, most: int = LONGEST_NAME) -> str:
+        """This text of one line, with at most this many characters."""
+        text = self.text()
+        try:
+            return checked_words(text, "this text", most)
+        except InputError:
+            raise self.bad(
+                expected=f"text of at most {most} characters without control characters"
+            ) from None
+
+    def numbers_within(self, count: int, bounds: Bounds) -> list[float]:
+        """This list of a given number of numbers, each within its physical bounds."""
+        values = self.numbers(count)
+        if not all(bounds.minimum <= value <= bounds.maximum for value in values):
+            raise self.bad(expected=f"{count} numbers, each {bounds.expected}")
+        return values
+
+    def integers_within(self, count: int, bounds: Bounds) -> list[int]:
+        """This list of a given number of whole numbers, each within its bounds."""
+        values = self.integers(count)
+        if not all(value in bounds for value in values):
+            raise self.bad(expected=f"{count} whole numbers, each {bounds.expected}")
+        return values
 
     def numbers(self, count: int) -> list[float]:
         """This list of a given number of finite numbers."""

@@ -13,6 +13,7 @@ from calib.files.dials.pairs import Pair, pair_files
 from calib.files.dials.plausibility import indexing_residual, outside_panel
 from calib.files.dials.select import read_reflections
 from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
+from calib.model.experiment import epochs
 from calib.model.experiment.dataset import Apart, Dataset, Source
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.reflections import Reflections
@@ -78,7 +79,11 @@ def datasets_of(pair: Pair) -> list[Dataset]:
         apart = _apart(pair, own, detector)
         own_notices = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
-        epoch = _earliest_epoch(pair, index)
+        scans = models.epochs_of(index)
+        epoch, why = epochs.earliest(scans), epochs.ignored(scans)
+        if why:
+            unknown = "the time of these data is unknown" if epoch is None else "it is ignored"
+            own_notices += (f"{name}: {unknown}, since {why}.",)
         out.append(Dataset(name, source, models, detector, own, epoch, own_notices, apart))
     return out
 
@@ -112,13 +117,6 @@ def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | 
     if not found.is_far:
         return None
     return Apart(float(np.median(found.relative)), len(reflections))
-
-
-def _earliest_epoch(pair: Pair, detector: int) -> float | None:
-    models = pair.file.experiments
-    scans = {e.scan for e in models.experiments if e.detector == detector and e.scan is not None}
-    epochs = (models.scans[index].epoch for index in scans)
-    return min((epoch for epoch in epochs if epoch is not None), default=None)
 
 
 def _source(pair: Pair) -> Source:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calib.errors import InputError
+from calib.errors import FileFormatError, InputError
 from calib.files.atomic import open_input
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.refl import Table, read_table_index
@@ -123,6 +123,8 @@ def _by_identifiers(
     files: dict[Path, ExperimentFile], tables: dict[Path, TableIndex]
 ) -> dict[Path, Path]:
     table_of: dict[Path, Path] = {}
+    for table_path, table in tables.items():
+        _refuse_duplicates(table, table_path)
     held = {path: set(file.position) for path, file in files.items()}
     for table_path, table in tables.items():
         wanted = set(table.identifiers.values()) - {""}
@@ -144,6 +146,21 @@ def _by_identifiers(
                 )
             table_of[path] = table_path
     return table_of
+
+
+def _refuse_duplicates(table: TableIndex, path: Path) -> None:
+    """Raise ``FileFormatError`` where two ids of a table have the same identifier."""
+    id_of: dict[str, int] = {}
+    for number, identifier in table.identifiers.items():
+        if identifier and id_of.setdefault(identifier, number) != number:
+            raise FileFormatError(
+                "duplicate-identifier",
+                f"the ids {id_of[identifier]} and {number} have the same experiment identifier: "
+                f"{identifier[:100]}.",
+                place=f"{path}, identifiers",
+                remedy="combine the experiments again with dials.combine_experiments, which gives "
+                "each its own.",
+            )
 
 
 def _by_order(

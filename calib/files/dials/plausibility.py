@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.base.bounds import PX
 from calib.model.detector.frames import rotation_from_vector
 from calib.model.experiment.experiment import Detector, ExperimentList
 from calib.model.experiment.parallax import mm_from_px
@@ -107,6 +108,7 @@ class PxAgreement:
         self.known = self.known and bool(np.isfinite(px).all())
         if not self.known:
             return
+        px = np.clip(px, PX.minimum, PX.maximum)
         off = np.abs(mm - mm_from_px(px, panel, detector))
         off /= np.array([shape.pixel_mm for shape in detector.panels])[panel]
         worst = off.max(axis=1, initial=0.0)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from calib.errors import FileFormatError
 from calib.files.kinds import TABLE_MAGIC, looks_like_pickle
+from calib.model.base.bounds import COUNT, brief
 
 VERSIONS = (1, 2)
 
@@ -85,10 +86,10 @@ def read_index(file: BinaryIO, name: str) -> TableIndex:
     for _ in range(reader.map("the header")):
         key = reader.value()
         parts[str(key)] = reader.columns() if key == "data" else reader.value()
-    return _checked(parts, int(version), name)
+    return _checked(parts, int(version), name, reader.size)
 
 
-def _checked(parts: dict[str, Any], version: int, name: str) -> TableIndex:
+def _checked(parts: dict[str, Any], version: int, name: str, size: int) -> TableIndex:
     for key, kind in (("nrows", int), ("identifiers", dict), ("data", dict)):
         if not isinstance(parts.get(key), kind):
             found = f"is {str(parts[key])[:40]!r}" if key in parts else "is missing"
@@ -99,6 +100,15 @@ def _checked(parts: dict[str, Any], version: int, name: str) -> TableIndex:
                 remedy=_AGAIN,
             )
     nrows = parts["nrows"]
+    # Each row takes a byte at least: a larger number would reserve memory for nothing.
+    if nrows not in COUNT or nrows > size:
+        raise FileFormatError(
+            "bad-table",
+            f"header entry 'nrows' is {brief(nrows)}, expected the number of rows in a file of "
+            f"{size} bytes.",
+            place=name,
+            remedy=_AGAIN,
+        )
     for column, span in parts["data"].items():
         if span.count != nrows:
             raise FileFormatError(

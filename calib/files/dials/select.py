@@ -5,7 +5,7 @@ The table is read in blocks of rows, and only what is kept of each stays in memo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from calib.files.dials.plausibility import PxAgreement
 from calib.files.dials.refl import ELEMENTS, Table, read_blocks
 from calib.files.dials.refl_header import TableIndex
 from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.base.bounds import ANGLE_RAD, AREA_MM2, INDEX, LENGTH_MM, Bounds
 from calib.model.experiment.reflections import Reflections
 
 _MM, _VARIANCE, _PX = "xyzobs.mm.value", "xyzobs.mm.variance", "xyzobs.px.value"
@@ -59,11 +60,27 @@ def check_columns(index: TableIndex, place: str) -> None:
 
 
 @dataclass(slots=True)
-class _NotFinite:
-    """NaN and infinity in the indexed rows of a column."""
+class _Rows:
+    """Indexed rows of a column that cannot be used: how many, and the first of them."""
 
     count: int = 0
     first: int = -1
+
+    def add(self, rows: Ints, offset: int) -> None:
+        """Count rows of a block that begins at row ``offset`` of the table."""
+        if len(rows) and not self.count:
+            self.first = offset + int(rows[0])
+        self.count += len(rows)
+
+
+_LEAST_VARIANCE = 1e-24
+"""In mm^2 or rad^2: a positive one below it makes weights too large for sums of squares."""
+_BOUNDS: dict[str, tuple[tuple[slice, Bounds], ...]] = {
+    "miller_index": ((slice(None), INDEX),),
+    _MM: ((slice(0, 2), LENGTH_MM), (slice(2, 3), ANGLE_RAD)),
+    _VARIANCE: ((slice(None), replace(AREA_MM2, minimum=-AREA_MM2.maximum)),),
+}
+"""Of the numbers of a column; a variance of 0 or less marks a reflection that was not observed."""
 
 
 class _Gathered:
@@ -75,7 +92,8 @@ class _Gathered:
         self.missing = [name for name in _NEEDED if name not in pair.index.columns]
         self.row, self.n_indexed, self.n_kept = 0, 0, 0
         self.n_rows = n
-        self.bad = {_MM: _NotFinite(), _VARIANCE: _NotFinite()}
+        self.bad = {_MM: _Rows(), _VARIANCE: _Rows()}
+        self.beyond = {name: _Rows() for name in _BOUNDS}
         # Pages that are never written take no memory.
         self.kept: dict[str, NDArray[Any]] = {
             "experiment": np.empty(n, dtype=np.int32),
@@ -101,15 +119,25 @@ class _Gathered:
         self.row += block.nrows
 
     def _keep(self, block: Table, rows: Any) -> None:
-        for column, bad in self.bad.items():
+        for column, bounds in _BOUNDS.items():
             values = block.array(column)
-            with np.errstate(invalid="ignore", over="ignore"):
-                if np.isfinite(values.sum()):
-                    continue  # so is each of them
-            lost = rows[~np.isfinite(values[rows]).all(axis=1)]
-            if len(lost) and not bad.count:
-                bad.first = self.row + int(lost[0])
-            bad.count += len(lost)
+            if all(limits.all_in(values[:, part]) for part, limits in bounds) and (
+                column != _VARIANCE or values.size == 0 or values.min() >= _LEAST_VARIANCE
+            ):
+                continue
+            finite = np.isfinite(values[rows]).all(axis=1)
+            if column in self.bad:
+                self.bad[column].add(rows[~finite], self.row)
+            outside = np.zeros(len(rows), dtype=np.bool_)
+            for part, limits in bounds:
+                found = values[rows, part]
+                outside |= ((found < limits.minimum) | (found > limits.maximum)).any(axis=1)
+            if column == _VARIANCE:
+                tiny = (values[rows] > 0.0) & (values[rows] < _LEAST_VARIANCE)
+                outside |= tiny.any(axis=1)
+            self.beyond[column].add(rows[outside & finite], self.row)
+        if any(rows_beyond.count for rows_beyond in self.beyond.values()):
+            return  # refused by ``reflections`` once all rows are counted
         experiment = self.pair.experiment_of_rows(block)[rows]
         self._refuse_without_crystal(experiment)
         chosen = self._with_variance(experiment, block.array(_VARIANCE)[rows])
@@ -176,6 +204,16 @@ class _Gathered:
                     "not-finite",
                     f"NaN or infinity in {bad.count} indexed reflections, the first of them in row "
                     f"{bad.first} (counted from 0).",
+                    place=f"{self.place}, column {column}",
+                    remedy="take these reflections out, or process the images again with DIALS.",
+                )
+        for column, beyond in self.beyond.items():
+            if beyond.count:
+                expected = " and ".join(limits.expected for _, limits in _BOUNDS[column])
+                raise FileFormatError(
+                    "out-of-bounds",
+                    f"{beyond.count} indexed reflections have values out of range, the first of "
+                    f"them in row {beyond.first} (counted from 0), expected {expected}.",
                     place=f"{self.place}, column {column}",
                     remedy="take these reflections out, or process the images again with DIALS.",
                 )

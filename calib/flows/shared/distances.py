@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from calib.errors import InputError
+from calib.model.base.bounds import DISTANCE_MM, brief
 from calib.model.base.text import joined
 from calib.model.detector.correction import Freedom
 from calib.model.result.report import SAME_DISTANCE
@@ -45,10 +45,10 @@ def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[F
 
 
 def check_distance(distance_mm: float) -> None:
-    """Raise ``InputError`` (``bad-distance``) for a distance that is not positive and finite."""
-    if not 0.0 < distance_mm < math.inf:
+    """Raise ``InputError`` (``bad-distance``) for a distance out of bounds."""
+    if distance_mm not in DISTANCE_MM:
         raise InputError(
             "bad-distance",
-            f"{distance_mm:g} mm is not a distance.",
-            remedy="use --distance-mm with a number above 0.",
+            f"{brief(distance_mm)} mm is not a distance.",
+            remedy=f"use --distance-mm with {DISTANCE_MM.expected}.",
         )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from calib.errors import InputError, LayoutError, NotFoundError
 from calib.files.reader import serial_from
+from calib.model.base.text import checked_serial as checked_serial
 from calib.model.detector.correction import ROTATIONS, TRANSLATIONS, Correction
 from calib.model.detector.families import family_of, known_layout
 from calib.model.detector.layout import Layout
@@ -17,7 +16,6 @@ from calib.model.store.protocol import StoreLike
 from calib.model.store.record import DetectorRecord
 
 _ON_GRID_MM = 1e-3
-_SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
 
 
 def serial_of(detector: Detector, given: str | None, *, force: bool, place: str) -> str:
@@ -41,18 +39,6 @@ def serial_of(detector: Detector, given: str | None, *, force: bool, place: str)
             remedy=f"leave out --serial, or add --force-serial if {own} is wrong.",
         )
     return checked_serial(given or own or "")
-
-
-def checked_serial(serial: str) -> str:
-    """The serial itself; raises ``InputError`` where it could not stand in ``SERIAL:VERSION``."""
-    if not _SERIAL.fullmatch(serial) or not serial.isprintable():
-        raise InputError(
-            "bad-serial",
-            f"{serial!r} cannot be a serial number: it begins with a dash, or has white space, a "
-            "colon, or more than 80 characters.",
-            remedy="give the number on the detector, such as 24-0107.",
-        )
-    return serial
 
 
 def known_detector(store: StoreLike, serial: str) -> DetectorRecord | None:

@@ -17,6 +17,7 @@ from calib.flows.shared.times import instant_of_epoch, read_instant
 from calib.model.base.arrays import Ints
 from calib.model.detector.correction import Correction
 from calib.model.detector.layout import PanelFrames
+from calib.model.experiment import epochs
 from calib.model.experiment.experiment import Detector, ExperimentList
 from calib.model.experiment.pose import DetectorPose, locate_detector
 from calib.model.experiment.reflections import Positions
@@ -37,6 +38,8 @@ class Target:
     """Along the detector's normal, from the pose unless given by the user."""
     time: datetime | None
     """When the data were taken, in UTC."""
+    why_no_time: str = ""
+    """Why the epochs in the file do not give the time, as a clause."""
 
     def frames_with(self, correction: Correction) -> PanelFrames:
         """The corrected panels relative to the file's own root frame, in the file's order.
@@ -85,13 +88,14 @@ def targets_in(
         name = serial_of(detector, serial, force=force_serial, place=str(place))
         record = store.detectors.get(name)
         pose = locate_detector(record.layout, detector, store.calibrations.corrections(name))
-        time = (
-            read_instant(at, record.time_zone, now)
-            if at is not None
-            else instant_of_epoch(_earliest_epoch(file, index), record.time_zone)
-        )
+        scans, why = models.epochs_of(index), ""
+        if at is not None:
+            time: datetime | None = read_instant(at, record.time_zone, now)
+        else:
+            time = instant_of_epoch(epochs.earliest(scans), record.time_zone)
+            why = epochs.ignored(scans)
         distance = distance_mm or record.layout.distance_mm(pose.lab_from_root)
-        found.append(Target(index, detector, record, pose, distance, time))
+        found.append(Target(index, detector, record, pose, distance, time, why))
     return found
 
 
@@ -115,19 +119,15 @@ def detector_of_rows(models: ExperimentList, positions: Positions) -> Ints:
     return out
 
 
-def _earliest_epoch(file: ExperimentFile, detector: int) -> float | None:
-    models = file.experiments
-    scans = {e.scan for e in models.experiments if e.detector == detector and e.scan is not None}
-    epochs = [models.scans[k].epoch for k in scans]
-    return min((epoch for epoch in epochs if epoch), default=None)
-
-
 def refuse_without_time(targets: Sequence[Target], place: Path) -> None:
     """Raise ``InputError`` where the time of the data is unknown."""
-    if any(target.time is None for target in targets):
+    for target in targets:
+        if target.time is not None:
+            continue
+        why = f": {target.why_no_time}" if target.why_no_time else ""
         raise InputError(
             "no-time",
-            "the experiment list does not state when the data were taken.",
+            f"the experiment list does not state when the data were taken{why}.",
             place=str(place),
             remedy="use --at TIME, such as --at 2026-03-01, or --at now.",
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from calib.errors import InputError
+from calib.model.base.bounds import EXPECTED_INSTANT, LAST_INSTANT, brief, is_instant
+from calib.model.base.text import zone_named as zone_named
 from calib.model.store.validity import Validity, duration
 
 _PERIOD = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
@@ -14,20 +15,23 @@ _LONGEST_POSITION = 18
 """Digits. A year alone is read as a position of the log."""
 
 
-def zone_named(name: str) -> ZoneInfo:
-    """The time zone of an IANA name, such as ``Europe/London``."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(
-            "bad-time-zone",
-            f"{name!r} is not a time zone.",
-            remedy="give an IANA name such as Europe/London, or UTC.",
-        ) from error
-
-
 def read_instant(text: str, zone: str, now: datetime) -> datetime:
-    """A date or time as typed: ``now``, or ISO 8601; without an offset, in ``zone``."""
+    """A date or time as typed: ``now``, or ISO 8601; without an offset, in ``zone``.
+
+    Raises ``InputError`` for other text, and for a time before 1900 or after 2200.
+    """
+    instant = _parsed(text, zone, now)
+    if instant is None or not is_instant(instant):
+        raise InputError(
+            "bad-time",
+            f"{brief(text)!r} is out of range.",
+            remedy=f"give {EXPECTED_INSTANT}; a period without an end needs none.",
+        )
+    return instant
+
+
+def _parsed(text: str, zone: str, now: datetime) -> datetime | None:
+    """The instant, in UTC; None where UTC has no such year."""
     if text.strip().lower() == "now":
         return now.astimezone(UTC)
     try:
@@ -35,10 +39,12 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
     except ValueError as error:
         raise InputError(
             "bad-time",
-            f"{text!r} is not a date or time.",
+            f"{brief(text, 100)!r} is not a date or time.",
             remedy="write 2026-03-01, 2026-03-01T09:30, 2026-03-01T09:30+00:00, or now.",
         ) from error
     if read.tzinfo is None:
+        if not 1 < read.year < 9999:  # a change of clocks could lead out of the calendar
+            return None
         read = read.replace(tzinfo=zone_named(zone))
         if len(text.strip()) > len(
             "2026-03-01"
@@ -46,12 +52,8 @@ def read_instant(text: str, zone: str, now: datetime) -> datetime:
             _refuse_change_of_clocks(read, text.strip(), zone)
     try:
         return read.astimezone(UTC)
-    except OverflowError as error:
-        raise InputError(
-            "bad-time",
-            f"{text!r} is outside the supported years.",
-            remedy="give a year from 1 to 9999 in UTC.",
-        ) from error
+    except OverflowError:
+        return None
 
 
 def _refuse_change_of_clocks(read: datetime, text: str, zone: str) -> None:
@@ -85,7 +87,8 @@ def read_period(text: str, zone: str, now: datetime) -> Validity:
         following = f"{(year or 0) + month // 12:04}-{month % 12 + 1:02}-01"
     else:
         following = f"{(year or 0) + 1:04}-01-01"
-    return Validity(start, read_instant(following, zone, now))
+    end = _parsed(following, zone, now)
+    return Validity(start, LAST_INSTANT if end is None else min(end, LAST_INSTANT))
 
 
 def future_warnings(taken: datetime, now: datetime) -> tuple[str, ...]:

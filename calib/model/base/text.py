@@ -1,19 +1,38 @@
-"""Names and reasons that people type, checked, and lists as English text."""
+"""Names and reasons that people type or files contain, checked, and lists as English text."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from calib.errors import InputError
 
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+LONGEST_NAME = 200
+"""Characters of a name: of a person, a host, a beamline, a panel or a file."""
+LONGEST_TEXT = 2000
+"""Characters of a reason or a description."""
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, surrogates, line and paragraph separators."""
+_SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
 
 
-def checked_words(text: str, called: str) -> str:
+def checked_words(text: str, called: str, most: int = LONGEST_TEXT) -> str:
     """The text itself; raises ``InputError`` (``bad-text``) if it contains control characters,
-    which would stay in the record for ever and could control a terminal."""
+    which would stay in the record for ever and could control a terminal, or is longer than
+    ``most`` characters."""
+    if len(text) > most:
+        raise InputError(
+            "bad-text",
+            f"{called} has {len(text)} characters, more than {most}.",
+            remedy=f"at most {most} characters.",
+        )
+    if text.isascii() and text.isprintable():
+        return text
     found = next((one for one in text if unicodedata.category(one) in _CONTROLS), None)
     if found is not None:
         raise InputError(
@@ -22,6 +41,43 @@ def checked_words(text: str, called: str) -> str:
             remedy="plain text on one line.",
         )
     return text
+
+
+def checked_name(text: str, called: str) -> str:
+    """The name itself; raises ``InputError`` (``bad-text``) for an empty one, one that begins with
+    a dash, which a command would take for an option, and what ``checked_words`` refuses."""
+    if not text.strip() or text.startswith("-"):
+        found = "begins with a dash" if text.strip() else "is empty"
+        raise InputError(
+            "bad-text", f"{called} {found}: {text[:40]!r}.", remedy="a name without a leading dash."
+        )
+    return checked_words(text, called, LONGEST_NAME)
+
+
+def checked_serial(serial: str) -> str:
+    """The serial itself; raises ``InputError`` where it could not stand in ``SERIAL:VERSION``."""
+    if not _SERIAL.fullmatch(serial) or not serial.isprintable():
+        raise InputError(
+            "bad-serial",
+            f"{serial[:100]!r} cannot be a serial number: it begins with a dash, or has white "
+            "space, a colon, or more than 80 characters.",
+            remedy="give the number on the detector, such as 24-0107.",
+        )
+    return serial
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The time zone of an IANA name, such as ``Europe/London``."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(
+            "bad-time-zone",
+            f"{name[:100]!r} is not a time zone.",
+            remedy="give an IANA name such as Europe/London, or UTC.",
+        ) from error
 
 
 def joined(words: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from calib.errors import InputError
 from calib.model.base.arrays import Bools, Floats, Ints, frozen, frozen_floats
+from calib.model.base.bounds import ANGLE_RAD, LENGTH_MM
 from calib.model.detector.frames import rotation_from_vector, vector_from_rotation
 from calib.model.detector.layout import Layout, PanelFrames
 
@@ -166,6 +167,12 @@ class Correction:
     def none(n_panels: int) -> Correction:
         """The correction that leaves every panel at its nominal position."""
         return Correction(np.zeros((n_panels, N_PARAMETERS)))
+
+    @property
+    def within_bounds(self) -> bool:
+        """Whether every shift and rotation is within physical bounds."""
+        shifts, rotations = self.values[:, TRANSLATIONS], self.values[:, ROTATIONS]
+        return LENGTH_MM.all_in(shifts) and ANGLE_RAD.all_in(rotations)
 
     def frames(self, layout: Layout) -> PanelFrames:
         """The corrected frames of the panels relative to the detector's root frame."""

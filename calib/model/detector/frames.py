@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calib.errors import InputError
 from calib.model.base.arrays import Floats, frozen_floats
 
 _SMALL_ANGLE_RAD = 1e-6
@@ -139,6 +140,8 @@ def fit_rigid(inner_mm: Floats, outer_mm: Floats, weights: Floats) -> RigidMotio
     share = weights / weights.sum()
     inner_centre, outer_centre = share @ inner_mm, share @ outer_mm
     covariance = (outer_mm - outer_centre).T @ ((inner_mm - inner_centre) * share[:, None])
+    if not np.isfinite(covariance).all():  # LAPACK may never return
+        raise InputError("not-finite", "points to be fitted are too far apart.")
     u, _, vt = np.linalg.svd(covariance)
     u[:, -1] *= np.sign(np.linalg.det(u) * np.linalg.det(vt))
     rotation = u @ vt

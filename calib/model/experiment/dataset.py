@@ -43,7 +43,7 @@ class Dataset:
     reflections: Reflections
     epoch: float | None
     """Seconds of the earliest image as the files give them: local time, stored as if it were
-    UTC."""
+    UTC. None if no epoch in the files is a date."""
     notices: tuple[str, ...] = ()
     """Remarks on these files for the user, a sentence each."""
     apart: Apart | None = None

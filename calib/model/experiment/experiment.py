@@ -59,7 +59,8 @@ class Scan:
     width_rad: float
     """The rotation of one image."""
     epoch: float | None
-    """Seconds of the first image as the file gives them: local time, stored as if it were UTC."""
+    """Seconds of the first image as the file gives them: local time, stored as if it were UTC.
+    None if not set, NaN if it is not a finite number; ``epochs.is_date`` says whether it is one."""
 
     @property
     def n_images(self) -> int:
@@ -163,6 +164,11 @@ class ExperimentList:
     goniometers: tuple[Goniometer, ...]
     scans: tuple[Scan, ...]
     crystals: tuple[Crystal, ...]
+
+    def epochs_of(self, detector: int) -> tuple[float | None, ...]:
+        """The epochs of the scans that a detector took, by index of the scan."""
+        scans = {e.scan for e in self.experiments if e.detector == detector and e.scan is not None}
+        return tuple(self.scans[index].epoch for index in sorted(scans))
 
     @property
     def stills(self) -> Bools:

@@ -14,6 +14,7 @@ import numpy as np
 
 from calib.errors import LayoutError
 from calib.model.base.arrays import Floats
+from calib.model.base.bounds import LENGTH_MM
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion, fit_rigid, rotation_from_vector
 from calib.model.detector.layout import Layout, PanelFrames, PanelShape
@@ -54,7 +55,14 @@ def locate_detector(
 
     Raises ``LayoutError``, which says what differs, if the panels are not those of the layout.
     """
+    if not (LENGTH_MM.all_in(layout.frames.origin_mm) and LENGTH_MM.all_in(layout.size_mm)):
+        raise LayoutError(
+            "bad-layout",
+            "the registered panels of this detector are more than 100 m from one another.",
+            remedy="register the detector again under another serial.",
+        )
     order = panel_order(layout, detector.panels)
+    known = [(name, correction) for name, correction in known if correction.within_bounds]
     candidates = [(DRAWN, Correction.none(len(layout))), *known]
     corners = layout.corners_panel_mm()
     seen_lab = detector.frames.taken(list(order)).points(corners)

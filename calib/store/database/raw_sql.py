@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from calib.errors import IntegrityError
-from calib.model.base.canonical import instant_from, microseconds
+from calib.model.base.canonical import microseconds
+from calib.store.schema.columns import stored_instant
 
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 
@@ -82,14 +82,7 @@ def instant(value: Any) -> datetime:
     """Convert a driver's value to UTC; raises ``IntegrityError`` if it is not an instant."""
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    try:
-        return instant_from(value)
-    except (TypeError, OverflowError):
-        raise IntegrityError(
-            "changed-row",
-            f"the store contains {value!r} where a time is expected.",
-            remedy="calib audit verify finds the row; restore the store from a backup.",
-        ) from None
+    return stored_instant(value)
 
 
 def instant_or_none(value: Any) -> datetime | None:

@@ -16,10 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, func, insert, select
 
 from calib.errors import InputError
+from calib.model.base.bounds import POSITION, brief
 from calib.model.store.log import STORE_CHAIN, ChainHead, Entry, Moment, entry_id
 from calib.model.store.record import ChangeStamp
 from calib.model.store.validity import utc
 from calib.store.log.row_hashes import contents_at
+from calib.store.schema.columns import row_limit
 from calib.store.schema.tables import DEED, DETECTOR, ENTRY
 
 _TICK = timedelta(microseconds=1)
@@ -104,7 +106,7 @@ def read_entries(connection: Connection, serial: str | None, last: int | None) -
         position = select(DETECTOR.c.position).where(DETECTOR.c.serial == serial)
         registration = ENTRY.c.position == position.scalar_subquery()
         wanted = wanted.where((ENTRY.c.chain == serial) | registration)
-    rows = connection.execute(wanted.order_by(ENTRY.c.position.desc()).limit(last))
+    rows = connection.execute(wanted.order_by(ENTRY.c.position.desc()).limit(row_limit(last)))
     return [entry_of(row) for row in rows][::-1]
 
 
@@ -122,12 +124,15 @@ def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
         wanted = wanted.order_by(DEED.c.position.desc())
         if when is not None:
             wanted = wanted.where(DEED.c.position <= when)
-    row = connection.execute(wanted).first()
+    beyond = isinstance(when, int) and when not in POSITION
+    row = None if beyond else connection.execute(wanted).first()
     found = Moment(0, None) if row is None else Moment(row.position, row.recorded_at)
     if isinstance(when, int) and found.position != when:
         raise InputError(
             "unknown-position",
-            f"the log has no position {when}; its last one is {found.position}.",
+            f"the log has no position {brief(when)}; its last one is {found.position}."
+            if not beyond
+            else f"the log has no position {brief(when)}.",
             remedy="a position that calib audit log shows, or a time.",
         )
     return found

@@ -36,6 +36,7 @@ from calib.store.records.calibration_rows import changed, select_rows, verified_
 from calib.store.records.panels import COLUMNS, panel_rows, read_panels, verified
 from calib.store.records.states import states
 from calib.store.records.summaries import insert_summaries
+from calib.store.schema.columns import row_limit
 from calib.store.schema.tables import (
     ARTIFACT,
     CALIBRATION,
@@ -182,7 +183,7 @@ def read_lines(
         wanted &= CALIBRATION.c.detector == detector
     if limit is not None:
         last = select(CALIBRATION.c.position).where(wanted)
-        last = last.order_by(CALIBRATION.c.position.desc()).limit(limit)
+        last = last.order_by(CALIBRATION.c.position.desc()).limit(row_limit(limit))
         wanted = CALIBRATION.c.position.in_(last)
     # A scalar subquery: a join would collect the panels of all calibrations first.
     own = PANEL.c.calibration == CALIBRATION.c.position

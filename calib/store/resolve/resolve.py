@@ -6,7 +6,6 @@ applies with its calibration's own row, and the panel rows. Report and covarianc
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from calib.errors import InputError, NotFoundError
+from calib.model.base.bounds import LENGTH_MM, brief
 from calib.model.detector.correction import Correction, PanelStatus
 from calib.model.store.log import LATEST
 from calib.model.store.record import Certification, ChangeStamp
@@ -70,8 +70,12 @@ def resolve(connection: Connection, query: Query, *, explain: bool) -> Resolutio
     that the log has not reached.
     """
     at, distance_mm = utc(query.at), query.distance_mm
-    if not math.isfinite(distance_mm):
-        raise InputError("bad-distance", f"{distance_mm} is not a distance in mm.")
+    if distance_mm not in LENGTH_MM:
+        raise InputError(
+            "bad-distance",
+            f"{brief(distance_mm)} is not a distance in mm.",
+            remedy=f"give {LENGTH_MM.expected}.",
+        )
     known, recorded_at = LATEST, None
     if query.as_known_at is not None:
         known, recorded_at = _known_at(connection, query.as_known_at)
