@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calib.errors import FileFormatError
+from calib.errors import FileFormatError, InputError
 from calib.files.atomic import read_bytes
 from calib.model.base.content import from_content, to_content
+from calib.model.store.admission import check_application
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp
 
 _FORMAT = "calib/receipt/1"
-_MOST = 2**31
-"""The limit of version numbers in databases."""
 ENDING = ".calib.json"
 
 
@@ -74,18 +73,16 @@ def push(
 ) -> Pushed:
     """Deliver receipts to the store, each application once.
 
-    For a folder, all receipts below it.
+    For a folder, all receipts below it. All are checked before the first is recorded: raises
+    ``FileFormatError`` for one that is not a receipt, and ``InputError`` (``receipt-disagrees``)
+    and ``NotFoundError`` for one that does not agree with the calibration it names.
     """
     files = [file for path in paths for file in _receipts_at(path)]
     recorded = already = 0
     found = [application for file in files for application in read_receipt(file)]
-    known = {one.id for one in store.applications.list()} if dry_run else set()
-    for application in found:
-        new = (
-            application.id not in known
-            if dry_run
-            else store.applications.record(application, stamp)
-        )
+    previews = [store.applications.preview_record(application) for application in found]
+    for application, preview in zip(found, previews, strict=True):
+        new = preview if dry_run else store.applications.record(application, stamp)
         recorded, already = recorded + new, already + (not new)
     return Pushed(recorded, already, tuple(files))
 
@@ -107,12 +104,10 @@ def _verified(entry: dict[str, Any], path: Path) -> Application:
             place=str(path),
             remedy="apply the calibration again.",
         )
-    applied = application.applied
-    texts = (application.serial, application.why, applied.actor, applied.host)
-    if any("\0" in text for text in (*texts, *application.output_names)):
-        raise ValueError("text that contains NUL")
-    if not 0 < application.version < _MOST:
-        raise ValueError("a version out of range")
+    try:
+        check_application(application)
+    except InputError as error:
+        raise _not_a_receipt(path, error.problem.rstrip(".")) from error
     return application
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from calib.model.store.application import AffectedFile
 from calib.model.store.log import Moment
 from calib.model.store.record import Certification, StoredCalibration
-from calib.report.applications import application_view
+from calib.report.applications import application_view, file_name
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed, moment_words
 from calib.report.scalar import moment_view
 
@@ -63,7 +63,7 @@ def affected_blocks(view: View) -> list[Block]:
                 ),
                 tuple(
                     (
-                        one["output_names"][0],
+                        file_name(one),
                         at_second(one["data_time"]),
                         at_second(one["applied"]["at"]),
                         one["applied"]["by"],

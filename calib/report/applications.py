@@ -67,6 +67,11 @@ def applied_view(
     }
 
 
+def file_name(view: View) -> str:
+    """The first output file of an application; older stores may have applications without one."""
+    return str(next(iter(view["output_names"]), NONE))
+
+
 def application_table(views: Sequence[View]) -> Table:
     """Applications, one per line."""
     return Table(
@@ -74,7 +79,7 @@ def application_table(views: Sequence[View]) -> Table:
         ("file", "calibration", "data taken", "applied", "by", "distance mm"),
         tuple(
             (
-                view["output_names"][0],
+                file_name(view),
                 view["calibration"],
                 at_second(view["data_time"]),
                 at_second(view["applied"]["at"]),

@@ -68,7 +68,10 @@ def general(value: float | None, digits: int = 3) -> str:
 
 def at_second(text: str | None) -> str:
     """``2026-03-01T09:30:00.25Z`` as ``2026-03-01 09:30:00 UTC``."""
-    return NONE if text is None else f"{text[:10]} {text[11:19]} UTC"
+    if text is None:
+        return NONE
+    zone = "UTC" if text.endswith("Z") else text[-6:]  # an offset only where UTC has no such year
+    return f"{text[:10]} {text[11:19]} {zone}"
 
 
 def moment_words(moment: View) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from calib.model.store.log import Moment
+from calib.model.store.validity import shown_instant
 
 
 def number(value: float | None) -> float | None:
@@ -16,7 +17,7 @@ def number(value: float | None) -> float | None:
 
 def instant(value: datetime | None) -> str | None:
     """ISO 8601 in UTC, such as ``2026-03-01T09:30:00Z``."""
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return None if value is None else shown_instant(value)
 
 
 def moment_view(moment: Moment) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from calib.errors import CalibError, FileFormatError, MissingFileError
+from calib.errors import CalibError, FileFormatError, InputError, MissingFileError
 from calib.flows.receipts import push, read_receipt, receipt_bytes, receipt_path
 from calib.model.base.canonical import content_id
 from calib.model.base.content import to_content
@@ -176,3 +176,76 @@ def test_another_file_is_refused_as_a_receipt(tmp_path: Path, text: str) -> None
 def test_a_missing_receipt_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(MissingFileError):
         push([tmp_path / "nothing.calib.json"], store, LATER)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"data_time": "0001-01-01T00:00:00+14:00"}, "the time of the data is"),
+        ({"data_time": "9999-12-31T23:59:59-12:00"}, "the time of the data is"),
+        ({"data_time": "1899-12-31T23:59:59+00:00"}, "the time of the data is"),
+        ({"distance_mm": 1e308}, "the distance is 1e+308"),
+        ({"distance_mm": -1e308}, "the distance is -1e+308"),
+        ({"distance_mm": 0.0}, "the distance is 0"),
+        ({"version": 2**31}, "its version is 2147483648"),
+        ({"output_names": []}, "the name of an output file is missing"),
+        ({"output_names": [""]}, "the name of an output file is empty"),
+        ({"output_names": ["a\nb"]}, "the name of an output file contains the control character"),
+        ({"output_names": ["a\u2028b"]}, "the name of an output file contains the control"),
+        ({"output_names": ["-rf"]}, "the name of an output file begins with a dash"),
+        ({"output_names": ["a" * 201]}, "the name of an output file has 201 characters"),
+        ({"output_names": ["../a.expt"]}, "the name of an output file contains a folder"),
+        ({"output_sha256": []}, "the hash of an output file is missing"),
+        ({"input_sha256": ["x"]}, "the hash of an input file is not a SHA-256"),
+        ({"calibration_id": "abcd"}, "the id of its calibration is not a SHA-256"),
+        ({"serial": "-x"}, "'-x' cannot be a serial number"),
+        ({"serial": "a:b"}, "'a:b' cannot be a serial number"),
+        ({"serial": "a\x1b"}, "cannot be a serial number"),
+        ({"why": "\x1b[2J"}, "the reason for the choice contains the control character"),
+        ({"applied": {"actor": "a\tb"}}, "the name of the actor contains the control character"),
+        ({"applied": {"actor": ""}}, "the name of the actor is empty"),
+        ({"applied": {"host": "-h"}}, "the name of the host begins with a dash"),
+        ({"applied": {"at": "0001-01-01T00:00:00+14:00"}}, "the time of the record is"),
+        ({"applied": {"command": "calib apply"}}, "it contains a command or a reason"),
+    ],
+    ids=str,
+)
+def test_a_sealed_receipt_out_of_bounds_is_not_recorded(
+    store: Store, tmp_path: Path, change: dict[str, Any], problem: str
+) -> None:
+    content = to_content(application(stored(store)))
+    for key, value in change.items():
+        content[key] = content[key] | value if isinstance(value, dict) else value
+    times = {"data_time": content["data_time"], "applied": content["applied"] | {}}
+    hashed = content | {
+        "data_time": _instant(times["data_time"]),
+        "applied": times["applied"] | {"at": _instant(times["applied"]["at"])},
+    }
+    sealed = content_id({"format": "calib/application/1", **hashed})
+    path = tmp_path / "a.calib.json"
+    receipt = {"format": "calib/receipt/1", "applications": [{"id": sealed, **content}]}
+    path.write_text(json.dumps(receipt, default=lambda t: t.isoformat()))
+    with pytest.raises(FileFormatError) as caught:
+        push([path], store, LATER)
+    assert (caught.value.code, caught.value.place) == ("no-receipt", str(path))
+    assert problem in caught.value.problem
+    assert store.applications.list() == []
+
+
+def _instant(value: Any) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("change", [{"version": 2}, {"serial": "24-0108"}], ids=str)
+def test_a_receipt_that_disagrees_with_its_calibration_records_none_of_those_given(
+    store: Store, tmp_path: Path, change: dict[str, Any], dry_run: bool
+) -> None:
+    right = application(stored(store))
+    for name, one in (("a", right), ("b", replace(right, **change))):
+        receipt_path(tmp_path / name).write_bytes(receipt_bytes([one]))
+    with pytest.raises(InputError, match=r"but its calibration .* is 24-0107:1") as caught:
+        push([tmp_path], store, LATER, dry_run=dry_run)
+    assert caught.value.code == "receipt-disagrees"
+    assert store.applications.list() == []
+    assert push([receipt_path(tmp_path / "a")], store, LATER).recorded == 1

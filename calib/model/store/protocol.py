@@ -94,6 +94,7 @@ class Applications(Protocol):
     """Which file was corrected with which calibration."""
 
     def record(self, application: Application, stamp: ChangeStamp | None = None) -> bool: ...
+    def preview_record(self, application: Application) -> bool: ...
     def list(
         self,
         serial: str | None = None,

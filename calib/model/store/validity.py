@@ -19,7 +19,10 @@ def utc(instant: datetime) -> datetime:
             f"{instant.isoformat()} has no time zone.",
             remedy="give an offset, such as +00:00.",
         )
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:  # before year 1 or after year 9999 in UTC; older stores have such times
+        return instant
 
 
 def shown_instant(instant: datetime) -> str:

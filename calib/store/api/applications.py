@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from calib.model.store.log import LATEST
 from calib.model.store.record import Application, ChangeStamp
 from calib.store.api.entity import EntityApi, read, write
-from calib.store.records.applications import add_application, read_applications
+from calib.store.records.applications import add_application, is_new, read_applications
 
 
 class ApplicationApi(EntityApi):
@@ -21,6 +21,12 @@ class ApplicationApi(EntityApi):
         """
         with self._database.writing() as connection:
             return add_application(connection, application, stamp or application.applied)
+
+    @read
+    def preview_record(self, application: Application) -> bool:
+        """What ``record`` would return, with its errors; nothing is written."""
+        with self._database.reading() as connection:
+            return is_new(connection, application)
 
     @read
     def list(

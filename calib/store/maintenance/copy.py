@@ -7,10 +7,12 @@ since 1970 UTC) on SQLite and timestamptz on Postgres; everything else is the sa
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, DateTime, MetaData, Table, insert, select
 
+from calib.errors import InputError
 from calib.model.base.canonical import instant_from, microseconds
 
 _PAGE = 2000
@@ -65,10 +67,21 @@ def _converted(row: dict[str, Any], read: Table, written: Table) -> dict[str, An
         if isinstance(read.columns[name].type, DateTime):
             row[name] = microseconds(value)
         elif isinstance(kind, DateTime):
-            row[name] = instant_from(value)
+            row[name] = _calendar_instant(value)
         elif isinstance(kind, Boolean):
             row[name] = bool(value)
     return row
+
+
+def _calendar_instant(micros: int) -> datetime:
+    try:
+        return instant_from(micros)
+    except OverflowError:
+        raise InputError(
+            "bad-time",
+            "the store contains a time outside the years 1 to 9999, which a server cannot hold.",
+            remedy="restore it to a file instead.",
+        ) from None
 
 
 def _clear(target: Connection, table: Table) -> None:

@@ -7,36 +7,29 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from calib.errors import IntegrityError, NotFoundError
+from calib.errors import InputError, IntegrityError, NotFoundError
 from calib.model.store.log import LATEST
 from calib.model.store.record import Application, ChangeStamp
 from calib.store.log.log import recording
 from calib.store.schema.tables import APPLICATION, CALIBRATION, DETECTOR
 
 
-def add_application(connection: Connection, application: Application, stamp: ChangeStamp) -> bool:
+def add_application(
+    connection: Connection,
+    application: Application,
+    stamp: ChangeStamp,
+    *,
+    any_version: bool = False,
+) -> bool:
     """Record the application that a receipt describes; False if it is recorded already.
 
-    Raises ``NotFoundError`` if the calibration is not in the store.
+    Raises ``NotFoundError`` if the calibration is not in the store, and ``InputError`` if the
+    receipt gives it another serial or version. With ``any_version`` the version may be that of the
+    store where it was applied.
     """
-    name = application.id
-    existing = connection.execute(
-        select(APPLICATION.c.position).where(APPLICATION.c.id == name)
-    ).first()
-    if existing is not None:
+    if not is_new(connection, application, any_version=any_version):
         return False
-    applied = connection.execute(
-        select(CALIBRATION.c.position, DETECTOR.c.serial)
-        .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
-        .where(CALIBRATION.c.id == application.calibration_id)
-    ).first()
-    if applied is None:
-        raise NotFoundError(
-            "unknown-calibration",
-            f"calibration {application.calibration_id[:12]} is not in the store "
-            f"({application.serial}:{application.version} where it was applied).",
-            remedy="push the receipt to the store that the calibration came from.",
-        )
+    applied = _calibration_of(connection, application)
     with recording(connection, stamp, "application", applied.serial, (APPLICATION,)) as (
         position,
         _,
@@ -44,7 +37,7 @@ def add_application(connection: Connection, application: Application, stamp: Cha
         connection.execute(
             insert(APPLICATION).values(
                 position=position,
-                id=name,
+                id=application.id,
                 calibration=applied.position,
                 serial=application.serial,
                 version=application.version,
@@ -60,6 +53,42 @@ def add_application(connection: Connection, application: Application, stamp: Cha
             )
         )
     return True
+
+
+def is_new(connection: Connection, application: Application, *, any_version: bool = False) -> bool:
+    """Whether the store does not have the application yet; raises as ``add_application`` does."""
+    known = select(APPLICATION.c.position).where(APPLICATION.c.id == application.id)
+    if connection.execute(known).first() is not None:
+        return False
+    applied = _calibration_of(connection, application)
+    if applied.serial == application.serial and (
+        any_version or applied.version == application.version
+    ):
+        return True
+    raise InputError(
+        "receipt-disagrees",
+        f"the receipt {application.id[:12]} names {application.serial}:{application.version}, but "
+        f"its calibration {application.calibration_id[:12]} is {applied.serial}:{applied.version} "
+        "in this store.",
+        remedy="push it to the store from which the calibration was applied.",
+    )
+
+
+def _calibration_of(connection: Connection, application: Application) -> Any:
+    """Position, version and serial of the calibration that was applied."""
+    applied = connection.execute(
+        select(CALIBRATION.c.position, CALIBRATION.c.version, DETECTOR.c.serial)
+        .join(DETECTOR, DETECTOR.c.position == CALIBRATION.c.detector)
+        .where(CALIBRATION.c.id == application.calibration_id)
+    ).first()
+    if applied is None:
+        raise NotFoundError(
+            "unknown-calibration",
+            f"calibration {application.calibration_id[:12]} is not in the store "
+            f"({application.serial}:{application.version} where it was applied).",
+            remedy="push the receipt to the store that the calibration came from.",
+        )
+    return applied
 
 
 def read_applications(
