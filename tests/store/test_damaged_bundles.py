@@ -15,10 +15,9 @@ import pytest
 from calib.errors import CalibError, FileFormatError
 from calib.files.native.bundle import MAGIC, read_bundle
 from calib.model.base.canonical import content_id
-from calib.model.store.bundle import Bundle, BundleEntry, BundleRows, _hashed
-from calib.model.store.log import entry_id, rows_id
+from calib.model.store.bundle import Bundle, BundleRows
 from calib.store.store import Store
-from support.bundles import everything, sent
+from support.bundles import everything, forged, sent
 from support.records import DAY, NOON, SERIAL, stamp
 
 BY_CLEO = stamp(NOON + 9 * DAY, "cleo", "elsewhere")
@@ -159,31 +158,6 @@ def test_a_decompression_bomb_is_refused_in_time(tmp_path: Path, text: bytes, ti
     path.write_bytes(body + hashlib.sha256(body).hexdigest().encode() + b"\n")
     with pytest.raises(FileFormatError, match="would unpack to more than"):
         read_bundle(path)
-
-
-def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
-    """The bundle with another value (or none: ``...``) in a whole column, and its log rewritten to
-    match."""
-    rows = []
-    for one in bundle.rows:
-        columns = dict(one.columns)
-        if one.table == table:
-            columns[column] = (value,) * len(columns[column])
-            if value is ...:
-                del columns[column]
-        rows.append(replace(one, columns=columns))
-    hashed = {(one.position, one.table): rows_id(_hashed(one.columns)) for one in rows}
-    entries: list[BundleEntry] = []
-    for bundled in bundle.entries:
-        place = bundled.entry.position
-        contents = {
-            name: hashed.get((place, name), was) for name, was in bundled.entry.contents.items()
-        }
-        previous = entries[-1].entry.hash if entries else None
-        entry = replace(bundled.entry, contents=contents, previous=previous)
-        entry = replace(entry, hash=entry_id(entry, bundled.by))
-        entries.append(replace(bundled, entry=entry))
-    return replace(bundle, entries=tuple(entries), rows=tuple(rows))
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from calib.files.native.bundle import bundle_writer, read_bundle
-from calib.model.store.bundle import Bundle
+from calib.model.store.bundle import Bundle, BundleEntry, _hashed
+from calib.model.store.log import entry_id, rows_id
 from support import raw
 
 
@@ -25,3 +27,28 @@ def moved(bundle: Bundle, folder: Path) -> Bundle:
 def everything(place: str) -> dict[str, list[tuple[object, ...]]]:
     """All rows of all tables."""
     return {table: raw.rows(place, table) for table in raw.TABLES}
+
+
+def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
+    """The bundle with another value (or none: ``...``) in a whole column, and its log rewritten to
+    match."""
+    rows = []
+    for one in bundle.rows:
+        columns = dict(one.columns)
+        if one.table == table:
+            columns[column] = (value,) * len(columns[column])
+            if value is ...:
+                del columns[column]
+        rows.append(replace(one, columns=columns))
+    hashed = {(one.position, one.table): rows_id(_hashed(one.columns)) for one in rows}
+    entries: list[BundleEntry] = []
+    for bundled in bundle.entries:
+        place = bundled.entry.position
+        contents = {
+            name: hashed.get((place, name), was) for name, was in bundled.entry.contents.items()
+        }
+        previous = entries[-1].entry.hash if entries else None
+        entry = replace(bundled.entry, contents=contents, previous=previous)
+        entry = replace(entry, hash=entry_id(entry, bundled.by))
+        entries.append(replace(bundled, entry=entry))
+    return replace(bundle, entries=tuple(entries), rows=tuple(rows))

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from calib.errors import CalibError, FileFormatError
 from calib.files.atomic import read_bytes
+from calib.model.base.bounds import ORDINAL, POSITION, Bounds, checked_instant
 from calib.model.base.canonical import instant_from, microseconds
 from calib.model.store.bundle import Bundle, BundleEntry, BundleRows
 from calib.model.store.log import Entry
@@ -158,7 +159,7 @@ def _instant(plain: Any) -> datetime:
     value = _value(plain)
     if not isinstance(value, datetime):
         raise TypeError
-    return value
+    return checked_instant(value, "the time of an entry")
 
 
 def _unpacked(body: bytes) -> Iterator[dict[str, Any]]:
@@ -231,10 +232,10 @@ def _entry(content: dict[str, Any]) -> BundleEntry:
         _text(content["reason"]),
     )
     entry = Entry(
-        position=int(content["position"]),
+        position=_whole(content["position"], POSITION),
         recorded=recorded,
         chain=_text(content["chain"]),
-        ordinal=int(content["ordinal"]),
+        ordinal=_whole(content["ordinal"], ORDINAL),
         kind=_text(content["what"]),
         contents={_text(table): _text(name) for table, name in content["contents"].items()},
         salt=_text(who["salt"]),
@@ -252,7 +253,10 @@ def _rows(content: dict[str, Any]) -> BundleRows:
     if len({len(values) for values in columns.values()}) > 1:
         raise ValueError("columns of several lengths")
     return BundleRows(
-        _text(content["table"]), int(content["position"]), columns, bool(content["loose"])
+        _text(content["table"]),
+        _whole(content["position"], POSITION),
+        columns,
+        bool(content["loose"]),
     )
 
 
@@ -260,6 +264,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
+
+
+def _whole(value: Any, bounds: Bounds) -> int:
+    return int(bounds.checked(value, "a number"))
 
 
 def _no_bundle(why: str) -> FileFormatError:

@@ -10,7 +10,9 @@ from calib.errors import CalibError, FileFormatError
 from calib.files.atomic import read_bytes, write_safely
 from calib.files.kinds import CHECKPOINT
 from calib.files.native.keys import public_path, read_private, read_public
+from calib.model.base.bounds import ORDINAL, POSITION, checked_instant
 from calib.model.base.canonical import instant_from, microseconds
+from calib.model.base.text import checked_words
 from calib.model.store.log import ChainHead, Checkpoint
 
 
@@ -55,10 +57,16 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
     try:
         content = json.loads(read_bytes(path))
         heads = tuple(
-            ChainHead(head["chain"], head["ordinal"], head["position"], head["hash"])
+            ChainHead(
+                checked_words(head["chain"], "the name of a chain"),
+                ORDINAL.checked(head["ordinal"], "an ordinal"),
+                POSITION.checked(head["position"], "a position"),
+                checked_words(head["hash"], "a hash"),
+            )
             for head in content["heads"]
         )
-        checkpoint = Checkpoint(instant_from(content["made_at"]), heads)
+        made_at = checked_instant(instant_from(content["made_at"]), "its time")
+        checkpoint = Checkpoint(made_at, heads)
         signature = bytes.fromhex(content["signature"])
         signed = checkpoint.signed_bytes()
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:

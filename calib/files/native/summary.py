@@ -38,6 +38,7 @@ from calib.files.native.summary_content import (
 from calib.files.native.summary_hdf5 import SIGNATURE as HDF5_SIGNATURE
 from calib.files.native.summary_hdf5 import SUFFIX as HDF5_SUFFIX
 from calib.model.result.summary import Additional, Summary
+from calib.model.store.admission import check_summary
 
 FORMAT = "calib/summary/2"
 SUFFIX = ".calib.npz"
@@ -136,6 +137,7 @@ def _read(members: dict[str, memoryview], place: str) -> Summary:
         {key: value for key, value in manifest.items() if key not in _KEYS},
     )
     summary = summary_of(take, manifest, additional)
+    check_summary(summary)
     if (summary.id, summary.checksum) != (manifest["id"], manifest["checksum"]):
         raise damaged(place, "its content does not have the checksum that it was written with.")
     return summary

@@ -95,6 +95,8 @@ POSITION = Bounds("a position of the log", 0, 2**53, whole=True)
 """Exact in every JSON reader."""
 ORDINAL = Bounds("an ordinal", 0, 2**53, whole=True)
 """Of an entry in its chain."""
+WHOLE = Bounds("a whole number", -(2**53), 2**53, whole=True)
+"""Any other integer."""
 NUMBER = Bounds("a number", -1e30, 1e30)
 """Any other number: its square and sums of squares are finite."""
 

@@ -13,7 +13,16 @@ from typing import Any
 from sqlalchemy import Connection, select, true
 
 from calib.errors import CalibError
+from calib.model.base.bounds import checked_instant
+from calib.model.base.text import checked_words
 from calib.model.result.summary import SummaryFile
+from calib.model.store.admission import (
+    check_application,
+    check_calibration,
+    check_certification,
+    check_detector,
+    check_stamp,
+)
 from calib.model.store.bundle import Bundle, Loaded, OriginEntry
 from calib.model.store.log import STORE_CHAIN
 from calib.model.store.provenance import Provenance
@@ -83,7 +92,9 @@ def load(
     if adopt:
         adopted = _adopt(connection, content.certifications, names, stamp, supersede=supersede)
     n_applications = sum(
-        add_application(connection, application, stamp) for application in content.applications
+        # Its version is that of the store where it was applied.
+        add_application(connection, application, stamp, any_version=True)
+        for application in content.applications
     )
     return Loaded(
         bundle.serial, known is None, tuple(calibrations), n_history, adopted, n_applications
@@ -125,6 +136,7 @@ def _read_content(origin: Connection, bundle: Bundle) -> _Content:
             read_certifications(origin, of_detector(position)),
             read_applications(origin, None, None) if bundle.with_usage else [],
         )
+        _check_content(content)
     except CalibError as error:
         raise broken_bundle(why=error.problem) from error
     except (
@@ -135,6 +147,28 @@ def _read_content(origin: Connection, bundle: Bundle) -> _Content:
     if not names.issuperset(one.calibration_id for one in content.certifications):
         raise broken_bundle(why="a certified calibration is missing.")
     return content
+
+
+def _check_content(content: _Content) -> None:
+    """Raise ``InputError`` for values that could not have been recorded here.
+
+    Certifications and placements become history and may have any time; those that are adopted are
+    checked then.
+    """
+    check_detector(content.detector)
+    for one in content.calibrations:
+        check_calibration(one.stored.record, one.starts)
+    for entry in content.entries:
+        recorded = entry.bundled.entry.recorded
+        checked_instant(recorded.at, "the time of an entry")
+        checked_words(recorded.reason, "the reason of an entry")
+        if entry.bundled.signed:
+            check_stamp(recorded)
+        for value in entry.values.values():
+            if isinstance(value, str):
+                checked_words(value, "a text in the history")
+    for application in content.applications:
+        check_application(application)
 
 
 def _read_calibration(origin: Connection, position: int) -> _BundledCalibration:
@@ -226,6 +260,7 @@ def _adopt(
     for one in sorted(wanted, key=lambda given: given.number):
         if one.withdrawn is not None or _region(one) in certified:
             continue
+        check_certification(one)
         certification = replace(
             one,
             number=0,
