@@ -60,8 +60,8 @@ def check_columns(index: TableIndex, place: str) -> None:
 
 
 @dataclass(slots=True)
-class _Rows:
-    """Indexed rows of a column that cannot be used: how many, and the first of them."""
+class _NotFinite:
+    """Indexed rows of a column with NaN, infinity or values out of bounds."""
 
     count: int = 0
     first: int = -1
@@ -92,8 +92,8 @@ class _Gathered:
         self.missing = [name for name in _NEEDED if name not in pair.index.columns]
         self.row, self.n_indexed, self.n_kept = 0, 0, 0
         self.n_rows = n
-        self.bad = {_MM: _Rows(), _VARIANCE: _Rows()}
-        self.beyond = {name: _Rows() for name in _BOUNDS}
+        self.bad = {_MM: _NotFinite(), _VARIANCE: _NotFinite()}
+        self.beyond = {name: _NotFinite() for name in _BOUNDS}
         # Pages that are never written take no memory.
         self.kept: dict[str, NDArray[Any]] = {
             "experiment": np.empty(n, dtype=np.int32),

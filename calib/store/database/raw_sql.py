@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from calib.model.base.canonical import microseconds
-from calib.store.schema.columns import stored_instant
+from calib.store.database.instants import stored_instant
 
 _NAMED = re.compile(r"(?<!:):([a-z_]+)")
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy import Text as SqlText
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from calib.errors import InputError, IntegrityError
+from calib.errors import InputError
 from calib.model.base.bounds import COUNT
 from calib.model.base.canonical import instant_from, microseconds
+from calib.store.database.instants import stored_instant
 
 
 class Instant(TypeDecorator[datetime]):
@@ -42,33 +43,6 @@ class Instant(TypeDecorator[datetime]):
         if isinstance(value, datetime):
             return value.astimezone(UTC)
         return stored_instant(value)
-
-
-_WIDEST = timedelta(hours=23, minutes=59)
-
-
-def stored_instant(micros: Any) -> datetime:
-    """The instant of an integer in an SQLite store, microseconds since 1970-01-01 UTC.
-
-    Earlier programs recorded times of receipts whose offset leads out of the calendar, such as
-    0001-01-01T00:00:00+14:00. These are read with an offset again, so that the id of the receipt
-    stays verifiable. Raises ``IntegrityError`` for anything that no program recorded.
-    """
-    try:
-        return instant_from(micros)
-    except (TypeError, OverflowError):
-        pass
-    try:
-        offset = _WIDEST if micros < 0 else -_WIDEST
-        return instant_from(micros + offset // timedelta(microseconds=1)).replace(
-            tzinfo=timezone(offset)
-        )
-    except (TypeError, OverflowError):
-        raise IntegrityError(
-            "changed-row",
-            f"the store contains {micros!r} where a time is expected.",
-            remedy="calib audit verify finds the row; restore the store from a backup.",
-        ) from None
 
 
 class Text(TypeDecorator[str]):
