@@ -72,7 +72,7 @@ def scene_of(case: Case) -> Scene:
     entry, size = entry_of(case.effect), SIZES[case.n_panels]
     layout = known_layout(size.layout)
     panels = random_correction(rng, layout, _TOLERANCES[case.panels_um])
-    effects = entry.make(case.size)
+    effects = entry.make(case.size, case.n_panels)
     own: tuple[Effect, ...] = effects if entry.detector else ()
     target = simulated_target(
         np.random.default_rng([case.seed, 1]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from calib.simulate.gauge_free import GaugeFreeError
 
 RIGHT = GaugeFreeError(CornerErrors(1.0, 1.0, 1.0), 1.0, 10.0, 10, 0.5)
 WRONG = replace(RIGHT, chi_square=1000.0, p_value=1e-30)
+ROOT = Path(__file__).parents[2]
 SLIP = next(case for case in CASES if case.effect == "slip")
 PLAIN = next(case for case in CASES if case.effect == NOTHING.name)
 
@@ -65,13 +68,13 @@ def test_each_combination_is_also_run_without_effects() -> None:
 def test_every_effect_of_the_catalogue_makes_effects_and_is_found_by_a_warning() -> None:
     for entry in CATALOGUE:
         assert entry.codes
-        made = entry.make(entry.sizes[0])
+        made = entry.make(entry.sizes[0], 24)
         assert made
         assert all(isinstance(effect, Effect) for effect in made)
         assert entry_of(entry.name) is entry
         # A size is in the values of the effect: another one gives another effect.
         if entry.name != "rigid-flags":
-            assert entry.make(entry.sizes[1]) != made
+            assert entry.make(entry.sizes[1], 24) != made
 
 
 def test_words_and_a_limit_choose_cases() -> None:
@@ -179,3 +182,9 @@ def test_uncertainties_that_are_twice_those_without_the_effect_are_counted() -> 
 def test_known_failures_are_rows_of_their_own() -> None:
     assert {row.effect for row in ROWS} >= {"nothing", "crystal-drift", "slip", "symmetry"}
     assert not set(ROWS) & set(CASES)
+
+
+def test_the_command_names_cases_and_knows_its_words() -> None:
+    command = [sys.executable, "-m", "benchmarks.truth", "--list", "--only", "slip", "60 panels"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines() == [c.name for c in chosen(CASES, ("slip", "60 panels"))]

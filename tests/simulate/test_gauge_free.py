@@ -23,7 +23,7 @@ from calib.simulate.effects.panel import MovedPanel
 from calib.simulate.effects.pixel import PixelSize
 from calib.simulate.gauge_free import gauge_free_error, true_correction
 from calib.simulate.scan import ScanPlan
-from calib.simulate.target import Target, simulated_target
+from calib.simulate.target import ShellError, Target, simulated_target
 from support.effect_laws import LAYOUT, POSE, TRUTH
 
 SIGMA = np.array([0.004, 0.003, 0.006, 1e-4, 2e-4, 5e-5])
@@ -188,3 +188,23 @@ def test_a_rigid_fit_finds_any_pose_and_crystal(target: Target) -> None:
     there = model.predicted(offsets, target.hkl, target.panel, target.observed[:, 2], sweep)
     left = model.fitted(target.hkl, target.panel, there, target.sigma, sweep)
     assert np.abs(left / target.sigma).max() < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "allowed", "worse"),
+    [
+        ((0.10, 0.10), (0.12, 0.10), (0.01, 0.01), True),
+        ((0.10, 0.10), (0.10, 0.12), (0.01, 0.01), True),
+        ((0.50, 0.10), (0.52, 0.10), (0.01, 0.01), False),  # by 4 %
+        ((0.01, 0.01), (0.019, 0.01), (0.001, 0.001), False),  # by .009 px
+        ((0.10, 0.10), (0.12, 0.10), (0.08, 0.01), False),  # as the covariance allows
+        ((0.10, 0.10), (0.05, 0.05), (0.01, 0.01), False),
+    ],
+)
+def test_a_shell_is_worse_by_a_share_and_a_length_and_more_than_allowed(
+    before: tuple[float, float],
+    after: tuple[float, float],
+    allowed: tuple[float, float],
+    worse: bool,
+) -> None:
+    assert ShellError(3.0, 2.0, 100, before, after, allowed).worse is worse
