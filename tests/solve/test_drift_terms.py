@@ -11,8 +11,8 @@ import pytest
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
 from calib.model.detector.families import known_layout
-from calib.model.result.drift import Drift
-from calib.solve.drift.difference import ComparedCalibration, _heights
+from calib.model.result.drift import Drift, Verdict
+from calib.solve.drift.difference import CalibrationDifference, ComparedCalibration, _heights
 from calib.solve.drift.significance import drift
 from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen
@@ -132,3 +132,38 @@ def test_fixed_heights_are_as_uncertain_as_the_looser_of_both_priors_says() -> N
     assert np.array_equal(heights(tight, loose), both)
     assert np.array_equal(heights(loose, tight), both)
     assert np.diag(both).max() > 4.0 * np.diag(heights(tight, tight)).max()
+
+
+def test_a_panel_that_moved_far_is_named_although_all_others_seem_to_have_moved() -> None:
+    """It spoils the first alignment, so that every p-value is 0 in double precision."""
+    rng = np.random.default_rng(5)
+    truth = np.zeros((N, 6))
+    pair = []
+    for shift_mm in (0.0, 1.0):
+        truth[3, 0] = shift_mm
+        one = seen(rng, LAYOUT, Correction(truth), np.full(N, 10_000.0))
+        pair.append(ComparedCalibration(estimate(LAYOUT, [one]), PRIOR))
+    difference = CalibrationDifference(LAYOUT, pair[0], pair[1], (0.0, 0.0), 0.0)
+    p_values, _, _ = difference.panels(difference.known)
+    assert (p_values == 0.0).sum() > 5
+    found = compared(pair)
+    assert found.moved == (3,)
+    assert found.verdict is Verdict.REPLACED
+
+
+def test_panels_were_replaced_only_if_each_moved_as_far_as_a_replacement_would() -> None:
+    """A tenth of the tolerance of assembly; of two panels of 24 each counts."""
+    layout = known_layout("PILATUS 2M")
+    verdicts = []
+    for second_mm in (0.5, 0.002):
+        rng = np.random.default_rng(6)
+        moved = np.zeros((len(layout), 6))
+        moved[4, 0], moved[13, 1] = 0.5, second_mm
+        pair = []
+        for truth in (np.zeros_like(moved), moved):
+            one = seen(rng, layout, Correction(truth), np.full(len(layout), MANY))
+            pair.append(ComparedCalibration(estimate(layout, [one]), PRIOR))
+        found = drift(layout, pair[0], pair[1], (0.0, 0.0))
+        assert found.moved == (4, 13)
+        verdicts.append(found.verdict)
+    assert verdicts == [Verdict.REPLACED, Verdict.DRIFTED]

@@ -15,7 +15,7 @@ from calib.solve.algebra.linalg import (
     solve_positive_definite,
     whitener,
 )
-from calib.solve.algebra.vectors import shared
+from calib.solve.algebra.vectors import shared, turned, turned_back
 
 FACTORISATIONS: dict[str, Callable[[Floats], Floats]] = {
     "inverse": inverse,
@@ -93,3 +93,15 @@ def test_a_right_hand_side_that_is_not_finite_is_refused(value: float) -> None:
 def test_an_index_is_shortened_where_all_elements_are_equal() -> None:
     for index, expected in (([], []), ([3], [3]), ([3, 3], [3]), ([3, 3, 4], [3, 3, 4])):
         assert shared(np.array(index, dtype=np.int64)).tolist() == expected
+
+
+@pytest.mark.parametrize(("n_matrices", "n"), [(1, 1), (1, 5), (2, 2), (5, 5)])
+def test_vectors_are_turned_by_the_matrix_of_each_or_by_the_only_one(
+    n_matrices: int, n: int
+) -> None:
+    rng = np.random.default_rng(1)
+    matrices, v = rng.normal(size=(3, 3, n_matrices)), rng.normal(size=(3, n))
+    for place in range(n):
+        own = matrices[:, :, min(place, n_matrices - 1)]
+        assert turned(matrices, v)[:, place] == pytest.approx(own @ v[:, place])
+        assert turned_back(matrices, v)[:, place] == pytest.approx(own.T @ v[:, place])

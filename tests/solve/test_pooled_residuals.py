@@ -50,6 +50,12 @@ def test_squares_are_pooled_exactly_and_medians_as_means() -> None:
     assert pooled[0].held_out is None
 
 
+def test_a_single_reflection_has_its_own_statistics() -> None:
+    used = pooled_fits([fits((1, 3.0))], np.ones(1))[0].used
+    assert used is not None
+    assert (used.after.n, used.after.rms_x_px, used.after.median_abs_x_px) == (1, 3.0, 3.0)
+
+
 def test_panels_are_pooled_one_by_one() -> None:
     one, other = fits((100, 1.0), (50, 5.0)), fits((300, 1.0), (150, 5.0))
     pooled = pooled_fits([one, other], np.ones(2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
@@ -12,6 +13,8 @@ from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.algebra.bspline import basis, located, second_differences
+from calib.solve.dataset.prediction import _drifted
+from calib.solve.dataset.symmetry import strain_matrix
 from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
@@ -106,3 +109,19 @@ def test_crystals_that_wave_are_followed_though_few_reflections_share_a_panel(
     assert all(use.crystal_interval_deg is not None for use in followed.report.datasets)
     assert held_out_px(followed) < 1.5 * NOISE_PX
     assert held_out_px(still) > 3.0 * NOISE_PX
+
+
+def test_a_reflection_is_strained_and_then_rotated_by_the_spline_of_its_crystal() -> None:
+    """exp([w]x) (1 + e) r, w and e the sums of four coefficients times the basis; beyond the last
+    coefficient the last one counts."""
+    rng = np.random.default_rng(1)
+    n, n_coefficients = 20, 6
+    r, drift = rng.normal(size=(3, n)), rng.normal(scale=0.1, size=(9, n_coefficients))
+    first, weight = rng.integers(0, n_coefficients, n), rng.uniform(0.0, 1.0, (4, n))
+    found = _drifted(r, drift, first, weight)
+    padded = np.concatenate([drift, np.repeat(drift[:, -1:], 4, axis=1)], axis=1)
+    for place in range(n):
+        change = padded[:, first[place] : first[place] + 4] @ weight[:, place]
+        strained = (np.eye(3) + strain_matrix(change[3:])) @ r[:, place]
+        expected = Rotation.from_rotvec(change[:3]).apply(strained)
+        assert found[:, place] == pytest.approx(expected)

@@ -14,7 +14,7 @@ from calib.simulate.truth import random_correction
 from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
-from calib.solve.panels.weak_modes import weak_modes
+from calib.solve.panels.weak_modes import named_patterns, weak_modes
 from calib.solve.prior import PanelPrior
 from support.scenes import options, solution
 
@@ -125,3 +125,24 @@ def test_distances_that_agree_are_seldom_reported_to_disagree() -> None:
     low = np.mean(np.array(found) < UNLIKELY, axis=0)
     assert low[0] <= UNLIKELY + THREE_SD * np.sqrt(UNLIKELY * (1.0 - UNLIKELY) / REPEATS)
     assert low[1:].mean() <= UNLIKELY + THREE_SD * np.sqrt(UNLIKELY / len(layout) / REPEATS)
+
+
+def test_every_pattern_is_a_unit_vector_without_any_rigid_motion() -> None:
+    centre = LAYOUT.centre_root_mm - LAYOUT.centre_root_mm.mean(axis=0)
+    motions = [np.tile(axis, (len(LAYOUT), 1)) for axis in np.eye(3)]
+    motions += [np.cross(axis, centre * [1.0, 1.0, 0.0]) for axis in np.eye(3)]
+    for _, pattern in named_patterns(LAYOUT, np.arange(len(LAYOUT))):
+        assert np.linalg.norm(pattern) == pytest.approx(1.0)
+        for motion in motions:
+            assert abs(pattern @ motion.ravel()) < 1e-9 * np.linalg.norm(motion)
+
+
+def test_a_barrel_distortion_grows_with_the_cube_of_the_radius() -> None:
+    x, y = centred(0), centred(1)
+    field = np.stack([x * (x**2 + y**2), y * (x**2 + y**2), 0.0 * x], axis=1).ravel()
+    shifts = np.array([np.tile(axis, len(LAYOUT)) for axis in np.eye(3)[:2]])
+    turn = np.stack([-y, x, 0.0 * x], axis=1).ravel()
+    rigid, _ = np.linalg.qr(np.vstack([shifts, turn]).T)
+    field = field - rigid @ (rigid.T @ field)
+    pattern = dict(named_patterns(LAYOUT, np.arange(len(LAYOUT))))["barrel distortion"]
+    assert pattern == pytest.approx(field / np.linalg.norm(field), abs=1e-9)

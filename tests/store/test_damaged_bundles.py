@@ -110,7 +110,7 @@ def test_rows_of_earlier_changes_that_match_their_own_hash_are_accepted(home: St
     bundle = home.bundles.export(SERIAL)
     artifacts = loose("artifact", sha256=(X, Y), content=(b"x", b"y"))
     datasets = loose("dataset", id=(DATASET,), sha256=(FILES,))
-    replace(bundle, rows=(*bundle.rows, artifacts, datasets)).verify()
+    replace(bundle, rows=(artifacts, *bundle.rows, datasets)).verify()
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_only_certifications_and_withdrawals_have_consequences(
     assert caught.value.code == "no-assertion"
 
 
+def test_where_nothing_applied_no_file_is_affected(store: Store, stored: StoredCalibration) -> None:
+    """Although a file was corrected with another calibration, taken by its name."""
+    store.applications.record(application(stored))
+    other, _ = store.calibrations.add(calibration(seed=1), (None, None), stamp())
+    found = store.certifications.preview_certify(certification(other))
+    assert [one.before for one in found.changes] == [None]
+    assert found.affected == 0
+
+
 def test_files_of_all_certifications_that_are_replaced_count_as_affected(
     store: Store, stored: StoredCalibration
 ) -> None:

@@ -245,6 +245,7 @@ def test_an_answer_outside_the_certified_distances_or_times_is_warned_of(
     assert warned(HOUR, 100.0) == ()
     assert warned(HOUR, 250.0) == (f"the distance is 50 mm {beyond}",)
     assert warned(HOUR, 90.0) == (f"the distance is 10 mm {beyond}",)
+    assert warned(HOUR, 99.5) == (f"the distance is 0.5 mm {beyond}",)
     early, late = warned(-HOUR, 150.0), warned(DAY + HOUR, 150.0)
     assert early == (
         f"{name} is not certified for this time: it begins 60 minutes after the data.",
