@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from calib.errors import FileFormatError
+from calib.errors import FileFormatError, IntegrityError
 from calib.files.dials.dataset_write import write_dataset
+from calib.files.native import hdf5_process
 from calib.files.native.bundle import bundle_writer
 from calib.files.native.summary import summary_bytes, summary_from_bytes
 from calib.files.native.summary_hdf5 import hdf5_bytes
@@ -20,9 +22,10 @@ from calib.flows.summary import export_summaries, shown_summaries
 from calib.model.result.summary import Summary, SummaryFile
 from calib.solve.options import Crystals
 from calib.store.store import Store
+from support import raw
 from support.records import SERIAL, calibration, detector, stamp, with_summaries
 from support.simulated import NIGHT_1, measured
-from support.summaries import CRASHING, HANGING, LIMIT_S, hostile
+from support.summaries import CRASHING, HANGING, LIMIT_S, hostile, written
 
 
 @pytest.fixture
@@ -60,6 +63,38 @@ def test_they_are_combined_like_others(old: Store, tmp_path: Path) -> None:
     with Store.open(tmp_path / "new.sqlite") as new:
         from_new = combine(CombineRequest((f"{SERIAL}:1",)), new, stamp(), dry_run=True)
     assert from_old.record.id == from_new.record.id
+
+
+def converted(store: Store) -> bytes | None:
+    (file,) = store.summaries.read(store.calibrations.get(f"{SERIAL}:1"))
+    assert file is not None
+    return file.converted
+
+
+def n_read() -> int:
+    """How many HDF5 files were read."""
+    return hdf5_process._WORKER._n_read
+
+
+def test_they_are_converted_once_with_what_is_derived_from_them(old: Store) -> None:
+    summary, recorded = summary_in(old)
+    assert converted(old) is None
+    combine(CombineRequest((f"{SERIAL}:1",)), old, stamp())
+    assert converted(old) == summary_bytes(summary)
+    kinds = [entry.kind for entry in old.log.entries()]
+    assert kinds == ["calibration", "calibration"]
+    before = n_read()
+    again, content = summary_in(old)
+    combine(CombineRequest((f"{SERIAL}:1", f"{SERIAL}:2")), old, stamp())
+    assert (again.id, content, n_read()) == (summary.id, recorded, before)
+    assert old.log.audit().findings == ()
+
+
+def test_a_changed_conversion_is_found(old: Store, tmp_path: Path) -> None:
+    combine(CombineRequest((f"{SERIAL}:1",)), old, stamp())
+    raw.tamper(str(tmp_path / "calib.sqlite"), "UPDATE summary_content SET content = x'00'")
+    with pytest.raises(IntegrityError):
+        converted(old)
 
 
 @pytest.mark.parametrize("file_format", [None, *SummaryFormat])
@@ -100,6 +135,34 @@ def test_they_travel_in_bundles(old: Store, tmp_path: Path) -> None:
     loaded_into(tmp_path, bundled(old, tmp_path))
     with Store.open(tmp_path / "there.sqlite") as there:
         assert summary_in(there)[1] == summary_in(old)[1]
+
+
+def test_conversions_travel_in_bundles(old: Store, tmp_path: Path) -> None:
+    combine(CombineRequest((f"{SERIAL}:1",)), old, stamp())
+    loaded_into(tmp_path, bundled(old, tmp_path))
+    with Store.open(tmp_path / "there.sqlite") as there:
+        assert converted(there) == converted(old)
+        assert there.log.audit().findings == ()
+
+
+def test_a_bundle_with_a_wrong_conversion_is_not_recorded(
+    old: Store, store: Store, tmp_path: Path
+) -> None:
+    stored = old.calibrations.get(f"{SERIAL}:1")
+    (file,) = old.summaries.read(stored)
+    assert file is not None
+    Store.create(tmp_path / "forged.sqlite")
+    with Store.open(tmp_path / "forged.sqlite") as forged:
+        forged.calibrations.add(
+            stored.record,
+            stored.starts,
+            stamp(),
+            old.detectors.get(SERIAL),
+            summaries=(replace(file, converted=written()),),
+        )
+        path = bundled(forged, tmp_path)
+    with pytest.raises(FileFormatError, match="has another id"):
+        loaded_into(tmp_path, path)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -37,10 +37,9 @@ from calib.files.native.summary_content import (
 )
 from calib.files.native.summary_hdf5 import SIGNATURE as HDF5_SIGNATURE
 from calib.files.native.summary_hdf5 import SUFFIX as HDF5_SUFFIX
-from calib.model.result.summary import Additional, Summary
+from calib.model.result.summary import FILE_FORMAT, Additional, Summary
 from calib.model.store.admission import check_summary
 
-FORMAT = "calib/summary/2"
 SUFFIX = ".calib.npz"
 SUFFIXES = (SUFFIX, HDF5_SUFFIX, ".npz", ".h5")
 """The endings of the names of summaries."""
@@ -64,7 +63,7 @@ def summary_bytes(summary: Summary) -> bytes:
     arrays = arrays_of(summary) | dict(sorted(additional.arrays.items()))
     members = {f"{name}{_ENDING}": npy_bytes(values) for name, values in arrays.items()}
     manifest = {
-        "format": FORMAT,
+        "format": FILE_FORMAT,
         "id": summary.id,
         "checksum": summary.checksum,
         **values_of(summary),
@@ -90,10 +89,7 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
     Raises ``FileFormatError`` for another file, and one that is truncated, damaged or of a newer
     format.
     """
-    if content.startswith(HDF5_SIGNATURE):
-        from calib.files.native.hdf5_process import converted_hdf5
-
-        content = converted_hdf5(content, place)
+    content = in_current_format(content, place)
     if not content.startswith(SIGNATURE):
         raise foreign(place, "this is neither a summary nor an HDF5 file.")
     try:
@@ -106,6 +102,18 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
         AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
     ) as error:  # fmt: skip
         raise damaged(place, "its manifest or its report is not valid.") from error
+
+
+def in_current_format(content: bytes, place: str) -> bytes:
+    """The bytes of a summary in the current format: unchanged, unless they are HDF5.
+
+    Raises ``FileFormatError`` for HDF5 that cannot be converted.
+    """
+    if not content.startswith(HDF5_SIGNATURE):
+        return content
+    from calib.files.native.hdf5_process import converted_hdf5
+
+    return converted_hdf5(content, place)
 
 
 def _described(name: str, values: Array, data: bytes) -> dict[str, Any]:
@@ -125,8 +133,8 @@ def _read(members: dict[str, memoryview], place: str) -> Summary:
     found = manifest["format"]
     if not is_format(found):
         raise foreign(place, "this zip archive is not a summary.")
-    if found != FORMAT:
-        raise newer(place, found, FORMAT)
+    if found != FILE_FORMAT:
+        raise newer(place, found, FILE_FORMAT)
     arrays = _arrays(manifest["members"], members)
 
     def take(name: str, shape: tuple[int | None, ...]) -> Array:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from calib.errors import (
     CalibError,
@@ -13,10 +14,10 @@ from calib.errors import (
     IntegrityError,
     NotFoundError,
 )
-from calib.files.native.summary import summary_bytes, summary_from_bytes
+from calib.files.native.summary import in_current_format, summary_bytes, summary_from_bytes
 from calib.flows.shared.distances import merged_distances
 from calib.model.result.report import DatasetUse
-from calib.model.result.summary import Statement, Summary, SummaryFile
+from calib.model.result.summary import FILE_FORMAT, Statement, Summary, SummaryFile
 from calib.model.store.bundle import Bundle
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
@@ -43,8 +44,16 @@ class SummaryEntry:
 
     @staticmethod
     def read(file: SummaryFile, place: str) -> SummaryEntry:
-        """A summary from the store; raises ``IntegrityError`` where its content has another id."""
-        summary = summary_from_bytes(file.content, place)
+        """A summary from the store, converted if it was recorded in an earlier format.
+
+        Raises ``IntegrityError`` where its content has another id, and ``FileFormatError`` where it
+        cannot be read.
+        """
+        if file.converted is None:
+            current = in_current_format(file.content, place)
+            if current is not file.content:
+                file = replace(file, converted=current)
+        summary = summary_from_bytes(file.converted or file.content, place)
         if summary.id != file.id:
             raise IntegrityError(
                 "changed-summaries",
@@ -101,19 +110,28 @@ def kept_summaries(store: StoreLike, stored: StoredCalibration) -> list[SummaryE
 
 def check_summaries(bundle: Bundle, place: str) -> None:
     """Raise ``FileFormatError`` for a bundle with a summary that cannot be read from a store."""
-    contents = {
-        name: content
-        for rows in bundle.rows
-        if rows.table == "artifact"
-        for name, content in zip(rows.columns["sha256"], rows.columns["content"], strict=True)
-    }
+    artifacts = dict(_columns(bundle, "artifact", "sha256", "content"))
+    recorded = [
+        (name, artifacts.get(sha256))
+        for name, sha256 in _columns(bundle, "summary", "id", "artifact")
+    ]
+    converted = [
+        (name, content)
+        for name, file_format, content in _columns(
+            bundle, "summary_content", "summary", "format", "content"
+        )
+        if file_format == FILE_FORMAT
+    ]
+    for name, content in recorded + converted:
+        if isinstance(name, str) and isinstance(content, bytes):
+            _check_summary(SummaryFile(name, content), place)
+
+
+def _columns(bundle: Bundle, table: str, *names: str) -> Iterator[tuple[Any, ...]]:
+    """These columns of all rows of a table in a bundle."""
     for rows in bundle.rows:
-        if rows.table != "summary":
-            continue
-        for name, artifact in zip(rows.columns["id"], rows.columns["artifact"], strict=True):
-            content = contents.get(artifact)
-            if isinstance(name, str) and isinstance(content, bytes):
-                _check_summary(SummaryFile(name, content), place)
+        if rows.table == table:
+            yield from zip(*(rows.columns[name] for name in names), strict=True)
 
 
 def _check_summary(file: SummaryFile, place: str) -> None:

@@ -31,6 +31,8 @@ from calib.model.result.report import DatasetUse
 
 FORMAT = "calib/summary/1"
 """The format of the content that is hashed, whatever file it is in."""
+FILE_FORMAT = "calib/summary/2"
+"""The format in which files are written and stores record summaries."""
 
 
 class Part(StrEnum):
@@ -241,6 +243,9 @@ class SummaryFile:
 
     id: str
     content: bytes
+    """As it was recorded first."""
+    converted: bytes | None = None
+    """In ``FILE_FORMAT``, if it was recorded in an earlier format and has been converted."""
 
 
 def _equations_content(equations: Equations) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from calib.store.schema.tables import (
     PANEL,
     PROVENANCE,
     SUMMARY,
+    SUMMARY_CONTENT,
 )
 
 Row = SqlRow[Any]
@@ -56,6 +57,7 @@ TABLES = (
     CALIBRATION,
     CALIBRATION_DATASET,
     SUMMARY,
+    SUMMARY_CONTENT,
     CALIBRATION_SUMMARY,
     PANEL,
     PROVENANCE,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
 from calib.errors import IntegrityError
-from calib.model.result.summary import SummaryFile
+from calib.model.result.summary import FILE_FORMAT, SummaryFile
 from calib.store.records.artifacts import SUMMARY as KIND
 from calib.store.records.artifacts import put_artifact, verified
-from calib.store.schema.tables import ARTIFACT, CALIBRATION_SUMMARY, SUMMARY
+from calib.store.schema.tables import ARTIFACT, CALIBRATION_SUMMARY, SUMMARY, SUMMARY_CONTENT
 
 
 def insert_summaries(
@@ -26,9 +28,26 @@ def insert_summaries(
             connection.execute(
                 insert(SUMMARY).values(id=file.id, position=calibration, artifact=artifact)
             )
+        if file.converted is not None:
+            _insert_converted(connection, calibration, file.id, file.converted)
         connection.execute(
             insert(CALIBRATION_SUMMARY).values(
                 calibration=calibration, ordinal=ordinal, summary=file.id
+            )
+        )
+
+
+def _insert_converted(connection: Connection, position: int, name: str, content: bytes) -> None:
+    """Insert a summary in the current format, unless the store has it in that format."""
+    key = (SUMMARY_CONTENT.c.summary == name) & (SUMMARY_CONTENT.c.format == FILE_FORMAT)
+    if connection.execute(select(SUMMARY_CONTENT.c.sha256).where(key)).first() is None:
+        connection.execute(
+            insert(SUMMARY_CONTENT).values(
+                summary=name,
+                format=FILE_FORMAT,
+                position=position,
+                sha256=hashlib.sha256(content).hexdigest(),
+                content=content,
             )
         )
 
@@ -47,9 +66,15 @@ def read_summaries(
             CALIBRATION_SUMMARY.c.summary,
             SUMMARY.c.artifact,
             ARTIFACT.c.content,
+            SUMMARY_CONTENT.c.sha256.label("converted_sha256"),
+            SUMMARY_CONTENT.c.content.label("converted"),
         )
         .join(SUMMARY, SUMMARY.c.id == CALIBRATION_SUMMARY.c.summary)
         .join(ARTIFACT, ARTIFACT.c.sha256 == SUMMARY.c.artifact)
+        .outerjoin(
+            SUMMARY_CONTENT,
+            (SUMMARY_CONTENT.c.summary == SUMMARY.c.id) & (SUMMARY_CONTENT.c.format == FILE_FORMAT),
+        )
         .where(CALIBRATION_SUMMARY.c.calibration == calibration)
     )
     found = {row.ordinal: row for row in rows}
@@ -60,9 +85,12 @@ def read_summaries(
             "the summaries stored for the calibration are not those that its report names.",
             remedy="restore the store from a backup.",
         )
-    return tuple(
-        SummaryFile(name, verified(found[ordinal].artifact, found[ordinal].content))
-        if name
-        else None
-        for ordinal, name in enumerate(names)
-    )
+    return tuple(_file(found[ordinal]) if name else None for ordinal, name in enumerate(names))
+
+
+def _file(row: Any) -> SummaryFile:
+    """The summary in a row, with its bytes verified."""
+    converted = None
+    if row.converted_sha256 is not None:
+        converted = verified(row.converted_sha256, row.converted)
+    return SummaryFile(row.summary, verified(row.artifact, row.content), converted)
