@@ -130,7 +130,7 @@ def check_summaries(bundle: Bundle, place: str) -> None:
 def _columns(bundle: Bundle, table: str, *names: str) -> Iterator[tuple[Any, ...]]:
     """These columns of all rows of a table in a bundle."""
     for rows in bundle.rows:
-        if rows.table == table:
+        if rows.table == table and set(names) <= set(rows.columns):
             yield from zip(*(rows.columns[name] for name in names), strict=True)
 
 
