@@ -58,6 +58,12 @@ def time_text(value: Time, name: str) -> str:
     """A time as the flows read it; raises ``InputError`` for a datetime without a time zone."""
     if isinstance(value, str):
         return value
+    if not isinstance(value, datetime):
+        raise InputError(
+            "bad-time",
+            f"{name} is a {type(value).__name__}, not a time.",
+            remedy="text such as 2026-03-01T09:30, or a datetime with a time zone.",
+        )
     if value.tzinfo is None:
         raise InputError(
             "bad-time",

@@ -23,6 +23,7 @@ from calib.flows.shared.selection import Selection, select_certified, select_nam
 from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.flows.shared.times import future_warnings, read_moment
 from calib.model.base.arrays import Floats
+from calib.model.base.text import checked_name
 from calib.model.detector.correction import Correction, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
@@ -90,6 +91,8 @@ def apply(
     is written.
     """
     outputs = _checked_outputs(request, store)
+    for path in outputs:
+        checked_name(path.name, "the name of an output")  # the receipt records it
     given = [path for path in (request.experiments, request.reflections) if path is not None]
     (data,) = read_data(given, need_reflections=request.reflections is not None)
     targets = targets_in(

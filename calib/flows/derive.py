@@ -26,6 +26,7 @@ from calib.flows.shared.summaries import (
     new_summaries,
 )
 from calib.flows.shared.times import instant_of_epoch
+from calib.model.base.text import checked_name
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
@@ -96,6 +97,8 @@ def derive(
     report_progress("reading", 0, float("nan"), 0, 0)
     remote = request.scheduler is not None  # workers may have another current folder
     pairs = read_data([path.absolute() if remote else path for path in request.paths])
+    for path in request.paths:
+        checked_name(path.name, "the name of a file")  # its dataset is recorded under it
     with executor_for(request.workers, request.scheduler, pairs) as executor:
         read = load_datasets(
             executor,
