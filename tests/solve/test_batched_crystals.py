@@ -191,3 +191,17 @@ def test_errors_of_batched_crystals_scatter_as_their_sigmas_say() -> None:
     assert found.report.datasets[0].n_crystals == 150
     errors = errors_of(LAYOUT, found.estimate, TRUTH)
     assert abs(deviations(errors.chi_square, errors.degrees)) < THREE_SD
+
+
+def test_the_largest_shift_may_be_that_of_a_crystal() -> None:
+    """For a step of the panels that leaves the pose alone."""
+    one, other = both()
+    reach = other.pose_reach
+    still, *_ = np.linalg.lstsq(reach[:, :-1], reach[:, -1], rcond=None)
+    assert np.abs(reach[:, -1] - reach[:, :-1] @ still).max() < 1e-6
+    rng = np.random.default_rng(5)
+    along = rng.normal(size=len(still)) * np.tile([0.1] * 3 + [1e-3] * 3, len(LAYOUT))
+    along -= np.linalg.pinv(reach[:, :-1]) @ (reach[:, :-1] @ along)
+    shift = other.largest_shift(still + along)
+    assert one.largest_shift(still + along) == pytest.approx(shift, rel=1e-6)
+    assert shift > 1.0

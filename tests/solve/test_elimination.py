@@ -20,6 +20,7 @@ from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
 from calib.solve.dataset.symmetry import turned_strains
 from calib.solve.dataset.whitening import PosePrior
+from calib.solve.joint.dataset_state import DatasetState, linearise
 from calib.solve.joint.refinement import Refinement
 from calib.solve.panels.system import PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
@@ -207,6 +208,16 @@ def test_the_chi_square_is_that_of_the_residuals() -> None:
     blocks, residuals = fit.blocks(correction)
     assert blocks.chi_square == pytest.approx(float((fit.weights * residuals**2).sum()))
     assert np.array_equal(residuals, fit.residuals(correction))
+
+
+def test_the_squared_residuals_in_px_are_those_of_the_reflections_that_are_kept() -> None:
+    fit, correction = general_fit(), near_truth()
+    keep = np.random.default_rng(1).random(len(fit.seen)) < 0.7
+    fit = replace(fit, keep=keep)
+    _, (_, squared) = linearise(DatasetState(fit, fit), correction)
+    px = fit.residuals(correction)[:2] / fit.pixel_mm
+    assert squared.count == int(keep.sum())
+    assert squared.total == pytest.approx(float((px[:, keep] ** 2).sum()))
 
 
 # The whole solution.

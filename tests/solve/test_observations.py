@@ -19,6 +19,7 @@ from calib.model.experiment.experiment import Scan
 from calib.model.experiment.pose import facing_pose
 from calib.model.experiment.reflections import Reflections
 from calib.solve.dataset.observations import FOLDS, Observations, usable_observations
+from calib.solve.dataset.selection import fit_for_use
 from support.forward import Scene, Sweep, measured, with_models
 from support.scenes import TETRAGONAL, crystal, general_scene, options, simulation, started
 
@@ -255,3 +256,28 @@ def test_each_experiment_has_its_own_blocks() -> None:
         assert seen.held_out[mine].mean() == pytest.approx(0.2, abs=0.08)
         assert set(seen.fold[mine]) == set(range(FOLDS))
     assert len(started(dataset, layout, options()).instrument.strains) == 2
+
+
+def test_reflections_without_experiment_crystal_or_goniometer_are_not_fit_for_use() -> None:
+    dataset = scan()
+    assert fit_for_use(dataset)[:2].all()
+    unindexed = with_columns(dataset, experiment={0: -1})
+    assert fit_for_use(unindexed)[:2].tolist() == [False, True]
+    models = dataset.experiments
+    for lacking in ({"crystal": None}, {"goniometer": None}):
+        entry = replace(models.experiments[0], **lacking)
+        without = replace(dataset, experiments=replace(models, experiments=(entry,)))
+        assert not fit_for_use(without).any()
+
+
+def test_groups_of_varying_crystals_have_one_first_coefficient_too() -> None:
+    """Grouping anew with the same coefficient for all gives the same groups."""
+    seen = usable_observations(many_sweeps())
+    first = np.random.default_rng(2).integers(0, 3, len(seen))
+    for given in (np.zeros_like(first), first):
+        found, order = seen.varying(given, None)
+        key = np.stack([found.experiment, found.panel, found.fold, given[order]])
+        groups = [key[:, a:b] for a, b in pairwise(found.group_start)]
+        assert all((group == group[:, :1]).all() for group in groups)
+        assert len({tuple(group[:, 0]) for group in groups}) == len(groups)
+        assert np.array_equal(found.observed, seen.observed[:, order])

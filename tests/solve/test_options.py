@@ -121,3 +121,10 @@ def test_a_scan_without_a_goniometer_is_refused_by_name() -> None:
         "seed1: experiment 0 is a rotation scan without a goniometer. "
         "Try: import the images again with dials.import."
     )
+
+
+def test_the_usual_tolerances_are_those_of_assembly() -> None:
+    """0.1 mm in the plane, 0.05 mm along the normal, 1 mrad about each axis; a tenth between the
+    members of a group."""
+    assert PanelPrior() == PanelPrior(0.1, 0.05, 1e-3, 10.0, None)
+    assert PanelPrior().sigma() == pytest.approx([0.1, 0.1, 0.05, 1e-3, 1e-3, 1e-3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.dataset.scan_varying import following
+from calib.solve.joint.dataset_state import DatasetState, free_scan_varying
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -84,3 +86,64 @@ def test_a_wide_change_is_followed_sooner_from_what_the_file_says() -> None:
     assert found.report.datasets[0].crystal_interval_deg == pytest.approx(15.0)
     assert in_plane_um(found, data) < WELL_UM
     assert found.report.convergence.iterations < without_scan_points.report.convergence.iterations
+
+
+def test_scan_points_of_several_crystals_start_the_spline_of_each() -> None:
+    """The second of three has none, so that nothing is known of how it changed."""
+    data = scan(WIDE_RAD)
+    pose = data.true_pose
+    true = replace(data.dataset.detector, frames=LAYOUT.frames.moved(pose), lab_from_root=pose)
+    one = replace(with_scan_points(data, 0.0), detector=true)
+    models, table = one.experiments, one.reflections
+    (entry,), (crystal,) = models.experiments, models.crystals
+    static = replace(crystal, a_at_scan_points=None)
+    reversed_points = replace(crystal, a_at_scan_points=crystal.a_at_scan_points[::-1].copy())
+    crystals = (crystal, static, reversed_points)
+    entries = tuple(replace(entry, crystal=k, identifier=str(k)) for k in range(3))
+    experiment = np.repeat(np.arange(3), len(table))
+    repeated = table.where(np.tile(np.arange(len(table)), 3))
+    several = replace(
+        one,
+        experiments=replace(models, experiments=entries, crystals=crystals),
+        reflections=replace(repeated, experiment=experiment),
+    )
+    chosen = options(crystals=Crystals.VARYING)
+    alone = following(started(one, LAYOUT, chosen), chosen)
+    fit = following(started(several, LAYOUT, chosen), chosen)
+    n = alone.instrument.coefficients[0]
+    assert n > 1
+    offsets = np.cumsum([0, *fit.instrument.coefficients])
+    parts = [fit.nuisance.drift[:, a:b] for a, b in pairwise(offsets.tolist())]
+    assert parts[0] == pytest.approx(alone.nuisance.drift)
+    assert not parts[1].any()
+    assert np.abs(parts[2] - parts[0]).max() > 1e-3
+    assert parts[2] == pytest.approx(parts[0][:, ::-1], abs=1e-3)
+
+
+def test_the_interval_that_is_reported_is_the_shortest_of_crystals_that_vary() -> None:
+    """Of 180 degrees k coefficients make k - 3 intervals; static crystals have none."""
+    data = with_scan_points(scan(1e-3), 0.0)
+    models = data.experiments
+    entries = tuple(replace(models.experiments[0], crystal=k) for k in range(3))
+    crystals = models.crystals * 3
+    several = replace(data, experiments=replace(models, experiments=entries, crystals=crystals))
+    fit = started(several, LAYOUT, options())
+    for coefficients, expected in (
+        ((1, 1, 1), None),
+        ((1, 9, 1), 30.0),
+        ((9, 1, 18), 12.0),
+        ((18, 9, 1), 12.0),
+    ):
+        held = replace(fit.instrument, crystal=np.arange(3), coefficients=coefficients)
+        varying = replace(fit, instrument=held)
+        assert varying.interval_deg == pytest.approx(expected)
+
+
+def test_crystals_that_vary_already_are_not_freed_again() -> None:
+    chosen = options(crystals=Crystals.VARYING)
+    fit = following(started(with_scan_points(scan(1e-3), 0.0), LAYOUT, chosen), chosen)
+    assert fit.seen.basis is not None
+    state = DatasetState(fit, fit)
+    again, changed = free_scan_varying(state, TRUTH, chosen)
+    assert again is state
+    assert changed is False

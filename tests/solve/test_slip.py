@@ -10,13 +10,15 @@ import pytest
 
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
+from calib.model.experiment.experiment import Scan
 from calib.model.experiment.pose import facing_pose
 from calib.model.result.report import DatasetUse
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import Slip
-from calib.solve.dataset.slip import split
+from calib.solve.dataset.prediction import PANEL_COLUMNS
+from calib.solve.dataset.slip import _parted, _steepest, split
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -117,3 +119,44 @@ def test_a_slip_by_nothing_changes_no_prediction(pose_per_experiment: bool) -> N
     assert one.end_rad == pytest.approx(two.start_rad)
     assert one.n_images + two.n_images == scans[0].n_images
     assert parted.n_parameters == fit.n_parameters + 5 + 6 * pose_per_experiment
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(("share", "n_early"), [(0.3, 30), (0.0, 1), (1.0, 99)])
+def test_the_images_of_a_scan_are_shared_by_its_parts_as_the_crystal_slipped(
+    sign: float, share: float, n_early: int
+) -> None:
+    """Each part has an image at least, and keeps the angles that its images had."""
+    width = sign * np.radians(0.5)
+    models = scan(SHORT_RAD, 0.0).dataset.experiments
+    whole = Scan((11, 110), 0.2, width, None)
+    models = replace(models, scans=(whole,))
+    found = _parted(models, Slip(0, 0.2 + share * 100 * width, (0.0, 0.0, 0.0)))
+    kept, other = (found.scans[found.experiments[place].scan or 0] for place in (0, 1))
+    early, late = (kept, other) if sign > 0.0 else (other, kept)
+    assert early.image_range == (11, 10 + n_early)
+    assert late.image_range == (11 + n_early, 110)
+    assert early.start_rad == 0.2
+    assert early.end_rad == pytest.approx(late.start_rad)
+    assert late.end_rad == pytest.approx(whole.end_rad)
+    assert (early.width_rad, late.width_rad) == (width, width)
+
+
+def test_a_step_that_explains_little_of_the_scatter_is_no_slip() -> None:
+    """However unlikely by chance: a thousand times as many reflections do not make it striking."""
+    rng = np.random.default_rng(1)
+    verdicts = []
+    for size in (0.05, 3.0):
+        n = 20_000
+        phi = np.linspace(0.0, 1.0, n)
+        jacobian = np.zeros((3, PANEL_COLUMNS + 12, n))
+        jacobian[:, PANEL_COLUMNS : PANEL_COLUMNS + 3] = rng.normal(size=(3, 3, n))
+        turn = np.array([size, -size, size])
+        step = np.einsum("kin,i->kn", jacobian[:, PANEL_COLUMNS : PANEL_COLUMNS + 3], turn)
+        jacobian[:, -1] = rng.normal(size=(3, n)) + step * (phi > 0.4)
+        verdicts.append(_steepest(0, phi, jacobian, np.ones((3, n))))
+    assert verdicts[0] is None
+    assert verdicts[1] is not None
+    _, slip = verdicts[1]
+    assert slip.phi_rad == pytest.approx(0.4, abs=1e-3)
+    assert slip.turn_rad == pytest.approx((3.0, -3.0, 3.0), abs=0.1)

@@ -146,3 +146,12 @@ def test_progress_is_reported_stage_by_stage() -> None:
     panels = [(k, rmsd) for stage, k, rmsd, done in reported if stage == "panels" and done == 2]
     assert [iteration for iteration, _ in panels] == list(range(1, found.iterations + 1))
     assert panels[-1][1] < 0.3 * panels[0][1]
+
+
+def test_the_share_of_dropped_reflections_is_that_of_all_datasets_together() -> None:
+    layout, _, many = simulation("PILATUS 300K", n_reflections=900, outlier_share=0.1)
+    _, _, few = simulation("PILATUS 300K", n_reflections=900, outlier_share=0.04, seed=2)
+    found = solution([many.dataset, few.dataset], layout)
+    dropped, held = np.sum([one.n_held_out for one in found.statements], axis=0).tolist()
+    assert min(one.n_held_out[0] for one in found.statements) > 0
+    assert found.report.held_out_dropped == pytest.approx(dropped / held)

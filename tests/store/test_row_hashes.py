@@ -13,8 +13,8 @@ from sqlalchemy import Boolean, Column, Double, Integer, LargeBinary, MetaData, 
 from sqlalchemy.types import TypeEngine
 
 from calib.model.base.canonical import microseconds
-from calib.model.store.log import rows_id
-from calib.store.log.row_hashes import canonical_value, hash_of
+from calib.model.store.log import LATEST, rows_id
+from calib.store.log.row_hashes import FIRST, LAST, canonical_value, hash_of
 from calib.store.schema.columns import Instant, Text
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -101,3 +101,8 @@ def test_the_hash_does_not_depend_on_the_order_of_the_rows() -> None:
 def test_rows_that_exchange_their_values_have_another_hash() -> None:
     table = table_of(Integer())
     assert hash_of(table, [(1, "a"), (2, "b")]) != hash_of(table, [(2, "a"), (1, "b")])
+
+
+def test_the_bounds_of_positions_are_those_of_integers_in_both_databases() -> None:
+    """64 bits, with a sign."""
+    assert (FIRST, LAST, LATEST) == (-(2**63), 2**63 - 1, 2**63 - 1)
