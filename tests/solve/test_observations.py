@@ -264,9 +264,9 @@ def test_reflections_without_experiment_crystal_or_goniometer_are_not_fit_for_us
     unindexed = with_columns(dataset, experiment={0: -1})
     assert fit_for_use(unindexed)[:2].tolist() == [False, True]
     models = dataset.experiments
-    for lacking in ({"crystal": None}, {"goniometer": None}):
-        entry = replace(models.experiments[0], **lacking)
-        without = replace(dataset, experiments=replace(models, experiments=(entry,)))
+    entry = models.experiments[0]
+    for lacking in (replace(entry, crystal=None), replace(entry, goniometer=None)):
+        without = replace(dataset, experiments=replace(models, experiments=(lacking,)))
         assert not fit_for_use(without).any()
 
 

@@ -96,8 +96,10 @@ def test_scan_points_of_several_crystals_start_the_spline_of_each() -> None:
     one = replace(with_scan_points(data, 0.0), detector=true)
     models, table = one.experiments, one.reflections
     (entry,), (crystal,) = models.experiments, models.crystals
+    points = crystal.a_at_scan_points
+    assert points is not None
     static = replace(crystal, a_at_scan_points=None)
-    reversed_points = replace(crystal, a_at_scan_points=crystal.a_at_scan_points[::-1].copy())
+    reversed_points = replace(crystal, a_at_scan_points=points[::-1].copy())
     crystals = (crystal, static, reversed_points)
     entries = tuple(replace(entry, crystal=k, identifier=str(k)) for k in range(3))
     experiment = np.repeat(np.arange(3), len(table))
