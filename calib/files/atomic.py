@@ -30,11 +30,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def read_bytes(path: Path) -> bytes:
-    """All bytes of a file; raises ``MissingFileError`` where it is missing or not readable."""
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """All bytes of a file, or the first ``most``; raises ``MissingFileError`` where it is missing
+    or not readable."""
     try:
         with open_input(path) as file:
-            return file.read()
+            return file.read(most)
     except MissingFileError:
         raise
     except OSError as error:

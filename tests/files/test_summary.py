@@ -135,6 +135,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_summary(tmp_path / "gone.calib.npz")
 
 
+def test_a_file_that_is_too_large_is_not_read_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "large.calib.npz"
+    with path.open("wb") as file:
+        file.write(written())
+        file.truncate(2**40)
+    with pytest.raises(FileFormatError, match=f"it has {2**28 + 1} bytes"):
+        read_summary(path)
+
+
 def test_a_newer_format_asks_for_a_newer_program() -> None:
     with pytest.raises(FileFormatError) as caught:
         summary_from_bytes(changed("format", "calib/summary/3"), "x.npz")

@@ -26,6 +26,7 @@ from calib.files.native.summary import read_summary, summary_bytes, summary_from
 from calib.files.native.summary_hdf5 import hdf5_bytes
 from calib.model.result.summary import Additional
 from support import children
+from support.commands import calib
 from support.summaries import CRASHING, HANGING, LIMIT_S, NOON, hostile, summary
 
 SUPERBLOCK, SEAL = 96, 73
@@ -71,6 +72,15 @@ def test_a_hostile_file_ends_with_an_error_in_time_and_the_next_is_read(
     assert (caught.value.code, caught.value.place) == ("damaged-summary", "x.h5")
     assert caught.value.exit_code == 2
     assert summary_from_bytes(written(), "y.h5").checksum == summary().checksum
+
+
+@pytest.mark.parametrize("changes", [HANGING, CRASHING], ids=["hangs", "crashes"])
+def test_commands_refuse_a_hostile_file(tmp_path: Path, changes: dict[int, int]) -> None:
+    path = tmp_path / "hostile.calib.h5"
+    path.write_bytes(hostile(changes))
+    answer = calib("summary", "show", path, "--json")
+    assert (answer.code, answer.error["code"]) == (2, "damaged-summary")
+    assert answer.error["place"] == str(path)
 
 
 def worker() -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from calib.errors import CalibError, FileFormatError, InputError
 from calib.files.atomic import read_bytes
 from calib.files.native.container import (
+    MOST_BYTES,
     SIGNATURE,
     dtype_name,
     npy_array,
@@ -80,7 +81,7 @@ def summary_bytes(summary: Summary) -> bytes:
 def read_summary(path: Path) -> Summary:
     """The summary in a file of either format. Raises ``MissingFileError`` and
     ``FileFormatError``."""
-    return summary_from_bytes(read_bytes(path), str(path))
+    return summary_from_bytes(read_bytes(path, MOST_BYTES + 1), str(path))
 
 
 def summary_from_bytes(content: bytes, place: str) -> Summary:
