@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from calib.config.location import VARIABLE, Location, default_location
 from calib.config.settings import read_settings
-from calib.errors import InputError, StoreError
+from calib.errors import InputError, IntegrityError, StoreError
 from calib.store.database import errors
 from calib.store.database.engines import WRITES, postgres_engine, sqlite_connection, sqlite_engine
 from calib.store.database.file_system import disk_is_full, network_file_system
@@ -75,7 +75,9 @@ class Database:
             write_protected = not self._file.may_write
             read_only = read_only or write_protected
             self._engine = sqlite_engine(self._file, write_protected=write_protected)
-            self._readers = None if write_protected else ReadConnections(self._engine)
+            self._readers = (
+                None if write_protected else ReadConnections(self._engine, self._check_files)
+            )
         else:
             self._engine = postgres_engine(location, wait_seconds, settings.connect_seconds)
             self._readers = None
@@ -161,6 +163,8 @@ class Database:
                 if error.connection_invalidated:
                     raise errors.commit_uncertain(self.location) from None
                 raise
+            if self.is_sqlite:
+                self._check_files(connection)
 
     def require_space(self) -> None:
         """Raise ``StoreError`` (``disk-full``) if the store is on a full disk."""
@@ -188,12 +192,15 @@ class Database:
         connection = self._engine.connect()
         try:
             if self.is_sqlite:
+                self._check_files(connection)
                 self._file.ensure_journal_mode(sqlite_connection(connection))
             connection.execution_options(**{WRITES: True})
             if not self.is_sqlite:
                 connection.execution_options(isolation_level="READ COMMITTED")
             connection.begin()
-            if not self.is_sqlite:
+            if self.is_sqlite:
+                self._check_files(connection)
+            else:
                 # READ COMMITTED: sees what was committed while waiting for the lock.
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
@@ -223,6 +230,15 @@ class Database:
         """Close all connections."""
         self._close_idle()
         self._engine.dispose()
+
+    def _check_files(self, connection: Connection) -> None:
+        """Raise if the store's log was deleted; then no connection is used again."""
+        try:
+            self._file.check_files(sqlite_connection(connection))
+        except IntegrityError:
+            connection.invalidate()
+            self.close()
+            raise
 
     def _close_idle(self) -> None:
         if self._readers is not None:

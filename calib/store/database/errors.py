@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,19 @@ def write_interrupted(location: Location) -> StoreReadOnlyError:
         place=location.shown,
         remedy="ask a user with write access to run any calib command on this store; then try "
         "again.",
+    )
+
+
+def log_lost(location: Location, lost: Sequence[Path]) -> IntegrityError:
+    """The error for files of the store that were deleted while they were open."""
+    names = " and ".join(path.name for path in lost)
+    return IntegrityError(
+        "store-log-lost",
+        f"{names} was deleted or replaced while this program had the store open; what was written "
+        "since then may be lost.",
+        place=location.shown,
+        remedy="run calib audit verify and repeat what is missing; files beside a store must not "
+        "be touched while it is in use.",
     )
 
 

@@ -9,7 +9,7 @@ exclusively.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection, Engine
 
@@ -19,8 +19,10 @@ from calib.store.database.engines import DRIVER_BEGINS, sqlite_connection
 class ReadConnections:
     """Pool of idle connections of one engine; each is used by one thread at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, check: Callable[[Connection], None]) -> None:
+        """``check`` raises if a connection must not be used any more."""
         self._engine = engine
+        self._check = check
         self._idle: list[Connection] = []
 
     def prepare(self) -> None:
@@ -36,6 +38,7 @@ class ReadConnections:
         except IndexError:
             connection = self._new()
         try:
+            self._check(connection)
             driver = sqlite_connection(connection)
             driver.execute("BEGIN")
             yield connection

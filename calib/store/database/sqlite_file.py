@@ -31,11 +31,46 @@ interrupted writes at once: a file left unchanged for so long belongs to no runn
 _GONE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY)
 
 
+_KEPT = ("", "-wal", "-shm")
+"""Endings of the files that stay as they are while a connection with write access is open."""
+
+Identity = tuple[int, int]
+"""Device and inode of a file."""
+
+
 class FileConnection(sqlite3.Connection):
-    """A connection with the fingerprint that must still be valid after a read."""
+    """A connection with what must still be valid when it is used again."""
 
     fingerprint: FileFingerprint | None = None
     """None where SQLite's locks give the read a consistent snapshot."""
+    files: dict[Path, Identity] | None = None
+    """The store's file, its log and the log's index when it was opened; None where unknown."""
+
+    def lost_files(self) -> list[Path]:
+        """Those of ``files`` that were deleted or replaced meanwhile."""
+        return [path for path, known in (self.files or {}).items() if _identity(path) != known]
+
+    def close(self) -> None:
+        """Close the connection, which copies its log into the database if it is the last one.
+
+        Where another log has taken its place, the connection stays open until the process ends: to
+        close it would mix both, and delete the other.
+        """
+        if any(_identity(path) is not None for path in self.lost_files()):
+            import ctypes
+
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))
+            return
+        super().close()
+
+
+def _identity(path: Path) -> Identity | None:
+    """None where there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +154,20 @@ class StoreFile:
             raise
         return connection
 
-    def ensure_journal_mode(self, connection: sqlite3.Connection) -> None:
+    def ensure_journal_mode(self, connection: FileConnection) -> None:
         """Set the journal mode that the settings ask for, before a write."""
         if not self.network:
             set_journal_mode(connection, self.journal)
+            connection.files = None  # another mode has other files
+
+    def check_files(self, connection: FileConnection) -> None:
+        """Raise ``IntegrityError`` (``store-log-lost``) if a file that the connection has open was
+        deleted or replaced: what it writes would be lost."""
+        lost = connection.lost_files()
+        if lost:
+            raise errors.log_lost(self.location, lost)
+        found = {path: _identity(path) for path in self.beside(*_KEPT)}
+        connection.files = {path: one for path, one in found.items() if one is not None}
 
     def _refuse_wal(self) -> NoReturn:
         raise errors.wal_on_network(self.location, self.network)
