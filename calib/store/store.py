@@ -50,12 +50,18 @@ class Store:
         self.log = LogApi(database)
 
     @staticmethod
-    def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
+    def create(
+        location: str | Path | Location,
+        journal: Journal | None = None,
+        group: str | None = None,
+    ) -> bool:
         """Create an empty store; False where one of the current revision exists already.
 
-        Raises ``InputError`` where something else exists, or a store of another revision.
+        With ``group`` its folder and its files are shared with this group, whatever the umask.
+        Raises ``InputError`` where something else exists, or a store of another revision, and where
+        the store cannot be shared.
         """
-        return maintenance.create(location, journal)
+        return maintenance.create(location, journal, group)
 
     @staticmethod
     def open(

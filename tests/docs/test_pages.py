@@ -103,8 +103,10 @@ def commands(page: str) -> list[str]:
 
 
 def run(command: str) -> Answer:
-    """Run one line: calib in this process, anything else in a shell; /data is in this folder."""
+    """Run one line: calib in this process, anything else in a shell; /data is in this folder, and
+    metrology a group of this user."""
     line = command.replace("/data/", f"{Path.cwd()}/data/")
+    line = line.replace("--shared metrology", f"--shared {os.getgid()}")
     if line.startswith("calib "):
         return calib(*shlex.split(line)[1:])
     answer = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=False)

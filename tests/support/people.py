@@ -11,7 +11,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _READ_ANYTHING = 1 << 2  # CAP_DAC_READ_SEARCH
 
 
-def become_another_user() -> None:
+def become_another_user(user: int = NOBODY, groups: tuple[int, ...] = ()) -> None:
     """From here on this process may read everything, as a colleague in the same group might,
     and write nothing but its own; nothing happens where the process is not root's.
 
@@ -22,9 +22,9 @@ def become_another_user() -> None:
         return
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_KEEP_CAPABILITIES, 1, 0, 0, 0)
-    os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    os.setgroups(groups)
+    os.setgid(user)
+    os.setuid(user)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     # Effective, permitted and inheritable, low words first, then high words.
     data = (ctypes.c_uint32 * 6)(_READ_ANYTHING, _READ_ANYTHING, 0, 0, 0, 0)

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from calib.model.store.backup import Backup, Check, StoreRevision, Upgraded
 
 
-def create(location: str | Path | Location, journal: Journal | None = None) -> bool:
+def create(
+    location: str | Path | Location, journal: Journal | None = None, group: str | None = None
+) -> bool:
     """Create an empty store; False where one of the current revision exists already.
 
-    Raises ``InputError`` where something else exists, or a store of another revision.
+    With ``group`` its folder and its files are shared with this group, also where it exists.
+    Raises ``InputError`` where something else exists, or a store of another revision, and what
+    ``sharing.share`` raises.
     """
-    return schema.create(_location(location), journal)
+    return schema.create(_location(location), journal, group)
 
 
 def exists(location: str | Path | Location) -> bool:

@@ -22,6 +22,7 @@ from calib.store.database.draft import draft_file
 from calib.store.database.engines import sqlite_connection
 from calib.store.database.journal import Journal
 from calib.store.database.retry import retry_read
+from calib.store.database.sharing import is_shared, share_file
 from calib.store.maintenance.copy import copy_rows
 from calib.store.schema import revision as schema
 
@@ -157,6 +158,8 @@ def _restore_file(
     refuse_store(location)
     try:
         with draft_file(path) as draft:
+            if is_shared(path.parent):
+                share_file(draft)
             database = Database(location, foreign_keys=False, draft=draft, journal=journal)
             try:
                 with database.connecting() as target:

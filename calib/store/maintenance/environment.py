@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from calib.store.database.database import Database, may_insert, require_file
 from calib.store.database.file_system import disk_is_full, file_system_of
 from calib.store.database.journal import Journal, has_wal
 from calib.store.database.retry import retry_read
+from calib.store.database.sharing import group_of, is_shared, unshared
 from calib.store.database.sqlite_file import StoreFile
 from calib.store.schema.tables import DEED
 
@@ -36,7 +38,7 @@ def environment(location: Location, now: datetime) -> list[Check]:
             now += timedelta(seconds=time.monotonic() - begun)  # connecting to a server takes time
             if database.file is not None:
                 checks = [_file_system(database.file), _space(database.file)]
-                checks.append(_permission(database.file))
+                checks += [*_sharing(database.file), _permission(database.file)]
             else:
                 checks = [_server(connection), _role(connection), _server_clock(connection, now)]
             return [*checks, _last_entry(connection, now)]
@@ -69,6 +71,29 @@ def _space(file: StoreFile) -> Check:
             f"free some space in {folder}",
         )
     return Check("space", True, "the disk is not full.")
+
+
+def _sharing(file: StoreFile) -> list[Check]:
+    """Whether the group of a shared folder may write all files of the store; none for a folder that
+    is not shared."""
+    real = Path(os.path.realpath(file.path))
+    if not is_shared(real.parent):
+        return []
+    group, closed = group_of(real.parent), unshared(file.location)
+    if not closed:
+        return [Check("sharing", True, f"the group {group} may read and write the store.")]
+    names = " ".join(shlex.quote(str(path)) for path in closed)
+    command = f"chgrp {group} {names} && chmod g+rw {names}"
+    may_change = os.geteuid() in (0, closed[0].stat().st_uid)
+    return [
+        Check(
+            "sharing",
+            False,
+            f"the folder is shared by the group {group}, which may not write "
+            f"{' and '.join(path.name for path in closed)}.",
+            command if may_change else f"ask its owner to run {command}",
+        )
+    ]
 
 
 def _permission(file: StoreFile) -> Check:

@@ -18,6 +18,7 @@ from calib.store.database.draft import draft_file
 from calib.store.database.errors import not_unicode, store_failure
 from calib.store.database.journal import Journal
 from calib.store.database.retry import retry_read
+from calib.store.database.sharing import is_shared, share, share_file
 from calib.store.schema.tables import METADATA
 
 REVISIONS = (
@@ -114,9 +115,14 @@ def with_place(error: InputError, location: Location) -> InputError:
     return InputError(error.code, error.problem, place=location.shown, remedy=error.remedy)
 
 
-def create(location: Location, journal: Journal | None = None) -> bool:
-    """Create an empty store; False if a store of the current revision exists already."""
+def create(location: Location, journal: Journal | None = None, group: str | None = None) -> bool:
+    """Create an empty store; False if a store of the current revision exists already.
+
+    With ``group`` its folder and its files are shared with this group, also if it exists.
+    """
     path = location.path
+    if group is not None:
+        share(location, group)
     if path is not None and not existing_file(location) and _create_file(location, path, journal):
         return True
     database = Database(location, foreign_keys=False, journal=journal)
@@ -145,6 +151,8 @@ def require_unicode(connection: Connection, location: Location) -> None:
 def _create_file(location: Location, path: Path, journal: Journal | None) -> bool:
     try:
         with draft_file(path) as draft:
+            if is_shared(path.parent):
+                share_file(draft)
             database = Database(location, foreign_keys=False, draft=draft, journal=journal)
             try:
                 migrate(database)
