@@ -8,6 +8,7 @@ from datetime import datetime
 from math import ceil, floor
 
 from calib.errors import InputError
+from calib.flows.shared.succession import refuse_identical, sliver_warnings, without_slivers
 from calib.flows.shared.times import read_instant
 from calib.model.base.bounds import EXTENT_MM, POSITION, brief, is_instant
 from calib.model.base.text import checked_words
@@ -60,10 +61,12 @@ def certify(
 ) -> Certified:
     """Certify a calibration from ``start`` (default: its earliest dataset) to ``end`` (default:
     until further notice) for distances from ``min_distance_mm`` to ``max_distance_mm``, and by
-    ``gap_mm`` beyond these where the nearest calibration is requested.
+    ``gap_mm`` beyond these where the nearest calibration is requested. Distances that are not given
+    are extended to those of a certification that is succeeded, within the default extrapolation
+    limit.
 
-    Raises ``InputError`` where a draft is certified without ``override``, no start is known, or
-    other certifications would be replaced without ``supersede``.
+    Raises ``InputError`` where a draft is certified without ``override``, no start is known, it is
+    recorded already, or other certifications would be replaced without ``supersede``.
     """
     found = store.calibrations.get(reference, serial)
     zone = store.detectors.get(found.record.serial).time_zone
@@ -90,6 +93,7 @@ def certify(
         None if end is None else read_instant(end, zone, stamp.at),
     )
     distances = found.record.distances_mm
+    limit_mm = float(ceil(GAP * distances[-1]))
     reach = DistanceRange(
         float(floor(distances[0] / REACH)) if min_distance_mm is None else min_distance_mm,
         min(float(ceil(distances[-1] * REACH)), EXTENT_MM.maximum)
@@ -108,9 +112,17 @@ def certify(
         recorded=stamp,
         withdrawn=None,
         withdrawn_reason="",
-        gap_mm=float(ceil(GAP * distances[-1])) if gap_mm is None else gap_mm,
+        gap_mm=limit_mm if gap_mm is None else gap_mm,
     )
-    warnings = []
+    certification = without_slivers(
+        store,
+        certification,
+        limit_mm,
+        lower=min_distance_mm is None,
+        upper=max_distance_mm is None,
+    )
+    refuse_identical(store, certification)
+    warnings = sliver_warnings(store, certification, limit_mm)
     if override:
         warnings.append(
             f"{found.name} passed acceptance and needs no override: {override}"

@@ -8,6 +8,7 @@ import pytest
 
 from calib.errors import NotFoundError
 from calib.model.store.record import StoredCalibration
+from calib.model.store.resolution import TimePolicy
 from calib.store.store import Store
 from support.records import DAY, HOUR, NOON, SERIAL, calibration, certification, stamp
 
@@ -62,3 +63,32 @@ def test_of_equally_near_certifications_the_newest_is_named(
     assert "Nearest: 24-0107:2 " in refused(store).problem
     store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 140.0)))
     assert "Nearest: 24-0107:1 " in refused(store).problem
+
+
+def test_a_calibration_is_not_proposed_for_data_much_older_than_its_own(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Not by more than the age of its own data at the time of the last entry of the log."""
+    record = calibration(seed=7)
+    later = stamp(NOON + 10 * DAY)
+    added, _ = store.calibrations.add(record, (NOON, NOON + DAY), later)
+    store.certifications.certify(replace(certification(added, NOON), recorded=later))
+
+    def remedy(days: float) -> str:
+        with pytest.raises(NotFoundError) as caught:
+            store.resolve(SERIAL, NOON - days * DAY, 150.0)
+        return caught.value.remedy
+
+    assert remedy(9.9).startswith(f"calib certify {added.name} --from 2026-02-19T00:00:00Z ")
+    assert remedy(10.5) == (
+        "derive a calibration from data of that time, or accept one of another time: "
+        "--time-policy closest."
+    )
+    found = store.resolve(SERIAL, NOON - 10.5 * DAY, 150.0, time_policy=TimePolicy.CLOSEST)
+    assert found.calibration.id == added.id
+    with pytest.raises(NotFoundError) as caught:
+        store.resolve(SERIAL, NOON - 400 * DAY, 9000.0)
+    assert caught.value.remedy == "derive a calibration from data of that time."
+    store.certifications.withdraw(added.id, "moved", later)
+    assert remedy(9.0).startswith(f"calib certify {added.name} ")
+    assert remedy(20.0) == "derive a calibration from data of that time."

@@ -110,10 +110,24 @@ def test_a_point_off_in_time_and_distance_is_reached_from_the_nearest_corner() -
     assert new.distances == DistanceRange(150.0, 170.5)
 
 
-def test_the_proposal_reaches_distances_below_a_millimetre() -> None:
+def test_a_distance_that_may_be_in_metres_is_asked_back() -> None:
     one = certified(1, Validity(AT, None), DistanceRange(100.0, 200.0))
-    new = proposed(none_covers([one], AT, 0.5).remedy, [one])
-    assert new.distances == DistanceRange(0.0, 100.0)
+    for typed, meant in ((0.15, "150"), (0.5, "500"), (9.99, "9990")):
+        remedy = none_covers([one], AT, typed).remedy
+        assert remedy == f"if {typed:g} is in metres, give it in mm: --distance-mm {meant}."
+    new = proposed(none_covers([one], AT, 10.0).remedy, [one])
+    assert new.distances == DistanceRange(10.0, 100.0)
+
+
+def test_distances_are_shown_to_a_tenth_of_a_millimetre_unless_that_would_mislead() -> None:
+    one = certified(1, Validity(AT + HOUR, None), DistanceRange(100.0, 200.0))
+    assert " at 149.9 mm. Nearest" in none_covers([one], AT, 149.9312).problem
+    assert " at 150 mm. Nearest" in none_covers([one], AT, 150.0312).problem
+    beyond = none_covers([one], AT, 200.0312).problem
+    assert " at 200 mm. Nearest" in beyond
+    assert "0.0312 mm off" in beyond
+    below = none_covers([one], AT, 99.9688).problem
+    assert " at 99.9688 mm. Nearest" in below
 
 
 def test_every_certification_at_the_distance_limits_the_proposed_time() -> None:

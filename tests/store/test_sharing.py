@@ -67,12 +67,15 @@ def test_members_write_beside_each_other_whatever_their_umask(shared_folder: Pat
     heard(first, "written")
     second = started(MEMBER, path, "1002", str(GROUP))
     heard(second, "written")
-    serials, files = answer_after_going_on(first)  # type: ignore[misc]
+    answer = answer_after_going_on(first)
+    assert isinstance(answer, list)
+    serials, files = answer
     assert serials == ["24-1001", "24-1002", "25-1001"]
     wanted = {name: [GROUP, "0o660"] for name in ("calib.db", "calib.db-wal", "calib.db-shm")}
     assert files == wanted
-    serials, _ = answer_after_going_on(second)  # type: ignore[misc]
-    assert serials == ["24-1001", "24-1002", "25-1001", "25-1002"]
+    answer = answer_after_going_on(second)
+    assert isinstance(answer, list)
+    assert answer[0] == ["24-1001", "24-1002", "25-1001", "25-1002"]
     assert mode(path.parent) == 0o2070 | 0o700
     assert sharing(path).fine
 

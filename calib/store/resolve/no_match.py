@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from calib.errors import NotFoundError
 from calib.model.store.certification_rules import live
@@ -14,9 +15,14 @@ from calib.model.store.record import Certification
 from calib.model.store.validity import DistanceRange, Validity, duration
 from calib.model.store.validity import shown_instant as _iso
 from calib.store.records.certifications import of_detector, read_certifications
-from calib.store.schema.tables import CALIBRATION
+from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET, DEED
 
 _DAY = timedelta(days=1)
+_LEAST_MM = 10.0
+"""A distance below this was probably given in metres."""
+_METRES = "if {:g} is in metres, give it in mm: --distance-mm {:g}."
+_OF_THAT_TIME = "derive a calibration from data of that time"
+_CLOSEST = "--time-policy closest"
 
 
 def no_match(
@@ -32,11 +38,22 @@ def no_match(
     certifications = read_certifications(connection, of_detector(detector), known_at)
     certified = live(certifications)
     if certified:
-        return _none_covers(certified, at, distance_mm)
+
+        def is_sound(one: Certification) -> bool:
+            return _may_reach_back(connection, one.calibration_id, at, one.validity.start, known_at)
+
+        return _none_covers(certified, at, distance_mm, is_sound)
     return _never_certified(connection, serial, detector, at, known_at)
 
 
-def _none_covers(certified: list[Certification], at: datetime, distance_mm: float) -> NotFoundError:
+def _none_covers(
+    certified: list[Certification],
+    at: datetime,
+    distance_mm: float,
+    is_sound: Callable[[Certification], bool] = lambda _one: True,
+) -> NotFoundError:
+    """``is_sound`` says whether a calibration may be certified for the earlier time of the data."""
+
     def distance_to(one: Certification) -> tuple[bool, timedelta, float]:
         late, far = one.validity.gap_to(at), one.distances.gap_to(distance_mm)
         return bool(late) and far > 0.0, late, far
@@ -55,36 +72,76 @@ def _none_covers(certified: list[Certification], at: datetime, distance_mm: floa
     if not in_time:
         offsets.append(f"{duration(late)} {'before' if at < nearest.validity.start else 'after'}")
     if not in_distance:
-        offsets.append(f"{far:.6g} mm off")
+        offsets.append(f"{far:.3g} mm off")
     return NotFoundError(
         "not-certified",
         f"no calibration of detector {nearest.serial} is certified for {_iso(at)} at "
-        f"{distance_mm:.6g} mm. Nearest: {_name(nearest)} is certified {_span(nearest.validity)}, "
-        f"{nearest.distances.minimum_mm:.6g} to {nearest.distances.maximum_mm:.6g} mm "
+        f"{_shown_mm(distance_mm, nearest)} mm. Nearest: {_name(nearest)} is certified "
+        f"{_span(nearest.validity)}, {nearest.distances.minimum_mm:.6g} to "
+        f"{nearest.distances.maximum_mm:.6g} mm "
         f"(the data are {' and '.join(offsets)}).",
-        remedy=_command(_name(nearest), validity, distances),
+        remedy=_remedy(nearest, at, distance_mm, is_sound)
+        or _command(_name(nearest), validity, distances),
     )
+
+
+def _remedy(
+    nearest: Certification,
+    at: datetime,
+    distance_mm: float,
+    is_sound: Callable[[Certification], bool],
+) -> str:
+    """What to do where the nearest calibration should not be certified for the point; empty where
+    it may be."""
+    if distance_mm < _LEAST_MM:
+        return _METRES.format(distance_mm, 1e3 * distance_mm)
+    if at < nearest.validity.start and not is_sound(nearest):
+        closest = f", or accept one of another time: {_CLOSEST}"
+        return f"{_OF_THAT_TIME}{closest if distance_mm in nearest.distances else ''}."
+    return ""
+
+
+def _may_reach_back(
+    connection: Connection, calibration_id: str, at: datetime, start: datetime, known_at: int
+) -> bool:
+    """Whether data as old as ``at`` are not further from the data of the calibration than these are
+    from the present, which is the time of the last entry of the log.
+
+    ``start`` is used for a calibration whose data have no time.
+    """
+    taken = connection.execute(
+        select(func.min(CALIBRATION_DATASET.c.started))
+        .join(CALIBRATION, CALIBRATION.c.position == CALIBRATION_DATASET.c.calibration)
+        .where(CALIBRATION.c.id == calibration_id)
+    ).scalar()
+    present = connection.execute(
+        select(func.max(DEED.c.recorded_at)).where(DEED.c.position <= known_at)
+    ).scalar()
+    data = start if taken is None else taken
+    return present is None or data - at <= max(present - data, _DAY)
 
 
 def _never_certified(
     connection: Connection, serial: str, detector: int, at: datetime, known_at: int
 ) -> NotFoundError:
     newest = connection.execute(
-        select(CALIBRATION.c.version)
+        select(CALIBRATION.c.version, CALIBRATION.c.id)
         .where(CALIBRATION.c.detector == detector, CALIBRATION.c.position <= known_at)
         .order_by(CALIBRATION.c.accepted.desc(), CALIBRATION.c.version.desc())
         .limit(1)
-    ).scalar()
+    ).first()
     if newest is None:
         return NotFoundError(
             "not-certified",
             f"detector {serial} has no calibration yet.",
             remedy=f"calib derive ... --serial {shlex.quote(serial)}.",
         )
+    sound = _may_reach_back(connection, newest.id, at, at, known_at)
+    command = _command(f"{serial}:{newest.version}", Validity(_midnight(at), None), None)
     return NotFoundError(
         "not-certified",
         f"no calibration of detector {serial} is certified.",
-        remedy=_command(f"{serial}:{newest}", Validity(_midnight(at), None), None),
+        remedy=command if sound else f"{_OF_THAT_TIME}.",
     )
 
 
@@ -137,6 +194,14 @@ def _overlap(one: Validity, other: Validity) -> bool:
     return (one.end is None or other.start < one.end) and (
         other.end is None or one.start < other.end
     )
+
+
+def _shown_mm(distance_mm: float, nearest: Certification) -> str:
+    """A distance to a tenth of a millimetre, or exactly where that would hide that it is outside of
+    the range."""
+    rounded = round(distance_mm, 1)
+    is_same = (rounded in nearest.distances) == (distance_mm in nearest.distances)
+    return f"{rounded if is_same and rounded > 0.0 else distance_mm:.6g}"
 
 
 def _command(name: str, validity: Validity, distances: DistanceRange | None) -> str:
