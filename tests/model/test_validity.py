@@ -90,6 +90,7 @@ def test_a_range_that_holds_no_distance_is_refused(low: float, high: float) -> N
     ("gap", "words"),
     [
         (timedelta(seconds=90), "90 seconds"),
+        (timedelta(minutes=3), "3 minutes"),
         (timedelta(hours=2.5), "2.5 hours"),
         (timedelta(days=123.4), "123 days"),
         (timedelta(days=100), "100 days"),

@@ -14,7 +14,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mutation.coverage_map import made_map, tests_of_line
+from mutation.coverage_map import SELECTED, made_map, tests_of_line
+from mutation.forked import changes_of, judge_loaded
 from mutation.operators import Mutant, mutants
 from mutation.runner import Outcome, judge_all, without_fault
 
@@ -53,12 +54,16 @@ def main() -> int:
     drawn = random.Random(options.seed).sample(found, min(options.sample, len(found)))  # noqa: S311
     table = json.loads(options.map.read_text())
     work = [(one, tests_of_line(table, one.path, one.line, options.seconds)) for one in drawn]
-    controls = [(without_fault(one.path), tests) for one, tests in work[::10]]
-    sound = judge_all(ROOT, controls, options.jobs, options.seconds)
+    controls = [(without_fault(one.path), tests) for one, tests in work[::20]]
+    in_functions = [one for one in work if changes_of(ROOT, one[0]) is not None]
+    on_import = [one for one in work if changes_of(ROOT, one[0]) is None]
+    first = judge_all(ROOT, on_import, options.jobs, options.seconds)
+    # Last, since this loads the code under test.
+    then = judge_loaded(ROOT, [*controls, *in_functions], options.jobs, options.seconds, SELECTED)
+    sound, outcomes = then[: len(controls)], [*first, *then[len(controls) :]]
     if broken := [one.path for one, outcome in sound if outcome.verdict == "killed"]:
         sys.stderr.write(f"without any fault tests of these fail: {broken}\n")
         return 1
-    outcomes = judge_all(ROOT, work, options.jobs, options.seconds)
     return _report(options.area, len(found), outcomes, options.output)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import shutil
 import signal
@@ -20,6 +21,12 @@ FOLDERS = ("calib", "cli", "migrations", "tests", "fixtures", "docs", "benchmark
 FILES = (
     *("pyproject.toml", "README.md", "constraints.txt", "constraints-lowest.txt", "Makefile"),
     "CHANGELOG.md",
+)
+LIBRARIES = (
+    *("alembic.command", "gemmi", "h5py", "hypothesis.strategies", "numpy.testing", "psycopg"),
+    *("pydantic", "pytest", "rich.progress", "rich.table", "scipy.constants", "scipy.interpolate"),
+    *("scipy.linalg", "scipy.sparse", "scipy.spatial.transform", "scipy.special", "sqlmodel"),
+    *("sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "typer.testing", "xdist"),
 )
 SLACK_SECONDS = 60.0
 
@@ -63,7 +70,7 @@ def judge_all(
                     (run.tree / mutant.path).write_bytes((root / mutant.path).read_bytes())
                     trees.append(run.tree)
                     running.remove(run)
-                    _show(len(outcomes), len(work), mutant, verdict)
+                    show(len(outcomes), len(work), mutant, verdict)
     return [(mutant, outcomes[place]) for place, (mutant, _) in enumerate(work)]
 
 
@@ -143,16 +150,12 @@ def _copied(root: Path, tree: Path) -> Path:
 
 
 def _load_libraries() -> None:
-    import alembic  # noqa: F401
-    import gemmi  # noqa: F401
-    import h5py  # noqa: F401
-    import numpy as np  # noqa: F401
-    import pytest  # noqa: F401
-    import rich.table  # noqa: F401
-    import scipy.linalg  # noqa: F401
-    import sqlalchemy  # noqa: F401
-    import typer  # noqa: F401
+    """Load what nearly every test needs, but nothing of the code under test."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
 
 
-def _show(done: int, all_: int, mutant: Mutant, verdict: str) -> None:
-    sys.stderr.write(f"{done}/{all_} {mutant.path}:{mutant.line} {mutant.operator}: {verdict}\n")
+def show(done: int, all_: int, mutant: Mutant, verdict: str) -> None:
+    """Report a verdict as soon as it is known."""
+    place = f"{mutant.path}:{mutant.line}"
+    sys.stderr.write(f"{done}/{all_} {place} {mutant.operator} -> {mutant.new!r}: {verdict}\n")
