@@ -69,7 +69,7 @@ def affected_blocks(view: View) -> list[Block]:
                         one["applied"]["by"],
                         one["answer_now"] or NONE,
                         one["answer_without"] or NONE,
-                        fixed(one["distance_mm"], 2),
+                        fixed(one["distance_mm"], 1),
                     )
                     for one in view["files"]
                 ),

@@ -84,7 +84,7 @@ def application_table(views: Sequence[View]) -> Table:
                 at_second(view["data_time"]),
                 at_second(view["applied"]["at"]),
                 view["applied"]["by"],
-                fixed(view["distance_mm"], 2),
+                fixed(view["distance_mm"], 1),
             )
             for view in views
         ),
@@ -112,7 +112,7 @@ def applied_table(views: Sequence[View]) -> Table:
                 one["state"],
                 at_second(one["data_time"]),
                 one["replaced"] or NONE,
-                fixed(one["distance_mm"], 2),
+                fixed(one["distance_mm"], 1),
                 fixed(one["pose_residual_um"], 3),
             )
             for view in views

@@ -58,7 +58,7 @@ def summary_table(views: Sequence[View]) -> Table:
                 view["dataset"],
                 view["id"][:12],
                 at_second(view["data_taken"]),
-                fixed(view["distance_mm"], 2),
+                fixed(view["distance_mm"], 1),
                 str(view["n_reflections"]),
                 str(sum(n > 0 for n in view["n_on_panel"])),
                 fixed(view["rmsd_px"]["after"]["x"], 3),

@@ -54,7 +54,7 @@ def dataset_table(views: Sequence[View]) -> Table:
         tuple(
             (
                 view["name"],
-                fixed(view["distance_mm"], 2),
+                fixed(view["distance_mm"], 1),
                 str(view["n_reflections"]),
                 str(view["n_rejected"]),
                 str(view["n_flagged"]),
