@@ -175,7 +175,7 @@ def other_summaries(chance: Random, n: int) -> Iterator[Summary]:
 
 
 def test_a_summary_made_anew_with_any_value_is_refused_or_solved() -> None:
-    """Whoever changes a summary can also make all of its hashes anew."""
+    """A changed summary can come with new hashes that match it."""
     made = list(other_summaries(seeded(9), 60 * MANY))
     inputs = []
     for one in made:
@@ -206,7 +206,7 @@ def test_additions_of_any_kind_are_kept_or_refused() -> None:
 
 
 def test_a_changed_summary_in_hdf5_is_refused_or_the_same() -> None:
-    """Without the hash at its end, which only tells damage from what was written."""
+    """Without the hash at its end, which detects damage but no intention."""
     chance = seeded(1)
     content = hdf5_bytes(summary())[:-SEAL]
     head = 6000
@@ -219,7 +219,7 @@ def test_a_changed_summary_in_hdf5_is_refused_or_the_same() -> None:
         assert outcome == REFUSED or what == summary().checksum
 
 
-def test_every_kind_of_outcome_is_told_apart() -> None:
+def test_every_kind_of_outcome_is_distinguished() -> None:
     inputs = [b"read", b"crash", b"fail", b"hang", b"refuse", b"again"]
     found = list(outcomes(misbehaving, inputs, limit_s=1.0))
     assert [outcome for outcome, _ in found] == [READ, CRASHED, FAILED, HUNG, REFUSED, READ]
