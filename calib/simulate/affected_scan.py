@@ -30,7 +30,7 @@ from calib.model.experiment.experiment import (
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.reflections import Reflections
 from calib.simulate.aim import d_min, perturbed_pose
-from calib.simulate.effects.effect import Effect, Measured, State, Sweep, combined
+from calib.simulate.effects.effect import Effect, InstrumentState, Measured, Sweep, combined
 from calib.simulate.rays import (
     ROUNDS,
     SETTLED_RAD,
@@ -182,10 +182,12 @@ class _Scene:
         self.s0, self.axis, self.plan = s0, axis, plan
         self.centre = pose_centre(layout, pose)
 
-    def state(self, phi: Floats, sweep: Ints, hkl: Ints) -> State:
+    def state(self, phi: Floats, sweep: Ints, hkl: Ints) -> InstrumentState:
         """The state at angles ``phi`` (n,) of scans ``sweep`` (n,)."""
         share = (sweep + phi / self.plan.range_rad) / len(self.sweeps)
-        return self.acting.at(State.of(phi, share, sweep, index_chance(hkl), self.s0, self.axis))
+        return self.acting.at(
+            InstrumentState.of(phi, share, sweep, index_chance(hkl), self.s0, self.axis)
+        )
 
     def measured(self, candidates: Ints, number: int) -> tuple[Ints, Floats, Ints, Floats, Floats]:
         """Miller indices, angles, panels, positions in mm and radial directions in one scan.

@@ -20,7 +20,7 @@ from calib.model.experiment.dataset import Dataset, Source
 from calib.model.experiment.experiment import Beam, Crystal, Experiment, ExperimentList
 from calib.simulate.affected_scan import reflections_of
 from calib.simulate.aim import d_min
-from calib.simulate.effects.effect import Effect, Measured, State, combined
+from calib.simulate.effects.effect import Effect, InstrumentState, Measured, combined
 from calib.simulate.rays import (
     index_chance,
     on_panels,
@@ -120,10 +120,10 @@ def affected_stills(
     return SimulatedStills(dataset, true_pose, tuple(true_crystals), psi[measured.kept])
 
 
-def _state(hkl: Ints, still: Ints, beam: Beam, plan: StillsPlan) -> State:
+def _state(hkl: Ints, still: Ints, beam: Beam, plan: StillsPlan) -> InstrumentState:
     """The state without effects; time runs from the first still to the last one."""
     share = still / max(plan.n_crystals - 1, 1)
-    return State.of(np.zeros(len(hkl)), share, still, index_chance(hkl), beam.s0, _AXIS)
+    return InstrumentState.of(np.zeros(len(hkl)), share, still, index_chance(hkl), beam.s0, _AXIS)
 
 
 def _near_the_sphere(
@@ -135,7 +135,7 @@ def _near_the_sphere(
     beam: Beam,
     acting: Effect,
     plan: StillsPlan,
-) -> tuple[Ints, State, Floats, Floats]:
+) -> tuple[Ints, InstrumentState, Floats, Floats]:
     """Miller indices (m, 3), their state, delta-psi (m,) in rad and diffracted wave vectors (m, 3)
     of the observed reflections of one still, in random order."""
     hkl, length = candidates

@@ -7,7 +7,7 @@ import numpy as np
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import Layout, PanelFrames
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 _MARGIN_MM = 1.0
 """Rays that miss a panel's nominal area by more than this are not followed further."""
@@ -22,7 +22,7 @@ _GRAZING = 0.999
 """Nearly tangential crossings have no sharp angle; data reduction excludes them."""
 
 
-def crossings(r0: Floats, side: Floats, state: State) -> tuple[Floats, Floats]:
+def crossings(r0: Floats, side: Floats, state: InstrumentState) -> tuple[Floats, Floats]:
     """Angles (n,) at which vectors ``r0`` (n, 3) cross the Ewald sphere, NaN where they do not, and
     the reciprocal lattice vectors (n, 3) in the laboratory at that angle.
 
@@ -78,7 +78,9 @@ def on_panels(
     return panel, where, radial
 
 
-def seen_from_detector(state: State, ray: Floats, centre_mm: Floats) -> tuple[Floats, Floats]:
+def seen_from_detector(
+    state: InstrumentState, ray: Floats, centre_mm: Floats
+) -> tuple[Floats, Floats]:
     """Start (n, 3) and direction (n, 3) of rays in a frame in which the detector, which moves
     about ``centre_mm`` (3,), is at rest."""
     back = rotation_from_vector(-state.detector_turn_rad)
@@ -95,7 +97,7 @@ def index_chance(hkl: Ints) -> Floats:
     return np.asarray(mixed - np.floor(mixed))
 
 
-def strained(state: State, a_matrix: Floats, orientation: Floats, hkl: Ints) -> Floats:
+def strained(state: InstrumentState, a_matrix: Floats, orientation: Floats, hkl: Ints) -> Floats:
     """(n, 3) reciprocal lattice vectors at datum, 1/Angstrom, of the drifting, strained crystal.
 
     ``a_matrix`` is U B of the crystal without effects and ``orientation`` its U.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -196,7 +197,7 @@ TAMPERINGS = [
         )
         for position in (-(2**63), 2**63 - 1)
     ),
-    ("UPDATE panel SET sigma_dx = 1e999 WHERE calibration = 3", "panel", 3, CHANGED),
+    ("UPDATE panel SET sigma_dx = ? WHERE calibration = 3", "panel", 3, CHANGED),
     ("UPDATE application SET why = 'x'", "application", 7, CHANGED),
     ("DELETE FROM artifact WHERE position = 1", "artifact", 1, GONE),
     ("UPDATE deed SET actor = 'eve' WHERE position = 5", "entry", 5, EDITED),
@@ -217,7 +218,7 @@ TAMPERINGS = [
 def test_tampering_is_found_and_named(
     filled: str, statement: str, table: str, position: int, problem: str
 ) -> None:
-    raw.tamper(filled, statement)
+    raw.tamper(filled, statement, *[math.inf] * statement.count("?"))
     found = [
         problem_found
         for name, row, problem_found in problems(filled)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calib.model.detector.frames import rotation_from_vector
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BeamDrift(Effect):
     """The direction of the beam drifts, as after a monochromator or mirror warms up.
 
@@ -26,7 +26,7 @@ class BeamDrift(Effect):
     waves: float = 0.0
     """Periods of a sine during the dataset; 0 for a constant speed."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The wave vector at the elapsed fraction; nothing changes in the middle of a linear
         drift."""
         way = state.share - 0.5

@@ -14,7 +14,7 @@ _WAVES = 3
 """Half periods of a smooth bias along each side of a panel, at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EdgeBias(Effect):
     """Centroids near the edge of a panel are drawn inwards, since part of the charge is lost.
 
@@ -35,7 +35,7 @@ class EdgeBias(Effect):
         return np.pad(self.size_px * bias * pixel, ((0, 0), (0, 1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PositionBias(Effect):
     """A smooth field of errors inside each panel, as distortions of the sensor's field give.
 
@@ -68,7 +68,7 @@ class PositionBias(Effect):
         return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IntensityBias(Effect):
     """Strong spots are displaced against weak ones, as by charge sharing or after-glow.
 
@@ -84,7 +84,7 @@ class IntensityBias(Effect):
         return shifted(measured, np.outer(decades, self.size_px))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PartialityBias(Effect):
     """Partly recorded reflections are displaced along the radius: only a part of the spot shows.
 

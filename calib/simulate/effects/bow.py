@@ -11,7 +11,7 @@ from calib.model.detector.layout import Layout
 from calib.simulate.effects.effect import Effect
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Bow(Effect):
     """Each panel is bowed: its centre is higher than its corners.
 

@@ -16,7 +16,7 @@ _BEYOND_MM = 10.0
 """Positions up to this far beyond a panel are still mapped, and found to be outside."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ChipOffsets(Effect):
     """Each chip of a panel is displaced in the plane by its own amount, at random.
 
@@ -42,7 +42,7 @@ class ChipOffsets(Effect):
         return np.pad(found, ((0, 0), (0, 1)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WideGaps(Effect):
     """The two pixels at each border between chips are wider than the others.
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calib.model.detector.frames import rotation_from_vector
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 OBLIQUE = np.array([1.0, -2.0, 2.0]) / 3.0
 """A direction along no axis of instrument or crystal."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CrystalDrift(Effect):
     """Orientation and cell change smoothly, as of a crystal that bends, dries or relaxes.
 
@@ -31,7 +31,7 @@ class CrystalDrift(Effect):
     axis: tuple[float, float, float] = (OBLIQUE[0], OBLIQUE[1], OBLIQUE[2])
     """In the laboratory, at datum."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The crystal at the elapsed fraction of the exposure."""
         way = 0.5 * np.sin(2.0 * np.pi * self.waves * (state.share - 0.5))
         unit = np.array(self.axis) / np.linalg.norm(self.axis)
@@ -40,7 +40,7 @@ class CrystalDrift(Effect):
         return replace(state, crystal=turn @ state.crystal, strain=grown @ state.strain)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RadiationDamage(Effect):
     """The cell grows in proportion to the dose: all lengths, or each by its own share.
 
@@ -50,7 +50,7 @@ class RadiationDamage(Effect):
     growth_share: tuple[float, float, float] = (1e-3, 1e-3, 1e-3)
     """Relative growth of a, b and c from the first moment to the last one."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The cell at the elapsed fraction of the exposure."""
         lengths = 1.0 + np.outer(state.share, self.growth_share)
         return replace(state, strain=lengths[:, :, None] * np.eye(3) @ state.strain)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calib.model.base.arrays import Floats
-from calib.simulate.effects.effect import VERTICAL, Effect, State
+from calib.simulate.effects.effect import VERTICAL, Effect, InstrumentState
 
 _HORIZONTAL = np.array([1.0, 0.0, 0.0])
 _SETTLING = 4.0
 """A sagging detector settles with a time constant of this fraction of the dataset."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DetectorDrift(Effect):
     """The detector moves at a constant speed, as a stage or table that warms up does.
 
@@ -27,12 +27,12 @@ class DetectorDrift(Effect):
     turn_rad: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Rotation vector about the detector's centre, from first to last."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The detector at the elapsed fraction of its way, which is 0 in the middle."""
         return _moved(state, state.share - 0.5, self.shift_mm, self.turn_rad)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sag(Effect):
     """The detector settles downwards and nods after it was moved: 1 - exp(-4 t), t from 0 to 1.
 
@@ -45,7 +45,7 @@ class Sag(Effect):
     nod_rad: float = 0.0
     """Rotation about the horizontal axis across the beam, from the first moment to rest."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The detector on its way down."""
         settled = 1.0 - np.exp(-_SETTLING * state.share)
         drop, nod = -self.drop_mm * VERTICAL, self.nod_rad * _HORIZONTAL
@@ -53,8 +53,8 @@ class Sag(Effect):
 
 
 def _moved(
-    state: State, share: Floats, shift_mm: tuple[float, ...], turn_rad: tuple[float, ...]
-) -> State:
+    state: InstrumentState, share: Floats, shift_mm: tuple[float, ...], turn_rad: tuple[float, ...]
+) -> InstrumentState:
     return replace(
         state,
         detector_shift_mm=state.detector_shift_mm + np.outer(share, shift_mm),

@@ -41,7 +41,7 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
+class InstrumentState:
     """Instrument and crystal at the moments at which n reflections diffract.
 
     The reciprocal lattice vector of Miller index h in the laboratory is
@@ -79,7 +79,7 @@ class State:
     @classmethod
     def of(
         cls, phi_rad: Floats, share: Floats, sweep: Ints, chance: Floats, s0: Floats, axis: Floats
-    ) -> State:
+    ) -> InstrumentState:
         """The state without effects, for one wave vector (3,) and one spindle (3,)."""
         n = len(phi_rad)
         same = np.broadcast_to(np.eye(3), (n, 3, 3))
@@ -95,7 +95,7 @@ class Measured:
     """n reflections between the detector and the file."""
 
     layout: Layout
-    state: State
+    state: InstrumentState
     panel: Ints
     """(n,)"""
     hkl: Ints
@@ -120,7 +120,7 @@ class Measured:
     """Predictions of a rigid detector; None for stills."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Effect:
     """A physical effect; this one changes nothing."""
 
@@ -141,7 +141,7 @@ class Effect:
         """The sensitive layer as it truly is."""
         return stated
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """Instrument and crystal at given moments."""
         return state
 
@@ -150,7 +150,7 @@ class Effect:
         return measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Combined(Effect):
     """Several effects, one after the other."""
 
@@ -181,7 +181,7 @@ class Combined(Effect):
             stated = effect.sensors(stated)
         return stated
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The state after all effects."""
         for effect in self.effects:
             state = effect.at(state)

@@ -21,7 +21,7 @@ _HALF_RATIO = 2.366
 _STEPS = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RigidFlags(Effect):
     """Bit 17 is set as ``dials.refine`` does with a rigid detector, which the tutorial has first.
 

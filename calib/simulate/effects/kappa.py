@@ -10,7 +10,7 @@ from calib.model.detector.frames import rotation_from_vector
 from calib.simulate.effects.effect import Effect, Sweep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Kappa(Effect):
     """One crystal in several scans about omega, each at another angle of kappa.
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from calib.model.detector.frames import rotation_from_vector
 from calib.simulate.effects.crystal import OBLIQUE
-from calib.simulate.effects.effect import Effect, Measured, State
+from calib.simulate.effects.effect import Effect, InstrumentState, Measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SecondLattice(Effect):
     """A part of the reflections comes from a second domain of the crystal, indexed with the first.
 
@@ -26,7 +26,7 @@ class SecondLattice(Effect):
     axis: tuple[float, float, float] = (OBLIQUE[0], OBLIQUE[1], OBLIQUE[2])
     """In the laboratory, at datum."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The orientation of the domain that each reflection comes from."""
         second = (state.chance < self.share).astype(np.float64)
         unit = np.array(self.axis) / np.linalg.norm(self.axis)
@@ -34,7 +34,7 @@ class SecondLattice(Effect):
         return replace(state, crystal=turn @ state.crystal)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Misindexing(Effect):
     """Miller indices are off by one step along an axis.
 

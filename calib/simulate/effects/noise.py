@@ -9,7 +9,7 @@ import numpy as np
 from calib.simulate.effects.effect import Effect, Measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class HeavyTails(Effect):
     """Errors follow Student's t, scaled to the width of the normal distribution that is claimed.
 
@@ -26,7 +26,7 @@ class HeavyTails(Effect):
         return replace(measured, noise=measured.noise / np.sqrt(mean_square)[:, None])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CorrelatedNoise(Effect):
     """An error that all reflections of the same moment share, as vibrations or steps give.
 
@@ -49,7 +49,7 @@ class CorrelatedNoise(Effect):
         return replace(measured, noise=noise)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ClaimedVariances(Effect):
     """The variances in the file are wrong by a constant factor.
 

@@ -9,7 +9,7 @@ from calib.model.detector.layout import Layout
 from calib.simulate.effects.effect import Effect
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MovedPanel(Effect):
     """One panel has moved, as one that was replaced or mounted again.
 

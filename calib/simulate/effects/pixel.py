@@ -12,7 +12,7 @@ from calib.model.detector.layout import Layout
 from calib.simulate.effects.effect import Effect
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PixelSize(Effect):
     """All pixels are larger than stated.
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from calib.model.base.arrays import Floats
 from calib.model.detector.frames import rotation_from_vector
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SampleOffset(Effect):
     """The crystal is not on the spindle and runs around it, while a wide beam still covers it.
 
@@ -26,7 +26,7 @@ class SampleOffset(Effect):
     """Amplitude of a motion of the spindle itself, two periods in a revolution (its sphere of
     confusion)."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The point after the rotation of the spindle."""
         around: Floats = np.einsum(
             "nij,j->ni",

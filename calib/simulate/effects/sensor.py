@@ -8,7 +8,7 @@ from calib.model.experiment.experiment import Sensors
 from calib.simulate.effects.effect import Effect
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SensorThickness(Effect):
     """The sensor is thicker than the file states, so that the parallax correction is wrong.
 

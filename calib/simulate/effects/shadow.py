@@ -9,7 +9,7 @@ import numpy as np
 from calib.simulate.effects.effect import Effect, Measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class MissingHalf(Effect):
     """Panels on one side of the detector have no reflections, as behind a cryostream or a beam
     stop, or with a beam at the edge."""
@@ -28,7 +28,7 @@ class MissingHalf(Effect):
         return replace(measured, kept=measured.kept & ~dark[measured.panel])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LoneOutlier(Effect):
     """A panel has a single reflection, and that is an outlier.
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from calib.model.detector.frames import rotation_from_vector
 from calib.simulate.effects.crystal import OBLIQUE
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Slip(Effect):
     """The crystal slips in its loop: from one angle on it is rotated.
 
@@ -25,7 +25,7 @@ class Slip(Effect):
     axis: tuple[float, float, float] = (OBLIQUE[0], OBLIQUE[1], OBLIQUE[2])
     """In the laboratory, at datum."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The crystal before and after."""
         unit = np.array(self.axis) / np.linalg.norm(self.axis)
         after = (state.share > self.at_share).astype(np.float64)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calib.model.detector.frames import rotation_from_vector
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SpindleTilt(Effect):
     """The spindle is not perpendicular to the beam, while the file states that it is.
 
@@ -25,13 +25,13 @@ class SpindleTilt(Effect):
     about_beam_rad: float = 0.0
     """About the beam, along z."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The spindle as it truly is."""
         turn = rotation_from_vector(np.array([0.0, self.tilt_rad, self.about_beam_rad]))
         return replace(state, axis=state.axis @ turn.T)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wobble(Effect):
     """The spindle nods twice in a revolution: its axis describes a cone.
 
@@ -44,7 +44,7 @@ class Wobble(Effect):
     periods: int = 2
     """In one revolution."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The rotation after that about the spindle, across which it nods."""
         angle = self.periods * state.phi_rad
         across = np.cross(state.axis, [0.0, 0.0, 1.0])

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calib.simulate.effects.effect import Effect, State
+from calib.simulate.effects.effect import Effect, InstrumentState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LowerSymmetry(Effect):
     """Axes a and b differ, or gamma is not 90 degrees, although a tetragonal cell is stated.
 
@@ -23,7 +23,7 @@ class LowerSymmetry(Effect):
     shear_rad: float = 0.0
     """90 degrees minus gamma."""
 
-    def at(self, state: State) -> State:
+    def at(self, state: InstrumentState) -> InstrumentState:
         """The strained lattice."""
         strain = np.diag([1.0 + 0.5 * self.difference_share, 1.0 - 0.5 * self.difference_share, 1])
         strain[0, 1] = np.tan(self.shear_rad)
