@@ -59,8 +59,9 @@ SUMMARY = FileKind(
 )
 CHECKPOINT = FileKind("a checkpoint of calib", _json("format", r"calib/checkpoint/\d+"))
 KEY = FileKind("a key", lambda head: b"-----BEGIN " in head)
+KEYS = FileKind("a history of keys", _json("format", r"calib/keys/\d+"))
 NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
-WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, NOTE)
+WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, KEYS, NOTE)
 """Every kind that calib writes by way of ``atomic``."""
 _OTHERS = (
     FileKind("an SQLite database", lambda head: head.startswith(_SQLITE)),

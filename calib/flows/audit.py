@@ -2,23 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from calib.files.native.checkpoint import read_checkpoint, write_checkpoint
-from calib.files.native.keys import default_key, public_path
-from calib.model.store.log import Audit, Checkpoint
+from calib.errors import InputError, IntegrityError
+from calib.files.native.anchors import (
+    append_checkpoint,
+    newest_checkpoint,
+    read_anchor,
+    refuse_no_folder,
+)
+from calib.files.native.checkpoint import checkpoint_bytes, read_checkpoint, write_checkpoint
+from calib.files.native.key_history import KeyHistory, known_keys
+from calib.files.native.key_rotation import Rotated, rotate_key
+from calib.files.native.keys import default_key
+from calib.flows.shared.times import read_instant
+from calib.model.base.text import checked_words
+from calib.model.store.log import Audit, ChainHead, Checkpoint, Finding
 from calib.model.store.protocol import StoreLike
+from calib.model.store.signing import Anchored
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The result of comparing a store with its log, and the log with checkpoints."""
+
+    audit: Audit
+    checkpoint: Checkpoint | None
+    """The newest that was compared; None without one."""
+    n_checkpoints: int
+    compromised: tuple[Path, ...]
+    """Checkpoints that were not compared, since others may have their key."""
 
 
 def verify(
     store: StoreLike, checkpoint: Path | None = None, public_key: Path | None = None
-) -> tuple[Audit, Checkpoint | None]:
-    """Compare the whole store with its log, and the log with a checkpoint where one is given."""
+) -> Verified:
+    """Compare the whole store with its log, and the log with a checkpoint or with all checkpoints
+    in a folder where one is given."""
     if checkpoint is None:
-        return store.log.audit(), None
-    known = read_checkpoint(checkpoint, public_key or public_path(default_key()))
-    return store.log.audit(known.heads), known
+        return Verified(store.log.audit(), None, 0, ())
+    keys = public_key or known_keys(default_key())
+    known: tuple[Checkpoint, ...]
+    compromised: tuple[Path, ...] = ()
+    if checkpoint.is_dir():
+        anchor = read_anchor(checkpoint, keys)
+        known, compromised = anchor.checkpoints, anchor.compromised
+    else:
+        known = (read_checkpoint(checkpoint, keys),)
+    heads = {head: None for one in known for head in one.heads}
+    audit = store.log.audit(tuple(heads))
+    contradictions = _contradictions(tuple(heads))
+    if contradictions:
+        audit = replace(audit, findings=(*audit.findings, *contradictions))
+    return Verified(audit, known[-1] if known else None, len(known), compromised)
+
+
+def _contradictions(heads: Sequence[ChainHead]) -> tuple[Finding, ...]:
+    """A finding for each entry of which two checkpoints have different hashes."""
+    seen: dict[tuple[str, int], ChainHead] = {}
+    return tuple(
+        Finding(
+            "entry",
+            f"number {head.ordinal} of the chain of {head.chain or 'the store'}",
+            "two checkpoints have different hashes of this entry: the log was rewritten between "
+            "them",
+        )
+        for head in heads
+        if seen.setdefault((head.chain, head.ordinal), head) != head
+    )
 
 
 def make_checkpoint(
@@ -30,3 +84,65 @@ def make_checkpoint(
         checkpoint, private_key or default_key(), output, store=store.files, force=force
     )
     return checkpoint
+
+
+def anchor(
+    store: StoreLike, private_key: Path | None, places: Sequence[Path], now: datetime
+) -> tuple[Checkpoint, tuple[Anchored, ...]]:
+    """Sign the last hash of each chain and append them to each place.
+
+    Raises ``IntegrityError`` (``log-rewritten``) where the log no longer contains what the newest
+    checkpoint of a place contains; then nothing is appended.
+    """
+    key = private_key or default_key()
+    checkpoint = Checkpoint(now, store.log.heads())
+    data = checkpoint_bytes(checkpoint, key)
+    for place in places:
+        refuse_no_folder(place)
+        newest = newest_checkpoint(place, known_keys(key))
+        if newest is not None:
+            _refuse_rewritten(newest, checkpoint, place)
+    done = [append_checkpoint(place, checkpoint, data, store.files) for place in places]
+    return checkpoint, tuple(done)
+
+
+def _refuse_rewritten(before: Checkpoint, now: Checkpoint, place: Path) -> None:
+    """Raise where a chain has become shorter, or ends at the same entry with another hash."""
+    ends = {head.chain: head for head in now.heads}
+    for head in before.heads:
+        end = ends.get(head.chain)
+        shorter = end is None or end.ordinal < head.ordinal
+        if shorter or (end is not None and end.ordinal == head.ordinal and end != head):
+            raise IntegrityError(
+                "log-rewritten",
+                f"the log does not contain entry {head.ordinal} of the chain of "
+                f"{head.chain or 'the store'}, which the checkpoint of "
+                f"{before.made_at:%Y-%m-%d %H:%M} UTC contains: it was truncated or rewritten.",
+                place=str(place),
+                remedy="see what is missing with calib audit verify --checkpoint, and restore the "
+                "store from a backup.",
+            )
+
+
+def rotate(
+    private_key: Path | None, reason: str, compromised_since: str | None, now: datetime
+) -> Rotated:
+    """Replace the key that signs checkpoints. ``compromised_since`` is a time as text, UTC where it
+    has no offset."""
+    if not reason.strip():
+        raise InputError(
+            "no-reason", "the rotation of a key needs a reason.", remedy="use --reason TEXT."
+        )
+    checked_words(reason, "the reason")
+    since = None if compromised_since is None else read_instant(compromised_since, "UTC", now)
+    return rotate_key(private_key or default_key(), now, reason, since)
+
+
+def read_keys(file: Path | None, trusted: Path | None) -> tuple[Path, KeyHistory, bool | None]:
+    """The file of a history of keys, the history, and whether endorsements lead to its current key
+    from a trusted public key; None where no key is given."""
+    path = file or known_keys(default_key())
+    keys = KeyHistory.read(path)
+    if trusted is None:
+        return path, keys, None
+    return path, keys, keys.led_to_from(KeyHistory.read(trusted).current.public_key)

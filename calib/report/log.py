@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, Entry
+from calib.model.store.signing import Anchored
 from calib.report.blocks import NONE, Block, Sentences, Table, View, at_second
 from calib.report.scalar import instant
 
@@ -30,8 +32,15 @@ def entry_view(entry: Entry) -> dict[str, Any]:
     }
 
 
-def audit_view(audit: Audit, checkpoint: Checkpoint | None) -> dict[str, Any]:
-    """The result of verifying a log."""
+def audit_view(
+    audit: Audit,
+    checkpoint: Checkpoint | None,
+    *,
+    n_checkpoints: int = 0,
+    compromised: Sequence[Path] = (),
+) -> dict[str, Any]:
+    """The result of verifying a log: with the newest checkpoint that was compared, how many were,
+    and the files of those that were not, since their key is compromised."""
     return {
         "verified": not audit.findings,
         "findings": [
@@ -43,6 +52,8 @@ def audit_view(audit: Audit, checkpoint: Checkpoint | None) -> dict[str, Any]:
         "n_chains": audit.n_chains,
         "last_position": audit.last_position,
         "checkpoint": None if checkpoint is None else checkpoint_view(checkpoint),
+        "n_checkpoints": n_checkpoints,
+        "compromised_checkpoints": [str(path) for path in compromised],
     }
 
 
@@ -52,6 +63,17 @@ def checkpoint_view(checkpoint: Checkpoint) -> dict[str, Any]:
         "made_at": instant(checkpoint.made_at),
         "last_position": checkpoint.last_position,
         "n_chains": len(checkpoint.heads),
+    }
+
+
+def anchor_view(checkpoint: Checkpoint, places: Sequence[Anchored]) -> dict[str, Any]:
+    """A checkpoint, and the places to which it was appended."""
+    return {
+        **checkpoint_view(checkpoint),
+        "anchors": [
+            {"path": str(one.path), "commit": one.commit, "pushed_to": one.pushed_to}
+            for one in places
+        ],
     }
 
 
@@ -90,6 +112,13 @@ def audit_blocks(view: View) -> list[Block]:
             f"Compared with the checkpoint of {at_second(view['checkpoint']['made_at'])} at "
             f"position {view['checkpoint']['last_position']}."
         ]
+        if view["n_checkpoints"] > 1:
+            against.append(f"Compared with {view['n_checkpoints']} checkpoints in all.")
+    if view["compromised_checkpoints"]:
+        against.append(
+            f"Not compared: {len(view['compromised_checkpoints'])} checkpoints signed with a "
+            "compromised key."
+        )
     title = "Verified" if view["verified"] else "Verification failed"
     blocks: list[Block] = [Sentences(title, (compared, *against))]
     if not view["verified"]:

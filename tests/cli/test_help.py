@@ -31,6 +31,9 @@ BEFORE = {
     ("bundle", "show"): [["bundle", "create", SERIAL, "-o", "detector.calib-bundle"]],
     ("resolve",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("audit", "checkpoint"): [["audit", "key"]],
+    ("audit", "keys"): [["audit", "key"]],
+    ("audit", "rotate"): [["audit", "key"]],
+    ("audit", "anchor"): [["audit", "key"]],
     ("db", "restore"): [["db", "backup", "-o", "calib.backup.sqlite"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
@@ -48,7 +51,8 @@ def test_every_command_exists() -> None:
         "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
         "resolve",
-        "audit log", "audit verify", "audit checkpoint", "audit key",
+        "audit log", "audit verify", "audit checkpoint", "audit anchor",
+        "audit key", "audit keys", "audit rotate",
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",
         "db set", "db rules",
@@ -63,6 +67,7 @@ def test_every_command_exists() -> None:
 def test_the_examples_in_the_help_work(words: tuple[str, ...], here: Path) -> None:
     if words[:1] == ("init",):
         (here / "beamline.sqlite").unlink()
+    (here / "anchors").mkdir()
     found = examples(done(*words, "--help").stdout)
     assert found, "no example in the help"
     for line in BEFORE.get(words, []):

@@ -77,7 +77,10 @@ CONTRACT: dict[str, Keys] = {
     "audit log": documented("`calib audit log`"),
     "audit verify": documented("`calib audit verify`"),
     "audit checkpoint": documented("`calib audit checkpoint`"),
+    "audit anchor": documented("`calib audit anchor`"),
     "audit key": documented("`calib audit key`"),
+    "audit keys": documented("`calib audit keys`"),
+    "audit rotate": documented("`calib audit rotate`") | documented("`calib audit keys`"),
     "export": documented("`calib export`"),
     "init": documented("`calib init`"),
     "doctor": documented("`calib doctor`"),
@@ -182,6 +185,11 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("audit verify")
     ask("audit key", "key.pem")
     ask("audit checkpoint", "c.json", "--key", "key.pem")
+    Path("anchors").mkdir()
+    ask("audit anchor", "anchors", "--key", "key.pem")
+    ask("audit keys", "key.pem.pub", "--public-key", "key.pem.pub")
+    ask("audit key", "other.pem")
+    ask("audit rotate", "--key", "other.pem", "--reason", "yearly")
     raw.tamper("beamline.sqlite", "UPDATE withdrawal SET reason = 'x'")
     checked = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
     ask("audit verify", *checked, code=1)

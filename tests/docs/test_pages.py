@@ -37,6 +37,7 @@ READY: dict[str, tuple[str, ...]] = {
     "how-to/compare": ("derive",),
     "how-to/shared-store": (),
     "how-to/backup": ("derive", "certify"),
+    "how-to/keys-and-anchors": ("derive", "certify"),
     "how-to/move-a-store": ("derive", "certify"),
     "reference/settings": ("derive",),
     "explanation/two-clocks": ("derive", "certify"),

@@ -9,11 +9,13 @@ from pathlib import Path
 from calib.errors import CalibError, FileFormatError
 from calib.files.atomic import read_bytes, write_safely
 from calib.files.kinds import CHECKPOINT
-from calib.files.native.keys import public_path, read_private, read_public
+from calib.files.native.key_history import KeyHistory, history_path
+from calib.files.native.keys import public_path, read_private
 from calib.model.base.bounds import ORDINAL, POSITION, checked_instant
 from calib.model.base.canonical import instant_from, microseconds
 from calib.model.base.text import checked_words
 from calib.model.store.log import ChainHead, Checkpoint
+from calib.model.store.signing import SigningKey
 
 
 def write_checkpoint(
@@ -28,32 +30,35 @@ def write_checkpoint(
 
     Raises what ``read_private`` and ``write_safely`` raise.
     """
+    write_safely(
+        path,
+        checkpoint_bytes(checkpoint, private_key),
+        CHECKPOINT,
+        inputs=(private_key, public_path(private_key), history_path(private_key)),
+        store=store,
+        force=force,
+    )
+
+
+def checkpoint_bytes(checkpoint: Checkpoint, private_key: Path) -> bytes:
+    """The text of a signed checkpoint; raises what ``read_private`` raises."""
     signature = read_private(private_key).sign(checkpoint.signed_bytes())
     content = {
         **checkpoint.content(),
         "made_at": microseconds(checkpoint.made_at),
         "signature": signature.hex(),
     }
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    write_safely(
-        path,
-        f"{text}\n".encode(),
-        CHECKPOINT,
-        inputs=(private_key, public_path(private_key)),
-        store=store,
-        force=force,
-    )
+    return f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode()
 
 
 def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
-    """The checkpoint in a file, its signature verified.
+    """The checkpoint in a file, its signature verified with a public key or a history of keys.
 
     Raises ``FileFormatError``: ``no-checkpoint`` where it is none, ``checkpoint-forged`` where it
-    was changed after it was signed, or signed with another key.
+    was changed after it was signed, or signed with another key, ``key-retired`` where its key was
+    replaced before it was made, and ``key-compromised`` where others may have had its key.
     """
-    from cryptography.exceptions import InvalidSignature
-
-    key = read_public(public_key)
+    keys = KeyHistory.read(public_key)
     try:
         content = json.loads(read_bytes(path))
         heads = tuple(
@@ -78,14 +83,35 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
             place=str(path),
             remedy="give the file that calib audit checkpoint wrote.",
         ) from error
-    try:
-        key.verify(signature, signed)
-    except InvalidSignature:
+    signer = keys.signer(signature, signed)
+    if signer is None:
         raise FileFormatError(
             "checkpoint-forged",
             f"the checkpoint was not signed with the key of {public_key}, or was changed since.",
             place=str(path),
             remedy="use your other copy, and the public key of the person who signed it "
             "(--public-key).",
-        ) from None
+        )
+    _refuse_untrusted(signer, checkpoint, path)
     return checkpoint
+
+
+def _refuse_untrusted(signer: SigningKey, checkpoint: Checkpoint, path: Path) -> None:
+    """Raise for a compromised key, with which a checkpoint of any time can be made, and for a key
+    that was retired before the checkpoint was made."""
+    if signer.compromised_since is not None:
+        raise FileFormatError(
+            "key-compromised",
+            f"the key of this checkpoint is compromised since {signer.compromised_since:%Y-%m-%d}, "
+            "so anybody who has it could have made it, with any date.",
+            place=str(path),
+            remedy="use a checkpoint signed with a later key.",
+        )
+    if signer.retired_at is not None and checkpoint.made_at > signer.retired_at:
+        raise FileFormatError(
+            "key-retired",
+            f"the checkpoint is dated {checkpoint.made_at:%Y-%m-%d %H:%M}, but its key was retired "
+            f"on {signer.retired_at:%Y-%m-%d %H:%M}.",
+            place=str(path),
+            remedy="make a checkpoint with the current key.",
+        )

@@ -36,7 +36,6 @@ def make_keys(private: Path) -> tuple[Path, Path]:
 
     Raises ``InputError`` where either exists: a key that has signed must not be lost.
     """
-    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     refuse_bad_name(private)
@@ -52,7 +51,15 @@ def make_keys(private: Path) -> tuple[Path, Path]:
                 remedy="another file.",
             )
         check_writable_target(path, KEY)
-    key = Ed25519PrivateKey.generate()
+    write_pair(Ed25519PrivateKey.generate(), private)
+    return private, public
+
+
+def write_pair(key: Ed25519PrivateKey, private: Path, *, force: bool = False) -> None:
+    """Write a key in PEM format: the public key beside the private one, then the private one,
+    readable by its owner only. ``force`` replaces existing keys."""
+    from cryptography.hazmat.primitives import serialization
+
     secret = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -61,13 +68,26 @@ def make_keys(private: Path) -> tuple[Path, Path]:
     known = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    write_safely(public_path(private), known, KEY, force=force)
     mask = os.umask(0o077)
     try:
-        write_safely(private, secret, KEY)
+        write_safely(private, secret, KEY, force=force)
     finally:
         os.umask(mask)
-    write_safely(public, known, KEY)
-    return private, public
+
+
+def public_bytes(key: Ed25519PublicKey) -> bytes:
+    """The 32 bytes of a public key."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def public_from_bytes(raw: bytes) -> Ed25519PublicKey:
+    """The public key with these 32 bytes; raises ``ValueError`` for any other number of them."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 def read_private(path: Path) -> Ed25519PrivateKey:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from calib.model.store.backup import StoreRevision
 from calib.model.store.log import Audit
 from calib.report.affected import affected_blocks, affected_view
@@ -152,7 +154,12 @@ def log() -> Case:
 def audit(*, verified: bool) -> Case:
     """calib audit verify."""
     found = Audit((), 41, 509, 4, 45) if verified else recorded.audit()
-    view = audit_view(found, None if verified else recorded.checkpoint())
+    view = audit_view(
+        found,
+        None if verified else recorded.checkpoint(),
+        n_checkpoints=0 if verified else 3,
+        compromised=() if verified else (Path("anchors/checkpoint-00000002.json"),),
+    )
     return Case(view, audit_blocks(view))
 
 

@@ -22,8 +22,8 @@ def verify(
         typer.Option(
             "--checkpoint",
             metavar="FILE",
-            help="Compare the log with this signed checkpoint; this detects a log truncated or "
-            "rewritten since.",
+            help="Compare the log with this signed checkpoint, or with all in a folder; this "
+            "detects a log truncated or rewritten since.",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -32,8 +32,8 @@ def verify(
         typer.Option(
             "--public-key",
             metavar="FILE",
-            help="Verify the signature with this key.",
-            show_default="the key of calib audit key",
+            help="Verify signatures with this public key or history of keys.",
+            show_default="those of calib audit key",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -53,11 +53,16 @@ def verify(
     from calib.report.log import audit_blocks, audit_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        audit, known = verified(opened, checkpoint, public_key)
-    view = audit_view(audit, known)
+        done = verified(opened, checkpoint, public_key)
+    view = audit_view(
+        done.audit,
+        done.checkpoint,
+        n_checkpoints=done.n_checkpoints,
+        compromised=done.compromised,
+    )
     if as_json:
         write_json(view)
     else:
         write_blocks(audit_blocks(view))
-    if audit.findings:
+    if done.audit.findings:
         raise typer.Exit(NOT_AS_RECORDED)
