@@ -11,6 +11,7 @@ from typing import Any
 from calib.errors import InputError, LayoutError
 from calib.files.native.summary import SUFFIXES, read_summary
 from calib.flows.shared.distances import freedom_for, merged_distances
+from calib.flows.shared.equal import equal_calibration, equal_notice
 from calib.flows.shared.provenance import this_environment
 from calib.flows.shared.results import Derived, solver_errors
 from calib.flows.shared.summaries import (
@@ -72,7 +73,13 @@ def combine(
     }
     record = calibration_record(solution, chosen, detector, parameters)
     stored, new = None, True
-    if not dry_run:
+    equal = equal_calibration(store, record)
+    if equal is not None:
+        record = equal.stored.record
+        notices.append(equal_notice(equal))
+        if not dry_run:
+            stored, new = equal.stored, False
+    elif not dry_run:
         stored, new = store.calibrations.add(
             record,
             [kept.summary.started for kept in chosen],

@@ -13,6 +13,7 @@ from calib.errors import InputError, LayoutError
 from calib.files.reader import read_data
 from calib.flows.shared.datasets import executor_for, load_datasets, reordered
 from calib.flows.shared.distances import freedom_for, merged_distances
+from calib.flows.shared.equal import equal_calibration, equal_notice
 from calib.flows.shared.identity import known_detector, new_detector, serial_of
 from calib.flows.shared.provenance import provenance_of
 from calib.flows.shared.rejected import reject_disagreeing, rejection_notices
@@ -87,8 +88,9 @@ def derive(
 ) -> Derived:
     """Refine the panel corrections common to all datasets, and store them.
 
-    A derivation that fails acceptance is stored as a draft. Raises ``InputError`` for files that
-    cannot be used, and ``StoreError``; nothing is stored then.
+    A derivation that fails acceptance is stored as a draft. Where the store has the same
+    derivation, or one that differs by rounding only, it is returned and nothing is stored. Raises
+    ``InputError`` for files that cannot be used, and ``StoreError``; nothing is stored then.
     """
     begun = perf_counter()
     if not dry_run:
@@ -139,7 +141,12 @@ def derive(
         parameters["onto"] = base.id
     record = calibration_record(solution, summaries, detector, parameters)
     stored, new = None, True
-    if not dry_run:
+    equal = None if fresh else equal_calibration(store, record)
+    if equal is not None:
+        record = equal.stored.record
+        if not dry_run:
+            stored, new = equal.stored, False
+    elif not dry_run:
         report_progress("storing", 0, float("nan"), len(datasets), len(datasets))
         stored, new = store.calibrations.add(
             record,
@@ -156,6 +163,7 @@ def derive(
         solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
     )
     notices += _slip_notices(solution.report)
+    notices += [equal_notice(equal)] if equal is not None else []
     return Derived(
         record=record,
         stored=stored,

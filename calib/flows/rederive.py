@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from calib.errors import InputError, NotFoundError
 from calib.files.atomic import file_sha256
 from calib.files.reader import input_suffixes
 from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
+from calib.flows.shared.equal import EQUAL_SIGMA, largest_difference_sigma
 from calib.flows.shared.provenance import this_environment
 from calib.model.detector.correction import Freedom
 from calib.model.result.report import Reason
@@ -26,8 +25,8 @@ from calib.solve.options import Crystals
 from calib.solve.prior import PanelPrior
 from calib.version import __version__
 
-SAME_SIGMA = 0.1
-"""On another machine, results that differ by at most this many sigma are the same."""
+ELSEWHERE_SIGMA = 0.1
+"""In another environment, results that differ by at most this many sigma are reproduced."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,17 +38,19 @@ class Rederived:
     identical: bool
     """Panels and covariance agree bit for bit."""
     largest_sigma: float
-    """The largest difference of a parameter in units of its sigma."""
+    """The largest difference of a parameter, or of its sigma, in units of its sigma."""
     environment: tuple[str, ...]
     """How the machine of the derivation differs from this one."""
     environment_known: bool
 
     @property
     def reproduced(self) -> bool:
-        """Whether the result is the same: bit for bit, or within ``SAME_SIGMA`` where versions,
-        processor or threads differ or are unknown."""
+        """Whether the result is the same: less than ``EQUAL_SIGMA`` apart, or at most
+        ``ELSEWHERE_SIGMA`` where versions, processor or threads differ or are unknown."""
         elsewhere = bool(self.environment) or not self.environment_known
-        return self.identical or (elsewhere and self.largest_sigma <= SAME_SIGMA)
+        if self.identical or self.largest_sigma < EQUAL_SIGMA:
+            return True
+        return elsewhere and self.largest_sigma <= ELSEWHERE_SIGMA
 
 
 def rederive(
@@ -86,7 +87,7 @@ def rederive(
         again=again,
         identical=(again.panels_id, again.covariance_sha256)
         == (found.record.panels_id, found.record.covariance_sha256),
-        largest_sigma=_largest_sigma(found.record, again),
+        largest_sigma=largest_difference_sigma(found.record, again),
         environment=differences,
         environment_known=provenance is not None,
     )
@@ -204,10 +205,3 @@ def _files_below(folders: Sequence[Path]) -> list[Path]:
             named = sorted(name for name in names if suffixes & set(Path(name).suffixes))
             out += [Path(place) / name for name in named]
     return [path for path in out if path.is_file()]
-
-
-def _largest_sigma(one: CalibrationRecord, other: CalibrationRecord) -> float:
-    free = list(one.estimate.freedom.free)
-    apart = (other.estimate.correction.values - one.estimate.correction.values)[:, free]
-    sigma = one.estimate.sigma[:, free]
-    return float(np.abs(apart / np.maximum(sigma, 1e-300)).max())

@@ -7,6 +7,9 @@ from typing import Any
 from calib.model.store.provenance import Provenance
 from calib.report.blocks import NONE, Facts, View
 
+SAME_SIGMA = 1e-6
+"""Below this difference a result is called the same."""
+
 
 def provenance_view(provenance: Provenance | None) -> dict[str, Any] | None:
     """Environment, input files and parent of a calibration; None if they were not recorded."""
@@ -60,13 +63,18 @@ def rederived_view(
     }
 
 
+def _result(view: View) -> str:
+    if not view["reproduced"]:
+        return "not reproduced"
+    return "the same" if view["largest_difference_sigma"] < SAME_SIGMA else "reproduced"
+
+
 def rederived_facts(view: View) -> Facts:
     """Whether the calibration was reproduced, and what differs in the environment."""
     if view["identical"]:
         result = "identical, bit for bit"
     else:
-        word = "reproduced within rounding" if view["reproduced"] else "not reproduced"
-        result = f"{word}: differs by up to {view['largest_difference_sigma']:.3g} sigma"
+        result = f"{_result(view)}: differs by up to {view['largest_difference_sigma']:.3g} sigma"
     if not view["environment_known"]:
         machine = "unknown: not recorded"
     else:

@@ -186,10 +186,12 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("audit key", "key.pem")
     ask("audit checkpoint", "c.json", "--key", "key.pem")
     Path("anchors").mkdir()
-    ask("audit anchor", "anchors", "--key", "key.pem")
-    ask("audit keys", "key.pem.pub", "--public-key", "key.pem.pub")
-    ask("audit key", "other.pem")
-    ask("audit rotate", "--key", "other.pem", "--reason", "yearly")
+    ask("audit key", "stolen.pem")
+    ask("audit anchor", "anchors", "--key", "stolen.pem")
+    since = ("--compromised-since", "2026-01-01")
+    ask("audit rotate", "--key", "stolen.pem", "--reason", "stolen", *since)
+    ask("audit keys", "stolen.pem.keys", "--public-key", "stolen.pem.pub")
+    ask("audit verify", "--checkpoint", "anchors", "--public-key", "stolen.pem.keys")
     raw.tamper("beamline.sqlite", "UPDATE withdrawal SET reason = 'x'")
     checked = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
     ask("audit verify", *checked, code=1)
@@ -236,6 +238,8 @@ def test_optional_keys_are_sometimes_present(answers: dict[str, list[Any]]) -> N
         never -= {"events[].drift.rms_shift_um.normal"}  # calib diff has it
         never -= {key for key in never if key.startswith("groups[].")}  # below
         never -= {"provenance.parent"}  # tests/store/test_provenance.py
+        never -= {"anchors[].commit", "anchors[].pushed_to"}  # tests/cli/test_anchors.py
+        never -= {"endorsed"} if name == "audit rotate" else set()  # calib audit keys has it
         assert never == set(), (name, never)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from collections.abc import Sequence
@@ -14,6 +15,11 @@ from calib.model.experiment.dataset import Dataset
 from calib.model.store.provenance import Environment, Provenance
 
 _CPU_INFO = Path("/proc/cpuinfo")
+_MAPPED = Path("/proc/self/maps")
+"""The libraries that this process has loaded."""
+_CORE_NAMES = tuple(
+    f"{prefix}openblas_get_corename{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", "")
+)
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -35,9 +41,29 @@ def this_environment() -> Environment:
 def _blas() -> str:
     try:
         found = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-        return f"{found['name']} {found['version']}"
+        return " ".join((found["name"], found["version"], *_kernel()))
     except (TypeError, KeyError):  # numpy before 1.25 prints it only
-        return "unknown"
+        return " ".join(("unknown", *_kernel()))
+
+
+def _kernel() -> tuple[str, ...]:
+    """The name of the kernel that OpenBLAS chose for this processor; empty for other libraries."""
+    try:
+        mapped = _MAPPED.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    paths = sorted({line.split(maxsplit=5)[-1] for line in mapped if "openblas" in line})
+    for path in paths:
+        try:
+            library = ctypes.CDLL(path)
+        except OSError:  # removed since it was loaded
+            continue
+        for name in _CORE_NAMES:
+            if hasattr(library, name):
+                core = getattr(library, name)
+                core.argtypes, core.restype = (), ctypes.c_char_p
+                return ((core() or b"").decode("ascii", "replace"),)
+    return ()
 
 
 def _processor() -> str:

@@ -1,6 +1,7 @@
 """Provenance of a calibration that is not part of its id: the machine and the input paths.
 
-The same derivation on two machines gives the same calibration.
+The same derivation gives the same calibration to the last bit, and so the same id, with the same
+versions of the software and the same kernel of the linear algebra. Otherwise the last bits differ.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class Environment:
     scipy: str
     """Empty in calibrations made before the solver used scipy."""
     blas: str
-    """Name and version of the linear algebra behind numpy."""
+    """Name and version of the linear algebra behind numpy, and its kernel: the code that it chose
+    for this processor. Without the kernel in calibrations of earlier versions."""
     processor: str
     """The model name."""
     threads: int

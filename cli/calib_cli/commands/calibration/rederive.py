@@ -34,8 +34,8 @@ def rederive(
     """Derive a calibration again and compare the results.
 
     Input files are found by their hashes; summaries are taken from the store. Nothing is stored.
-    Exits with 0 if the result is the same (bit for bit, or on another machine within 0.1 sigma),
-    else with 1.
+    Exits with 0 if the result is the same (within 1e-6 sigma; with other versions or another
+    processor within 0.1 sigma), else with 1.
 
     \b
     Example:
