@@ -21,8 +21,8 @@ from calib.store.schema.tables import ARTIFACT, DATASET, DEED, METADATA
 from support import raw
 
 DDL = {
-    "sqlite": "7db0f07cd3ac5d63d13a8f3b5fc74c6fbf5f1f98d37bc9a6ba74a5214ff6f2cd",
-    "postgresql": "073d8a5d2612c9bf28fd47900a038d9c52ac1a8044bcc4279ebd9f4af1c83e60",
+    "sqlite": "8593ff9898834b8efbbe4321ad95893d4c32a167f8634921ef1ac87859a65f02",
+    "postgresql": "8082c69704c56c8eba428fee3005f5b9dcba841df1d8ac67768fb2f15cf5f2a8",
 }
 """The SHA-256 of the statements that would make the tables of revision 0014. They change only
 together with a new revision."""

@@ -17,7 +17,7 @@ from calib.errors import InputError
 from calib.model.store.log import STORE_CHAIN, Entry, Moment, by_id, entry_id, rows_id
 from calib.model.store.record import ChangeStamp
 from calib.store.database.database import Database
-from calib.store.log.row_hashes import contents_at
+from calib.store.log.row_hashes import hash_of, rows_at
 from calib.store.schema.tables import PANEL
 from calib.store.store import Store
 from support import raw
@@ -76,6 +76,7 @@ def test_every_change_has_one_entry_in_order(filled: str) -> None:
     assert log[5].recorded.reason == "a loose cable"
     assert set(log[0].contents) == {
         "detector", "dataset", "artifact", "calibration", "calibration_dataset", "panel",
+        "binding",
     }  # fmt: skip
 
 
@@ -262,7 +263,7 @@ def test_a_log_forged_together_with_rows_is_found_by_the_calibration_id(filled: 
         entry = store.log.entries()[-1]
     database = Database(Location.parse(filled))
     with database.reading() as connection:
-        contents = {**entry.contents, **contents_at(connection, 8, (PANEL,))}
+        contents = {**entry.contents, "panel": hash_of(PANEL, rows_at(connection, PANEL, 8))}
     database.close()
     forged = replace(entry, contents=contents)
     raw.tamper(
@@ -284,7 +285,7 @@ def test_a_truncated_log_is_found_with_a_checkpoint(filled: str) -> None:
         assert store.log.audit(checkpoint).findings == ()  # the log may grow
     with Store.open(filled) as store:
         checkpoint = store.log.heads()
-    for table in ("application", "entry", "deed"):
+    for table in ("binding", "application", "entry", "deed"):
         raw.tamper(filled, f"DELETE FROM {table} WHERE position = 9")
     assert problems(filled) == []
     with Store.open(filled) as store:

@@ -7,14 +7,13 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import insert
-
 from calib.config.location import Location
 from calib.model.store.bundle import Bundle
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.rule import DEMAND_ACTOR, Rule
 from calib.store.database.database import Database
 from calib.store.log.log import recording
+from calib.store.log.written import insert_rows
 from calib.store.schema.tables import SUMMARY_CONTENT
 from calib.store.store import Store
 from support.records import (
@@ -58,19 +57,21 @@ def add_summary_content(place: str) -> None:
     _, files = with_summaries(calibration())
     file = next(file for file in files if file is not None)
     database = Database(Location.parse(place))
-    with database.writing() as connection:
-        tables = (SUMMARY_CONTENT,)
-        with recording(connection, stamp(), "summary", SERIAL, tables) as (position, _):
-            connection.execute(
-                insert(SUMMARY_CONTENT).values(
-                    summary=file.id,
-                    format="calib/summary/1",
-                    position=position,
-                    sha256=hashlib.sha256(file.content).hexdigest(),
-                    content=file.content,
-                )
-            )
-    database.close()
+    try:
+        with (
+            database.writing() as connection,
+            recording(connection, stamp(), "summary", SERIAL) as (position, _),
+        ):
+            row = {
+                "summary": file.id,
+                "format": "calib/summary/1",
+                "position": position,
+                "sha256": hashlib.sha256(file.content).hexdigest(),
+                "content": file.content,
+            }
+            insert_rows(connection, SUMMARY_CONTENT, [row])
+    finally:
+        database.close()
 
 
 @cache

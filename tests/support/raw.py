@@ -12,6 +12,7 @@ import psycopg
 TABLES = (
     "deed",
     "entry",
+    "binding",
     "detector",
     "dataset",
     "artifact",

@@ -22,6 +22,8 @@ from calib.model.base.canonical import content_id
 from calib.model.store.log import STORE_CHAIN, Entry, by_id, entry_id, rows_id
 from calib.model.store.record import ChangeStamp
 
+BINDING = "binding"
+"""The table whose rows bind entries to detectors."""
 USAGE = ("application", "origin", "provenance")
 """Tables whose rows may be withheld: they record who did what with which files."""
 LOOSE = ("artifact", "dataset", "summary")
@@ -106,6 +108,8 @@ class Bundle:
             if rows_id(_hashed(rows.columns)) != contents[rows.position].get(rows.table):
                 raise _broken(why=f"{place} do not match the hash in the log")
             given.add((rows.position, rows.table))
+            if rows.table == BINDING and rows.columns["detector"] != (self.serial,):
+                raise _broken(why=f"{place} are bound to another detector")
         if self.calibration_id is not None:
             return
         for position, tables in contents.items():

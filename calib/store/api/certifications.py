@@ -8,6 +8,7 @@ from calib.model.store.certification_rules import Consequences
 from calib.model.store.log import LATEST
 from calib.model.store.record import Certification, ChangeStamp
 from calib.store.api.entity import EntityApi, read, write
+from calib.store.log.verification import verify_certifications
 from calib.store.records import certifications, detectors
 from calib.store.resolve import impact
 
@@ -43,6 +44,7 @@ class CertificationApi(EntityApi):
         the log."""
         with self._database.reading() as connection:
             detector = detectors.detector_position(connection, serial)
+            verify_certifications(connection, detector, serial)
             return certifications.read_certifications(
                 connection, certifications.of_detector(detector), known_at
             )

@@ -9,7 +9,6 @@ from calib.model.store.record import ChangeStamp, DetectorRecord
 from calib.store.api.entity import EntityApi, read, write
 from calib.store.log.log import recording
 from calib.store.records import detectors
-from calib.store.schema.tables import DETECTOR
 
 
 class DetectorApi(EntityApi):
@@ -26,7 +25,7 @@ class DetectorApi(EntityApi):
             if known is not None:
                 detectors.check_same(known[1], record)
                 return False
-            with recording(connection, stamp, "detector", STORE_CHAIN, (DETECTOR,)) as (
+            with recording(connection, stamp, "detector", STORE_CHAIN) as (
                 position,
                 _,
             ):

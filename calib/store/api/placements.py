@@ -8,7 +8,7 @@ from calib.model.store.log import LATEST
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import ChangeStamp
 from calib.store.api.entity import EntityApi, read, write
-from calib.store.records import detectors, placements
+from calib.store.records import placements
 
 
 class PlacementApi(EntityApi):
@@ -24,5 +24,4 @@ class PlacementApi(EntityApi):
     def list(self, serial: str, known_at: int = LATEST) -> Sequence[BeamlinePlacement]:
         """A detector's placements, newest first, as of a position of the log."""
         with self._database.reading() as connection:
-            detector = detectors.detector_position(connection, serial)
-            return placements.read_placements(connection, detector, known_at)
+            return placements.read_placements(connection, serial, known_at)

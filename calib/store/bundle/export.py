@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, Connection, LargeBinary, Table, select
 
+from calib.errors import IntegrityError
 from calib.model.store.bundle import USAGE, Bundle, BundleEntry, BundleRows
 from calib.model.store.log import Entry, by_id
 from calib.model.store.record import ChangeStamp
+from calib.store.log.bindings import rows_of_other_detectors
 from calib.store.log.log import read_entries
 from calib.store.log.row_hashes import canonical_value, position_column
 from calib.store.records.calibrations import read_calibration
@@ -20,6 +22,7 @@ from calib.store.schema.tables import (
     CALIBRATION_SUMMARY,
     CERTIFICATION,
     DATASET,
+    DETECTOR,
     METADATA,
     SUMMARY,
     WITHDRAWAL,
@@ -34,9 +37,9 @@ def collect_bundle(
 
     Raises ``IntegrityError`` for a calibration whose content differs from what was stored.
     """
-    entries = [
-        _entry(entry, with_usage=with_usage) for entry in read_entries(connection, serial, None)
-    ]
+    log = read_entries(connection, serial, None)
+    _check_detector(connection, serial, {entry.position: entry.chain for entry in log})
+    entries = [_entry(entry, with_usage=with_usage) for entry in log]
     about = None if calibration is None else _positions_about(connection, calibration)
     rows = []
     for one in entries:
@@ -55,6 +58,20 @@ def collect_bundle(
     if calibration is not None:
         named = read_calibration(connection, calibration).id
     return Bundle(serial, named, with_usage, __version__, tuple(entries), tuple(rows))
+
+
+def _check_detector(connection: Connection, serial: str, chains: Mapping[int, str]) -> None:
+    """Raise ``IntegrityError`` if an entry of the detector's log recorded rows of another one."""
+    found = connection.execute(select(DETECTOR.c.position, DETECTOR.c.serial))
+    serials = {row.position: row.serial for row in found}
+    other = rows_of_other_detectors(connection, chains, serials, min(chains), max(chains))
+    for table, position, problem in other:
+        raise IntegrityError(
+            "other-detector",
+            f"the row of {table} at position {position} cannot be exported with {serial}: "
+            f"{problem}.",
+            remedy="calib audit verify lists all changes; restore the store from a backup.",
+        )
 
 
 def _entry(entry: Entry, *, with_usage: bool) -> BundleEntry:

@@ -43,7 +43,7 @@ from calib.store.records.derivations import add_derivation
 from calib.store.records.detectors import check_same, find_detector, insert_detector, read_detector
 from calib.store.records.origins import insert_origins, known_hashes, read_origins
 from calib.store.records.summaries import read_summaries
-from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET, DETECTOR, ORIGIN
+from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET
 
 _HISTORY = ("certification", "withdrawal", "placement")
 """Tables whose rows are recorded as history of the other store."""
@@ -68,7 +68,7 @@ def load(
     if known is not None:
         check_same(known[1], content.detector)
     elif not content.calibrations:
-        with recording(connection, stamp, "detector", STORE_CHAIN, (DETECTOR,)) as (
+        with recording(connection, stamp, "detector", STORE_CHAIN) as (
             position,
             _,
         ):
@@ -203,7 +203,7 @@ def _record_history(
         return 0
     found = find_detector(connection, serial)
     assert found is not None  # noqa: S101 - registered before
-    with recording(connection, stamp, "bundle", serial, (ORIGIN,)) as (position, _):
+    with recording(connection, stamp, "bundle", serial) as (position, _):
         insert_origins(connection, position, found[0], new)
     return len(new)
 

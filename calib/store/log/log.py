@@ -13,18 +13,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from calib.errors import InputError
 from calib.model.base.bounds import POSITION, brief
 from calib.model.store.log import STORE_CHAIN, ChainHead, Entry, Moment, entry_id
 from calib.model.store.record import ChangeStamp
 from calib.model.store.validity import utc
-from calib.store.log.row_hashes import contents_at
+from calib.store.log.written import (
+    begin_change,
+    bind,
+    check_written,
+    contents_of,
+    end_change,
+    written_differently,
+)
 from calib.store.schema.columns import row_limit
 from calib.store.schema.tables import DEED, DETECTOR, ENTRY
 
 _TICK = timedelta(microseconds=1)
+ENTRIES = select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host).join(
+    DEED, DEED.c.position == ENTRY.c.position
+)
+"""Entries with their stamps, as ``entry_of`` takes them."""
 
 
 def add_stamp(connection: Connection, stamp: ChangeStamp) -> tuple[int, ChangeStamp]:
@@ -51,17 +62,21 @@ def recording(
     stamp: ChangeStamp,
     kind: str,
     chain: str,
-    tables: tuple[Table, ...],
     reason: str | None = None,
 ) -> Iterator[tuple[int, ChangeStamp]]:
     """Record one change: yields its position and its stamp as recorded. At the end of the block the
-    rows at that position in ``tables`` are entered in the log.
+    rows that ``insert_rows`` added are entered in the log, read back and compared.
 
     ``chain`` is the serial of the detector that the change concerns, or ``STORE_CHAIN`` where a
     detector is registered. Without ``reason`` that of the stamp is used.
     """
     position, recorded = add_stamp(connection, stamp)
-    yield position, recorded
+    begin_change(connection)
+    try:
+        yield position, recorded
+        bind(connection, position, chain)
+    finally:
+        meant = end_change(connection)
     ordinal, previous = _head_of(connection, chain)
     why = stamp.reason if reason is None else reason
     entry = Entry(
@@ -70,12 +85,27 @@ def recording(
         chain=chain,
         ordinal=ordinal + 1,
         kind=kind,
-        contents=contents_at(connection, position, tables),
+        contents=contents_of(meant),
         salt=secrets.token_hex(16),
         previous=previous,
         hash="",
     )
-    insert_entry(connection, replace(entry, hash=entry_id(entry)))
+    entry = replace(entry, hash=entry_id(entry))
+    insert_entry(connection, entry)
+    check_written(connection, position, meant)
+    _check_entry(connection, entry)
+
+
+def _check_entry(connection: Connection, entry: Entry) -> None:
+    """Raise ``IntegrityError`` unless the entry and its stamp are stored as they were meant."""
+    row = connection.execute(ENTRIES.where(ENTRY.c.position == entry.position)).first()
+    try:
+        found = None if row is None else entry_of(row)
+    except (TypeError, ValueError):
+        found = None
+    if found != entry:
+        msg = "the entry of the log or its stamp differs"
+        raise written_differently(msg)
 
 
 def insert_entry(connection: Connection, entry: Entry) -> None:
@@ -99,9 +129,7 @@ def insert_entry(connection: Connection, entry: Entry) -> None:
 def read_entries(connection: Connection, serial: str | None, last: int | None) -> list[Entry]:
     """The entries of a detector since its registration, or of all, in order; only the ``last`` ones
     where a number is given."""
-    wanted = select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host).join(
-        DEED, DEED.c.position == ENTRY.c.position
-    )
+    wanted = ENTRIES
     if serial is not None:
         position = select(DETECTOR.c.position).where(DETECTOR.c.serial == serial)
         registration = ENTRY.c.position == position.scalar_subquery()
@@ -141,10 +169,7 @@ def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
 def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[Entry]:
     """The entries that were recorded at these times, in order."""
     rows = connection.execute(
-        select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
-        .join(DEED, DEED.c.position == ENTRY.c.position)
-        .where(DEED.c.recorded_at.in_(times))
-        .order_by(DEED.c.position)
+        ENTRIES.where(DEED.c.recorded_at.in_(times)).order_by(DEED.c.position)
     )
     return [entry_of(row) for row in rows]
 
@@ -157,11 +182,16 @@ def entry_of(row: Row[Any]) -> Entry:
         chain=row.chain,
         ordinal=row.ordinal,
         kind=row.kind,
-        contents=json.loads(row.contents),
+        contents=contents_from(row.contents),
         salt=row.salt,
         previous=row.previous,
         hash=row.hash,
     )
+
+
+def contents_from(written: str) -> dict[str, str]:
+    """The contents of an entry; raises ``ValueError`` or ``TypeError`` for other text."""
+    return dict(json.loads(written))
 
 
 def read_heads(connection: Connection) -> tuple[ChainHead, ...]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Double,
     Integer,
     LargeBinary,
+    Row,
     Table,
     TextClause,
     text,
@@ -42,6 +43,8 @@ class RowsAt:
     position: int
     n_rows: int
     hash: str
+    keys: list[list[Any]]
+    """The primary key of each row."""
 
 
 def logged_tables() -> tuple[Table, ...]:
@@ -60,14 +63,29 @@ def rows_between(connection: Connection, table: Table, first: int, last: int) ->
     found = connection.execute(_selected(table), {"first": first, "last": last})
     for position, group in groupby(found, key=lambda row: row[place]):
         rows = list(group)
-        yield RowsAt(int(position), len(rows), hash_of(table, rows))
+        yield RowsAt(int(position), len(rows), hash_of(table, rows), keys_of(table, rows))
+
+
+def keys_of(table: Table, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The primary keys of rows of a table."""
+    places = _key_places(table)
+    return [[row[place] for place in places] for row in rows]
+
+
+def _key_places(table: Table) -> list[int]:
+    names = [column.name for column in table.columns]
+    return [names.index(column.name) for column in table.primary_key]
+
+
+def by_key(table: Table, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+    """The rows in the order of their keys, which may be of any type."""
+    places = _key_places(table)
+    return sorted(rows, key=lambda row: [(str(type(row[place])), row[place]) for place in places])
 
 
 def hash_of(table: Table, rows: Sequence[Sequence[Any]]) -> str:
     """The hash of rows of a table as a driver returns them, independent of their order."""
-    names = [column.name for column in table.columns]
-    keys = [names.index(column.name) for column in table.primary_key]
-    ordered = sorted(rows, key=lambda row: [(str(type(row[k])), row[k]) for k in keys])
+    ordered = by_key(table, rows)
     return rows_id(
         {
             column.name: _canonical_values(column.type, [row[index] for row in ordered])
@@ -76,13 +94,9 @@ def hash_of(table: Table, rows: Sequence[Sequence[Any]]) -> str:
     )
 
 
-def contents_at(connection: Connection, position: int, tables: tuple[Table, ...]) -> dict[str, str]:
-    """The hashes of the rows that one position added to these tables, by table."""
-    return {
-        table.name: rows.hash
-        for table in tables
-        for rows in rows_between(connection, table, position, position)
-    }
+def rows_at(connection: Connection, table: Table, position: int) -> Sequence[Row[Any]]:
+    """The rows that one position added to a table, as the driver returns them."""
+    return connection.execute(_selected(table), {"first": position, "last": position}).all()
 
 
 @cache

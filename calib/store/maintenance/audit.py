@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row, select, text
 
 from calib.errors import CalibError
 from calib.model.base.canonical import instant_from
 from calib.model.store.log import STORE_CHAIN, Audit, ChainHead, Entry, Finding, entry_id
 from calib.model.store.record import ChangeStamp
+from calib.store.log.bindings import binding_problem, rows_of_other_detectors
 from calib.store.log.row_hashes import FIRST, LAST, RowsAt, logged_tables, rows_between
+from calib.store.log.written import keys_text
 from calib.store.records.calibrations import read_calibration
+from calib.store.schema.objects import schema_findings
+from calib.store.schema.tables import BINDING
 
 _PAGE = 500
 _ENTRIES = text(
@@ -46,8 +50,10 @@ class _Auditor:
         self._serials = {row.position: row.serial for row in detectors}
         self._last: tuple[int, datetime] | None = None
         self._n_entries = self._n_rows = 0
+        self._binds = False
 
     def audit(self) -> Audit:
+        self._findings += schema_findings(self._connection)
         first, page = FIRST, self._page(0)
         while True:
             following = self._page(page[-1].position) if page else []
@@ -74,14 +80,17 @@ class _Auditor:
 
     def _audit_page(self, page: Sequence[Row[Any]], first: int, last: int) -> None:
         contents: dict[int, Mapping[str, str]] = {}
+        chains: dict[int, str] = {}
         for row in page:
             entry = self._entry(row)
             if entry is not None:
                 contents[entry.position] = entry.contents
+                chains[entry.position] = entry.chain
                 self._follow(entry)
                 self._n_entries += 1
         sound: set[int] = set()
         spoiled: set[int] = set()
+        keys: dict[int, dict[str, list[list[Any]]]] = {}
         for table in logged_tables():
             found = {
                 rows.position: rows for rows in rows_between(self._connection, table, first, last)
@@ -89,14 +98,46 @@ class _Auditor:
             self._n_rows += sum(rows.n_rows for rows in found.values())
             for position in sorted({*found, *contents}):
                 recorded = contents.get(position)
+                if position in found and table is not BINDING:
+                    keys.setdefault(position, {})[table.name] = found[position].keys
                 problem = _difference(recorded, table.name, found.get(position))
                 if problem:
                     self._find(table.name, f"position {position}", problem)
                     spoiled.add(position)
                 elif table.name == "calibration" and position in found:
                     sound.add(position)
+        self._check_bindings(chains, contents, keys, (first, last))
         for position in sorted(sound - spoiled):
             self._reread(position)
+
+    def _check_bindings(
+        self,
+        chains: Mapping[int, str],
+        contents: Mapping[int, Mapping[str, str]],
+        keys: Mapping[int, Mapping[str, list[list[Any]]]],
+        span: tuple[int, int],
+    ) -> None:
+        """Compare each entry with the detector and the rows that it is about."""
+        other = rows_of_other_detectors(self._connection, chains, self._serials, *span)
+        for table, position, problem in other:
+            self._find(table, f"position {position}", problem)
+        bound = self._connection.execute(
+            select(BINDING).where(BINDING.c.position.between(*span))
+        ).all()
+        rows = {row.position: row for row in bound}
+        for position, chain in chains.items():
+            if BINDING.name in contents[position]:
+                self._binds = True
+            elif not self._binds:
+                continue  # made before revision 0014
+            problem = binding_problem(
+                chain,
+                self._serials.get(position),
+                rows.get(position),
+                keys_text(keys.get(position, {})),
+            )
+            if problem:
+                self._find("binding", f"position {position}", problem)
 
     def _entry(self, row: Row[Any]) -> Entry | None:
         """The entry at a position, compared with its own hash; None where it is missing."""

@@ -14,9 +14,12 @@ from calib.store.database.retry import retry_read
 from calib.store.maintenance.audit import audit_store
 from calib.store.schema import revision
 from calib.store.schema.compatibility import may_write
+from calib.store.schema.objects import schema_findings
 from calib.store.schema.triggers import append_only_tables, missing_triggers
 
 _RESTORE = "restore the store from a backup"
+_MOST_SHOWN = 5
+"""How many differences of the schema are shown."""
 
 
 @retry_read
@@ -35,7 +38,8 @@ def check(location: Location) -> list[Check]:
             checks = [_revision(connection, found, location)]
             checks += _file(connection, location)
             if found == revision.HEAD:
-                checks += [_tables(connection), _triggers(connection), _log(connection)]
+                checks += [_tables(connection), _triggers(connection)]
+                checks += [_objects(connection), _log(connection)]
         return checks
     finally:
         database.close()
@@ -93,6 +97,20 @@ def _triggers(connection: Connection) -> Check:
         )
     n_tables = len(append_only_tables())
     return Check("triggers", True, f"rows of {n_tables} tables cannot be changed or deleted.")
+
+
+def _objects(connection: Connection) -> Check:
+    found = schema_findings(connection)
+    if found:
+        shown = "; ".join(f"{one.table}: {one.problem}" for one in found[:_MOST_SHOWN])
+        more = len(found) - _MOST_SHOWN
+        return Check(
+            "schema",
+            False,
+            shown + (f"; and {more} more." if more > 0 else "."),
+            "drop what calib did not make, then run calib audit verify",
+        )
+    return Check("schema", True, "nothing was added to the tables, and nothing is missing.")
 
 
 def _log(connection: Connection) -> Check:

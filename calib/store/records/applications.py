@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from calib.errors import InputError, IntegrityError, NotFoundError
 from calib.model.store.log import LATEST
 from calib.model.store.record import Application, ChangeStamp
 from calib.store.log.log import recording
+from calib.store.log.written import insert_rows
 from calib.store.schema.tables import APPLICATION, CALIBRATION, DETECTOR
 
 
@@ -30,27 +31,31 @@ def add_application(
     if not is_new(connection, application, any_version=any_version):
         return False
     applied = _calibration_of(connection, application)
-    with recording(connection, stamp, "application", applied.serial, (APPLICATION,)) as (
+    with recording(connection, stamp, "application", applied.serial) as (
         position,
         _,
     ):
-        connection.execute(
-            insert(APPLICATION).values(
-                position=position,
-                id=application.id,
-                calibration=applied.position,
-                serial=application.serial,
-                version=application.version,
-                input_sha256=json.dumps(application.input_sha256),
-                output_sha256=json.dumps(application.output_sha256),
-                output_names=json.dumps(application.output_names),
-                data_time=application.data_time,
-                distance_mm=application.distance_mm,
-                why=application.why,
-                applied_at=application.applied.at,
-                actor=application.applied.actor,
-                host=application.applied.host,
-            )
+        insert_rows(
+            connection,
+            APPLICATION,
+            [
+                {
+                    "position": position,
+                    "id": application.id,
+                    "calibration": applied.position,
+                    "serial": application.serial,
+                    "version": application.version,
+                    "input_sha256": json.dumps(application.input_sha256),
+                    "output_sha256": json.dumps(application.output_sha256),
+                    "output_names": json.dumps(application.output_names),
+                    "data_time": application.data_time,
+                    "distance_mm": application.distance_mm,
+                    "why": application.why,
+                    "applied_at": application.applied.at,
+                    "actor": application.applied.actor,
+                    "host": application.applied.host,
+                }
+            ],
         )
     return True
 

@@ -6,10 +6,11 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from calib.errors import IntegrityError
 from calib.model.store.provenance import Provenance
+from calib.store.log.written import insert_rows
 from calib.store.schema.tables import ARTIFACT, PROVENANCE
 
 COVARIANCE = "covariance"
@@ -24,8 +25,10 @@ def put_artifact(connection: Connection, position: int, kind: str, content: byte
     name = hashlib.sha256(content).hexdigest()
     existing = connection.execute(select(ARTIFACT.c.kind).where(ARTIFACT.c.sha256 == name)).first()
     if existing is None:
-        connection.execute(
-            insert(ARTIFACT).values(sha256=name, position=position, kind=kind, content=content)
+        insert_rows(
+            connection,
+            ARTIFACT,
+            [{"sha256": name, "position": position, "kind": kind, "content": content}],
         )
     return name
 
@@ -59,13 +62,17 @@ def verified(name: str, content: Any) -> bytes:
 def insert_provenance(connection: Connection, calibration: int, provenance: Provenance) -> None:
     """Insert the environment and the input files of a derivation."""
     content = provenance.content()
-    connection.execute(
-        insert(PROVENANCE).values(
-            calibration=calibration,
-            environment=json.dumps(content["environment"], sort_keys=True),
-            paths=json.dumps(content["paths"], sort_keys=True),
-            parent=provenance.parent,
-        )
+    insert_rows(
+        connection,
+        PROVENANCE,
+        [
+            {
+                "calibration": calibration,
+                "environment": json.dumps(content["environment"], sort_keys=True),
+                "paths": json.dumps(content["paths"], sort_keys=True),
+                "parent": provenance.parent,
+            }
+        ],
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as SqlRow
 
 from calib.errors import InputError, IntegrityError
@@ -31,6 +31,7 @@ from calib.model.store.record import (
     ChangeStamp,
     StoredCalibration,
 )
+from calib.store.log.written import insert_rows
 from calib.store.records.artifacts import COVARIANCE, get_artifact, insert_provenance, put_artifact
 from calib.store.records.calibration_rows import changed, select_rows, verified_row
 from calib.store.records.panels import COLUMNS, panel_rows, read_panels, verified
@@ -38,31 +39,13 @@ from calib.store.records.states import states
 from calib.store.records.summaries import insert_summaries
 from calib.store.schema.columns import row_limit
 from calib.store.schema.tables import (
-    ARTIFACT,
     CALIBRATION,
     CALIBRATION_DATASET,
-    CALIBRATION_SUMMARY,
     DATASET,
     PANEL,
-    PROVENANCE,
-    SUMMARY,
-    SUMMARY_CONTENT,
 )
 
 Row = SqlRow[Any]
-
-TABLES = (
-    DATASET,
-    ARTIFACT,
-    CALIBRATION,
-    CALIBRATION_DATASET,
-    SUMMARY,
-    SUMMARY_CONTENT,
-    CALIBRATION_SUMMARY,
-    PANEL,
-    PROVENANCE,
-)
-"""The tables to which a derivation adds rows."""
 
 
 def insert_calibration(
@@ -79,34 +62,38 @@ def insert_calibration(
     last = connection.execute(
         select(func.max(CALIBRATION.c.version)).where(CALIBRATION.c.detector == detector)
     ).scalar()
-    connection.execute(
-        insert(CALIBRATION).values(
-            position=position,
-            id=record.id,
-            detector=detector,
-            version=(last or 0) + 1,
-            layout_id=record.layout_id,
-            distances_mm=_json([float(distance) for distance in record.distances_mm]),
-            freedom=record.estimate.freedom.value,
-            panels_id=record.panels_id,
-            covariance_sha256=covariance,
-            parameters=_json(to_content(record.parameters)),
-            code_version=record.code_version,
-            report_id=record.report_id,
-            report=_json(to_content(record.report)),
-            accepted=record.acceptance.accepted,
-            reasons=_json(list(record.acceptance.reasons)),
-        )
+    insert_rows(
+        connection,
+        CALIBRATION,
+        [
+            {
+                "position": position,
+                "id": record.id,
+                "detector": detector,
+                "version": (last or 0) + 1,
+                "layout_id": record.layout_id,
+                "distances_mm": _json([float(distance) for distance in record.distances_mm]),
+                "freedom": record.estimate.freedom.value,
+                "panels_id": record.panels_id,
+                "covariance_sha256": covariance,
+                "parameters": _json(to_content(record.parameters)),
+                "code_version": record.code_version,
+                "report_id": record.report_id,
+                "report": _json(to_content(record.report)),
+                "accepted": record.acceptance.accepted,
+                "reasons": _json(list(record.acceptance.reasons)),
+            }
+        ],
     )
     panels = panel_rows(record)
     if panels:
-        connection.execute(insert(PANEL), [{"calibration": position, **row} for row in panels])
+        insert_rows(connection, PANEL, [{"calibration": position, **row} for row in panels])
     for ordinal, start in enumerate(starts):
         dataset = _put_dataset(connection, position, record.report.datasets[ordinal], start)
-        connection.execute(
-            insert(CALIBRATION_DATASET).values(
-                calibration=position, ordinal=ordinal, dataset=dataset, started=start
-            )
+        insert_rows(
+            connection,
+            CALIBRATION_DATASET,
+            [{"calibration": position, "ordinal": ordinal, "dataset": dataset, "started": start}],
         )
     insert_summaries(connection, position, summaries)
     if provenance is not None:
@@ -240,17 +227,21 @@ def _put_dataset(
     name = content_id({"format": "calib/dataset/1", "sha256": sorted(use.sha256)})
     existing = connection.execute(select(DATASET.c.id).where(DATASET.c.id == name)).first()
     if existing is None:
-        connection.execute(
-            insert(DATASET).values(
-                id=name,
-                position=position,
-                sha256=_json(sorted(use.sha256)),
-                name=use.name,
-                n_reflections=use.n_reflections + use.n_rejected + use.n_flagged,
-                distance_mm=use.distance_mm,
-                wavelength_angstrom=use.wavelength_angstrom,
-                started=started,
-            )
+        insert_rows(
+            connection,
+            DATASET,
+            [
+                {
+                    "id": name,
+                    "position": position,
+                    "sha256": _json(sorted(use.sha256)),
+                    "name": use.name,
+                    "n_reflections": use.n_reflections + use.n_rejected + use.n_flagged,
+                    "distance_mm": use.distance_mm,
+                    "wavelength_angstrom": use.wavelength_angstrom,
+                    "started": started,
+                }
+            ],
         )
     return name
 

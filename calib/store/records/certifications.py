@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, true
 from sqlalchemy import Row as SqlRow
 
 from calib.errors import InputError, NotFoundError
@@ -15,6 +15,7 @@ from calib.model.store.log import LATEST
 from calib.model.store.record import Certification, ChangeStamp
 from calib.model.store.validity import DistanceRange, Validity, shown_instant
 from calib.store.log.log import recording
+from calib.store.log.written import insert_rows
 from calib.store.schema.tables import CALIBRATION, CERTIFICATION, DEED, DETECTOR, WITHDRAWAL
 
 _PAGE = 8
@@ -40,22 +41,25 @@ def add_certification(
         certification.recorded,
         "certification",
         calibration.serial,
-        (CERTIFICATION,),
         certification.reason,
     ) as (position, recorded):
-        connection.execute(
-            insert(CERTIFICATION).values(
-                position=position,
-                calibration=calibration.position,
-                detector=calibration.detector,
-                valid_from=certification.validity.start,
-                valid_to=certification.validity.end,
-                distance_min_mm=certification.distances.minimum_mm,
-                distance_max_mm=certification.distances.maximum_mm,
-                gap_mm=certification.gap_mm,
-                reason=certification.reason,
-                override_reason=certification.override,
-            )
+        insert_rows(
+            connection,
+            CERTIFICATION,
+            [
+                {
+                    "position": position,
+                    "calibration": calibration.position,
+                    "detector": calibration.detector,
+                    "valid_from": certification.validity.start,
+                    "valid_to": certification.validity.end,
+                    "distance_min_mm": certification.distances.minimum_mm,
+                    "distance_max_mm": certification.distances.maximum_mm,
+                    "gap_mm": certification.gap_mm,
+                    "reason": certification.reason,
+                    "override_reason": certification.override,
+                }
+            ],
         )
     return replace(certification, number=position, recorded=recorded)
 
@@ -97,12 +101,13 @@ def add_withdrawals(
     if not reason.strip():
         raise InputError("no-reason", "a withdrawal needs a reason.", remedy="--reason TEXT.")
     live_ones = to_withdraw(connection, which)
-    with recording(connection, stamp, "withdrawal", live_ones[0].serial, (WITHDRAWAL,), reason) as (
+    with recording(connection, stamp, "withdrawal", live_ones[0].serial, reason) as (
         position,
         recorded,
     ):
-        connection.execute(
-            insert(WITHDRAWAL),
+        insert_rows(
+            connection,
+            WITHDRAWAL,
             [
                 {"certification": one.number, "position": position, "reason": reason}
                 for one in live_ones

@@ -20,7 +20,6 @@ from calib.model.store.record import (
 from calib.store.log.log import recording
 from calib.store.records import calibrations, detectors
 from calib.store.records.references import position_of
-from calib.store.schema.tables import DETECTOR
 
 
 def add_derivation(
@@ -55,8 +54,7 @@ def add_derivation(
             remedy="derive it with the layout that the store has for this detector.",
         )
     chain = STORE_CHAIN if known is None else record.serial
-    rows = (DETECTOR, *calibrations.TABLES) if known is None else calibrations.TABLES
-    with recording(connection, stamp, "calibration", chain, rows) as (position, _):
+    with recording(connection, stamp, "calibration", chain) as (position, _):
         if known is None:
             detectors.insert_detector(connection, position, detector)
         detector_key = known[0] if known is not None else position

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from calib.errors import IntegrityError, LayoutError, NotFoundError
 from calib.model.detector.layout import Layout
 from calib.model.store.record import DetectorRecord
+from calib.store.log.written import insert_rows
 from calib.store.schema.tables import DETECTOR
 
 SAME_FRAME_MM = 1e-6
@@ -18,15 +19,19 @@ SAME_FRAME_MM = 1e-6
 
 def insert_detector(connection: Connection, position: int, record: DetectorRecord) -> None:
     """Insert a new detector."""
-    connection.execute(
-        insert(DETECTOR).values(
-            position=position,
-            serial=record.serial,
-            layout=json.dumps(record.layout.content()),
-            layout_id=record.layout_id,
-            time_zone=record.time_zone,
-            description=record.description,
-        )
+    insert_rows(
+        connection,
+        DETECTOR,
+        [
+            {
+                "position": position,
+                "serial": record.serial,
+                "layout": json.dumps(record.layout.content()),
+                "layout_id": record.layout_id,
+                "time_zone": record.time_zone,
+                "description": record.description,
+            }
+        ],
     )
 
 

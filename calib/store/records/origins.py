@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from calib.model.base.canonical import instant_from, microseconds
 from calib.model.store.bundle import BundleEntry, OriginEntry
 from calib.model.store.log import Entry
 from calib.model.store.record import ChangeStamp
+from calib.store.log.written import insert_rows
 from calib.store.schema.tables import DEED, ENTRY, ORIGIN
 
 _PAGE = 500
@@ -32,8 +33,9 @@ def insert_origins(
     connection: Connection, position: int, detector: int, origins: Sequence[OriginEntry]
 ) -> None:
     """Insert entries that are not in the store."""
-    connection.execute(
-        insert(ORIGIN),
+    insert_rows(
+        connection,
+        ORIGIN,
         [
             {
                 "hash": one.bundled.entry.hash,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from calib.errors import InputError
 from calib.model.store.log import LATEST
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import ChangeStamp
 from calib.store.log.log import recording
+from calib.store.log.verification import verify_placements
+from calib.store.log.written import insert_rows
 from calib.store.records.detectors import detector_position
 from calib.store.schema.tables import DEED, DETECTOR, PLACEMENT
 
@@ -22,25 +24,35 @@ def add_placement(
     if placement.number != 0:
         raise InputError("already-recorded", f"placement {placement.number} is recorded already.")
     detector = detector_position(connection, placement.serial)
-    with recording(
-        connection, stamp, "placement", placement.serial, (PLACEMENT,), placement.reason
-    ) as (position, recorded):
-        connection.execute(
-            insert(PLACEMENT).values(
-                position=position,
-                detector=detector,
-                beamline=placement.beamline,
-                placed_from=placement.start,
-                reason=placement.reason,
-            )
+    with recording(connection, stamp, "placement", placement.serial, placement.reason) as (
+        position,
+        recorded,
+    ):
+        insert_rows(
+            connection,
+            PLACEMENT,
+            [
+                {
+                    "position": position,
+                    "detector": detector,
+                    "beamline": placement.beamline,
+                    "placed_from": placement.start,
+                    "reason": placement.reason,
+                }
+            ],
         )
     return replace(placement, number=position, recorded=recorded)
 
 
 def read_placements(
-    connection: Connection, detector: int, known_at: int = LATEST
+    connection: Connection, serial: str, known_at: int = LATEST
 ) -> list[BeamlinePlacement]:
-    """The placements of a detector, newest first, as known at a log position."""
+    """The placements of a detector, newest first, as known at a log position.
+
+    Raises ``IntegrityError`` (``changed-placement``) unless they are what was recorded.
+    """
+    detector = detector_position(connection, serial)
+    verify_placements(connection, detector, serial)
     rows = connection.execute(
         select(PLACEMENT, DETECTOR.c.serial, DEED.c.recorded_at, DEED.c.actor, DEED.c.host)
         .join(DETECTOR, DETECTOR.c.position == PLACEMENT.c.detector)

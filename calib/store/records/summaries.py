@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from calib.errors import IntegrityError
 from calib.model.result.summary import FILE_FORMAT, SummaryFile
+from calib.store.log.written import insert_rows
 from calib.store.records.artifacts import SUMMARY as KIND
 from calib.store.records.artifacts import put_artifact, verified
 from calib.store.schema.tables import ARTIFACT, CALIBRATION_SUMMARY, SUMMARY, SUMMARY_CONTENT
@@ -25,15 +26,17 @@ def insert_summaries(
         existing = connection.execute(select(SUMMARY.c.id).where(SUMMARY.c.id == file.id)).first()
         if existing is None:
             artifact = put_artifact(connection, calibration, KIND, file.content)
-            connection.execute(
-                insert(SUMMARY).values(id=file.id, position=calibration, artifact=artifact)
+            insert_rows(
+                connection,
+                SUMMARY,
+                [{"id": file.id, "position": calibration, "artifact": artifact}],
             )
         if file.converted is not None:
             _insert_converted(connection, calibration, file.id, file.converted)
-        connection.execute(
-            insert(CALIBRATION_SUMMARY).values(
-                calibration=calibration, ordinal=ordinal, summary=file.id
-            )
+        insert_rows(
+            connection,
+            CALIBRATION_SUMMARY,
+            [{"calibration": calibration, "ordinal": ordinal, "summary": file.id}],
         )
 
 
@@ -41,15 +44,14 @@ def _insert_converted(connection: Connection, position: int, name: str, content:
     """Insert a summary in the current format, unless the store has it in that format."""
     key = (SUMMARY_CONTENT.c.summary == name) & (SUMMARY_CONTENT.c.format == FILE_FORMAT)
     if connection.execute(select(SUMMARY_CONTENT.c.sha256).where(key)).first() is None:
-        connection.execute(
-            insert(SUMMARY_CONTENT).values(
-                summary=name,
-                format=FILE_FORMAT,
-                position=position,
-                sha256=hashlib.sha256(content).hexdigest(),
-                content=content,
-            )
-        )
+        row = {
+            "summary": name,
+            "format": FILE_FORMAT,
+            "position": position,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "content": content,
+        }
+        insert_rows(connection, SUMMARY_CONTENT, [row])
 
 
 def read_summaries(

@@ -27,16 +27,19 @@ from calib.model.store.resolution import (
 from calib.model.store.validity import DistanceRange, Validity, utc
 from calib.store.database.raw_sql import SqlStatement, instant, instant_or_none
 from calib.store.log.log import read_moment
+from calib.store.log.verification import verify_certifications
 from calib.store.records.calibration_rows import changed, verified_row
 from calib.store.records.detectors import detector_position
 from calib.store.records.panels import read_panels
+from calib.store.resolve.deciding import verify_deciding
 from calib.store.resolve.no_match import no_match
 from calib.store.resolve.ranking import candidates, chosen, warnings
 
 _WINNER = """
-SELECT t.serial, c.position AS number, c.valid_from, c.valid_to, c.distance_min_mm,
+SELECT t.serial, c.detector, c.position AS number, c.valid_from, c.valid_to, c.distance_min_mm,
   c.distance_max_mm, c.gap_mm, c.reason, c.override_reason, d.recorded_at, d.actor, d.host,
-  k.position, k.id, k.version, k.layout_id, k.distances_mm, k.freedom, k.panels_id,
+  e.chain, e.ordinal, e.kind, e.command, e.reason AS entry_reason, e.contents, e.salt, e.previous,
+  e.hash, k.position, k.id, k.version, k.layout_id, k.distances_mm, k.freedom, k.panels_id,
   k.covariance_sha256, k.parameters, k.code_version, k.report_id, k.accepted, k.reasons,
   s.recorded_at AS stored_at, s.actor AS stored_by, s.host AS stored_host,
   (SELECT max(started) FROM calibration_dataset WHERE calibration = k.position) AS last_started,
@@ -44,7 +47,8 @@ SELECT t.serial, c.position AS number, c.valid_from, c.valid_to, c.distance_min_
   (SELECT max(recorded_at) FROM deed) AS last_recorded
 FROM certification c JOIN detector t ON t.position = c.detector
   JOIN calibration k ON k.position = c.calibration
-  JOIN deed d ON d.position = c.position JOIN deed s ON s.position = k.position
+  JOIN deed d ON d.position = c.position LEFT JOIN entry e ON e.position = c.position
+  JOIN deed s ON s.position = k.position
 """
 _COVERING = SqlStatement(
     _WINNER  # noqa: S608 - constant text; values are bound
@@ -84,6 +88,7 @@ def resolve(connection: Connection, query: Query, *, explain: bool) -> Resolutio
         number = _number_by_policies(connection, query, known)
         rows = _NUMBERED.records(connection, number=number)
     row = rows[0]
+    verify_deciding(connection, row)
     if recorded_at is None:
         known, recorded_at = row.last_position, instant(row.last_recorded)
     calibration, certification = _calibration(connection, row), _certification(row)
@@ -117,6 +122,7 @@ def _known_at(connection: Connection, asked: int | datetime) -> tuple[int, datet
 def _number_by_policies(connection: Connection, query: Query, known: int) -> int:
     """The number of the certification that the policies admit although it misses the point."""
     detector = detector_position(connection, query.serial)
+    verify_certifications(connection, detector, query.serial)
     found = None
     if (query.distance_policy, query.time_policy) != (DistancePolicy.EXACT, TimePolicy.PRIOR):
         found = chosen(connection, detector, query, known)

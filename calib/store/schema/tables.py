@@ -50,7 +50,10 @@ class EntryTable(StoreTable, table=True):
     """The log entry of a position: what was recorded, chained by hashes (``model.store.log``)."""
 
     __tablename__ = "entry"
-    __table_args__ = (UniqueConstraint("chain", "ordinal"),)
+    __table_args__ = (
+        UniqueConstraint("chain", "ordinal"),
+        Index("ix_entry_kind", "chain", "kind", "position"),
+    )
     position: int = position_key()
     chain: str = column(Text, "Serial of the detector; empty for the chain of the store")
     ordinal: int = column(BigInteger, "Number of the entry in its chain, dense from 1")
@@ -61,6 +64,15 @@ class EntryTable(StoreTable, table=True):
     salt: str = column(Text, "Random text, hashed together with actor, host and command")
     previous: str | None = column(Text, "Hash of the chain's previous entry", null=True)
     hash: str = column(Text, "SHA-256 of the entry")
+
+
+class BindingTable(StoreTable, table=True):
+    """What an entry of the log is about: the detector, and the keys of the rows that it added."""
+
+    __tablename__ = "binding"
+    position: int = position_key()
+    detector: str = column(Text, "Serial of the detector; empty for rules of the store")
+    keys: str = column(Text, "JSON object: table name to the primary keys of its rows, sorted")
 
 
 class DetectorTable(StoreTable, table=True):
@@ -137,7 +149,9 @@ class SummaryTable(StoreTable, table=True):
     __tablename__ = "summary"
     id: str = key(Text, "SHA-256 of the summary's content")
     position: int = added_at()
-    artifact: str = column(Text, "Artifact with the file", ForeignKey("artifact.sha256"))
+    artifact: str = column(
+        Text, "Artifact with the file", ForeignKey("artifact.sha256"), index=True
+    )
 
 
 class CalibrationSummaryTable(StoreTable, table=True):
@@ -308,6 +322,7 @@ METADATA = StoreTable.metadata
 """All tables of a store, for the migrations and for comparison with a database."""
 APPLICATION = table_of(ApplicationTable)
 ARTIFACT = table_of(ArtifactTable)
+BINDING = table_of(BindingTable)
 CALIBRATION = table_of(CalibrationTable)
 CALIBRATION_DATASET = table_of(CalibrationDatasetTable)
 CALIBRATION_SUMMARY = table_of(CalibrationSummaryTable)

@@ -1,0 +1,134 @@
+"""Rows that decide an answer, verified against the entries of the log that recorded them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Table, TextClause, text
+
+from calib.errors import CalibError, IntegrityError
+from calib.model.store.log import Entry, entry_id
+from calib.store.log.log import ENTRIES, entry_of
+from calib.store.log.row_hashes import hash_of, position_column
+from calib.store.schema.tables import CERTIFICATION, ENTRY, PLACEMENT, STORE_RULE, WITHDRAWAL
+
+_ALL = 0
+"""Before the first position."""
+
+
+def verify_certifications(
+    connection: Connection, detector: int, serial: str, after: int = _ALL
+) -> None:
+    """Verify all certifications of a detector after a position, and their withdrawals.
+
+    Raises ``IntegrityError`` (``changed-certification``) if one was changed, deleted or inserted
+    past the log.
+    """
+    entries = _entries(connection, serial, ("certification", "withdrawal"), after)
+    certified = _rows(connection, CERTIFICATION, "detector = :key", detector, after)
+    withdrawn = _rows(connection, WITHDRAWAL, _WITHDRAWN, detector, after, serial=serial)
+    _compare(serial, "certification", CERTIFICATION, entries, certified)
+    _compare(serial, "withdrawal", WITHDRAWAL, entries, withdrawn)
+
+
+_WITHDRAWN = (
+    "(certification IN (SELECT position FROM certification WHERE detector = :key) "
+    "OR position IN (SELECT position FROM entry WHERE chain = :serial AND kind = 'withdrawal'))"
+)
+
+
+def verify_placements(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the placements of a detector; raises ``IntegrityError`` (``changed-placement``)."""
+    rows = _rows(connection, PLACEMENT, "detector = :key", detector, _ALL)
+    _compare(
+        serial, "placement", PLACEMENT, _entries(connection, serial, ("placement",), _ALL), rows
+    )
+
+
+def verify_rules(connection: Connection, chain: str) -> None:
+    """Verify the rules of the store; raises ``IntegrityError`` (``changed-rule``)."""
+    rows = _rows(connection, STORE_RULE, "position > :key", _ALL, _ALL)
+    _compare(chain, "rule", STORE_RULE, _entries(connection, chain, ("rule",), _ALL), rows)
+
+
+def verify_certification(row: Sequence[Any], serial: str, entry: Entry) -> None:
+    """Verify one row of ``certification`` against its entry, which must be in the detector's chain.
+
+    Raises ``IntegrityError`` (``changed-certification``).
+    """
+    number = row[0]
+    if entry.chain != serial or entry.kind != "certification":
+        raise _changed("certification", number, serial, "its entry is that of another change")
+    _check_entry(entry, serial, "certification")
+    if entry.contents.get("certification") != hash_of(CERTIFICATION, [row]):
+        raise _changed("certification", number, serial, "its row was changed")
+
+
+def _compare(
+    chain: str, kind: str, table: Table, entries: Iterable[Entry], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Raise ``IntegrityError`` unless the rows are those that the entries of that kind recorded."""
+    place = list(table.columns.keys()).index(position_column(table))
+    found: dict[Any, list[Sequence[Any]]] = defaultdict(list)
+    for row in rows:
+        found[row[place]].append(row)
+    for entry in entries:
+        if entry.kind != kind:
+            continue
+        _check_entry(entry, chain, kind)
+        mine = found.pop(entry.position, None)
+        if mine is None:
+            raise _changed(kind, entry.position, chain, "its row was deleted")
+        if entry.contents.get(table.name) != hash_of(table, mine):
+            raise _changed(kind, entry.position, chain, "its row was changed")
+    for position in found:
+        raise _changed(kind, position, chain, "it has no entry in the log of this detector")
+
+
+def _check_entry(entry: Entry, chain: str, kind: str) -> None:
+    try:
+        holds = entry_id(entry) == entry.hash
+    except (CalibError, TypeError, ValueError, OverflowError):
+        holds = False
+    if not holds:
+        raise _changed(kind, entry.position, chain, "its entry in the log was changed")
+
+
+def _changed(kind: str, position: Any, chain: str, how: str) -> IntegrityError:
+    whose = f" of {chain}" if chain else ""
+    return IntegrityError(
+        f"changed-{kind}",
+        f"the {kind} at position {position} of the log{whose} is not what was recorded: {how}.",
+        remedy="calib audit verify lists all changes; restore the store from a backup.",
+    )
+
+
+def _entries(connection: Connection, chain: str, kinds: Sequence[str], after: int) -> list[Entry]:
+    found = connection.execute(
+        ENTRIES.where(
+            ENTRY.c.chain == chain, ENTRY.c.kind.in_(kinds), ENTRY.c.position > after
+        ).order_by(ENTRY.c.position)
+    )
+    try:
+        return [entry_of(row) for row in found]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _changed(kinds[0], "?", chain, f"an entry cannot be read ({error})") from None
+
+
+def _rows(
+    connection: Connection, table: Table, where: str, key: int, after: int, **more: str
+) -> Sequence[Sequence[Any]]:
+    values: Mapping[str, Any] = {"key": key, "after": after, **more}
+    return connection.execute(_selected(table, where), values).all()
+
+
+@cache
+def _selected(table: Table, where: str) -> TextClause:
+    columns = ", ".join(column.name for column in table.columns)
+    return text(
+        f"SELECT {columns} FROM {table.name} WHERE {where} "  # noqa: S608 - names of known tables
+        f"AND {position_column(table)} > :after"
+    )
