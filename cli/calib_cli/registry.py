@@ -57,6 +57,7 @@ SECTIONS = {
         "db restore": "store.restore:restore",
         "db set": "store.set:set_rule",
         "db rules": "store.rules:rules",
+        "db grant": "store.grant:grant",
         "audit log": "audit.log:log",
         "audit verify": "audit.verify:verify",
         "audit checkpoint": "audit.checkpoint:checkpoint",

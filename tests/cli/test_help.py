@@ -55,7 +55,7 @@ def test_every_command_exists() -> None:
         "audit key", "audit keys", "audit rotate",
         "detector place",
         "db current", "db check", "db upgrade", "db backup", "db restore",
-        "db set", "db rules",
+        "db set", "db rules", "db grant",
         "doctor",
         "history", "affected", "rederive", "bundle create", "bundle load", "bundle show",
     }  # fmt: skip

@@ -90,6 +90,7 @@ CONTRACT: dict[str, Keys] = {
     "db backup": BACKUP,
     "db set": documented("`calib db set`"),
     "db rules": documented("`calib db rules`"),
+    "db grant": documented("`calib db grant`"),
     "db restore": BACKUP | documented("`calib db restore`"),
 }
 
@@ -171,6 +172,7 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("db check")
     raw.execute("new.sqlite", "DROP TRIGGER panel_no_delete")
     ask("db check", "--store", "new.sqlite", code=1)
+    ask("db grant", "pipeline", "--as", "applier", "--dry-run")
     ask("db set", "demand-actor", "yes")
     ask("db rules")
     ask("db backup", "-o", "backup.sqlite")

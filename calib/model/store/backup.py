@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+
+class StoreRole(StrEnum):
+    """What a role of a Postgres server may do with a store."""
+
+    READER = "reader"
+    """Looks up and lists, as all others do."""
+    APPLIER = "applier"
+    """Records applications."""
+    CONTRIBUTOR = "contributor"
+    """Records datasets and their summaries."""
+    DERIVER = "deriver"
+    """Derives calibrations and registers detectors."""
+    CERTIFIER = "certifier"
+    """Certifies, withdraws, places detectors and sets rules."""
+    ADMIN = "admin"
+    """Does all of these, and loads bundles."""
 
 
 @dataclass(frozen=True, slots=True)

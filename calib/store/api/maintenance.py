@@ -18,7 +18,7 @@ from calib.store.schema import revision as schema
 from calib.store.schema.compatibility import admitted_by
 
 if TYPE_CHECKING:
-    from calib.model.store.backup import Backup, Check, StoreRevision, Upgraded
+    from calib.model.store.backup import Backup, Check, StoreRevision, StoreRole, Upgraded
 
 
 def create(
@@ -64,6 +64,18 @@ def upgrade(
     from calib.store.maintenance.upgrade import upgrade
 
     return upgrade(_location(location), backup, journal, dry_run=dry_run)
+
+
+def grant(
+    location: str | Path | Location, role: str, kind: StoreRole, *, dry_run: bool = False
+) -> tuple[str, ...]:
+    """Give a role of a Postgres server what it needs for the store; returns the SQL.
+
+    A dry run does not connect to the server.
+    """
+    from calib.store.maintenance.grants import grant, grant_statements
+
+    return grant_statements(role, kind) if dry_run else grant(_location(location), role, kind)
 
 
 def back_up(location: str | Path | Location, path: Path) -> Backup:
