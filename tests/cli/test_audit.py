@@ -66,7 +66,7 @@ def test_a_checkpoint_reveals_a_truncated_log(key: Path, certified: Path) -> Non
     assert (made["last_position"], made["n_chains"]) == (4, 2)
     done("withdraw", f"{SERIAL}:3", "--reason", "moved")
     assert done("audit", "verify", "--checkpoint", "c.json", "--json").json["verified"]
-    for table in ("withdrawal", "certification", "entry", "deed"):
+    for table in ("withdrawal", "certification", "binding", "entry", "deed"):
         raw.tamper(str(certified / "beamline.sqlite"), f"DELETE FROM {table} WHERE position >= 4")
     assert done("audit", "verify", "--json").json["verified"]
     answer = calib("audit", "verify", "--checkpoint", "c.json", "--json")

@@ -62,9 +62,12 @@ def test_a_disabled_or_empty_trigger_is_reported(place: str) -> None:
 def test_changed_tables_are_reported(place: str) -> None:
     raw.execute(place, "ALTER TABLE detector ADD COLUMN colour TEXT")
     raw.execute(place, "DROP INDEX ix_application_calibration")
-    assert wrong(place) == {
-        "tables": "they differ from what the migrations made (add index, remove column)."
-    }
+    found = wrong(place)
+    assert set(found) == {"tables", "schema"}
+    assert (
+        found["tables"] == "they differ from what the migrations made (add index, remove column)."
+    )
+    assert "detector: " in found["schema"]
 
 
 def test_the_check_of_an_older_store_suggests_the_upgrade(place: str) -> None:

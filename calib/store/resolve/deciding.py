@@ -1,9 +1,9 @@
 """The certifications and withdrawals on which an answer depends, verified against the log.
 
 The answer depends on the certification that applies and on everything recorded after it: a later
-one could cover the point, a withdrawal could have ended it. The certification that applies is
-verified each time. Of later ones only the columns that decide are read, from an index; they are
-compared with those that this process has verified before, and verified completely if they differ.
+one could cover the point, a withdrawal could have ended it. The certification that applies is read
+with all its columns and its entry; of later ones only the columns that decide, from an index. What
+this process has verified before is not verified again while no value differs.
 """
 
 from __future__ import annotations
@@ -53,7 +53,13 @@ def verify_deciding(connection: Connection, row: Any) -> None:
         row.reason,
         row.override_reason,
     )
-    verify_certification(certified, row.serial, _entry(row))
+    stamp = (row.recorded_at, row.actor, row.host, row.command, row.entry_reason)
+    entry = (row.chain, row.ordinal, row.kind, row.contents, row.salt, row.previous, row.hash)
+    known = _VERIFIED.setdefault(connection.engine, set())
+    whole = (row.serial, certified, stamp, entry)
+    if whole not in known:
+        verify_certification(certified, row.serial, _entry(row))
+        known.add(whole)
     verify_later(connection, row.detector, row.serial, row.number)
 
 

@@ -36,6 +36,11 @@ def schema_findings(connection: Connection) -> list[Finding]:
     return sorted(found, key=lambda one: (one.table, one.problem))
 
 
+def protects(finding: Finding) -> bool:
+    """Whether a finding is about a trigger that forbids changing or deleting rows."""
+    return any(name in finding.problem for name in ("_no_update ", "_no_delete ", "its rows is"))
+
+
 def _on_sqlite(connection: Connection) -> Iterator[Finding]:
     ours = {*METADATA.tables, revision.VERSION_TABLE}
     expected, found = _of_a_new_store(), _schema_of(connection)

@@ -23,7 +23,12 @@ def grant(
     ],
     kind: Annotated[
         StoreRole,
-        typer.Option("--as", help="Grant what this kind of user needs.", rich_help_panel=INPUT),
+        typer.Option(
+            "--as",
+            metavar="reader|applier|contributor|deriver|certifier|admin",
+            help="Grant what this kind of user needs.",
+            rich_help_panel=INPUT,
+        ),
     ],
     store: StorePlace = None,
     as_json: AsJson = False,
