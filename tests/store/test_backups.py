@@ -19,7 +19,7 @@ from calib.store.database.journal import has_wal
 from calib.store.schema import revision as schema
 from calib.store.store import Store
 from support import children, raw
-from support.filled import fill
+from support.filled import fill_every_table
 from support.records import (
     HOUR,
     NOON,
@@ -34,7 +34,7 @@ from support.records import (
 
 def fill_more(place: str) -> None:
     """One row of everything, with text outside ASCII and values that need all bits of a double."""
-    fill(place)
+    fill_every_table(place)
     with Store.open(place) as store:
         store.detectors.add(detector("zweiter"), stamp(actor="Zoë"))
         for seed in (1, 2):
