@@ -18,7 +18,7 @@ from calib.files.atomic import Outputs, file_sha256, read_bytes
 from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
 from calib.files.output_target import OutputRule
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
-from calib.flows.receipts import receipt_bytes, receipt_path
+from calib.flows.receipts import log_heads, receipt_bytes, receipt_path
 from calib.flows.shared.selection import Selection, select_certified, select_named
 from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.flows.shared.times import future_warnings, read_moment
@@ -148,7 +148,8 @@ def apply(
             )
             for done in detectors
         ]
-        staged.stage(receipt, receipt_bytes(applications), RECEIPT)
+        log = log_heads(store, [done.serial for done in detectors], stamp.at)
+        staged.stage(receipt, receipt_bytes(applications, log), RECEIPT)
         staged.commit()
     recorded = True
     try:

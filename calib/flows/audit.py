@@ -14,7 +14,13 @@ from calib.files.native.anchors import (
     read_anchor,
     refuse_no_folder,
 )
-from calib.files.native.checkpoint import checkpoint_bytes, read_checkpoint, write_checkpoint
+from calib.files.native.checkpoint import (
+    checkpoint_bytes,
+    is_receipt,
+    read_checkpoint,
+    read_receipt_head,
+    write_checkpoint,
+)
 from calib.files.native.key_history import KeyHistory, known_keys
 from calib.files.native.key_rotation import Rotated, rotate_key
 from calib.files.native.keys import default_key
@@ -32,24 +38,33 @@ class Verified:
     audit: Audit
     checkpoint: Checkpoint | None
     """The newest that was compared; None without one."""
-    n_checkpoints: int
+    n_checkpoints: int | None
+    """In a folder of checkpoints; None where no folder was given."""
     compromised: tuple[Path, ...]
     """Checkpoints that were not compared, since others may have their key."""
+    signed: bool | None = None
+    """Whether the signature of a receipt was verified; None where no receipt was given."""
 
 
 def verify(
     store: StoreLike, checkpoint: Path | None = None, public_key: Path | None = None
 ) -> Verified:
     """Compare the whole store with its log, and the log with a checkpoint or with all checkpoints
-    in a folder where one is given."""
+    in a folder, or with the heads in a receipt, where one is given."""
     if checkpoint is None:
-        return Verified(store.log.audit(), None, 0, ())
+        return Verified(store.log.audit(), None, None, ())
     keys = public_key or known_keys(default_key())
     known: tuple[Checkpoint, ...]
+    n_checkpoints: int | None = None
+    signed: bool | None = None
     compromised: tuple[Path, ...] = ()
     if checkpoint.is_dir():
         anchor = read_anchor(checkpoint, keys)
         known, compromised = anchor.checkpoints, anchor.compromised
+        n_checkpoints = len(known)
+    elif is_receipt(checkpoint):
+        head, signed = read_receipt_head(checkpoint, public_key)
+        known = (head,)
     else:
         known = (read_checkpoint(checkpoint, keys),)
     heads = {head: None for one in known for head in one.heads}
@@ -57,7 +72,7 @@ def verify(
     contradictions = _contradictions(tuple(heads))
     if contradictions:
         audit = replace(audit, findings=(*audit.findings, *contradictions))
-    return Verified(audit, known[-1] if known else None, len(known), compromised)
+    return Verified(audit, known[-1] if known else None, n_checkpoints, compromised, signed)
 
 
 def _contradictions(heads: Sequence[ChainHead]) -> tuple[Finding, ...]:

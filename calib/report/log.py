@@ -36,12 +36,17 @@ def audit_view(
     audit: Audit,
     checkpoint: Checkpoint | None,
     *,
-    n_checkpoints: int = 0,
+    n_checkpoints: int | None = None,
     compromised: Sequence[Path] = (),
+    signed: bool | None = None,
 ) -> dict[str, Any]:
-    """The result of verifying a log: with the newest checkpoint that was compared, how many were,
-    and the files of those that were not, since their key is compromised."""
-    return {
+    """The result of verifying a log: with the newest checkpoint that was compared. For a folder of
+    checkpoints, how many were, and the files of those that were not, since their key is
+    compromised; for a receipt, whether its signature was verified."""
+    known = None if checkpoint is None else checkpoint_view(checkpoint)
+    if known is not None and signed is not None:
+        known["signed"] = signed
+    view: dict[str, Any] = {
         "verified": not audit.findings,
         "findings": [
             {"table": found.table, "row": found.row, "problem": found.problem}
@@ -51,10 +56,12 @@ def audit_view(
         "n_rows": audit.n_rows,
         "n_chains": audit.n_chains,
         "last_position": audit.last_position,
-        "checkpoint": None if checkpoint is None else checkpoint_view(checkpoint),
-        "n_checkpoints": n_checkpoints,
-        "compromised_checkpoints": [str(path) for path in compromised],
+        "checkpoint": known,
     }
+    if n_checkpoints is not None:
+        view["n_checkpoints"] = n_checkpoints
+        view["compromised_checkpoints"] = [str(path) for path in compromised]
+    return view
 
 
 def checkpoint_view(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -108,13 +115,15 @@ def audit_blocks(view: View) -> list[Block]:
     )
     against = []
     if view["checkpoint"] is not None:
+        known = view["checkpoint"]
+        words = "checkpoint" if known.get("signed", True) else "heads (signature not verified)"
         against = [
-            f"Compared with the checkpoint of {at_second(view['checkpoint']['made_at'])} at "
-            f"position {view['checkpoint']['last_position']}."
+            f"Compared with the {words} of {at_second(known['made_at'])} at position "
+            f"{known['last_position']}."
         ]
-        if view["n_checkpoints"] > 1:
+        if view.get("n_checkpoints", 1) > 1:
             against.append(f"Compared with {view['n_checkpoints']} checkpoints in all.")
-    if view["compromised_checkpoints"]:
+    if view.get("compromised_checkpoints"):
         against.append(
             f"Not compared: {len(view['compromised_checkpoints'])} checkpoints signed with a "
             "compromised key."

@@ -215,3 +215,44 @@ def test_a_rotation_needs_a_reason_a_key_and_a_time_in_the_past(key: Path) -> No
         answer = calib("audit", "rotate", *words, "--json")
         assert (answer.code, answer.error["code"]) == (2, code)
     assert not Path(f"{key}.keys").exists()
+
+
+@pytest.fixture
+def receipt(key: Path) -> Path:
+    """The receipt of an application, with the heads of the log before it."""
+    done("apply", "imported.expt", "-o", "calibrated.expt")
+    return Path("calibrated.expt.calib.json")
+
+
+def test_any_copy_of_a_receipt_proves_the_log(receipt: Path) -> None:
+    log = json.loads(receipt.read_text())["log"]
+    assert [(head["chain"], head["position"]) for head in log["heads"]] == [("", 1), (SERIAL, 4)]
+    answer = done("audit", "verify", "--checkpoint", receipt, "--json").json
+    assert (answer["checkpoint"]["last_position"], answer["checkpoint"]["signed"]) == (4, False)
+    for table in ("application", "certification", "entry", "deed"):
+        raw.tamper(STORE, f"DELETE FROM {table} WHERE position >= 4")
+    assert done("audit", "verify", "--json").json["verified"]
+    assert calib("audit", "verify", "--checkpoint", receipt).code == 1
+
+
+def test_the_heads_in_a_receipt_are_signed_where_the_user_has_a_key(
+    key: Path, receipt: Path
+) -> None:
+    words = ("audit", "verify", "--checkpoint", receipt, "--json", "--public-key", f"{key}.pub")
+    assert done(*words).json["checkpoint"]["signed"]
+    content = json.loads(receipt.read_text())
+    content["log"]["heads"].pop()
+    receipt.write_text(json.dumps(content))
+    assert calib(*words).error["code"] == "checkpoint-forged"
+
+
+def test_without_a_key_the_heads_in_a_receipt_are_not_signed(key: Path) -> None:
+    key.unlink()
+    done("apply", "imported.expt", "-o", "calibrated.expt")
+    receipt = Path("calibrated.expt.calib.json")
+    assert json.loads(receipt.read_text())["log"]["signature"] is None
+    assert done("audit", "verify", "--checkpoint", receipt, "--json").json["verified"]
+    answer = calib(
+        "audit", "verify", "--checkpoint", receipt, "--public-key", f"{key}.pub", "--json"
+    )
+    assert (answer.code, answer.error["code"]) == (2, "no-checkpoint")

@@ -185,6 +185,7 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("db upgrade", "--store", "old.sqlite")
     ask("audit log")
     ask("audit verify")
+    ask("audit verify", "--checkpoint", "a.expt.calib.json")
     ask("audit key", "key.pem")
     ask("audit checkpoint", "c.json", "--key", "key.pem")
     Path("anchors").mkdir()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from calib.errors import CalibError, FileFormatError
 from calib.files.atomic import read_bytes, write_safely
-from calib.files.kinds import CHECKPOINT
+from calib.files.kinds import CHECKPOINT, HEAD, RECEIPT
 from calib.files.native.key_history import KeyHistory, history_path
 from calib.files.native.keys import public_path, read_private
 from calib.model.base.bounds import ORDINAL, POSITION, checked_instant
@@ -42,13 +43,20 @@ def write_checkpoint(
 
 def checkpoint_bytes(checkpoint: Checkpoint, private_key: Path) -> bytes:
     """The text of a signed checkpoint; raises what ``read_private`` raises."""
-    signature = read_private(private_key).sign(checkpoint.signed_bytes())
-    content = {
+    content = checkpoint_content(checkpoint, private_key)
+    return f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode()
+
+
+def checkpoint_content(checkpoint: Checkpoint, private_key: Path | None) -> dict[str, Any]:
+    """A checkpoint as plain JSON values, signed; without a key its signature is null."""
+    signature = None
+    if private_key is not None:
+        signature = read_private(private_key).sign(checkpoint.signed_bytes()).hex()
+    return {
         **checkpoint.content(),
         "made_at": microseconds(checkpoint.made_at),
-        "signature": signature.hex(),
+        "signature": signature,
     }
-    return f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode()
 
 
 def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
@@ -59,8 +67,44 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
     replaced before it was made, and ``key-compromised`` where others may have had its key.
     """
     keys = KeyHistory.read(public_key)
+    checkpoint, signature = _parsed(path)
+    if signature is None:
+        raise _no_checkpoint(path)
+    signer = keys.signer(signature, checkpoint.signed_bytes())
+    if signer is None:
+        raise FileFormatError(
+            "checkpoint-forged",
+            f"the checkpoint was not signed with the key of {public_key}, or was changed since.",
+            place=str(path),
+            remedy="use your other copy, and the public key of the person who signed it "
+            "(--public-key).",
+        )
+    _refuse_untrusted(signer, checkpoint, path)
+    return checkpoint
+
+
+def read_receipt_head(path: Path, public_key: Path | None) -> tuple[Checkpoint, bool]:
+    """The heads of the log in a receipt, and whether a signature was verified.
+
+    Without a public key, no signature is. Raises as ``read_checkpoint`` does, and
+    ``no-checkpoint`` for a receipt of a version that recorded no heads.
+    """
+    if public_key is not None:
+        return read_checkpoint(path, public_key), True
+    return _parsed(path)[0], False
+
+
+def is_receipt(path: Path) -> bool:
+    """Whether a file is a receipt, by its first bytes."""
+    return RECEIPT.recognises(read_bytes(path)[:HEAD])
+
+
+def _parsed(path: Path) -> tuple[Checkpoint, bytes | None]:
+    """The checkpoint in a file, also in a receipt, and its signature, not verified."""
     try:
         content = json.loads(read_bytes(path))
+        if str(content["format"]).startswith("calib/receipt/"):
+            content = content["log"]
         heads = tuple(
             ChainHead(
                 checked_words(head["chain"], "the name of a chain"),
@@ -72,28 +116,22 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
         )
         made_at = checked_instant(instant_from(content["made_at"]), "its time")
         checkpoint = Checkpoint(made_at, heads)
-        signature = bytes.fromhex(content["signature"])
-        signed = checkpoint.signed_bytes()
+        checkpoint.signed_bytes()
+        named = content["signature"]
+        return checkpoint, None if named is None else bytes.fromhex(named)
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
         if isinstance(error, CalibError) and error.code == "missing-file":
             raise
-        raise FileFormatError(
-            "no-checkpoint",
-            "this is no checkpoint of calib.",
-            place=str(path),
-            remedy="give the file that calib audit checkpoint wrote.",
-        ) from error
-    signer = keys.signer(signature, signed)
-    if signer is None:
-        raise FileFormatError(
-            "checkpoint-forged",
-            f"the checkpoint was not signed with the key of {public_key}, or was changed since.",
-            place=str(path),
-            remedy="use your other copy, and the public key of the person who signed it "
-            "(--public-key).",
-        )
-    _refuse_untrusted(signer, checkpoint, path)
-    return checkpoint
+        raise _no_checkpoint(path) from error
+
+
+def _no_checkpoint(path: Path) -> FileFormatError:
+    return FileFormatError(
+        "no-checkpoint",
+        "this is no signed checkpoint of calib.",
+        place=str(path),
+        remedy="give the file that calib audit checkpoint wrote.",
+    )
 
 
 def _refuse_untrusted(signer: SigningKey, checkpoint: Checkpoint, path: Path) -> None:

@@ -38,10 +38,10 @@ class LogApi(EntityApi):
             return read_moment(connection, when)
 
     @read
-    def heads(self) -> tuple[ChainHead, ...]:
-        """The head of every chain, the store's own first."""
+    def heads(self, chains: Sequence[str] | None = None) -> tuple[ChainHead, ...]:
+        """The head of every chain, or of these, the store's own first."""
         with self._database.reading() as connection:
-            return read_heads(connection)
+            return read_heads(connection, chains)
 
     @read
     def audit(self, checkpoint: Sequence[ChainHead] = ()) -> Audit:

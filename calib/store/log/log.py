@@ -194,10 +194,15 @@ def contents_from(written: str) -> dict[str, str]:
     return dict(json.loads(written))
 
 
-def read_heads(connection: Connection) -> tuple[ChainHead, ...]:
-    """The head of every chain that has an entry, by name."""
+def read_heads(
+    connection: Connection, chains: Sequence[str] | None = None
+) -> tuple[ChainHead, ...]:
+    """The head of every chain that has an entry, or of these chains, by name."""
     ordinal = func.max(ENTRY.c.ordinal).label("ordinal")
-    last = select(ENTRY.c.chain, ordinal).group_by(ENTRY.c.chain).subquery()
+    wanted = select(ENTRY.c.chain, ordinal).group_by(ENTRY.c.chain)
+    if chains is not None:
+        wanted = wanted.where(ENTRY.c.chain.in_(chains))
+    last = wanted.subquery()
     rows = connection.execute(
         select(ENTRY.c.chain, ENTRY.c.ordinal, ENTRY.c.position, ENTRY.c.hash).join(
             last, (last.c.chain == ENTRY.c.chain) & (last.c.ordinal == ENTRY.c.ordinal)

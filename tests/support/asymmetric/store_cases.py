@@ -157,7 +157,7 @@ def audit(*, verified: bool) -> Case:
     view = audit_view(
         found,
         None if verified else recorded.checkpoint(),
-        n_checkpoints=0 if verified else 3,
+        n_checkpoints=None if verified else 3,
         compromised=() if verified else (Path("anchors/checkpoint-00000002.json"),),
     )
     return Case(view, audit_blocks(view))

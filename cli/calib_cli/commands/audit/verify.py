@@ -22,7 +22,7 @@ def verify(
         typer.Option(
             "--checkpoint",
             metavar="FILE",
-            help="Compare the log with this signed checkpoint, or with all in a folder; this "
+            help="Compare the log with this signed checkpoint, all in a folder, or a receipt; this "
             "detects a log truncated or rewritten since.",
             rich_help_panel=INPUT,
         ),
@@ -59,6 +59,7 @@ def verify(
         done.checkpoint,
         n_checkpoints=done.n_checkpoints,
         compromised=done.compromised,
+        signed=done.signed,
     )
     if as_json:
         write_json(view)
