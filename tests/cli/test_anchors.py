@@ -62,7 +62,7 @@ def test_each_checkpoint_is_a_file_of_its_own(key: Path) -> None:
 
 def test_a_truncated_log_gets_no_further_anchor(key: Path) -> None:
     done("audit", "anchor", "anchors")
-    for table in ("certification", "entry", "deed"):
+    for table in ("certification", "binding", "entry", "deed"):
         raw.tamper(STORE, f"DELETE FROM {table} WHERE position >= 4")
     assert done("audit", "verify", "--json").json["verified"]
     answer = calib("audit", "anchor", "anchors", "--json")
@@ -229,7 +229,7 @@ def test_any_copy_of_a_receipt_proves_the_log(receipt: Path) -> None:
     assert [(head["chain"], head["position"]) for head in log["heads"]] == [("", 1), (SERIAL, 4)]
     answer = done("audit", "verify", "--checkpoint", receipt, "--json").json
     assert (answer["checkpoint"]["last_position"], answer["checkpoint"]["signed"]) == (4, False)
-    for table in ("application", "certification", "entry", "deed"):
+    for table in ("application", "certification", "binding", "entry", "deed"):
         raw.tamper(STORE, f"DELETE FROM {table} WHERE position >= 4")
     assert done("audit", "verify", "--json").json["verified"]
     assert calib("audit", "verify", "--checkpoint", receipt).code == 1
