@@ -197,7 +197,7 @@ def test_the_postgres_grants_are_enough_and_not_more(here: Path, postgres_server
             assert answer.code == 0, f"{line}\n{answer.stderr}"
         assert "could not record this" not in answer.stderr
         for line in (
-            f"calib certify 3-0999:1 --to 2030-01 --reason x --supersede --store {ana} --by ana",
+            f"calib certify 3-0999:1 --to 2030-01-01 --reason x --supersede --store {ana} --by ana",
             f"calib withdraw 3-0999:1 --reason no --store {pipeline} --by pipeline",
             f"calib derive near.expt near.refl --store {ben} --by ben",
             f"calib derive near.expt near.refl --store {pipeline} --by ana",
