@@ -161,7 +161,7 @@ def test_no_python_type_is_shown(words: tuple[str, ...]) -> None:
     assert not re.findall(r"<[a-zA-Z]|list\[|\b(Path|str|int|float|bool|None|TEXT RANGE)\b", text)
     for param in own_params(words):
         if not getattr(param, "is_flag", False):
-            assert re.fullmatch(r"[A-Z][A-Z|.\[\] ]*|[a-z|-]+", param.metavar), param.opts
+            assert re.fullmatch(r"[A-Z][A-Z|.\[\] ]*|[a-z0-9|-]+", param.metavar), param.opts
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=str)
