@@ -13,6 +13,8 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "applications": store_cases.applications,
     "applied": store_cases.applied,
     "audit": lambda: store_cases.audit(verified=False),
+    "anchored": store_cases.anchored,
+    "keys": store_cases.keys,
     "audit-verified": lambda: store_cases.audit(verified=True),
     "backup": store_cases.backup,
     "bundle": lambda: store_cases.bundle(None),

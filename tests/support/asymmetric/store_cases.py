@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from calib.model.store.backup import StoreRevision
 from calib.model.store.log import Audit
+from calib.model.store.signing import Anchored, SigningKey
 from calib.report.affected import affected_blocks, affected_view
 from calib.report.applications import (
     application_table,
@@ -30,7 +32,15 @@ from calib.report.detectors import (
     detector_view,
     panel_frames_view,
 )
-from calib.report.log import audit_blocks, audit_view, checkpoint_view, entry_view, log_table
+from calib.report.keys import keys_blocks, keys_view
+from calib.report.log import (
+    anchor_view,
+    audit_blocks,
+    audit_view,
+    checkpoint_view,
+    entry_view,
+    log_table,
+)
 from calib.report.maintenance import (
     backup_facts,
     backup_view,
@@ -190,3 +200,24 @@ def rules(*, ever: bool) -> Case:
     """calib db rule."""
     view = rules_view({"demand-actor": "no"}, recorded.rules() if ever else ())
     return Case(view, rule_blocks(view))
+
+
+def anchored() -> Case:
+    """calib audit anchor."""
+    places = (
+        Anchored(Path("anchors/checkpoint-00000041.json"), None, None),
+        Anchored(Path("clone/checkpoint-00000041.json"), "3c" * 20, "origin/main"),
+    )
+    return Case(anchor_view(recorded.checkpoint(), places), [])
+
+
+def keys() -> Case:
+    """calib audit keys."""
+    first, second, third = (datetime(2026, month, month + 9, tzinfo=UTC) for month in (2, 3, 5))
+    made = (
+        SigningKey(b"\x1a" * 32, None, second, first, "laptop stolen"),
+        SigningKey(b"\x2b" * 32, second, third, None, "yearly"),
+        SigningKey(b"\x3c" * 32, third, endorsement=b"\x04" * 64),
+    )
+    view = keys_view(Path("audit.pem.keys"), made, endorsed=False)
+    return Case(view, keys_blocks(view))
