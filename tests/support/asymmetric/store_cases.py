@@ -208,7 +208,9 @@ def anchored() -> Case:
         Anchored(Path("anchors/checkpoint-00000041.json"), None, None),
         Anchored(Path("clone/checkpoint-00000041.json"), "3c" * 20, "origin/main"),
     )
-    return Case(anchor_view(recorded.checkpoint(), places), [])
+    view = anchor_view(recorded.checkpoint(), places)
+    lines = tuple(one["path"] for one in view["anchors"])
+    return Case(view, [Sentences("", lines)])
 
 
 def keys() -> Case:
