@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -128,6 +132,52 @@ def test_threads_do_not_change_a_bit_of_the_sums(monkeypatch: pytest.MonkeyPatch
         found.append((sums.total, sums.back, sums.tail, equations.pulled(step)))
     for one, other in zip(*found, strict=True):
         assert np.array_equal(one, other)
+
+
+@contextmanager
+def limited_to(seconds: int) -> Iterator[None]:
+    """A failure if the body takes longer, since a loop without end would fill the memory."""
+
+    def stop(*_: object) -> None:
+        raise AssertionError(f"not finished after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_crystal_with_more_reflections_than_a_batch_has_a_batch_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    equations, _ = batched().blocks(TRUTH)
+    assert isinstance(equations, BatchedCrystals)
+    whole = equations.summed(panels=True)
+    n = np.bincount(equations.seen.experiment)
+    monkeypatch.setattr("calib.solve.dataset.batched._BATCH", int(n[n > 1].min()) - 1)
+    again = replace(equations, kept={})
+    with limited_to(20):
+        pieces = again._pieces()
+    runs = [run for piece in pieces for run in piece]
+    bounds = np.cumsum([0, *n]).tolist()
+    assert [(run.start, run.stop) for run in runs] == list(pairwise(bounds))
+    parts = again.summed(panels=True)
+    size = np.sqrt(np.abs(np.diag(whole.total)))
+    size[size == 0.0] = 1.0  # the beam, which these stills do not determine
+    assert_alike(parts.total, whole.total, np.outer(size, size))
+    assert np.array_equal(parts.crystals, whole.crystals)
+
+
+def test_a_fit_without_reflections_is_not_batched() -> None:
+    """However its reflections, of which there are none, are grouped."""
+    fit = batched()
+    nothing = fit.where(np.zeros(len(fit.seen), dtype=np.bool_))
+    for one in (nothing, nothing.across_panels()):
+        assert len(one.seen) == 0
+        assert not one.is_batched
 
 
 @pytest.mark.parametrize("panels", [False, True])

@@ -32,8 +32,8 @@ WELL_UM = 5.0
 A_HUNDREDTH_PX = 0.01
 
 
-def scan(drift_rad: float) -> SimulatedScan:
-    plan = ScanPlan(8000, range_rad=np.pi, drift_rad=drift_rad)
+def scan(drift_rad: float, n_reflections: int = 8000) -> SimulatedScan:
+    plan = ScanPlan(n_reflections, range_rad=np.pi, drift_rad=drift_rad)
     pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
     return simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan")
 
@@ -149,3 +149,19 @@ def test_crystals_that_vary_already_are_not_freed_again() -> None:
     again, changed = free_scan_varying(state, TRUTH, chosen)
     assert again is state
     assert changed is False
+
+
+@pytest.mark.parametrize(("crystal", "scan_index"), [(None, 0), (0, None)])
+def test_experiments_without_a_crystal_or_a_scan_do_not_disturb_those_with_both(
+    crystal: int | None, scan_index: int | None
+) -> None:
+    """Such as images that were not indexed, and stills, in the file of a sweep."""
+    one = with_scan_points(scan(WIDE_RAD, 2000), 0.0)
+    models = one.experiments
+    (entry,) = models.experiments
+    other = replace(entry, identifier="other", crystal=crystal, scan=scan_index)
+    both = replace(one, experiments=replace(models, experiments=(entry, other)))
+    chosen = options(crystals=Crystals.VARYING)
+    alone, beside = (following(started(data, LAYOUT, chosen), chosen) for data in (one, both))
+    assert alone.nuisance.drift.any()
+    assert np.array_equal(beside.nuisance.drift, alone.nuisance.drift)

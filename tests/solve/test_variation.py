@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -13,7 +16,10 @@ from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.algebra.bspline import basis, located, second_differences
+from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.prediction import _drifted
+from calib.solve.dataset.scan_varying import _held_out_chi_square
+from calib.solve.dataset.slip import _tested
 from calib.solve.dataset.symmetry import strain_matrix
 from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
@@ -125,3 +131,20 @@ def test_a_reflection_is_strained_and_then_rotated_by_the_spline_of_its_crystal(
         strained = (np.eye(3) + strain_matrix(change[3:])) @ r[:, place]
         expected = Rotation.from_rotvec(change[:3]).apply(strained)
         assert found[:, place] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("chi_square", [_held_out_chi_square, _tested])
+def test_held_out_reflections_have_no_influence_on_the_crystal_that_predicts_them(
+    chi_square: Callable[[DatasetFit, Correction], float],
+) -> None:
+    """Those of one half are predicted alike whether or not those of the other are there, so that
+    their sums of squares add up; reflections that are not held out do have an influence."""
+    fit = started(scan(WAVE_RAD, 2000).dataset, LAYOUT, options())
+    assert not fit.is_batched
+
+    def without(*folds: int) -> float:
+        return chi_square(replace(fit, keep=~np.isin(fit.seen.fold, folds)), TRUTH)
+
+    assert without(1) + without(3) == pytest.approx(without(), rel=ROUNDING)
+    for fold in (0, 2):
+        assert abs(without(fold) / without() - 1.0) > 1e-6
