@@ -18,7 +18,7 @@ from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import Slip
 from calib.solve.dataset.prediction import PANEL_COLUMNS
-from calib.solve.dataset.slip import _parted, _steepest, split
+from calib.solve.dataset.slip import _by_itself, _parted, _steepest, split
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -160,3 +160,20 @@ def test_a_step_that_explains_little_of_the_scatter_is_no_slip() -> None:
     _, slip = verdicts[1]
     assert slip.phi_rad == pytest.approx(0.4, abs=1e-3)
     assert slip.turn_rad == pytest.approx((3.0, -3.0, 3.0), abs=0.1)
+
+
+def test_the_smaller_part_of_a_scan_that_slipped_far_is_not_distrusted() -> None:
+    """A crystal refined without it would make outliers of most of its reflections."""
+    half_rad = 0.5 * SHORT_RAD
+    plan = ScanPlan(2000, range_rad=SHORT_RAD, slip_rad=np.radians(3.0))
+    pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
+    data = simulated_scan(np.random.default_rng(5), LAYOUT, TRUTH, pose, plan, "scan").dataset
+    table = data.reflections
+    fewer = np.random.default_rng(1).random(len(table)) < 0.3
+    data = replace(data, reflections=table.where((table.centroid_mm[:, 2] < half_rad) | fewer))
+    fit = started(data, LAYOUT, options())
+    fit = _by_itself(replace(fit, trust=np.full(len(fit.seen), 0.5)), TRUTH)
+    early = fit.seen.observed[2] < half_rad
+    trust = fit.keep * fit.trust
+    assert trust[early].mean() > 0.9
+    assert trust[~early].mean() > 0.6
