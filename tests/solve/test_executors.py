@@ -15,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distributed import LocalCluster
 
 from calib.errors import CalibError, InputError, SolveError, StoreError
 from calib.solve.datasets import solve_datasets
 from calib.solve.panels.solution import Solution
+from calib.solve.parallel import worker
 from calib.solve.parallel.dask import DaskExecutor
 from calib.solve.parallel.executor import Executor, LocalExecutor
 from calib.solve.parallel.processes import ProcessExecutor
@@ -141,6 +143,51 @@ def test_a_derivation_is_the_same_to_the_last_bit_wherever_its_datasets_live() -
     assert np.array_equal(here.estimate.covariance, there.estimate.covariance)
     assert here.report == there.report
     assert len(here.report.datasets) == 3
+
+
+def test_a_worker_looks_twice_a_second_for_its_parent_and_ends_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parents, slept, exits = iter((7, 7, 1)), list[float](), list[int]()
+    monkeypatch.setattr("calib.solve.parallel.worker.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("calib.solve.parallel.worker.os._exit", exits.append)
+    monkeypatch.setattr("calib.solve.parallel.worker.time.sleep", slept.append)
+    worker._end_with(7)
+    assert slept == [0.5, 0.5]
+    assert exits == [1]
+
+
+def test_a_worker_holds_what_it_loaded_until_it_is_dropped() -> None:
+    items: dict[tuple[int, int], int] = {}
+    assert worker._done(items, "load", [3, partial(given, 4, 5)]) == 2
+    assert items == {(3, 0): 4, (3, 1): 5}
+    assert worker._done(items, "drop", [(3, 0)]) is None
+    assert items == {(3, 1): 5}
+    assert worker._done(items, "do", [(3, 1), added, (10,)]) == 15
+    assert items == {(3, 1): 15}
+
+
+def test_a_cluster_keeps_the_order_of_its_datasets_and_counts_them() -> None:
+    done: list[int] = []
+    with (
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            protocol="tcp",
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        DaskExecutor(cluster.scheduler_address) as held,
+    ):
+        assert len(held) == 0
+        held.load([partial(given, 1, 2), partial(given), partial(given, 3)], done.append)
+        assert len(held) == 3
+        assert held.map(added, 10, each=[(100,), (200,), (300,)]) == [111, 212, 313]
+        held.select([2, 0])
+        assert len(held) == 2
+        assert held.map(added, 0) == [313, 111]
+    assert done == [1, 2, 3]
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

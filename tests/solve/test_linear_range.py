@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from calib.flows.shared.summaries import beyond_linear_range
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate
 from calib.model.detector.layout import Layout
@@ -117,3 +118,15 @@ def test_a_single_panel_that_tilts_misleads_where_all_others_stand_still() -> No
 def test_a_statement_made_at_the_solution_does_not_mislead() -> None:
     error, _, _ = error_after(np.zeros((len(solved()[0]), 6)))
     assert error == 0.0
+
+
+def test_a_dataset_is_named_whose_summary_errs_by_more_than_a_tenth_of_sigma() -> None:
+    (statement,) = solved()[1].statements
+    errors = {"none": None, "at the limit": 0.1, "beyond it": 0.11}
+    uses = [
+        replace(statement.use, name=name, linearisation_error_sigma=error)
+        for name, error in errors.items()
+    ]
+    (notice,) = beyond_linear_range(uses, "calib rederive NAME")
+    assert notice.startswith("beyond it: ")
+    assert "0.11 sigma" in notice

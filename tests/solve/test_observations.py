@@ -18,8 +18,10 @@ from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import Scan
 from calib.model.experiment.pose import facing_pose
 from calib.model.experiment.reflections import Reflections
+from calib.model.result.summary import Part
 from calib.solve.dataset.observations import FOLDS, Observations, usable_observations
 from calib.solve.dataset.selection import fit_for_use
+from calib.solve.joint.dataset_validation import PART_FOLDS
 from support.forward import Scene, Sweep, measured, with_models
 from support.scenes import TETRAGONAL, crystal, general_scene, options, simulation, started
 
@@ -66,6 +68,18 @@ def test_observations_are_sorted_into_groups_of_one_experiment_panel_and_fold() 
     groups = [key[:, a:b] for a, b in pairwise(starts)]
     assert all((group == group[:, :1]).all() for group in groups)
     assert len({tuple(group[:, 0]) for group in groups}) == len(groups)
+
+
+def test_every_reflection_is_in_the_whole_once_and_in_one_half_and_worked_on_or_held_out() -> None:
+    seen = usable_observations(many_sweeps())
+    counts = {
+        part: sum((seen.fold == fold).astype(np.int64) for fold in folds)
+        for part, folds in PART_FOLDS.items()
+    }
+    assert (counts[Part.WHOLE] == 1).all()
+    assert np.array_equal(counts[Part.WORKING], ~seen.held_out)
+    assert np.array_equal(counts[Part.HALF_A], seen.fold // 2 == 0)
+    assert np.array_equal(counts[Part.HALF_B], seen.fold // 2 == 1)
 
 
 def test_every_row_keeps_its_own_numbers_through_the_sorting() -> None:

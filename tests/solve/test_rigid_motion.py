@@ -140,3 +140,15 @@ def test_swelling_is_no_gauge() -> None:
     gauge = gauge_of(FLAT, Freedom.FULL)
     left = swelling.ravel() - gauge @ np.linalg.lstsq(gauge, swelling.ravel(), rcond=None)[0]
     assert np.linalg.norm(left) == pytest.approx(np.linalg.norm(swelling), rel=1e-9)
+
+
+@pytest.mark.parametrize(("tilt_rad", "n_motions"), [(4.5e-3, 3), (5.4e-3, 1)])
+def test_panels_tilted_by_less_than_5_mrad_count_as_flat(tilt_rad: float, n_motions: int) -> None:
+    """Tilted about fast, one up and one down, they can still slide along fast however steep."""
+    tilts = np.zeros((10, 3))
+    tilts[:, 0] = tilt_rad * np.array([1, -1, -1, 1, 1, -1, -1, 1, 1, -1])
+    rotation = FLAT.frames.rotation @ rotation_from_vector(tilts)
+    half = np.concatenate([0.5 * FLAT.size_mm, np.zeros((10, 1))], axis=1)
+    origin = FLAT.centre_root_mm - np.einsum("nij,nj->ni", rotation, half)
+    tilted = Layout(FLAT.panels, PanelFrames(rotation, origin))
+    assert gauge_of(tilted, Freedom.IN_PLANE).shape[1] == n_motions

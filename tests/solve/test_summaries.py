@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 from dataclasses import replace
 from functools import cache
 
@@ -18,6 +20,7 @@ from calib.solve.algebra.twists import tangents_from_twists, twists_between
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.datasets import solve_incremental
+from calib.solve.joint.summary import _kept
 from calib.solve.panels.influence import influences
 from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
 from calib.solve.panels.solution import Solution
@@ -25,8 +28,8 @@ from calib.solve.panels.stored_equations import StoredEquations, TwistEquations,
 from calib.solve.panels.system import PanelSystem
 from calib.solve.parallel.executor import LocalExecutor
 from calib.solve.prior import PanelPrior
-from calib.solve.summaries import solve_summaries
-from support.scenes import fits, options, quiet, refined, simulation, solution
+from calib.solve.summaries import _uses, solve_summaries
+from support.scenes import fits, options, quiet, refined, simulation, solution, started
 
 LAYOUT = simulation("PILATUS 1M", n_reflections=10)[0]
 SAME_REJECTION_RMS, SAME_REJECTION_MOST = 0.05, 0.15
@@ -35,6 +38,7 @@ DECIDED_ANEW_RMS = 0.25
 ROUNDING = 1e-9
 TEN_NANOMETRES_MM = 1e-5
 NANOMETRE_MM = 1e-6
+SPLIT_MIX = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 
 
 @cache
@@ -351,3 +355,31 @@ def test_a_summary_names_the_rejection_that_it_rests_on() -> None:
     again = solution([dataset(*NEAR)], LAYOUT, options(Freedom.FULL)).statements[0]
     assert again.kept == one.kept
     assert int(one.used_on_panel.sum()) == one.use.n_reflections
+
+
+def test_the_hash_of_a_rejection_follows_from_the_positions_alone() -> None:
+    """SHA-256 of the sorted SplitMix64 hashes of x, y and phi, the same in every version."""
+    fit = started(simulation("PILATUS 1M", n_reflections=10)[2].dataset, LAYOUT, options())
+    keep = np.arange(len(fit.seen)) % 3 > 0
+    hashes = []
+    for position in fit.seen.observed[:, keep].T.tolist():
+        mixed = 0
+        for value, odd in zip(position, SPLIT_MIX, strict=True):
+            mixed ^= int.from_bytes(struct.pack("<d", value), "little")
+            mixed = mixed * odd % 2**64
+            mixed ^= mixed >> 31
+        hashes.append(mixed)
+    expected = hashlib.sha256(struct.pack(f"<{len(hashes)}Q", *sorted(hashes))).hexdigest()
+    assert _kept(replace(fit, keep=keep)) == expected
+
+
+def test_a_dataset_without_its_chi_square_is_refused_and_not_left_out() -> None:
+    whole = joint(NEAR)
+    (statement,), at = whole.statements, whole.estimate
+    twisted = TwistEquations.of(LAYOUT, [statement], Part.WHOLE)
+    system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior())
+    normal = system.normal(at.correction, [StoredEquations(LAYOUT, twisted).at(at.correction)])
+    chi_square = np.array([statement.chi_square])
+    assert len(_uses([statement], twisted, system, normal, at, chi_square)) == 1
+    with pytest.raises(ValueError, match="zip"):
+        _uses([statement], twisted, system, normal, at, chi_square[:0])

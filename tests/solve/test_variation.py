@@ -148,3 +148,14 @@ def test_held_out_reflections_have_no_influence_on_the_crystal_that_predicts_the
     assert without(1) + without(3) == pytest.approx(without(), rel=ROUNDING)
     for fold in (0, 2):
         assert abs(without(fold) / without() - 1.0) > 1e-6
+
+
+@pytest.mark.parametrize(("n_kept", "n_intervals"), [(119, None), (120, 3), (159, 3), (160, 4)])
+def test_every_interval_of_a_spline_has_forty_kept_reflections_on_average(
+    n_kept: int, n_intervals: int | None
+) -> None:
+    """A crystal with fewer than three such intervals stays static."""
+    fit = started(scan(0.0, 300).dataset, LAYOUT, options())
+    fit = replace(fit, keep=np.arange(len(fit.seen)) < n_kept)
+    found = fit.varying(np.radians(1.0)).interval_deg
+    assert found == (None if n_intervals is None else pytest.approx(180.0 / n_intervals))
