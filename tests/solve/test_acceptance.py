@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 
 from calib.model.detector.correction import Correction, CorrectionEstimate, PanelStatus
 from calib.model.result.report import Acceptance, BeforeAfter, Report, Spread
@@ -54,6 +55,19 @@ def test_an_iteration_that_did_not_end_is_not_accepted() -> None:
     assert verdict(replace(report, convergence=open_end)).reasons == (
         "Not converged after 25 iterations: the last step was 0.31 sigma.",
     )
+
+
+@pytest.mark.parametrize(("scatter_px", "accepted"), [(1.5, True), (np.nextafter(1.5, 2.0), False)])
+def test_a_median_residual_of_one_and_a_half_pixels_is_the_largest_accepted(
+    scatter_px: float, accepted: bool
+) -> None:
+    report = good().report
+    first, *others = report.datasets
+    after = replace(first.rmsd.after, median_abs_x_px=scatter_px, median_abs_y_px=0.0)
+    first = replace(first, rmsd=replace(first.rmsd, after=after))
+    found = verdict(replace(report, datasets=(first, *others)))
+    assert found.accepted is accepted
+    assert ("seed1: the median residual" in found.reasons[0]) is not accepted
 
 
 def test_held_out_reflections_must_fall_in_both_coordinates() -> None:

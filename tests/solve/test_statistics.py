@@ -20,4 +20,5 @@ def test_the_chance_of_a_chi_square_is_the_one_that_scipy_finds(value: float, de
 def test_nothing_is_always_exceeded_and_what_is_huge_never() -> None:
     assert chance_above(5.0, 0) == 1.0
     assert chance_above(0.0, 3) == 1.0
+    assert chance_above(-1e-12, 3) == 1.0
     assert chance_above(1e9, 2) == chance_above(1e9, 3) == 0.0

@@ -10,6 +10,6 @@ def chance_above(value: float, degrees: int) -> float:
     """
     from scipy.special import chdtrc  # only comparisons of solutions need it
 
-    if degrees <= 0 or value <= 0.0:
+    if degrees <= 0:
         return 1.0
-    return float(chdtrc(degrees, value))
+    return float(chdtrc(degrees, max(value, 0.0)))

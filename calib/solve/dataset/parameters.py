@@ -192,10 +192,9 @@ def _symmetric(
     given = np.array([crystal.mean_a_matrix for crystal in crystals]).reshape(-1, 3, 3)
     symbols = np.array([hall_symbol or crystal.hall_symbol for crystal in crystals])
     a_matrix = np.empty_like(given)
-    strains: list[Floats] = [np.zeros((CRYSTAL_COLUMNS - 3, 0))] * len(crystals)
+    strains: dict[int, Floats] = {}
     for symbol in dict.fromkeys(symbols.tolist()):
         mine = np.flatnonzero(symbols == symbol)
         a_matrix[mine] = symmetric_settings(given[mine], symbol)
-        for index, own in zip(mine.tolist(), allowed_strains(a_matrix[mine], symbol), strict=True):
-            strains[index] = own
-    return a_matrix, tuple(strains)
+        strains.update(zip(mine.tolist(), allowed_strains(a_matrix[mine], symbol), strict=True))
+    return a_matrix, tuple(strains[index] for index in range(len(crystals)))

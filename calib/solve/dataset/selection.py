@@ -38,27 +38,25 @@ class _Entries:
     def of(dataset: Dataset) -> _Entries:
         models = dataset.experiments
         beams = np.array([b.s0 / np.linalg.norm(b.s0) for b in models.beams])
-        spans = np.zeros((max(len(models.scans), 1), 3))
-        for place, scan in enumerate(models.scans):
-            spans[place] = scan.start_rad, scan.end_rad, scan.width_rad
-        axes = np.zeros((max(len(models.goniometers), 1), 3))
-        for place, goniometer in enumerate(models.goniometers):
-            axes[place] = goniometer.setting @ goniometer.axis
+        spans = [(scan.start_rad, scan.end_rad, scan.width_rad) for scan in models.scans]
+        axes = [goniometer.setting @ goniometer.axis for goniometer in models.goniometers]
         entries, still = models.experiments, models.stills
-        turning = np.array([e.goniometer is not None and e.scan is not None for e in entries])
         crystal = np.array([e.crystal is not None for e in entries])
-        which = np.array([e.scan or 0 for e in entries])
-        axis = np.array([e.goniometer or 0 for e in entries])
-        turns = turning & ~still
-        start, end, width = np.where(turns, spans[which].T, 0.0)
+        turns = np.zeros(len(entries), dtype=np.bool_)
+        span, spindle = np.zeros((len(entries), 3)), np.zeros((len(entries), 3))
+        for place, entry in enumerate(entries):
+            if entry.scan is not None and entry.goniometer is not None and not still[place]:
+                turns[place] = True
+                span[place], spindle[place] = spans[entry.scan], axes[entry.goniometer]
+        start, end, width = span.T
         return _Entries(
             still=still,
-            usable=crystal & (still | turning),
+            usable=crystal & (still | turns),
             start_rad=np.minimum(start, end),
             end_rad=np.maximum(start, end),
             width_rad=np.abs(width),
             beam=beams[[e.beam for e in entries]],
-            spindle=np.where(turns[:, None], axes[axis], 0.0),
+            spindle=spindle,
         )
 
 

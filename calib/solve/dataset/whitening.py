@@ -44,7 +44,7 @@ class BlocksWithPose:
     def of(blocks: Blocks, moves: Floats) -> BlocksWithPose:
         """``moves`` (g, 6, 6) are the adjoints of each group's panel and pose."""
         g, m = len(blocks.matrices), blocks.matrices.shape[1]
-        out = np.zeros((g, m + POSE_COLUMNS, m + POSE_COLUMNS))
+        out = np.empty((g, m + POSE_COLUMNS, m + POSE_COLUMNS))
         out[:, :m, :m] = blocks.matrices
         out[:, :m, m:] = blocks.matrices[:, :, :PANEL_COLUMNS] @ moves
         out[:, m:, :m] = out[:, :m, m:].transpose(0, 2, 1)

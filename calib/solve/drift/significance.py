@@ -67,10 +67,9 @@ def _named(compared: CalibrationDifference) -> tuple[tuple[int, ...], Bools]:
     moved: list[int] = []
     most = max(1, int(on.sum()) // 3)
     while True:
-        p_value, value, degrees = compared.panels(on)
-        open_ = np.flatnonzero(on & (degrees > 0))
+        p_value, value, _ = compared.panels(on)
         # Several may have p = 0 in double precision: then the larger chi-square comes first.
-        surest = min(open_, key=lambda k: (p_value[k], -value[k]), default=None)
+        surest = min(np.flatnonzero(on), key=lambda k: (p_value[k], -value[k]), default=None)
         if surest is None or p_value[surest] * on.sum() > SIGNIFICANCE / 2.0:
             return tuple(sorted(moved)), on
         if len(moved) == most:

@@ -224,7 +224,8 @@ def _converged(
         total = sum_equations(_linearise_all(executor, correction, progress, stage.name, iteration))
         step = system.step_of(correction, [total])
         longest = max(step.shift_sigma, *executor.map(nuisance_shift, step.tangent))
-        if (decided and longest < stage.until_sigma) or iteration == _MOST_ITERATIONS:
+        converged = decided and longest < stage.until_sigma
+        if converged or iteration == _MOST_ITERATIONS:
             break  # validation needs the equations at the current point
         correction = step.correction
         executor.map(apply_step, step.tangent)
@@ -233,7 +234,7 @@ def _converged(
         correction=correction,
         last=step,
         longest_shift=longest,
-        converged=decided and longest < stage.until_sigma,
+        converged=converged,
         iterations=iteration,
     )
 

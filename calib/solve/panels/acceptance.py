@@ -21,7 +21,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
     A solution is accepted if all of these hold; otherwise there is a reason for each that fails:
 
     - the iteration converged;
-    - the median residual of each dataset is below 1.5 px;
+    - the median residual of each dataset is at most 1.5 px;
     - the RMSD of held-out reflections decreased in x and in y;
     - solutions from two halves of the data agree better than the corrections are large;
     - no resolution shell got worse by more than 2 %;

@@ -37,6 +37,8 @@ _PATTERNS = (
 _AXES = tuple(one.words for one in PANEL_PARAMETERS[:3])
 _NEGLIGIBLE = 1e-12
 """Squared length of a pattern's projection on the free parameters that counts as zero."""
+_ROUNDING = 1e-9
+"""Length up to which the remainder of a pattern is rounding error."""
 _N_SHOWN = 5
 _MIN_OVERLAP = 0.6
 """Absolute cosine from which a mode is named after a pattern."""
@@ -159,12 +161,18 @@ def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
                     fields.append((f"{name} {number} relative to the others ({direction})", field))
     out = []
     for name, field in fields:
-        pattern = np.stack(field, axis=1).ravel()
-        pattern = pattern - basis @ (basis.T @ pattern)
-        length = float(np.linalg.norm(pattern))
-        if length > 1e-9:
-            out.append((name, pattern / length))
+        pattern = _unit_remainder(np.stack(field, axis=1).ravel(), basis)
+        if pattern is not None:
+            out.append((name, pattern))
     return out
+
+
+def _unit_remainder(pattern: Floats, basis: Floats) -> Floats | None:
+    """Unit vector along a pattern (3 m,) with the span of ``basis`` (3 m, k) projected out; None if
+    the remainder is rounding error."""
+    remainder = pattern - basis @ (basis.T @ pattern)
+    length = float(np.linalg.norm(remainder))
+    return np.asarray(remainder / length) if length > _ROUNDING else None
 
 
 def _words(vector: Floats, names: list[tuple[str, Floats]], chosen: Ints) -> str:
