@@ -16,6 +16,7 @@ from calib.report.calibration.weak_modes import information_blocks, information_
 from calib.solve.panels.solution import Solution
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem
+from calib.solve.panels.weak_modes import determined
 from calib.solve.prior import PanelPrior
 from support.scenes import options, simulation, solution
 
@@ -110,3 +111,13 @@ def test_fixed_parameters_are_named_as_fixed() -> None:
     assert "Fixed at nominal: normal, tilt about fast, tilt about slow." in lines
     assert "bow" not in lines
     assert information_blocks(information_view(None)) == []
+
+
+@pytest.mark.parametrize("n_measured", [0, 1, 2])
+def test_two_measured_panels_have_patterns_and_one_has_none(n_measured: int) -> None:
+    normal, step = equations(found())
+    system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior())
+    measured = np.arange(len(LAYOUT)) < n_measured
+    patterns = determined(system, normal, step.covariance, measured).patterns
+    assert ("overall scale" in [one.words for one in patterns]) == (n_measured == 2)
+    assert all(0.0 < one.share < 1.0 for one in patterns)

@@ -8,13 +8,14 @@ import pytest
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.detector.families import known_layout
+from calib.model.detector.layout import Layout, PanelFrames
 from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.truth import random_correction
 from calib.solve.datasets import solve_in_process
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
-from calib.solve.panels.weak_modes import named_patterns, weak_modes
+from calib.solve.panels.weak_modes import _words, named_patterns, weak_modes
 from calib.solve.prior import PanelPrior
 from support.scenes import options, solution
 
@@ -67,6 +68,35 @@ def test_a_pattern_is_called_by_its_name(words: str, column: int, values: Floats
     worst = weak_modes(LAYOUT, estimate_with(pattern, 0.02), np.ones(len(LAYOUT), dtype=bool))[0]
     assert worst.words == words
     assert worst.sigma_um == pytest.approx(20.0, rel=0.02)
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (0, 2), (0, 9)])
+@pytest.mark.parametrize("along", [0, 1, 2])
+def test_two_panels_have_one_pattern_and_a_mode_that_both_share_alike_has_words(
+    pair: tuple[int, int], along: int
+) -> None:
+    """They can change their distance; all other motions of their centres are rigid."""
+    chosen, seen = np.array(pair), np.isin(np.arange(len(LAYOUT)), pair)
+    apart = np.diff(LAYOUT.centre_root_mm[chosen], axis=0)[0]
+    expected = np.stack([apart, -apart]).ravel() / np.hypot(*apart[:2]) / np.sqrt(2.0)
+    patterns = dict(named_patterns(LAYOUT, chosen))
+    for found in patterns.values():
+        assert abs(found @ expected) == pytest.approx(1.0)
+    assert "overall scale" in patterns
+    pattern = np.zeros((len(LAYOUT), 6))
+    pattern[chosen, along] = 1.0, -1.0
+    worst = weak_modes(LAYOUT, estimate_with(pattern, 0.02), seen)[0]
+    assert worst.words
+
+
+def test_two_panels_one_behind_the_other_have_no_pattern_and_modes_with_words() -> None:
+    frames = LAYOUT.frames
+    origin = frames.origin_mm[[0, 0]] + 50.0 * np.outer([0.0, 1.0], frames.rotation[0][:, 2])
+    stacked = Layout(LAYOUT.panels[:2], PanelFrames(frames.rotation[[0, 0]], origin))
+    names = named_patterns(stacked, np.arange(2))
+    assert names == []
+    mode = np.array([0.7, 0.0, 0.0, -0.7, 0.0, 0.0])
+    assert _words(mode, names, np.arange(2)) == "combined mode, largest on panel 0 (fast)"
 
 
 def test_a_scale_is_called_a_scale() -> None:

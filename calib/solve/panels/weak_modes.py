@@ -39,6 +39,8 @@ _NEGLIGIBLE = 1e-12
 """Squared length of a pattern's projection on the free parameters that counts as zero."""
 _ROUNDING = 1e-9
 """Length up to which the remainder of a pattern is rounding error."""
+_DEPENDENT = 1e-9
+"""Singular value, relative to the largest, below which rigid motions of centres are dependent."""
 _N_SHOWN = 5
 _MIN_OVERLAP = 0.6
 """Absolute cosine from which a mode is named after a pattern."""
@@ -149,7 +151,9 @@ def named_patterns(layout: Layout, chosen: Ints) -> list[tuple[str, Floats]]:
         ],
         axis=1,
     )
-    basis, _ = np.linalg.qr(rigid)
+    # Centres on a line have five independent rigid motions, not six.
+    directions, sizes, _ = np.linalg.svd(rigid, full_matrices=False)
+    basis = directions[:, sizes > _DEPENDENT * sizes[0]]
     for name, axis in (("row", 1), ("column", 0)):
         place = np.round(layout.centre_root_mm[chosen][:, axis], 1)
         values = sorted(set(place.tolist()))
@@ -184,7 +188,11 @@ def _words(vector: Floats, names: list[tuple[str, Floats]], chosen: Ints) -> str
     if weight[worst] > 0.5:
         return f"panel {chosen[worst]} ({along})"
     # Patterns that coincide on this detector: take the simplest, which comes first.
-    name, pattern = max(names, key=lambda one: round(abs(float(one[1] @ vector)), 6))
+    name, pattern = max(
+        names,
+        key=lambda one: round(abs(float(one[1] @ vector)), 6),
+        default=("", np.zeros_like(vector)),
+    )
     overlap = abs(float(pattern @ vector))
     if overlap > _MIN_OVERLAP:
         return name
