@@ -47,11 +47,17 @@ class CombineRequest:
 
 @solver_errors()
 def combine(
-    request: CombineRequest, store: StoreLike, stamp: ChangeStamp, *, dry_run: bool = False
+    request: CombineRequest,
+    store: StoreLike,
+    stamp: ChangeStamp,
+    *,
+    dry_run: bool = False,
+    anew: bool = False,
 ) -> Derived:
     """Solve the summed normal equations of all summaries with the prior, and store the result.
 
-    Where two sources have the same dataset, the summary of the last one is used.
+    Where two sources have the same dataset, the summary of the last one is used. Where the store
+    has a calibration that differs by rounding only, it is returned, unless ``anew`` is set.
     Raises ``InputError`` and ``NotFoundError`` for sources that cannot be used, and ``StoreError``;
     nothing is stored then.
     """
@@ -73,7 +79,7 @@ def combine(
     }
     record = calibration_record(solution, chosen, detector, parameters)
     stored, new = None, True
-    equal = equal_calibration(store, record)
+    equal = None if anew else equal_calibration(store, record)
     if equal is not None:
         record = equal.stored.record
         notices.append(equal_notice(equal))

@@ -84,13 +84,15 @@ def derive(
     stamp: ChangeStamp,
     *,
     dry_run: bool = False,
+    anew: bool = False,
     progress: DeriveProgress | None = None,
 ) -> Derived:
     """Refine the panel corrections common to all datasets, and store them.
 
     A derivation that fails acceptance is stored as a draft. Where the store has the same
-    derivation, or one that differs by rounding only, it is returned and nothing is stored. Raises
-    ``InputError`` for files that cannot be used, and ``StoreError``; nothing is stored then.
+    derivation, or one that differs by rounding only, it is returned and nothing is stored, unless
+    ``anew`` is set. Raises ``InputError`` for files that cannot be used, and ``StoreError``;
+    nothing is stored then.
     """
     begun = perf_counter()
     if not dry_run:
@@ -141,7 +143,7 @@ def derive(
         parameters["onto"] = base.id
     record = calibration_record(solution, summaries, detector, parameters)
     stored, new = None, True
-    equal = None if fresh else equal_calibration(store, record)
+    equal = None if fresh or anew else equal_calibration(store, record)
     if equal is not None:
         record = equal.stored.record
         if not dry_run:

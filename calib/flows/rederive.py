@@ -71,11 +71,11 @@ def rederive(
     found = store.calibrations.get(reference, serial)
     provenance = store.calibrations.provenance(found.id)
     if found.record.parameters.get("combined"):
-        again = combine(_recombination(found), store, stamp, dry_run=True).record
+        again = combine(_recombination(found), store, stamp, dry_run=True, anew=True).record
     else:
         paths = _inputs(found, provenance, folders, _kept(store, found, provenance))
         request = request_of(found.record, paths)
-        again = derive(request, store, stamp, dry_run=True, progress=progress).record
+        again = derive(request, store, stamp, dry_run=True, anew=True, progress=progress).record
     here = this_environment()
     differences: tuple[str, ...] = ()
     if provenance is not None:

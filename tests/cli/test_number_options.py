@@ -39,6 +39,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("detector", "place"): ("24-0107", "--beamline", "I04", "--from", "2026-03-01", "--dry-run"),
     ("demo",): ("made",),
     ("audit", "log"): ("24-0107",),
+    ("audit", "rotate"): ("--reason", "x"),
 }
 """A call of each command with such an option that ends well as it is."""
 HARMLESS = {

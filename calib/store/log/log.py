@@ -21,11 +21,10 @@ from calib.model.store.log import STORE_CHAIN, ChainHead, Entry, Moment, entry_i
 from calib.model.store.record import ChangeStamp
 from calib.model.store.validity import utc
 from calib.store.log.written import (
-    begin_change,
     bind,
     check_written,
+    collected_rows,
     contents_of,
-    end_change,
     written_differently,
 )
 from calib.store.schema.columns import row_limit
@@ -71,12 +70,9 @@ def recording(
     detector is registered. Without ``reason`` that of the stamp is used.
     """
     position, recorded = add_stamp(connection, stamp)
-    begin_change(connection)
-    try:
+    with collected_rows(connection) as meant:
         yield position, recorded
         bind(connection, position, chain)
-    finally:
-        meant = end_change(connection)
     ordinal, previous = _head_of(connection, chain)
     why = stamp.reason if reason is None else reason
     entry = Entry(

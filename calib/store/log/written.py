@@ -8,14 +8,16 @@ the entry of the log, and the change is rolled back where it differs.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Double, Table, TextClause, insert, text
 
 from calib.errors import IntegrityError
+from calib.model.base.canonical import instant_from, microseconds
 from calib.model.store.log import STORE_CHAIN
 from calib.store.log.row_hashes import (
     by_key,
@@ -35,15 +37,16 @@ _MEANT = "calib_meant_rows"
 """Key of the connection under which the rows of the change in progress are collected."""
 
 
-def begin_change(connection: Connection) -> None:
-    """Begin to collect the rows of a change."""
-    connection.info[_MEANT] = {}
-
-
-def end_change(connection: Connection) -> Meant:
-    """The rows of the change, by table; later rows belong to no change."""
-    meant: Meant = connection.info.pop(_MEANT, {})
-    return meant
+@contextmanager
+def collected_rows(connection: Connection) -> Iterator[Meant]:
+    """Yield the rows of a change by table, to which ``insert_rows`` adds."""
+    info = connection.info  # which an interrupted connection no longer gives
+    meant: Meant = {}
+    info[_MEANT] = meant
+    try:
+        yield meant
+    finally:
+        del info[_MEANT]
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
@@ -115,7 +118,11 @@ def _meant_value(kind: Any, value: Any) -> Any:
     if hasattr(value, "item"):  # a scalar of numpy
         value = value.item()
     if isinstance(value, datetime):
-        return value.astimezone(UTC)
+        micros = microseconds(value)
+        try:
+            return instant_from(micros)
+        except OverflowError:  # outside the calendar; the row is read with this number, too
+            return micros
     if isinstance(kind, Double) and isinstance(value, int):
         return float(value)
     return value
