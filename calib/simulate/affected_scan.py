@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 
 from calib.errors import InputError
-from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import Layout
@@ -29,7 +29,7 @@ from calib.model.experiment.experiment import (
 )
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.reflections import Reflections
-from calib.simulate.aim import d_min, perturbed_pose
+from calib.simulate.aim import d_min, perturbed_crystal
 from calib.simulate.effects.effect import Effect, InstrumentState, Measured, Sweep, combined
 from calib.simulate.rays import (
     ROUNDS,
@@ -45,8 +45,10 @@ from calib.simulate.rigid import RigidModel
 from calib.simulate.scan import (
     ScanPlan,
     SimulatedScan,
+    first_hits,
+    given_detector,
     rarer_at_high_resolution,
-    sensors_of,
+    scattered,
 )
 
 MOSAIC_RAD = np.radians(0.15)
@@ -90,24 +92,24 @@ def affected_scan(
     hkl, phi, panel, mm, radial = (np.concatenate([p[i] for p in parts]) for i in range(5))
     sweep = np.repeat(np.arange(len(sweeps)), [len(part[1]) for part in parts])
 
-    stated = sensors_of(len(layout), plan)
+    given = given_detector(rng, layout, true_pose, plan)
     true_detector = Detector(
-        layout.panels, scene.frames, true_pose, acting.sensors(stated), plan.panel_identifier
+        layout.panels,
+        scene.frames,
+        true_pose,
+        acting.sensors(given.sensors),
+        plan.panel_identifier,
     )
-    given_pose = perturbed_pose(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
-    given = Detector(
-        layout.panels, layout.frames.moved(given_pose), given_pose, stated, plan.panel_identifier
+    noise, scatter, outlier = scattered(rng, plan, len(hkl))
+    given_crystal = perturbed_crystal(
+        rng,
+        plan.cell_angstrom,
+        orientation,
+        plan.hall_symbol,
+        plan.start_crystal_rad,
+        plan.start_cell_share,
     )
-    noise = np.array([plan.noise_px, plan.noise_px, plan.noise_phi_images * plan.image_rad])
-    outlier = rng.random(len(hkl)) < plan.outlier_share
-    scatter = rng.normal(size=(len(hkl), 3)) * noise
-    wild = rng.normal(size=(len(hkl), 3)) * [plan.outlier_px, plan.outlier_px, 10.0 * noise[2]]
-    scatter[outlier] += wild[outlier]
-    turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
-    swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
-    models = _models(
-        rng, plan, beam, axis, sweeps, given, _started(plan, orientation, turn, swollen)
-    )
+    models = _models(rng, plan, beam, axis, sweeps, given, given_crystal)
     measured = Measured(
         layout=layout,
         state=scene.state(phi, sweep, hkl),
@@ -195,20 +197,14 @@ class _Scene:
         Raises ``InputError`` if fewer than requested reach the detector.
         """
         wanted = self.plan.n_reflections // len(self.sweeps)
-        taken = wanted
-        while True:
-            hkl, phi, start, ray = self._diffracting(candidates[:taken], number)
+
+        def seen(part: Ints) -> tuple[Ints, tuple[Ints, Floats, Floats, Floats]]:
+            hkl, phi, start, ray = self._diffracting(part, number)
             panel, mm, radial = on_panels(self.frames, self.layout, self.acting, start, ray)
-            hit = np.flatnonzero(_lit(panel, self.plan))[:wanted]
-            if len(hit) == wanted:
-                return hkl[hit], phi[hit], panel[hit], mm[hit], radial[hit]
-            if taken >= len(candidates):
-                raise InputError(
-                    "too-few-reflections",
-                    f"{len(hit)} reflections reach the detector, fewer than {wanted}.",
-                    remedy="a larger cell or a longer scan.",
-                )
-            taken *= 2
+            return panel, (hkl, phi, mm, radial)
+
+        panel, (hkl, phi, mm, radial), hit = first_hits(candidates, wanted, self.plan, seen)
+        return hkl[hit], phi[hit], panel[hit], mm[hit], radial[hit]
 
     def _diffracting(self, indices: Ints, number: int) -> tuple[Ints, Floats, Floats, Floats]:
         """Miller indices (n, 3), angles (n,) in rad, and start and direction (n, 3) of the rays as
@@ -230,23 +226,11 @@ class _Scene:
         return hkl, phi, *seen_from_detector(state, lab + state.s0, self.centre)
 
 
-def _lit(panel: Ints, plan: ScanPlan) -> Bools:
-    lit: Bools = np.asarray(panel >= 0)
-    for index, most in plan.shadowed:
-        lit[np.flatnonzero(panel == index)[most:]] = False
-    return lit
-
-
 def _recorded(phi: Floats, range_rad: float) -> Floats:
     """The fraction of a rocking curve (a logistic one) that lies inside the scan."""
     rise = 1.0 / (1.0 + np.exp(-1.702 * phi / MOSAIC_RAD))
     fall = 1.0 / (1.0 + np.exp(-1.702 * (range_rad - phi) / MOSAIC_RAD))
     return np.asarray(rise + fall - 1.0)
-
-
-def _started(plan: ScanPlan, orientation: Floats, turn: Floats, swollen: Floats) -> Crystal:
-    cell = np.array(plan.cell_angstrom) * [swollen[0], swollen[0], swollen[1]]
-    return Crystal(np.diag(cell) @ orientation.T @ turn.T, plan.hall_symbol)
 
 
 def _models(

@@ -7,19 +7,17 @@ first still to the last one; effects of a spindle do nothing, since it does not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 import numpy as np
 
-from calib.errors import InputError
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset, Source
-from calib.model.experiment.experiment import Beam, Crystal, Experiment, ExperimentList
+from calib.model.experiment.experiment import Beam, Crystal
 from calib.simulate.affected_scan import reflections_of
-from calib.simulate.aim import d_min
+from calib.simulate.aim import d_min, perturbed_crystal
 from calib.simulate.effects.effect import Effect, InstrumentState, Measured, combined
 from calib.simulate.rays import (
     index_chance,
@@ -32,8 +30,10 @@ from calib.simulate.still import (
     BEYOND,
     SimulatedStills,
     StillsPlan,
-    given_detector,
     indices_within,
+    scattered_px,
+    shown,
+    still_models,
 )
 
 _AXIS = np.array([1.0, 0.0, 0.0])
@@ -66,36 +66,23 @@ def affected_stills(
         )
         start, ray = seen_from_detector(state, s1, centre)
         panel, mm, radial = on_panels(frames, layout, acting, start, ray)
-        hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
-        if len(hit) < plan.n_reflections:
-            raise InputError(
-                "too-few-reflections",
-                f"crystal {index} shows {len(hit)} reflections, fewer than {plan.n_reflections}.",
-                remedy="a larger cell or a larger mosaic spread.",
-            )
+        hit = shown(panel, index, plan)
         found.append((hkl[hit], psi[hit], panel[hit], mm[hit], radial[hit]))
-        turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
-        swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
-        off = cell * [swollen[0], swollen[0], swollen[1]]
         true_crystals.append(Crystal(cell @ orientation.T, plan.hall_symbol))
-        given.append(Crystal(off @ orientation.T @ turn.T, plan.hall_symbol))
+        given.append(
+            perturbed_crystal(
+                rng,
+                plan.cell_angstrom,
+                orientation,
+                plan.hall_symbol,
+                plan.start_crystal_rad,
+                plan.start_cell_share,
+            )
+        )
     hkl, psi, panel, mm, radial = (np.concatenate(part) for part in zip(*found, strict=True))
-    identifiers = [str(UUID(bytes=rng.bytes(16), version=4)) for _ in range(plan.n_crystals)]
-    detector = given_detector(rng, layout, true_pose, plan)
-    models = ExperimentList(
-        experiments=tuple(
-            Experiment(identifier, 0, 0, None, None, index, None)
-            for index, identifier in enumerate(identifiers)
-        ),
-        beams=(beam,),
-        detectors=(detector,),
-        goniometers=(),
-        scans=(),
-        crystals=tuple(given),
-    )
-    scatter = plan.noise_px * rng.normal(size=mm.shape)
-    outlier = rng.random(len(mm)) < plan.outlier_share
-    scatter[outlier] += plan.outlier_px * rng.normal(size=(int(outlier.sum()), 2))
+    models = still_models(rng, layout, true_pose, plan, beam, given)
+    (detector,) = models.detectors
+    scatter = scattered_px(rng, plan, len(mm))
     pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
     still = np.repeat(np.arange(plan.n_crystals), plan.n_reflections)
     measured = Measured(

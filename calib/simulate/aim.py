@@ -1,4 +1,4 @@
-"""Intersections of rays with a detector, and erroneous starting poses."""
+"""Intersections of rays with a detector, and erroneous starting poses and crystals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import Layout, PanelFrames
-from calib.model.experiment.experiment import Beam
+from calib.model.experiment.experiment import Beam, Crystal
 
 
 def hits(frames: PanelFrames, size_mm: Floats, s1: Floats) -> tuple[Ints, Floats]:
@@ -41,3 +41,19 @@ def perturbed_pose(
     turned = RigidMotion(turn, np.zeros(3)) @ pose
     shift = rng.normal(scale=shift_mm, size=3)
     return RigidMotion(turned.rotation, turned.translation_mm + shift)
+
+
+def perturbed_crystal(
+    rng: np.random.Generator,
+    cell_angstrom: tuple[float, float, float],
+    orientation: Floats,
+    hall_symbol: str,
+    rotation_rad: float,
+    cell_share: float,
+) -> Crystal:
+    """A tetragonal crystal with a random rotation and random relative changes of a and of c (normal
+    deviates)."""
+    turn = rotation_from_vector(rng.normal(scale=rotation_rad, size=3))
+    swollen = 1.0 + cell_share * rng.normal(size=2)
+    cell = np.array(cell_angstrom) * [swollen[0], swollen[0], swollen[1]]
+    return Crystal(np.diag(cell) @ orientation.T @ turn.T, hall_symbol)

@@ -7,7 +7,9 @@ true geometry; the dataset contains the nominal geometry near the true pose.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -30,8 +32,9 @@ from calib.model.experiment.experiment import (
 )
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.reflections import Reflections
-from calib.simulate.aim import d_min, hits, perturbed_pose
+from calib.simulate.aim import d_min, hits, perturbed_crystal, perturbed_pose
 
+Seen = TypeVar("Seen")
 _DRIFT_ROUNDS = 4
 """Fixed-point iterations for the angle, which depends on the drift at that angle; each reduces
 the error about 1000 times."""
@@ -108,25 +111,23 @@ def simulated_scan(
         candidates, real_space, beam, goniometer, plan, true_frames, layout.size_mm
     )
 
-    sensors = sensors_of(len(layout), plan)
-    true_detector = Detector(layout.panels, true_frames, true_pose, sensors, plan.panel_identifier)
-    given_pose = perturbed_pose(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
-    given = Detector(
-        layout.panels, layout.frames.moved(given_pose), given_pose, sensors, plan.panel_identifier
+    given = given_detector(rng, layout, true_pose, plan)
+    true_detector = Detector(
+        layout.panels, true_frames, true_pose, given.sensors, plan.panel_identifier
     )
-    noise = np.array([plan.noise_px, plan.noise_px, plan.noise_phi_images * plan.image_rad])
-    outlier = rng.random(len(hkl)) < plan.outlier_share
-    scatter = rng.normal(size=(len(hkl), 3)) * noise
-    wild = rng.normal(size=(len(hkl), 3)) * [plan.outlier_px, plan.outlier_px, 10.0 * noise[2]]
-    scatter[outlier] += wild[outlier]
+    noise, scatter, outlier = scattered(rng, plan, len(hkl))
     px = px_from_mm(mm, panel, true_detector) + scatter[:, :2]
     pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
     centroid = np.column_stack([mm_from_px(px, panel, given), phi + scatter[:, 2]])
     variance = np.column_stack([(plan.noise_px * pixel) ** 2, np.full(len(hkl), noise[2] ** 2)])
-    turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
-    swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
-    cell = np.array(plan.cell_angstrom) * [swollen[0], swollen[0], swollen[1]]
-    given_crystal = Crystal(np.diag(cell) @ orientation.T @ turn.T, plan.hall_symbol)
+    given_crystal = perturbed_crystal(
+        rng,
+        plan.cell_angstrom,
+        orientation,
+        plan.hall_symbol,
+        plan.start_crystal_rad,
+        plan.start_cell_share,
+    )
     n_images = round(plan.range_rad / plan.image_rad)
     identifier = str(UUID(bytes=rng.bytes(16), version=4))
     models = ExperimentList(
@@ -150,6 +151,26 @@ def simulated_scan(
     changing = _drift(images, plan) @ np.linalg.inv(real_space) if plan.drift_rad else None
     true_crystal = Crystal(real_space, plan.hall_symbol, changing)
     return SimulatedScan(dataset, true_pose, true_crystal, outlier.astype(np.int64))
+
+
+def given_detector(
+    rng: np.random.Generator, layout: Layout, true_pose: RigidMotion, plan: ScanPlan
+) -> Detector:
+    """The nominal detector near its true pose."""
+    pose = perturbed_pose(rng, true_pose, plan.start_shift_mm, plan.start_turn_rad)
+    sensors = sensors_of(len(layout), plan)
+    return Detector(layout.panels, layout.frames.moved(pose), pose, sensors, plan.panel_identifier)
+
+
+def scattered(rng: np.random.Generator, plan: ScanPlan, n: int) -> tuple[Floats, Floats, Bools]:
+    """Standard deviations (3,) of centroids in px, px and rad, their errors (n, 3), and which of
+    them (n,) are outliers."""
+    noise = np.array([plan.noise_px, plan.noise_px, plan.noise_phi_images * plan.image_rad])
+    outlier: Bools = rng.random(n) < plan.outlier_share
+    scatter = rng.normal(size=(n, 3)) * noise
+    wild = rng.normal(size=(n, 3)) * [plan.outlier_px, plan.outlier_px, 10.0 * noise[2]]
+    scatter[outlier] += wild[outlier]
+    return noise, scatter, outlier
 
 
 def sensors_of(n: int, plan: ScanPlan) -> Sensors:
@@ -187,17 +208,35 @@ def _measured(
 
     Raises ``InputError`` if fewer reach the detector.
     """
-    taken = plan.n_reflections
-    while True:
-        hkl, phi, s1 = _diffracting(candidates[:taken], real_space, beam, goniometer, plan)
+
+    def seen(part: Ints) -> tuple[Ints, tuple[Ints, Floats, Floats]]:
+        hkl, phi, s1 = _diffracting(part, real_space, beam, goniometer, plan)
         panel, mm = hits(frames, size_mm, s1)
-        hit = np.flatnonzero(_lit(panel, plan))[: plan.n_reflections]
-        if len(hit) == plan.n_reflections:
-            return hkl[hit], phi[hit], panel[hit], mm[hit]
+        return panel, (hkl, phi, mm)
+
+    panel, (hkl, phi, mm), hit = first_hits(candidates, plan.n_reflections, plan, seen)
+    return hkl[hit], phi[hit], panel[hit], mm[hit]
+
+
+def first_hits(
+    candidates: Ints, wanted: int, plan: ScanPlan, seen: Callable[[Ints], tuple[Ints, Seen]]
+) -> tuple[Ints, Seen, Ints]:
+    """What is ``seen`` of as many candidates as needed, and the places of the first ``wanted`` that
+    are on a panel and not shadowed.
+
+    ``seen`` returns the panels of some candidates (-1 for none), and anything else. Raises
+    ``InputError`` if fewer than wanted reach the detector.
+    """
+    taken = wanted
+    while True:
+        panel, rest = seen(candidates[:taken])
+        hit = np.flatnonzero(_lit(panel, plan))[:wanted]
+        if len(hit) == wanted:
+            return panel, rest, hit
         if taken >= len(candidates):
             raise InputError(
                 "too-few-reflections",
-                f"{len(hit)} reflections reach the detector, fewer than {plan.n_reflections}.",
+                f"{len(hit)} reflections reach the detector, fewer than {wanted}.",
                 remedy="a larger cell or a longer scan.",
             )
         taken *= 2

@@ -7,6 +7,7 @@ of q with s0 is acos(-|q| / 2 |s0|). The model shares no code with the solver.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from calib.model.experiment.experiment import (
     Sensors,
 )
 from calib.model.experiment.reflections import Reflections
-from calib.simulate.aim import d_min, hits, perturbed_pose
+from calib.simulate.aim import d_min, hits, perturbed_crystal, perturbed_pose
 
 BEYOND = 3.0
 """Reflections farther than this many standard deviations from the sphere are not observed."""
@@ -91,35 +92,23 @@ def simulated_stills(
         crystal = Crystal(cell @ orientation.T, plan.hall_symbol)
         hkl, psi, s1 = _near_the_sphere(rng, *candidates, crystal, beam, plan)
         panel, mm = hits(frames, layout.size_mm, s1)
-        hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
-        if len(hit) < plan.n_reflections:
-            raise InputError(
-                "too-few-reflections",
-                f"crystal {index} shows {len(hit)} reflections, fewer than {plan.n_reflections}.",
-                remedy="a larger cell or a larger mosaic spread.",
-            )
+        hit = shown(panel, index, plan)
         found.append((hkl[hit], psi[hit], panel[hit], mm[hit]))
-        turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
-        swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
-        off = cell * [swollen[0], swollen[0], swollen[1]]
         true_crystals.append(crystal)
-        given.append(Crystal(off @ orientation.T @ turn.T, plan.hall_symbol))
+        given.append(
+            perturbed_crystal(
+                rng,
+                plan.cell_angstrom,
+                orientation,
+                plan.hall_symbol,
+                plan.start_crystal_rad,
+                plan.start_cell_share,
+            )
+        )
     hkl, psi, panel, mm = (np.concatenate(part) for part in zip(*found, strict=True))
-    models = ExperimentList(
-        experiments=tuple(
-            Experiment(str(UUID(bytes=rng.bytes(16), version=4)), 0, 0, None, None, index, None)
-            for index in range(plan.n_crystals)
-        ),
-        beams=(beam,),
-        detectors=(given_detector(rng, layout, true_pose, plan),),
-        goniometers=(),
-        scans=(),
-        crystals=tuple(given),
-    )
+    models = still_models(rng, layout, true_pose, plan, beam, given)
     pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
-    scatter = plan.noise_px * rng.normal(size=mm.shape)
-    outlier = rng.random(len(mm)) < plan.outlier_share
-    scatter[outlier] += plan.outlier_px * rng.normal(size=(int(outlier.sum()), 2))
+    scatter = scattered_px(rng, plan, len(mm))
     observed = mm + scatter * pixel
     reflections = Reflections(
         experiment=np.repeat(np.arange(plan.n_crystals), plan.n_reflections),
@@ -133,7 +122,52 @@ def simulated_stills(
     return SimulatedStills(dataset, true_pose, tuple(true_crystals), psi)
 
 
-def given_detector(
+def still_models(
+    rng: np.random.Generator,
+    layout: Layout,
+    true_pose: RigidMotion,
+    plan: StillsPlan,
+    beam: Beam,
+    crystals: Sequence[Crystal],
+) -> ExperimentList:
+    """The models as the file states them: one beam and detector, and a crystal of each still."""
+    return ExperimentList(
+        experiments=tuple(
+            Experiment(str(UUID(bytes=rng.bytes(16), version=4)), 0, 0, None, None, index, None)
+            for index in range(plan.n_crystals)
+        ),
+        beams=(beam,),
+        detectors=(_given_detector(rng, layout, true_pose, plan),),
+        goniometers=(),
+        scans=(),
+        crystals=tuple(crystals),
+    )
+
+
+def shown(panel: Ints, index: int, plan: StillsPlan) -> Ints:
+    """The places of the first reflections of crystal ``index`` that are on a panel.
+
+    Raises ``InputError`` if these are fewer than requested.
+    """
+    hit = np.flatnonzero(panel >= 0)[: plan.n_reflections]
+    if len(hit) < plan.n_reflections:
+        raise InputError(
+            "too-few-reflections",
+            f"crystal {index} shows {len(hit)} reflections, fewer than {plan.n_reflections}.",
+            remedy="a larger cell or a larger mosaic spread.",
+        )
+    return hit
+
+
+def scattered_px(rng: np.random.Generator, plan: StillsPlan, n: int) -> Floats:
+    """Errors (n, 2) of centroids in px, some of them outliers."""
+    scatter: Floats = plan.noise_px * rng.normal(size=(n, 2))
+    outlier = rng.random(n) < plan.outlier_share
+    scatter[outlier] += plan.outlier_px * rng.normal(size=(int(outlier.sum()), 2))
+    return scatter
+
+
+def _given_detector(
     rng: np.random.Generator, layout: Layout, true_pose: RigidMotion, plan: StillsPlan
 ) -> Detector:
     """The nominal detector near its true pose."""
