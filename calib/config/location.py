@@ -16,7 +16,8 @@ VARIABLE = "CALIB_STORE"
 """The environment variable that names the store."""
 _ADDRESS = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _USER_AND_PASSWORD = re.compile(r"^[^/:@]+:[^@]*@")
-_SQLITE = b"SQLite format 3\0"
+SQLITE_MAGIC = b"SQLite format 3\0"
+"""The first bytes of an SQLite database."""
 _BESIDE = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database."""
 _POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
@@ -70,12 +71,17 @@ class Location:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file of the store and those that SQLite keeps beside it, which need not exist, with
-        links resolved; none for a server."""
+        """The store as it is named, and ``real_files``; none for a server."""
+        return () if self.path is None else (self.path, *self.real_files)
+
+    @property
+    def real_files(self) -> tuple[Path, ...]:
+        """The database and the files that SQLite keeps beside it, with links resolved. They need
+        not exist; none for a server."""
         if self.path is None:
             return ()
         real = os.path.realpath(self.path)
-        return (self.path, *(Path(f"{real}{ending}") for ending in ("", *_BESIDE)))
+        return tuple(Path(f"{real}{ending}") for ending in ("", *_BESIDE))
 
     @property
     def option(self) -> str:
@@ -126,7 +132,7 @@ def _is_database(path: Path) -> bool:
         if not path.is_file():  # a pipe would block
             return False
         with path.open("rb") as file:
-            return file.read(len(_SQLITE)) == _SQLITE
+            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except OSError:
         return False
 

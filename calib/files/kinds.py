@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from calib.config.location import SQLITE_MAGIC
+
 HEAD = 4096
 """Bytes at the beginning of a file by which its kind is recognised."""
 TABLE_MAGIC = "dials::af::reflection_table"
 """The text with which a reflection table of DIALS begins."""
-_SQLITE = b"SQLite format 3\0"
-_ZIP = b"PK\x03\x04"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+ZIP_MAGIC = b"PK\x03\x04"
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _LOG_OF_SQLITE = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
 """The first bytes of a write-ahead log (two byte orders), and of a rollback journal."""
 
@@ -55,7 +56,7 @@ RECEIPT = FileKind("a receipt of calib", _json("format", r"calib/receipt/\d+"))
 BUNDLE = FileKind("a bundle of calib", lambda head: head.startswith(b"calib bundle "))
 SUMMARY = FileKind(
     "a summary of calib",
-    lambda head: head.startswith((_HDF5, _ZIP)) and b"calib/summary/" in head,
+    lambda head: head.startswith((HDF5_MAGIC, ZIP_MAGIC)) and b"calib/summary/" in head,
 )
 CHECKPOINT = FileKind("a checkpoint of calib", _json("format", r"calib/checkpoint/\d+"))
 KEY = FileKind("a key", lambda head: b"-----BEGIN " in head)
@@ -64,11 +65,11 @@ NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by
 WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, KEYS, NOTE)
 """Every kind that calib writes by way of ``atomic``."""
 _OTHERS = (
-    FileKind("an SQLite database", lambda head: head.startswith(_SQLITE)),
+    FileKind("an SQLite database", lambda head: head.startswith(SQLITE_MAGIC)),
     FileKind("a log of an SQLite database", lambda head: head.startswith(_LOG_OF_SQLITE)),
     FileKind("a pickle", looks_like_pickle),
-    FileKind("a zip archive", lambda head: head.startswith(_ZIP)),
-    FileKind("an HDF5 file", lambda head: head.startswith(_HDF5)),
+    FileKind("a zip archive", lambda head: head.startswith(ZIP_MAGIC)),
+    FileKind("an HDF5 file", lambda head: head.startswith(HDF5_MAGIC)),
     FileKind("empty", lambda head: not head),
 )
 

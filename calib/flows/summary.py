@@ -9,9 +9,8 @@ from pathlib import Path
 
 from calib.errors import InputError
 from calib.files.atomic import Outputs
-from calib.files.kinds import SUMMARY
+from calib.files.kinds import HDF5_MAGIC, SUMMARY
 from calib.files.native.summary import SUFFIX, read_summary, summary_bytes
-from calib.files.native.summary_hdf5 import SIGNATURE as HDF5_SIGNATURE
 from calib.files.native.summary_hdf5 import SUFFIX as HDF5_SUFFIX
 from calib.files.native.summary_hdf5 import hdf5_bytes
 from calib.files.writer import SummaryFormat
@@ -70,7 +69,7 @@ def shown_summaries(
 def _file_of(kept: SummaryEntry, file_format: SummaryFormat | None) -> tuple[str, bytes]:
     """The suffix and the bytes of the file of a summary."""
     recorded = kept.file.content
-    is_hdf5 = recorded.startswith(HDF5_SIGNATURE)
+    is_hdf5 = recorded.startswith(HDF5_MAGIC)
     if file_format is SummaryFormat.HDF5 or (file_format is None and is_hdf5):
         return HDF5_SUFFIX, recorded if is_hdf5 else hdf5_bytes(kept.summary)
     return SUFFIX, summary_bytes(kept.summary) if is_hdf5 else recorded

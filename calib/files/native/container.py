@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from calib.errors import InputError
+from calib.files.kinds import ZIP_MAGIC
 
-SIGNATURE = b"PK\x03\x04"
 MOST_BYTES = 2**28
 """Of a file; far more than any summary has."""
 MOST_MEMBERS = 1000
@@ -163,7 +163,7 @@ def _npy_text(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 def _local(name: str, crc: int, size: int) -> bytes:
-    head = (SIGNATURE, _VERSION, 0, 0, _MIDNIGHT, _FIRST_DAY, crc, size, size, len(name), 0)
+    head = (ZIP_MAGIC, _VERSION, 0, 0, _MIDNIGHT, _FIRST_DAY, crc, size, size, len(name), 0)
     return _LOCAL.pack(*head) + name.encode("ascii")
 
 

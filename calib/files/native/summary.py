@@ -15,9 +15,9 @@ from typing import Any
 
 from calib.errors import CalibError, FileFormatError, InputError
 from calib.files.atomic import read_bytes
+from calib.files.kinds import HDF5_MAGIC, ZIP_MAGIC
 from calib.files.native.container import (
     MOST_BYTES,
-    SIGNATURE,
     dtype_name,
     npy_array,
     npy_bytes,
@@ -36,7 +36,6 @@ from calib.files.native.summary_content import (
     summary_of,
     values_of,
 )
-from calib.files.native.summary_hdf5 import SIGNATURE as HDF5_SIGNATURE
 from calib.files.native.summary_hdf5 import SUFFIX as HDF5_SUFFIX
 from calib.model.result.summary import FILE_FORMAT, Additional, Summary
 from calib.model.store.admission import check_summary
@@ -91,7 +90,7 @@ def summary_from_bytes(content: bytes, place: str) -> Summary:
     format.
     """
     content = in_current_format(content, place)
-    if not content.startswith(SIGNATURE):
+    if not content.startswith(ZIP_MAGIC):
         raise foreign(place, "this is neither a summary nor an HDF5 file.")
     try:
         return _read(zip_members(content), place)
@@ -110,7 +109,7 @@ def in_current_format(content: bytes, place: str) -> bytes:
 
     Raises ``FileFormatError`` for HDF5 that cannot be converted.
     """
-    if not content.startswith(HDF5_SIGNATURE):
+    if not content.startswith(HDF5_MAGIC):
         return content
     from calib.files.native.hdf5_process import converted_hdf5
 

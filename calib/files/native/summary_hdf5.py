@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calib.errors import CalibError, FileFormatError, InputError
+from calib.files.kinds import HDF5_MAGIC
 from calib.files.native.summary_content import (
     Array,
     arrays_of,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import h5py
 
 SUFFIX = ".calib.h5"
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LEAST_LIMIT = 64 * 2**20
 _LARGEST_RATIO = 100
 """Limit of the size of arrays as a multiple of the file's, or the limit above if that is more."""
@@ -75,7 +75,7 @@ def check_seal(content: bytes, place: str) -> None:
 
     Summaries of the earliest versions have none.
     """
-    if not content.startswith(SIGNATURE):
+    if not content.startswith(HDF5_MAGIC):
         raise foreign(place, "this is not an HDF5 file.")
     end = int.from_bytes(content[_END_OF_FILE], "little")
     if content[end:] not in (b"", _seal(content[:end])):

@@ -46,7 +46,7 @@ def share(location: Location, group: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _share_folder(folder, group, number, {path.name for path in location.files})
-        for path in location.files[1:]:
+        for path in location.real_files:
             if path.exists():
                 os.chown(path, -1, number)
                 share_file(path)
@@ -88,7 +88,7 @@ def unshared(location: Location) -> list[Path]:
         for path in _existing(location)
         if path.stat().st_gid != number or path.stat().st_mode & _GROUP != _GROUP
     ]
-    database = location.files[1]
+    database = location.real_files[0]
     return [database] if database in closed else closed
 
 
@@ -102,7 +102,7 @@ def group_of(folder: Path) -> str:
 
 
 def _existing(location: Location) -> list[Path]:
-    return [path for path in location.files[1:] if path.exists()]
+    return [path for path in location.real_files if path.exists()]
 
 
 def _number_of(group: str) -> int:
