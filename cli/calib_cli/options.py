@@ -147,6 +147,16 @@ ForceSerial = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+SigningKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="Sign with this private key.",
+        show_default="the key of calib audit key",
+        rich_help_panel=INPUT,
+    ),
+]
 BundleFile = Annotated[
     Path,
     typer.Argument(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from support.commands import done
 from support.simulated import write_story
+from support.workplace import copied_here
 
 STORE = "beamline.sqlite"
 
@@ -30,13 +30,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh copy of the files as the current folder, and of the store as CALIB_STORE."""
-    folder = tmp_path / "here"
-    shutil.copytree(story, folder)
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("CALIB_STORE", str(folder / STORE))
-    monkeypatch.setenv("CALIB_ACTOR", "ada")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "settings"))
-    return folder
+    return copied_here(story, tmp_path, monkeypatch, STORE)
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from support.commands import done
 from support.simulated import write_story
+from support.workplace import copied_here
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +29,6 @@ def certified_story(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(certified_story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh copy as the current folder, and of the store as CALIB_STORE."""
-    folder = tmp_path / "here"
-    shutil.copytree(certified_story, folder)
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("CALIB_STORE", str(folder / "beamline.sqlite"))
-    monkeypatch.setenv("CALIB_ACTOR", "ada")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "settings"))
+    folder = copied_here(certified_story, tmp_path, monkeypatch, "beamline.sqlite")
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
     return folder

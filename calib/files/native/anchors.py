@@ -17,7 +17,8 @@ from pathlib import Path
 from calib.errors import CalibError, FileFormatError, InputError, StoreError
 from calib.files.atomic import write_safely
 from calib.files.kinds import CHECKPOINT
-from calib.files.native.checkpoint import read_checkpoint
+from calib.files.native.checkpoint import checkpoint_signed_by, read_checkpoint
+from calib.files.native.key_history import KeyHistory
 from calib.model.store.log import Checkpoint
 from calib.model.store.signing import Anchored
 
@@ -80,15 +81,8 @@ def read_anchor(place: Path, public_key: Path) -> AnchoredCheckpoints:
     Raises ``FileFormatError`` (``no-checkpoint``) where there is none, and what
     ``read_checkpoint`` raises for one that is not genuine.
     """
-    found, compromised = [], []
-    for path in sorted(place.glob(_PATTERN)):
-        try:
-            found.append(read_checkpoint(path, public_key))
-        except CalibError as error:
-            if error.code != "key-compromised":
-                raise
-            compromised.append(path)
-    if not found and not compromised:
+    paths = sorted(place.glob(_PATTERN))
+    if not paths:
         raise FileFormatError(
             "no-checkpoint",
             "this folder contains no checkpoint.",
@@ -96,6 +90,15 @@ def read_anchor(place: Path, public_key: Path) -> AnchoredCheckpoints:
             remedy="give a folder to which calib audit anchor appended, or the file of a "
             "checkpoint.",
         )
+    keys = KeyHistory.read(public_key)
+    found, compromised = [], []
+    for path in paths:
+        try:
+            found.append(checkpoint_signed_by(keys, path, public_key))
+        except CalibError as error:
+            if error.code != "key-compromised":
+                raise
+            compromised.append(path)
     return AnchoredCheckpoints(tuple(found), tuple(compromised))
 
 

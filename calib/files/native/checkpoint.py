@@ -66,7 +66,11 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
     was changed after it was signed, or signed with another key, ``key-retired`` where its key was
     replaced before it was made, and ``key-compromised`` where others may have had its key.
     """
-    keys = KeyHistory.read(public_key)
+    return checkpoint_signed_by(KeyHistory.read(public_key), path, public_key)
+
+
+def checkpoint_signed_by(keys: KeyHistory, path: Path, public_key: Path) -> Checkpoint:
+    """The same with the ``keys`` that ``public_key`` contains."""
     checkpoint, signature = _parsed(path)
     if signature is None:
         raise _no_checkpoint(path)

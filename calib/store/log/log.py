@@ -172,9 +172,15 @@ def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[E
 
 def entry_of(row: Row[Any]) -> Entry:
     """The entry in a row of ``entry`` joined with its stamp."""
+    stamp = ChangeStamp(row.recorded_at, row.actor, row.host, row.command, row.reason)
+    return entry_with(row, row.position, stamp)
+
+
+def entry_with(row: Any, position: int, recorded: ChangeStamp) -> Entry:
+    """The entry in a row that has its position and its stamp under other names."""
     return Entry(
-        position=row.position,
-        recorded=ChangeStamp(row.recorded_at, row.actor, row.host, row.command, row.reason),
+        position=position,
+        recorded=recorded,
         chain=row.chain,
         ordinal=row.ordinal,
         kind=row.kind,

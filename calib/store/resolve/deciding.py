@@ -17,7 +17,7 @@ from calib.errors import IntegrityError
 from calib.model.store.log import Entry
 from calib.model.store.record import ChangeStamp
 from calib.store.database.raw_sql import SqlStatement, instant
-from calib.store.log.log import contents_from
+from calib.store.log.log import entry_with
 from calib.store.log.verification import verify_certification, verify_certifications
 
 _LATER = SqlStatement(
@@ -89,19 +89,9 @@ def verify_later(connection: Connection, detector: int, serial: str, number: int
 
 def _entry(row: Any) -> Entry:
     try:
-        return Entry(
-            position=row.number,
-            recorded=ChangeStamp(
-                instant(row.recorded_at), row.actor, row.host, row.command, row.entry_reason
-            ),
-            chain=row.chain,
-            ordinal=row.ordinal,
-            kind=row.kind,
-            contents=contents_from(row.contents),
-            salt=row.salt,
-            previous=row.previous,
-            hash=row.hash,
-        )
+        at = instant(row.recorded_at)
+        stamp = ChangeStamp(at, row.actor, row.host, row.command, row.entry_reason)
+        return entry_with(row, row.number, stamp)
     except (TypeError, ValueError):
         raise IntegrityError(
             "changed-certification",

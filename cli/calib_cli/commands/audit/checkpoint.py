@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from calib_cli.context import open_store
-from calib_cli.help import INPUT, OUTPUT
-from calib_cli.options import AsJson, Force, StorePlace
+from calib_cli.help import OUTPUT
+from calib_cli.options import AsJson, Force, SigningKeyFile, StorePlace
 from calib_cli.output import notify, write, write_json
 
 
@@ -26,16 +26,7 @@ def checkpoint(
             rich_help_panel=OUTPUT,
         ),
     ],
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            "--key",
-            metavar="FILE",
-            help="Sign with this private key.",
-            show_default="the key of calib audit key",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    key: SigningKeyFile = None,
     force: Force = False,
     store: StorePlace = None,
     as_json: AsJson = False,
