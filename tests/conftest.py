@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support.dials import Dials
+from support.draws import draw_alike_everywhere
 from support.leaks import nothing_left_open as nothing_left_open
 from support.postgres import Server, fresh_database, running_server
 
@@ -32,6 +33,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(PROFILE)
+if PROFILE == "default":
+    draw_alike_everywhere()
 
 # The marker that a test gets with a fixture, so that `-m "not postgres"` leaves out all of them.
 MARKER_OF_FIXTURE = {"real_data": "real_data", "dials": "dials", "postgres_server": "postgres"}

@@ -45,7 +45,8 @@ FIRST_TWO = st.tuples(
     STARTS, st.none() | st.integers(3, 6), NEAREST_MM, st.integers(3, 6), st.integers(1, 2), GAPS
 )
 """Two, one within the other: start, length, nearest distance and width of the first, by how much
-the second begins later and farther, and the gap of both."""
+the second begins later and farther, and the gap of both. In half of the histories another one lies
+below, from the first hour on and for all distances."""
 FEWEST_QUESTIONS = 50
 """At corners, for each history."""
 LEAST_HELD = {"now": 0.35, "as known": 0.15}
@@ -61,8 +62,10 @@ class Histories(PlainList, RuleBasedStateMachine):
     asked: Counter[str]
     """How many questions were put at corners, and where how much holds."""
 
-    @initialize(accepted=st.booleans(), first=FIRST_TWO)
-    def born(self, accepted: bool, first: tuple[int, int | None, int, int, int, int]) -> None:
+    @initialize(accepted=st.booleans(), everywhere=st.booleans(), first=FIRST_TWO)
+    def born(
+        self, accepted: bool, everywhere: bool, first: tuple[int, int | None, int, int, int, int]
+    ) -> None:
         self.serial = f"h{next(COUNTER)}"
         log = self.store.log.entries(last=1)
         self.last = log[0].recorded.at if log else NOON - HOUR
@@ -74,6 +77,8 @@ class Histories(PlainList, RuleBasedStateMachine):
         self.recorded(NOON)
         self.derive(True, 0)
         self.derive(accepted, 0)
+        if everywhere:
+            self.certify_version(1, 0, None, 0, 13, 0, True, True, 0)
         start, length, low, width, by, gap = first
         self.check(Point(start, False, low), None)
         self.certify_version(1, start, length, low, width, gap, True, True, 0)
