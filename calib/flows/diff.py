@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from calib.errors import InputError
 from calib.model.detector.layout import Layout
@@ -11,10 +14,13 @@ from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.drift.difference import ComparedCalibration
+from calib.solve.drift.repeatability import DEFAULT_REPEAT_MM
 from calib.solve.drift.significance import drift
 from calib.solve.prior import PanelPrior
 
 _LARGEST_REPEAT_UM = 1000.0
+_ONE_OCCASION = timedelta(hours=12)
+"""Datasets that were taken at shorter intervals belong to one occasion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,12 +34,12 @@ class Difference:
 
 
 def diff(
-    store: StoreLike, first: str, second: str, *, serial: str | None, repeat_um: float
+    store: StoreLike, first: str, second: str, *, serial: str | None, repeat_um: float | None
 ) -> Difference:
     """Compare the second calibration with the first one.
 
-    ``repeat_um`` is the scatter of calibrations beyond their sigmas. Raises ``InputError``
-    where they are of different detectors.
+    ``repeat_um`` is the repeatability of the detector from one occasion to another; None: the
+    default. Raises ``InputError`` where they are of different detectors.
     """
     repeat_mm = checked_repeat_mm(repeat_um)
     one, other = store.calibrations.get(first, serial), store.calibrations.get(second, serial)
@@ -44,14 +50,15 @@ def diff(
             remedy="compare calibrations of one detector.",
         )
     layout = store.detectors.get(one.record.serial).layout
-    return Difference(one, other, layout, between(layout, one.record, other.record, repeat_mm))
+    return Difference(one, other, layout, between(layout, one, other, repeat_mm))
 
 
 def between(
-    layout: Layout, one: CalibrationRecord, other: CalibrationRecord, repeat_mm: float
+    layout: Layout, one: StoredCalibration, other: StoredCalibration, repeat_mm: float
 ) -> Drift:
     """The drift from one calibration to the other."""
-    return drift(layout, _compared(one), _compared(other), shared_data(one, other), repeat_mm)
+    shared = shared_data(one.record, other.record)
+    return drift(layout, _compared(one), _compared(other), shared, repeat_mm)
 
 
 def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float, float]:
@@ -72,8 +79,10 @@ def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float
     return first, second
 
 
-def checked_repeat_mm(repeat_um: float) -> float:
-    """The repeatability in mm; raises ``InputError`` outside the allowed range."""
+def checked_repeat_mm(repeat_um: float | None) -> float:
+    """The repeatability in mm, or the default; raises ``InputError`` outside the allowed range."""
+    if repeat_um is None:
+        return DEFAULT_REPEAT_MM
     if not 0.0 <= repeat_um <= _LARGEST_REPEAT_UM:
         raise InputError(
             "bad-repeatability",
@@ -83,7 +92,15 @@ def checked_repeat_mm(repeat_um: float) -> float:
     return repeat_um / 1e3
 
 
-def _compared(record: CalibrationRecord) -> ComparedCalibration:
+def independent_occasions(starts: Sequence[datetime]) -> int:
+    """The number of occasions on which datasets were taken that began at these times; 1 if the
+    times are unknown."""
+    ordered = sorted(starts)
+    return 1 + sum(b - a >= _ONE_OCCASION for a, b in pairwise(ordered))
+
+
+def _compared(stored: StoredCalibration) -> ComparedCalibration:
+    record = stored.record
     convergence = record.report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     datasets = record.report.datasets
@@ -98,4 +115,5 @@ def _compared(record: CalibrationRecord) -> ComparedCalibration:
         PanelPrior.from_content(record.parameters),
         achieved * covariance_inflation(),
         seen_from if len(seen_from) == len(datasets) else (),
+        independent_occasions(stored.starts),
     )

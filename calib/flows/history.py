@@ -23,8 +23,8 @@ from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import (
     CalibrationLine,
-    CalibrationRecord,
     Certification,
+    StoredCalibration,
 )
 from calib.model.store.validity import Validity
 
@@ -66,7 +66,7 @@ def history(
     at: str | None,
     as_known_at: str | None,
     limit: int,
-    repeat_um: float,
+    repeat_um: float | None,
     now: datetime,
 ) -> History:
     """The events of a detector, with the drift of each shown calibration against the one before
@@ -147,11 +147,11 @@ def _explained(
         entry.recorded.at: entry
         for entry in store.log.entries_at([event.recorded.at for event in events])
     }
-    read: dict[str, CalibrationRecord] = {}
+    read: dict[str, StoredCalibration] = {}
 
-    def record(line: CalibrationLine) -> CalibrationRecord:
+    def stored(line: CalibrationLine) -> StoredCalibration:
         if line.id not in read:
-            read[line.id] = store.calibrations.get(line.id).record
+            read[line.id] = store.calibrations.get(line.id)
         return read[line.id]
 
     explained = []
@@ -159,7 +159,7 @@ def _explained(
         before = None if event.derived is None else _before(event.derived, lines)
         drift = None
         if event.derived is not None and before is not None:
-            drift = between(layout, record(before), record(event.derived), repeat_mm)
+            drift = between(layout, stored(before), stored(event.derived), repeat_mm)
         explained.append(
             ExplainedEvent(
                 event=event,

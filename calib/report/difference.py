@@ -42,6 +42,12 @@ def drift_view(found: Drift) -> dict[str, Any]:
         "largest_motion_um": number(1e3 * float(found.motion_mm[compared].max()))
         if compared
         else None,
+        "sigma_um": {
+            "noise": number(found.parts.noise_um),
+            "repeatability": number(found.parts.repeatability_um),
+            "model": number(found.parts.model_um),
+        },
+        "repeatability_um": number(1e3 * found.repeat_mm),
         "shared_data": {"first": number(found.shared[0]), "second": number(found.shared[1])},
         "notes": list(found.notes),
     }
@@ -105,6 +111,7 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
                     f"rms {fixed(rms['in_plane'], 1)} um in the plane{normal}, after rigid "
                     "alignment",
                 ),
+                ("Sigma of shifts", parts_words(view["sigma_um"])),
                 ("Panels", f"{view['n_panels_compared']} of {len(view['panels'])} compared"),
             )
         )
@@ -118,6 +125,14 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
     if view["notes"]:
         blocks.append(Sentences("Notes", tuple(view["notes"])))
     return blocks
+
+
+def parts_words(sigma_um: View) -> str:
+    """What an uncertainty consists of: ``3.0 um noise, 4.0 um repeatability, model not
+    estimated``."""
+    noise, repeat, model = (sigma_um[part] for part in ("noise", "repeatability", "model"))
+    words = "model not estimated" if model is None else f"{fixed(model, 1)} um model"
+    return f"{fixed(noise, 1)} um noise, {fixed(repeat, 1)} um repeatability, {words}"
 
 
 def verdict_words(view: View) -> str:

@@ -187,12 +187,13 @@ TimeChoice = Annotated[
     ),
 ]
 RepeatUm = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--repeat-um",
         metavar="UM",
-        help="Add this repeatability (1 sigma) to the uncertainties; real scans repeat to "
-        "about 5 um.",
+        help="Allow for this repeatability of panels from one occasion to another (1 sigma); 0: "
+        "noise only.",
+        show_default="5",
         rich_help_panel=METHOD,
     ),
 ]

@@ -13,9 +13,13 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Freedom
 from calib.model.detector.layout import Layout
 from calib.model.experiment.pose import layout_of, locate_detector
+from calib.model.result.drift import Verdict
 from calib.model.result.report import BeforeAfter, Report
 from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
 from calib.solve.datasets import solve_in_process
+from calib.solve.drift.difference import ComparedCalibration
+from calib.solve.drift.repeatability import DEFAULT_REPEAT_MM
+from calib.solve.drift.significance import drift
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -130,6 +134,26 @@ def test_two_sweeps_find_the_same_panels(
     for axis, least in ((0, least_x), (1, least_y)):
         assert np.corrcoef(a[:, axis], b[:, axis])[0, 1] >= least
         assert np.sqrt(np.mean((a[:, axis] - b[:, axis]) ** 2)) <= most_um
+
+
+def test_two_sweeps_of_one_night_are_the_same_detector(real_data: Path) -> None:
+    """Within the default repeatability; noise alone does not explain their difference."""
+    layout, a = derived(real_data, (S20,), Crystals.AUTO)
+    _, b = derived(real_data, (S25,), Crystals.AUTO)
+    one, other = (
+        ComparedCalibration(each.estimate, PanelPrior(), seen_from=seen_from(each.report))
+        for each in (a, b)
+    )
+    found = drift(layout, one, other, (0.0, 0.0), DEFAULT_REPEAT_MM)
+    assert found.verdict is Verdict.SAME
+    assert drift(layout, one, other, (0.0, 0.0)).verdict is not Verdict.SAME
+
+
+def seen_from(report: Report) -> tuple[tuple[tuple[float, float, float], float], ...]:
+    """Where the sample of the only dataset was."""
+    sample = report.datasets[0].sample_root_mm
+    assert sample is not None
+    return ((sample, 1.0),)
 
 
 def test_independent_halves_agree_within_two_micrometres(real_data: Path) -> None:

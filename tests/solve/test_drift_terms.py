@@ -11,9 +11,12 @@ import pytest
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
 from calib.model.detector.families import known_layout
+from calib.model.detector.layout import PanelGroup
 from calib.model.result.drift import Drift, Verdict
 from calib.solve.drift.difference import CalibrationDifference, ComparedCalibration, _heights
+from calib.solve.drift.repeatability import occasions_factor, repeatability
 from calib.solve.drift.significance import drift
+from calib.solve.panels.weak_modes import named_patterns
 from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen
 
@@ -69,21 +72,84 @@ def test_a_covariance_that_was_scaled_whole_counts_as_scaled() -> None:
     assert other.chi_square != pytest.approx(plain.chi_square, rel=0.1)
 
 
-@pytest.mark.parametrize("freedom", list(Freedom))
-def test_a_scatter_within_the_stated_repeatability_is_no_drift(freedom: Freedom) -> None:
-    """Panels shift by so much along each axis, and turn so that their corners do."""
+def one_occasion(rng: np.random.Generator) -> Floats:
+    """Panels (n, 6) on one occasion: each shifts by so much along each axis and turns so that its
+    corners do; all expand, bend about either axis and twist by half as much (rms)."""
     arm = np.linalg.norm(0.5 * LAYOUT.size_mm, axis=1)[:, None]
     spread = REPEAT_MM * np.concatenate([np.ones((N, 3)), np.ones((N, 3)) / arm], axis=1)
+    moved = spread * rng.normal(size=(N, 6))
+    named = dict(named_patterns(LAYOUT, np.arange(N)))
+    for words in ("overall scale", "bending about fast", "twist"):  # two columns cannot bend more
+        root = 0.5 * REPEAT_MM * rng.normal() * np.sqrt(N) * named[words].reshape(N, 3)
+        moved[:, :3] += np.einsum("nij,ni->nj", LAYOUT.frames.rotation, root)
+    return moved
+
+
+def repeated(freedom: Freedom, occasions: tuple[int, int]) -> list[Drift]:
+    """Pairs of calibrations of an unchanged detector, means over so many occasions each."""
     held = [k for k in range(6) if k not in freedom.free]
     found = []
     for seed in range(REPEATS):
         rng = np.random.default_rng(seed)
-        moved = spread * rng.normal(size=(N, 6))
-        moved[:, held] = 0.0
-        one, other = (found_by(rng, truth, freedom) for truth in (np.zeros((N, 6)), moved))
-        pair = [ComparedCalibration(each, PRIOR) for each in (one, other)]
+        pair = []
+        for count in occasions:
+            moved = np.mean([one_occasion(rng) for _ in range(count)], axis=0)
+            moved[:, held] = 0.0
+            calibration = found_by(rng, moved, freedom)
+            pair.append(ComparedCalibration(calibration, PRIOR, occasions=count))
         found.append(compared(pair, REPEAT_MM))
+    return found
+
+
+@pytest.mark.parametrize("freedom", list(Freedom))
+def test_a_scatter_within_the_stated_repeatability_is_no_drift(freedom: Freedom) -> None:
+    assert_chi_square_is_its_degrees(repeated(freedom, (1, 1)))
+
+
+def test_repeatability_averages_over_independent_occasions() -> None:
+    found = repeated(Freedom.IN_PLANE, (2, 5))
     assert_chi_square_is_its_degrees(found)
+    once = repeated(Freedom.IN_PLANE, (1, 1))[0].parts.repeatability_um
+    assert found[0].parts.repeatability_um == pytest.approx(once * np.sqrt(0.35), rel=1e-3)
+
+
+def test_data_common_to_both_calibrations_repeat_exactly() -> None:
+    """Occasions a and b: the first calibration is of a, the second of both."""
+    assert occasions_factor((1, 1), (1.0, 0.5)) == pytest.approx(0.5)
+    assert occasions_factor((1, 1), (1.0, 1.0)) == 0.0
+    assert occasions_factor((1, 1), (0.0, 0.0)) == 2.0
+    assert occasions_factor((4, 8), (0.0, 0.0)) == pytest.approx(0.375)
+
+
+def test_each_group_of_a_detector_may_shift_and_turn_by_itself() -> None:
+    rows = tuple(PanelGroup(f"row {k}", 1, (2 * k, 2 * k + 1)) for k in range(N // 2))
+    grouped = replace(LAYOUT, groups=rows)
+    free = Freedom.IN_PLANE.free
+    more = repeatability(grouped, REPEAT_MM, free) - repeatability(LAYOUT, REPEAT_MM, free)
+    by_panel = more.reshape(N, 3, N, 3)
+    for panel in range(N):
+        row = 2 * (panel // 2)
+        others = [p for p in range(N) if p not in (row, row + 1)]
+        assert not by_panel[panel][:, others].any()
+        assert by_panel[panel, 0, panel, 0] >= (0.5 * REPEAT_MM) ** 2
+        assert by_panel[row, 0, row + 1, 0] == pytest.approx((0.5 * REPEAT_MM) ** 2)
+
+
+def test_noise_repeatability_and_model_are_reported_apart() -> None:
+    rng = np.random.default_rng(4)
+    one, other = (found_by(rng, np.zeros((N, 6)), Freedom.IN_PLANE) for _ in range(2))
+    model = np.diag(np.tile([0.003**2, 0.003**2, 0.0], N))
+    plain = compared([ComparedCalibration(each, PRIOR) for each in (one, other)], REPEAT_MM)
+    assert plain.parts.model_um is None
+    assert plain.parts.noise_um < 0.1 * plain.parts.repeatability_um
+    both = compared(
+        [ComparedCalibration(one, PRIOR, model=model), ComparedCalibration(other, PRIOR)], REPEAT_MM
+    )
+    assert both.parts.repeatability_um == pytest.approx(plain.parts.repeatability_um, rel=0.1)
+    assert both.parts.model_um == pytest.approx(3.0, rel=0.15)  # less the rigid motions
+    total = np.sqrt(np.nanmean(both.sigma[:, :2] ** 2))
+    parts = (both.parts.noise_um, both.parts.repeatability_um, both.parts.model_um or 0.0)
+    assert 1e3 * total == pytest.approx(np.linalg.norm(parts), rel=1e-6)
 
 
 def test_heights_seen_from_two_places_are_no_drift() -> None:

@@ -23,6 +23,19 @@ class Verdict(StrEnum):
     """One or a few panels moved far more than the others, as a replaced panel would."""
 
 
+@dataclass(frozen=True, slots=True)
+class UncertaintyParts:
+    """What the uncertainty of a difference consists of: standard uncertainties in um of shifts in
+    the plane, as root mean squares over the panels. Their squares add up."""
+
+    noise_um: float
+    """Of the measurement, including heights that were fixed."""
+    repeatability_um: float
+    """Of a detector that has not changed, from one occasion to another."""
+    model_um: float | None
+    """From the choice of model; None if it was not estimated."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Drift:
     """The second calibration minus the first one, without rigid motions of the whole detector."""
@@ -54,6 +67,10 @@ class Drift:
     """Fractions of the reflections of the first and of the second that are in common datasets."""
     notes: tuple[str, ...]
     """Remarks on the validity of the comparison."""
+    parts: UncertaintyParts = UncertaintyParts(0.0, 0.0, None)
+    """What the uncertainty of the difference consists of."""
+    repeat_mm: float = 0.0
+    """The repeatability of a panel on one occasion (1 sigma) that was allowed for."""
 
     def __post_init__(self) -> None:
         n = len(self.shift)

@@ -16,8 +16,9 @@ part of their data, X = 0 is used, which overestimates D.
 If heights h and tilts r of the panels were fixed, they appear as shifts and rotations in the plane:
 with the ray (t_x, t_y, 1) from the sample to the centre of a panel, in the panel's axes, dx changes
 by -t_x h, dy by -t_y h and rz by (t_x r_x + t_y r_y) / 2. For calibrations from different sample
-positions the tolerances of heights and tilts are added to D accordingly. So is the repeatability of
-calibrations beyond their sigmas, if one is given.
+positions the tolerances of heights and tilts are added to D accordingly. So are the repeatability
+of the detector over the occasions of both (``calib.solve.drift.repeatability``) and the uncertainty
+of both models.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ import numpy as np
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.detector.layout import Layout
+from calib.model.result.drift import UncertaintyParts
 from calib.solve.algebra.linalg import block_diagonal
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 from calib.solve.algebra.statistics import chance_above
+from calib.solve.drift.repeatability import occasions_factor, repeatability
 from calib.solve.panels.system import gauge_free
 from calib.solve.prior import PanelPrior
 
@@ -54,6 +57,10 @@ class ComparedCalibration:
     seen_from: tuple[tuple[tuple[float, float, float], float], ...] = ()
     """Sample positions in the root frame (mm), each with its fraction of the reflections; empty if
     not recorded."""
+    occasions: int = 1
+    """Number of independent occasions on which its data were taken."""
+    model: Floats | None = None
+    """(n f, n f) covariance that comes from the choice of model; None: not estimated."""
 
 
 class CalibrationDifference:
@@ -70,15 +77,19 @@ class CalibrationDifference:
         free = tuple(k for k in one.estimate.freedom.free if k in other.estimate.freedom.free)
         known = _measured_panels(one.estimate) & _measured_panels(other.estimate)
         self.layout, self.free, self.known = layout, free, known
+        self.repeat_mm = repeat_mm
         self.heights_unknown = 2 not in free and not (one.seen_from and other.seen_from)
         self.same_data = min(shared) >= 1.0
         self.tolerance_mm = max(one.prior.shift_mm, other.prior.shift_mm)
         self.gauge = _gauge(layout, one.estimate, other.estimate, free)
         c1, c2 = (
-            _marginal_covariance(one.estimate, free),
-            _marginal_covariance(other.estimate, free),
+            _marginal(one.estimate, one.estimate.covariance, free),
+            _marginal(other.estimate, other.estimate.covariance, free),
         )
-        beyond = _heights(layout, one, other, free) + _repeatability(layout, repeat_mm, free)
+        repeat = repeatability(layout, repeat_mm, free)
+        repeat *= occasions_factor((one.occasions, other.occasions), shared)
+        model = _model(one, free) + _model(other, free)
+        beyond = _heights(layout, one, other, free) + repeat + model
         self.variance = np.maximum(np.diag(c1) + np.diag(c2) + np.diag(beyond), 1e-300)
         self.rank = _RANK_SHARED if max(shared) >= 1.0 else _RANK
         projector = self.gauge_projector(known)
@@ -87,7 +98,14 @@ class CalibrationDifference:
         apart = values[1] - values[0]
         self.difference = apart - self.gauge @ (projector @ apart)
         self.covariance = self._covariance(c1, c2, one, other, shared)
+        repeat, model = (self._projected(each, projector) for each in (repeat, model))
         self.covariance += self._projected(beyond, projector)
+        noise = self.covariance - repeat - model
+        self.parts = UncertaintyParts(
+            self._in_plane_um(noise),
+            self._in_plane_um(repeat),
+            None if one.model is None and other.model is None else self._in_plane_um(model),
+        )
 
     def gauge_projector(self, on: Bools) -> Floats:
         """Amplitudes A (k, n f) of the rigid motions from panels ``on`` (n,): L = 1 - G A."""
@@ -99,6 +117,12 @@ class CalibrationDifference:
         """L C L^T (n f, n f), as a low-rank update of C."""
         left = covariance - self.gauge @ (projector @ covariance)
         return np.asarray(left - (left @ projector.T) @ self.gauge.T)
+
+    def _in_plane_um(self, covariance: Floats) -> float:
+        """Root mean square sigma in um of the shifts in the plane of the compared panels."""
+        variance = np.diag(covariance).reshape(-1, len(self.free))[self.known]
+        shifts = variance[:, [place for place, k in enumerate(self.free) if k < 2]]
+        return 1e3 * float(np.sqrt(max(shifts.mean(), 0.0))) if shifts.size else 0.0
 
     def _covariance(
         self,
@@ -165,11 +189,19 @@ def _measured_panels(estimate: CorrectionEstimate) -> Bools:
     return np.array([status is not PanelStatus.UNMEASURED for status in estimate.status])
 
 
-def _marginal_covariance(estimate: CorrectionEstimate, free: tuple[int, ...]) -> Floats:
+def _marginal(estimate: CorrectionEstimate, covariance: Floats, free: tuple[int, ...]) -> Floats:
+    """The rows and columns of the parameters ``free`` in a covariance of the estimate."""
     own = list(estimate.freedom.free)
     n = len(estimate.status)
     rows = (np.arange(n)[:, None] * len(own) + [own.index(k) for k in free]).ravel()
-    return np.asarray(estimate.covariance[np.ix_(rows, rows)])
+    return np.asarray(covariance[np.ix_(rows, rows)])
+
+
+def _model(one: ComparedCalibration, free: tuple[int, ...]) -> Floats:
+    if one.model is None:
+        size = len(one.estimate.status) * len(free)
+        return np.zeros((size, size))
+    return _marginal(one.estimate, one.model, free)
 
 
 def _gauge(
@@ -226,13 +258,3 @@ def _look(layout: Layout, measured: ComparedCalibration) -> Floats:
         out[:, :2, 0] -= share * steep
         out[:, 2, 1:] += share * 0.5 * steep
     return out
-
-
-def _repeatability(layout: Layout, repeat_mm: float, free: tuple[int, ...]) -> Floats:
-    """Covariance (n f, n f) of independent shifts by ``repeat_mm`` along each axis.
-
-    Rotations have the standard deviation that moves a panel's corners by the same distance.
-    """
-    arm = np.linalg.norm(0.5 * layout.size_mm, axis=1)
-    sigma = np.stack([np.full(len(arm), repeat_mm)] * 3 + [repeat_mm / arm] * 3, axis=1)
-    return np.diag(sigma[:, free].ravel() ** 2)

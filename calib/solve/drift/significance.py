@@ -39,8 +39,8 @@ def drift(
     """Difference ``other`` - ``one`` after alignment, with its significance.
 
     ``shared`` is the fraction of the reflections of each calibration that comes from common
-    datasets; ``repeat_mm`` is the repeatability of calibrations in mm beyond their sigmas. Raises
-    ``LayoutError`` if the numbers of panels differ.
+    datasets; ``repeat_mm`` is the repeatability of the detector from one occasion to another
+    (``calib.solve.drift.repeatability``). Raises ``LayoutError`` if the numbers of panels differ.
     """
     n = len(layout)
     for measured in (one, other):
@@ -117,6 +117,8 @@ def _concluded(
         p_value=p_overall,
         shared=shared,
         notes=tuple(_notes(compared, shared)),
+        parts=compared.parts,
+        repeat_mm=compared.repeat_mm,
     )
 
 

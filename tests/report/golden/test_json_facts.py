@@ -85,6 +85,8 @@ def test_each_panel_of_a_difference_has_its_own_shift() -> None:
     found, shown = drifts.wide(), view("difference")
     assert (shown["first"], shown["second"]) == ("W-14:3", "W-14:4")
     assert shown["shared_data"] == {"first": found.shared[0], "second": found.shared[1]}
+    assert shown["sigma_um"] == {"noise": 3.17, "repeatability": 7.29, "model": 5.41}
+    assert shown["repeatability_um"] == pytest.approx(4.7)
     assert shown["moved_panels"] == list(found.moved)
     assert shown["largest_motion_um"] == pytest.approx(1e3 * np.nanmax(found.motion_mm))
     assert shown["chi_square"] == found.chi_square

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.result.drift import Drift, Verdict
+from calib.model.result.drift import Drift, UncertaintyParts, Verdict
 from support.asymmetric.detector import WIDE_QUARTERS, quarter_turn
 from support.asymmetric.numbers import Numbers
 
@@ -54,6 +54,8 @@ def wide() -> Drift:
         p_value=2.7e-8,
         shared=(0.271, 0.193),
         notes=("27 % of the reflections of the first one are shared.",),
+        parts=UncertaintyParts(3.17, 7.29, 5.41),
+        repeat_mm=0.0047,
     )
 
 

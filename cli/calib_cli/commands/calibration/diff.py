@@ -27,7 +27,7 @@ def diff(
             autocompletion=complete_calibration,
         ),
     ],
-    repeat_um: RepeatUm = 0.0,
+    repeat_um: RepeatUm = None,
     serial: Serial = None,
     panels: AllPanels = False,
     store: StorePlace = None,

@@ -41,7 +41,7 @@ def history(
             "--limit", metavar="N", help="Show the N latest events.", rich_help_panel=OUTPUT
         ),
     ] = 20,
-    repeat_um: RepeatUm = 0.0,
+    repeat_um: RepeatUm = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
