@@ -16,7 +16,7 @@ from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.rule import DEMAND_ACTOR, Rule
 from calib.store.store import Store
 from support import raw
-from support.filled import add_summary_content, elsewhere
+from support.filled import add_amendments, add_summary_content, elsewhere
 from support.records import (
     NOON,
     SERIAL,
@@ -47,6 +47,7 @@ def filled(place: str, store: Store) -> str:
     store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))
     store.bundles.load(elsewhere(), stamp())
     add_summary_content(place)
+    add_amendments(place)
     return place
 
 
@@ -108,7 +109,10 @@ CHANGES = [
         "DELETE FROM artifact WHERE kind = 'covariance'",
         "its covariance .* is missing",
     ),
-    ("UPDATE detector SET serial = 'other'", "calibration other:1 .* its own row"),
+    (
+        "UPDATE detector SET serial = 'other'",
+        "detector at position 1 .* of other .* its row was changed",
+    ),
     ("UPDATE detector SET layout = replace(layout, '0.172', '0.173')", "the layout of detector"),
     ("UPDATE application SET distance_mm = 265.2", "application .* does not match its receipt"),
     ("UPDATE application SET calibration = 2", "application .* does not match its receipt"),

@@ -8,12 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from calib.config.location import Location
+from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement
 from calib.model.store.bundle import Bundle
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.rule import DEMAND_ACTOR, Rule
+from calib.model.store.signing import RecordedCheckpoint
 from calib.store.database.database import Database
 from calib.store.log.log import recording
 from calib.store.log.written import insert_rows
+from calib.store.records import relabellings
 from calib.store.schema.tables import SUMMARY_CONTENT
 from calib.store.store import Store
 from support.records import (
@@ -47,9 +50,28 @@ def fill(place: str) -> None:
 
 
 def fill_every_table(place: str) -> None:
-    """The same, with a row in the table of summary contents as well."""
+    """The same, with a row in the tables of summary contents and of amendments as well."""
     fill(place)
     add_summary_content(place)
+    add_amendments(place)
+
+
+def add_amendments(place: str) -> None:
+    """Record one of everything that mends what was recorded before, and a checkpoint."""
+    with Store.open(place) as store:
+        edit = DetectorEdit(0, SERIAL, NOON, "Europe/London", "spare", None, "moved", stamp())
+        store.detectors.edit(edit, stamp())
+        store.detectors.retire(Retirement(0, SERIAL, NOON, "replaced", stamp()), stamp())
+        stored = store.calibrations.get(f"{SERIAL}:1")
+        relabelling = Relabelling(0, stored.id, "ab" * 32, "24-0170", "mistyped", stamp())
+        database = Database(Location.parse(place))
+        try:
+            with database.writing() as connection:
+                relabellings.add_relabelling(connection, relabelling, stamp())
+        finally:
+            database.close()
+        checkpoint = RecordedCheckpoint(0, "cd" * 32, NOON, 7, "{}", stamp())
+        store.log.add_checkpoint(checkpoint, stamp())
 
 
 def add_summary_content(place: str) -> None:

@@ -29,6 +29,10 @@ TABLES = (
     "provenance",
     "store_rule",
     "origin",
+    "detector_edit",
+    "retirement",
+    "relabelling",
+    "anchored_checkpoint",
 )
 """In an order in which rows refer to earlier tables only."""
 

@@ -20,7 +20,9 @@ class StoreRole(StrEnum):
     DERIVER = "deriver"
     """Derives calibrations and registers detectors."""
     CERTIFIER = "certifier"
-    """Certifies, withdraws, places detectors and sets rules."""
+    """Certifies, withdraws, places, changes and retires detectors, and sets rules."""
+    ANCHOR = "anchor"
+    """Appends checkpoints of other stores."""
     ADMIN = "admin"
     """Does all of these, and loads bundles."""
 

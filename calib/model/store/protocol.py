@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from calib.model.detector.correction import Correction
     from calib.model.result.summary import SummaryFile
+    from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement
     from calib.model.store.bundle import Bundle, Loaded, OriginEntry
     from calib.model.store.certification_rules import Consequences
     from calib.model.store.log import Audit, ChainHead, Entry, Moment
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     )
     from calib.model.store.resolution import Resolution
     from calib.model.store.rule import Rule
+    from calib.model.store.signing import RecordedCheckpoint
 
 
 class Detectors(Protocol):
@@ -43,6 +45,10 @@ class Detectors(Protocol):
     def preview_add(self, record: DetectorRecord) -> bool: ...
     def get(self, serial: str) -> DetectorRecord: ...
     def list(self) -> Sequence[DetectorRecord]: ...
+    def edit(self, edit: DetectorEdit, stamp: ChangeStamp) -> DetectorEdit: ...
+    def edits(self, serial: str, known_at: int = LATEST) -> Sequence[DetectorEdit]: ...
+    def retire(self, retirement: Retirement, stamp: ChangeStamp) -> Retirement: ...
+    def retirements(self, serial: str, known_at: int = LATEST) -> Sequence[Retirement]: ...
 
 
 class Calibrations(Protocol):
@@ -65,6 +71,18 @@ class Calibrations(Protocol):
     ) -> Sequence[CalibrationLine]: ...
     def corrections(self, serial: str) -> Sequence[tuple[str, Correction]]: ...
     def provenance(self, calibration_id: str) -> Provenance | None: ...
+    def relabel(
+        self,
+        relabelling: Relabelling,
+        record: CalibrationRecord,
+        starts: Sequence[datetime | None],
+        stamp: ChangeStamp,
+        new_detector: DetectorRecord | None = None,
+        summaries: Sequence[SummaryFile | None] = (),
+        provenance: Provenance | None = None,
+        certify: Sequence[Certification] = (),
+    ) -> tuple[Relabelling, Sequence[Certification], Sequence[Certification]]: ...
+    def relabellings(self, serial: str, known_at: int = LATEST) -> Sequence[Relabelling]: ...
 
 
 class Summaries(Protocol):
@@ -135,13 +153,17 @@ class Bundles(Protocol):
 
 
 class Log(Protocol):
-    """The log of all changes."""
+    """The log of all changes, and checkpoints of other logs."""
 
     def entries(self, serial: str | None = None, last: int | None = None) -> Sequence[Entry]: ...
     def entries_at(self, times: Sequence[datetime]) -> Sequence[Entry]: ...
     def moment(self, when: datetime | int | None = None) -> Moment: ...
     def heads(self, chains: Sequence[str] | None = None) -> tuple[ChainHead, ...]: ...
     def audit(self, checkpoint: Sequence[ChainHead] = ()) -> Audit: ...
+    def add_checkpoint(
+        self, checkpoint: RecordedCheckpoint, stamp: ChangeStamp
+    ) -> RecordedCheckpoint: ...
+    def checkpoints(self) -> Sequence[RecordedCheckpoint]: ...
 
 
 class StoreLike(Protocol):

@@ -14,6 +14,7 @@ from calib.errors import InputError
 from calib.model.base.arrays import Floats
 from calib.model.base.canonical import content_id
 from calib.model.base.content import from_content, to_content
+from calib.model.base.zones import TimeZones
 from calib.model.detector.correction import CorrectionEstimate, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.report import Acceptance, Report
@@ -50,6 +51,15 @@ class DetectorRecord:
     """IANA name; times without an offset are read in this zone."""
     description: str
     """The identifier in the file it was registered from, or a typed description."""
+    layout_name: str = ""
+    """A name given to the model, for panels that are not those of a known family."""
+    earlier_zones: tuple[tuple[datetime, str], ...] = ()
+    """(end, zone): the zones of times before an instant in UTC, ascending."""
+
+    @property
+    def zones(self) -> TimeZones:
+        """The zones in which times without an offset are read."""
+        return TimeZones(self.time_zone, self.earlier_zones)
 
     @property
     def layout_id(self) -> str:
@@ -185,7 +195,7 @@ class State(StrEnum):
     SUPERSEDED = "superseded"
     """It was certified, but later certifications cover its whole range."""
     WITHDRAWN = "withdrawn"
-    """All its certifications were withdrawn."""
+    """All its certifications were withdrawn, or it was recorded again under another serial."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calib.model.base.canonical import canonical_bytes, microseconds
+from calib.model.store.record import ChangeStamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,20 @@ class Anchored:
     """The id of the commit; None in a folder that is no repository."""
     pushed_to: str | None
     """The upstream branch that has it; None where the branch has no upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCheckpoint:
+    """A signed checkpoint of another store, recorded in the log of this one."""
+
+    number: int
+    """Its position in the log; 0 before it is recorded."""
+    public_key: str
+    """The key that verifies it, in hexadecimal."""
+    made_at: datetime
+    """UTC, by the clock of the other store."""
+    last_position: int
+    """In the log of the other store."""
+    content: str
+    """The text of the signed checkpoint, JSON."""
+    recorded: ChangeStamp

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from calib.model.detector.correction import Correction
 from calib.model.result.summary import SummaryFile
+from calib.model.store.amendment import Relabelling
 from calib.model.store.log import LATEST
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import (
     CalibrationLine,
     CalibrationRecord,
+    Certification,
     ChangeStamp,
     DetectorRecord,
     StoredCalibration,
 )
 from calib.store.api.entity import EntityApi, read, write
-from calib.store.records import calibrations, detectors
+from calib.store.records import calibrations, certifications, detectors, relabellings
 from calib.store.records.artifacts import read_provenance
 from calib.store.records.derivations import add_derivation
 from calib.store.records.references import find_position, position_of
@@ -87,3 +90,44 @@ class CalibrationApi(EntityApi):
         with self._database.reading() as connection:
             position = position_of(connection, calibration_id)
             return None if position is None else read_provenance(connection, position)
+
+    @write
+    def relabel(
+        self,
+        relabelling: Relabelling,
+        record: CalibrationRecord,
+        starts: Sequence[datetime | None],
+        stamp: ChangeStamp,
+        new_detector: DetectorRecord | None = None,
+        summaries: Sequence[SummaryFile | None] = (),
+        provenance: Provenance | None = None,
+        certify: Sequence[Certification] = (),
+    ) -> tuple[Relabelling, Sequence[Certification], Sequence[Certification]]:
+        """Record a calibration under the right serial and withdraw the one under the wrong one, in
+        one transaction; the other arguments are those of ``add``.
+
+        ``certify`` are certifications to record of the new calibration, whatever their version.
+        Returns the relabelling, the certifications that were withdrawn, and those recorded. Raises
+        what ``add`` and certifying raise, and ``InputError`` (``relabelled``) for a calibration
+        that was recorded under another serial before.
+        """
+        with self._database.writing() as connection:
+            stored, _ = add_derivation(
+                connection, record, starts, stamp, new_detector, summaries, provenance
+            )
+            withdrawn = certifications.withdraw_all(
+                connection, relabelling.calibration_id, relabelling.reason, stamp
+            )
+            done = relabellings.add_relabelling(connection, relabelling, stamp)
+            certified = [
+                certifications.add_certification(connection, replace(one, version=stored.version))
+                for one in certify
+            ]
+            return done, withdrawn, certified
+
+    @read
+    def relabellings(self, serial: str, known_at: int = LATEST) -> Sequence[Relabelling]:
+        """The calibrations that were recorded under this serial by mistake, newest first, as of a
+        position of the log."""
+        with self._database.reading() as connection:
+            return relabellings.read_relabellings(connection, serial, known_at)

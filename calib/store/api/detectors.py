@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calib.model.store.log import STORE_CHAIN
+from calib.model.store.amendment import DetectorEdit, Retirement, edited
+from calib.model.store.log import LATEST, STORE_CHAIN
 from calib.model.store.record import ChangeStamp, DetectorRecord
 from calib.store.api.entity import EntityApi, read, write
 from calib.store.log.log import recording
-from calib.store.records import detectors
+from calib.store.log.verification import verify_registration
+from calib.store.records import amendments, detectors
 
 
 class DetectorApi(EntityApi):
-    """Register, find and list detectors."""
+    """Register, change, retire, find and list detectors."""
 
     @write
     def add(self, record: DetectorRecord, stamp: ChangeStamp) -> bool:
@@ -43,12 +45,45 @@ class DetectorApi(EntityApi):
 
     @read
     def get(self, serial: str) -> DetectorRecord:
-        """The detector with this serial; ``NotFoundError`` lists those in the store."""
+        """The detector with this serial, as registered and changed since; ``NotFoundError`` lists
+        those in the store."""
         with self._database.reading() as connection:
-            return detectors.read_detector(connection, serial)[1]
+            position, record = detectors.read_detector(connection, serial)
+            verify_registration(connection, position, serial)
+            return edited(record, amendments.read_edits(connection, serial))
 
     @read
     def list(self) -> Sequence[DetectorRecord]:
         """All detectors, by serial."""
         with self._database.reading() as connection:
-            return detectors.read_detectors(connection)
+            found = detectors.read_detectors(connection)
+            for position, record in found:
+                verify_registration(connection, position, record.serial)
+            edits = amendments.read_all_edits(connection)
+            return [edited(record, edits.get(record.serial, ())) for _, record in found]
+
+    @write
+    def edit(self, edit: DetectorEdit, stamp: ChangeStamp) -> DetectorEdit:
+        """Record a change of a detector's time zone, description or layout name; returns it as
+        recorded."""
+        with self._database.writing() as connection:
+            return amendments.add_edit(connection, edit, stamp)
+
+    @read
+    def edits(self, serial: str, known_at: int = LATEST) -> Sequence[DetectorEdit]:
+        """The changes of a detector, newest first, as of a position of the log."""
+        with self._database.reading() as connection:
+            return amendments.read_edits(connection, serial, known_at)
+
+    @write
+    def retire(self, retirement: Retirement, stamp: ChangeStamp) -> Retirement:
+        """Record that a detector is retired, or in use again; returns it as recorded."""
+        with self._database.writing() as connection:
+            return amendments.add_retirement(connection, retirement, stamp)
+
+    @read
+    def retirements(self, serial: str, known_at: int = LATEST) -> Sequence[Retirement]:
+        """The retirements of a detector, and its returns to use, newest first, as of a position of
+        the log."""
+        with self._database.reading() as connection:
+            return amendments.read_retirements(connection, serial, known_at)

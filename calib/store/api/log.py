@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from calib.model.store.log import Audit, ChainHead, Entry, Moment
-from calib.store.api.entity import EntityApi, read
+from calib.model.store.record import ChangeStamp
+from calib.model.store.signing import RecordedCheckpoint
+from calib.store.api.entity import EntityApi, read, write
 from calib.store.log.log import read_entries, read_entries_at, read_heads, read_moment
 from calib.store.maintenance.audit import audit_store
-from calib.store.records import detectors
+from calib.store.records import checkpoints, detectors
 from calib.store.schema import revision
 
 
 class LogApi(EntityApi):
-    """Read and verify the log."""
+    """Read and verify the log, and keep checkpoints of other logs."""
 
     @read
     def entries(self, serial: str | None = None, last: int | None = None) -> Sequence[Entry]:
@@ -51,3 +53,17 @@ class LogApi(EntityApi):
             # The log of a newer store may have columns that this program does not know.
             revision.check_revision(revision.revision_of(connection), self._database.location)
             return audit_store(connection, checkpoint)
+
+    @write
+    def add_checkpoint(
+        self, checkpoint: RecordedCheckpoint, stamp: ChangeStamp
+    ) -> RecordedCheckpoint:
+        """Record a signed checkpoint of another store; returns it as recorded."""
+        with self._database.writing() as connection:
+            return checkpoints.add_checkpoint(connection, checkpoint, stamp)
+
+    @read
+    def checkpoints(self) -> Sequence[RecordedCheckpoint]:
+        """The checkpoints of other stores, in the order of recording."""
+        with self._database.reading() as connection:
+            return checkpoints.read_checkpoints(connection)

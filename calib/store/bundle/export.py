@@ -24,10 +24,14 @@ from calib.store.schema.tables import (
     DATASET,
     DETECTOR,
     METADATA,
+    RELABELLING,
     SUMMARY,
     WITHDRAWAL,
 )
 from calib.version import __version__
+
+_OF_DETECTOR = ("detector", "detector_edit")
+"""Tables that describe the detector, in the bundle of one of its calibrations as well."""
 
 
 def collect_bundle(
@@ -46,7 +50,7 @@ def collect_bundle(
         place = one.entry.position
         for name in sorted(one.entry.contents):
             # The detector may have been registered together with another calibration.
-            if about is not None and place not in about and name != "detector":
+            if about is not None and place not in about and name not in _OF_DETECTOR:
                 continue
             if name not in METADATA.tables:
                 continue  # a table of a newer store that admits this program
@@ -88,7 +92,8 @@ def _is_anonymous(rows: BundleRows) -> bool:
 
 
 def _positions_about(connection: Connection, calibration: int) -> set[int]:
-    """The positions that recorded a calibration, its certifications and their withdrawals."""
+    """The positions that recorded a calibration, its certifications, their withdrawals, and that it
+    has another serial."""
     certified = set(
         connection.execute(
             select(CERTIFICATION.c.position).where(CERTIFICATION.c.calibration == calibration)
@@ -99,7 +104,12 @@ def _positions_about(connection: Connection, calibration: int) -> set[int]:
             select(WITHDRAWAL.c.position).where(WITHDRAWAL.c.certification.in_(certified))
         ).scalars()
     )
-    return {calibration} | certified | withdrawn
+    relabelled = set(
+        connection.execute(
+            select(RELABELLING.c.position).where(RELABELLING.c.calibration == calibration)
+        ).scalars()
+    )
+    return {calibration} | certified | withdrawn | relabelled
 
 
 def _rows(connection: Connection, table: Table, position: int) -> BundleRows:

@@ -23,6 +23,7 @@ from calib.model.store.admission import (
     check_detector,
     check_stamp,
 )
+from calib.model.store.amendment import edited
 from calib.model.store.bundle import Bundle, Loaded, OriginEntry
 from calib.model.store.log import STORE_CHAIN
 from calib.model.store.provenance import Provenance
@@ -35,6 +36,7 @@ from calib.model.store.record import (
 )
 from calib.store.bundle.scratch_store import broken_bundle, row_values
 from calib.store.log.log import recording
+from calib.store.records.amendments import edits_of
 from calib.store.records.applications import add_application, read_applications
 from calib.store.records.artifacts import read_provenance
 from calib.store.records.calibrations import read_calibration
@@ -45,7 +47,14 @@ from calib.store.records.origins import insert_origins, known_hashes, read_origi
 from calib.store.records.summaries import read_summaries
 from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET
 
-_HISTORY = ("certification", "withdrawal", "placement")
+_HISTORY = (
+    "certification",
+    "withdrawal",
+    "placement",
+    "detector_edit",
+    "retirement",
+    "relabelling",
+)
 """Tables whose rows are recorded as history of the other store."""
 
 
@@ -130,7 +139,7 @@ def _read_content(origin: Connection, bundle: Bundle) -> _Content:
             select(CALIBRATION.c.position).order_by(CALIBRATION.c.version)
         ).scalars()
         content = _Content(
-            detector,
+            edited(detector, edits_of(origin, position)),
             [_read_calibration(origin, position) for position in positions],
             [*_origin_entries(origin, bundle), *read_origins(origin, true())],
             read_certifications(origin, of_detector(position)),
@@ -221,7 +230,7 @@ def _origin_entries(origin: Connection, bundle: Bundle) -> Iterator[OriginEntry]
         if rows.table not in _HISTORY:
             continue
         for row in row_values(rows):
-            if rows.table == "certification":
+            if rows.table in ("certification", "relabelling"):
                 of_certification[rows.position] = row["calibration"]
             rows_at[rows.position] = _without_positions(row)
         if rows.table == "withdrawal":

@@ -20,20 +20,30 @@ _OF_DETECTORS = text(
     "WHERE position BETWEEN :first AND :last "
     "UNION ALL SELECT 'placement', position, detector FROM placement "
     "WHERE position BETWEEN :first AND :last "
+    "UNION ALL SELECT 'detector_edit', position, detector FROM detector_edit "
+    "WHERE position BETWEEN :first AND :last "
+    "UNION ALL SELECT 'retirement', position, detector FROM retirement "
+    "WHERE position BETWEEN :first AND :last "
     "UNION ALL SELECT 'origin', position, detector FROM origin "
     "WHERE position BETWEEN :first AND :last "
     "UNION ALL SELECT 'withdrawal', w.position, c.detector FROM withdrawal w "
     "LEFT JOIN certification c ON c.position = w.certification "
     "WHERE w.position BETWEEN :first AND :last "
+    "UNION ALL SELECT 'relabelling', r.position, c.detector FROM relabelling r "
+    "LEFT JOIN calibration c ON c.position = r.calibration "
+    "WHERE r.position BETWEEN :first AND :last "
     "UNION ALL SELECT 'application', a.position, c.detector FROM application a "
     "LEFT JOIN calibration c ON c.position = a.calibration "
     "WHERE a.position BETWEEN :first AND :last "
     "UNION ALL SELECT 'detector', position, position FROM detector "
     "WHERE position BETWEEN :first AND :last "
     "UNION ALL SELECT 'store_rule', position, 0 FROM store_rule "
+    "WHERE position BETWEEN :first AND :last "
+    "UNION ALL SELECT 'anchored_checkpoint', position, 0 FROM anchored_checkpoint "
     "WHERE position BETWEEN :first AND :last"
 )
-"""The detectors that rows concern, by the position that added the rows; 0 for rules."""
+"""The detectors that rows concern, by the position that added the rows; 0 for rules and for
+checkpoints of other stores."""
 
 
 def rows_of_other_detectors(

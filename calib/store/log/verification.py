@@ -13,7 +13,18 @@ from calib.errors import CalibError, IntegrityError
 from calib.model.store.log import Entry, entry_id
 from calib.store.log.log import ENTRIES, entry_of
 from calib.store.log.row_hashes import hash_of, position_column
-from calib.store.schema.tables import CERTIFICATION, ENTRY, PLACEMENT, STORE_RULE, WITHDRAWAL
+from calib.store.schema.tables import (
+    ANCHORED_CHECKPOINT,
+    CERTIFICATION,
+    DETECTOR,
+    DETECTOR_EDIT,
+    ENTRY,
+    PLACEMENT,
+    RELABELLING,
+    RETIREMENT,
+    STORE_RULE,
+    WITHDRAWAL,
+)
 
 _ALL = 0
 """Before the first position."""
@@ -42,10 +53,53 @@ _WITHDRAWN = (
 
 def verify_placements(connection: Connection, detector: int, serial: str) -> None:
     """Verify the placements of a detector; raises ``IntegrityError`` (``changed-placement``)."""
-    rows = _rows(connection, PLACEMENT, "detector = :key", detector, _ALL)
-    _compare(
-        serial, "placement", PLACEMENT, _entries(connection, serial, ("placement",), _ALL), rows
-    )
+    _verify_all(connection, PLACEMENT, "placement", detector, serial)
+
+
+def verify_registration(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the row of a detector; raises ``IntegrityError`` (``changed-detector``)."""
+    (row,) = _rows(connection, DETECTOR, "position = :key", detector, _ALL)
+    found = connection.execute(ENTRIES.where(ENTRY.c.position == detector)).first()
+    entry = None if found is None else _entry("detector", serial, found)
+    if entry is None or entry.contents.get("detector") != hash_of(DETECTOR, [row]):
+        raise _changed("detector", detector, serial, "its row was changed")
+    _check_entry(entry, serial, "detector")
+
+
+def verify_edits(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the changes of a detector; raises ``IntegrityError`` (``changed-detector-edit``)."""
+    _verify_all(connection, DETECTOR_EDIT, "detector-edit", detector, serial)
+
+
+def verify_retirements(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the retirements of a detector; raises ``IntegrityError`` (``changed-retirement``)."""
+    _verify_all(connection, RETIREMENT, "retirement", detector, serial)
+
+
+def verify_relabellings(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the calibrations of a detector that were recorded under another serial; raises
+    ``IntegrityError`` (``changed-relabelling``)."""
+    where = "calibration IN (SELECT position FROM calibration WHERE detector = :key)"
+    _verify_all(connection, RELABELLING, "relabelling", detector, serial, where)
+
+
+def _verify_all(
+    connection: Connection,
+    table: Table,
+    kind: str,
+    detector: int,
+    serial: str,
+    where: str = "detector = :key",
+) -> None:
+    rows = _rows(connection, table, where, detector, _ALL)
+    _compare(serial, kind, table, _entries(connection, serial, (kind,), _ALL), rows)
+
+
+def verify_checkpoints(connection: Connection, chain: str) -> None:
+    """Verify checkpoints of other stores; raises ``IntegrityError`` (``changed-checkpoint``)."""
+    rows = _rows(connection, ANCHORED_CHECKPOINT, "position > :key", _ALL, _ALL)
+    entries = _entries(connection, chain, ("checkpoint",), _ALL)
+    _compare(chain, "checkpoint", ANCHORED_CHECKPOINT, entries, rows)
 
 
 def verify_rules(connection: Connection, chain: str) -> None:
@@ -112,10 +166,14 @@ def _entries(connection: Connection, chain: str, kinds: Sequence[str], after: in
             ENTRY.c.chain == chain, ENTRY.c.kind.in_(kinds), ENTRY.c.position > after
         ).order_by(ENTRY.c.position)
     )
+    return [_entry(kinds[0], chain, row) for row in found]
+
+
+def _entry(kind: str, chain: str, row: Any) -> Entry:
     try:
-        return [entry_of(row) for row in found]
+        return entry_of(row)
     except (TypeError, ValueError, OverflowError) as error:
-        raise _changed(kinds[0], "?", chain, f"an entry cannot be read ({error})") from None
+        raise _changed(kind, "?", chain, f"an entry cannot be read ({error})") from None
 
 
 def _rows(

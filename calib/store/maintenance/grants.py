@@ -31,7 +31,17 @@ INSERTS: Mapping[StoreRole, Sequence[str]] = {
         "panel",
         "provenance",
     ),
-    StoreRole.CERTIFIER: (*_LOG, "certification", "withdrawal", "placement", "store_rule"),
+    StoreRole.CERTIFIER: (
+        *_LOG,
+        "certification",
+        "withdrawal",
+        "placement",
+        "store_rule",
+        "detector_edit",
+        "retirement",
+        "relabelling",
+    ),
+    StoreRole.ANCHOR: (*_LOG, "anchored_checkpoint"),
     StoreRole.ADMIN: tuple(sorted(METADATA.tables)),
 }
 """The tables into which each role inserts rows; nobody but the owner may change or delete any."""

@@ -16,6 +16,7 @@ from calib.model.store.record import Certification, ChangeStamp
 from calib.model.store.validity import DistanceRange, Validity, shown_instant
 from calib.store.log.log import recording
 from calib.store.log.written import insert_rows
+from calib.store.records.relabellings import refuse_relabelled
 from calib.store.schema.tables import CALIBRATION, CERTIFICATION, DEED, DETECTOR, WITHDRAWAL
 
 _PAGE = 8
@@ -114,6 +115,20 @@ def add_withdrawals(
             ],
         )
     return [replace(one, withdrawn=recorded, withdrawn_reason=reason) for one in live_ones]
+
+
+def withdraw_all(
+    connection: Connection, calibration_id: str, reason: str, stamp: ChangeStamp
+) -> list[Certification]:
+    """Withdraw all certifications of a calibration; returns them, none if none is in force."""
+    mine = connection.execute(
+        select(CERTIFICATION.c.position)
+        .join(CALIBRATION, CALIBRATION.c.position == CERTIFICATION.c.calibration)
+        .outerjoin(WITHDRAWAL, WITHDRAWAL.c.certification == CERTIFICATION.c.position)
+        .where(CALIBRATION.c.id == calibration_id, live())
+        .limit(1)
+    ).first()
+    return [] if mine is None else add_withdrawals(connection, calibration_id, reason, stamp)
 
 
 def to_withdraw(connection: Connection, which: str | int) -> list[Certification]:
@@ -238,6 +253,7 @@ def _certifiable(connection: Connection, certification: Certification) -> Any:
             f"calibration {row.id[:12]} is {name} here, "
             f"not {certification.serial}:{certification.version}.",
         )
+    refuse_relabelled(connection, row.position, name)
     if certification.number != 0 or certification.withdrawn is not None:
         raise InputError(
             "already-recorded", f"certification {certification.number} is recorded already."

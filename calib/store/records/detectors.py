@@ -62,10 +62,11 @@ def detector_position(connection: Connection, serial: str) -> int:
     return int(found)
 
 
-def read_detectors(connection: Connection) -> list[DetectorRecord]:
-    """All detectors, by serial."""
+def read_detectors(connection: Connection) -> list[tuple[int, DetectorRecord]]:
+    """All detectors with their log positions, by serial."""
     rows = connection.execute(select(DETECTOR))
-    return sorted((_record(row) for row in rows), key=lambda record: record.serial)
+    found = [(row.position, _record(row)) for row in rows]
+    return sorted(found, key=lambda one: one[1].serial)
 
 
 def serials(connection: Connection) -> list[str]:

@@ -14,6 +14,10 @@ from calib.model.store.record import State
 from calib.model.store.validity import DistanceRange, Validity
 from calib.store.database.raw_sql import SqlStatement, instant, instant_or_none
 
+_RELABELLED = SqlStatement(
+    "SELECT r.calibration FROM relabelling r JOIN calibration k ON k.position = r.calibration "
+    "WHERE k.detector = :detector AND r.position <= :known"
+)
 _OF_DETECTOR = SqlStatement(
     "SELECT c.position, c.calibration, c.valid_from, c.valid_to, c.distance_min_mm, "
     "c.distance_max_mm, w.position AS withdrawn FROM certification c LEFT JOIN withdrawal w "
@@ -38,8 +42,13 @@ def states(
         ever = {one.calibration for one in certifications}
         live = {one.calibration for one in in_force}
         certified = {one.calibration for one in in_force if one.position in numbers}
+        relabelled = {
+            row[0] for row in _RELABELLED.rows(connection, detector=detector, known=known_at)
+        }
         for row in rows:
-            if row.position not in ever:
+            if row.position in relabelled:
+                state = State.WITHDRAWN
+            elif row.position not in ever:
                 state = State.ACCEPTED if row.accepted else State.DRAFT
             elif row.position not in live:
                 state = State.WITHDRAWN

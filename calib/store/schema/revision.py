@@ -36,6 +36,7 @@ REVISIONS = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """Every revision that this program knows, in order (a test compares them with the migrations)."""
 HEAD = REVISIONS[-1]

@@ -22,6 +22,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from calib.store.schema.amendments import (
+    AnchoredCheckpointTable,
+    DetectorEditTable,
+    RelabellingTable,
+    RetirementTable,
+)
 from calib.store.schema.columns import Instant, Text, position_type
 from calib.store.schema.fields import (
     StoreTable,
@@ -320,6 +326,7 @@ class ApplicationTable(StoreTable, table=True):
 
 METADATA = StoreTable.metadata
 """All tables of a store, for the migrations and for comparison with a database."""
+ANCHORED_CHECKPOINT = table_of(AnchoredCheckpointTable)
 APPLICATION = table_of(ApplicationTable)
 ARTIFACT = table_of(ArtifactTable)
 BINDING = table_of(BindingTable)
@@ -330,11 +337,14 @@ CERTIFICATION = table_of(CertificationTable)
 DATASET = table_of(DatasetTable)
 DEED = table_of(ChangeStampTable)
 DETECTOR = table_of(DetectorTable)
+DETECTOR_EDIT = table_of(DetectorEditTable)
 ENTRY = table_of(EntryTable)
 ORIGIN = table_of(OriginTable)
 PANEL = table_of(PanelTable)
 PLACEMENT = table_of(PlacementTable)
 PROVENANCE = table_of(ProvenanceTable)
+RELABELLING = table_of(RelabellingTable)
+RETIREMENT = table_of(RetirementTable)
 STORE_RULE = table_of(StoreRuleTable)
 SUMMARY = table_of(SummaryTable)
 SUMMARY_CONTENT = table_of(SummaryContentTable)

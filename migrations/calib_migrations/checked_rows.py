@@ -1,0 +1,56 @@
+"""Triggers that refuse to change or delete rows, and on SQLite to replace them or to insert values
+of another type than that of their column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from alembic import op
+
+_STORED_AS = {"INTEGER": "integer", "BIGINT": "integer", "BOOLEAN": "integer", "DOUBLE": "real"}
+"""How SQLite stores values of a declared type; others are stored as text, or bytes for BLOB."""
+
+
+def protect(tables: Mapping[str, tuple[str, ...]]) -> None:
+    """Create the triggers of new tables, given with the keys that INSERT OR REPLACE would replace
+    rows by."""
+    if op.get_bind().dialect.name == "postgresql":
+        for table in tables:
+            op.execute(
+                f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION calib_append_only()"
+            )
+        return
+    for table, keys in tables.items():
+        for statement in _on_sqlite(table, keys):
+            op.execute(statement)
+
+
+def _on_sqlite(table: str, keys: tuple[str, ...]) -> Iterator[str]:
+    refusal = f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+    for change in ("UPDATE", "DELETE"):
+        yield f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} {refusal}"
+    found = " OR ".join(
+        f"EXISTS (SELECT 1 FROM {table} WHERE "  # noqa: S608 - names of known tables
+        + " AND ".join(f"{name} = NEW.{name}" for name in key.split(", "))
+        + ")"
+        for key in keys
+    )
+    yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {found} {refusal}"
+    wrong = " OR ".join(_of_another_type(*column) for column in _columns(table))
+    yield (
+        f"CREATE TRIGGER {table}_types BEFORE INSERT ON {table} WHEN {wrong} "
+        f"BEGIN SELECT RAISE(ABORT, 'a value of {table} is not of the type of its column'); END"
+    )
+
+
+def _columns(table: str) -> list[tuple[str, str, bool]]:
+    """Name and declared type of each column, and whether it may be null."""
+    rows = op.get_bind().exec_driver_sql(f"PRAGMA table_info({table})")
+    return [(row[1], row[2].partition("(")[0].upper(), not row[3]) for row in rows]
+
+
+def _of_another_type(name: str, declared: str, nullable: bool) -> str:
+    kind = "blob" if declared == "BLOB" else _STORED_AS.get(declared, "text")
+    kinds = f"('{kind}', 'null')" if nullable else f"('{kind}')"
+    return f"typeof(NEW.{name}) NOT IN {kinds}"
