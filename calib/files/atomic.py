@@ -97,6 +97,16 @@ def claim_folder(folder: Path, mark: str, note: str, kind: FileKind) -> None:
     write_safely(folder / mark, note.encode(), kind, force=True)
 
 
+def folder_for(path: Path) -> None:
+    """Create the folder of a file where it does not exist.
+
+    Raises ``StoreError`` and ``InputError`` as ``write_safely``.
+    """
+    refuse_bad_name(path)
+    with _named_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def write_safely(
     path: Path,
     data: bytes | Callable[[BinaryIO], None],

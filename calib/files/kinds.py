@@ -61,8 +61,12 @@ SUMMARY = FileKind(
 CHECKPOINT = FileKind("a checkpoint of calib", _json("format", r"calib/checkpoint/\d+"))
 KEY = FileKind("a key", lambda head: b"-----BEGIN " in head)
 KEYS = FileKind("a history of keys", _json("format", r"calib/keys/\d+"))
+LAYOUTS = FileKind(
+    "a file of layouts of calib",
+    lambda head: re.search(rb'(?m)^format\s*=\s*"calib/family/', head) is not None,
+)
 NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
-WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, KEYS, NOTE)
+WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, KEYS, LAYOUTS, NOTE)
 """Every kind that calib writes by way of ``atomic``."""
 _OTHERS = (
     FileKind("an SQLite database", lambda head: head.startswith(SQLITE_MAGIC)),

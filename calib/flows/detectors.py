@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from calib.config.layouts import known_detectors
 from calib.errors import InputError
 from calib.files.reader import read_experiments, refuse_one_panel
 from calib.flows.shared.identity import checked_serial, new_detector, serial_of
 from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import checked_name, checked_words
-from calib.model.detector.families import known_layout
 from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp, DetectorRecord
@@ -52,7 +52,8 @@ def register(
     zone = time_zone or "UTC"
     zone_named(zone)
     if layout is not None:
-        record = DetectorRecord(serial, known_layout(layout), zone, description or layout)
+        known = known_detectors().get(layout)
+        record = DetectorRecord(serial, known.layout(), zone, description or known.name)
     else:
         assert experiments is not None  # noqa: S101 - one of both, checked above
         detector = read_experiments(experiments).experiments.detectors[0]
@@ -61,15 +62,15 @@ def register(
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
         record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
     new = store.detectors.preview_add(record) if dry_run else store.detectors.add(record, stamp)
-    known = record if new else store.detectors.get(serial)
-    if time_zone is not None and known.time_zone != time_zone:
+    stored = record if new else store.detectors.get(serial)
+    if time_zone is not None and stored.time_zone != time_zone:
         raise InputError(
             "other-time-zone",
-            f"detector {serial} is registered with times in {known.time_zone}, not {time_zone}.",
+            f"detector {serial} is registered with times in {stored.time_zone}, not {time_zone}.",
             remedy="leave out --time-zone, and give times with an offset, such as "
             "2026-03-01T09:00+01:00.",
         )
-    return Registered(known, new)
+    return Registered(stored, new)
 
 
 @dataclass(frozen=True, slots=True)

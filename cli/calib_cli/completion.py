@@ -73,9 +73,12 @@ def complete_bundle(incomplete: str) -> list[Offer]:
 
 def complete_layout(incomplete: str) -> list[Offer]:
     """Names of detector models."""
-    from calib.model.detector.families import KNOWN
+    from calib.config.layouts import known_detectors
 
-    return [(name, "") for name in KNOWN if name.startswith(incomplete)]
+    with suppress(Exception):
+        names = [detector.name for detector in known_detectors()]
+        return [(name, "") for name in names if name.lower().startswith(incomplete.lower())]
+    return []
 
 
 def complete_rule(incomplete: str) -> list[Offer]:

@@ -43,6 +43,9 @@ SECTIONS = {
         "detector place": "detector.place:place",
         "detector list": "detector.list:list_detectors",
         "detector show": "detector.show:show",
+        "layout list": "layout.list:list_layouts",
+        "layout show": "layout.show:show",
+        "layout add": "layout.add:add",
         "summary export": "summary.export:export",
         "summary show": "summary.show:show",
     },
@@ -94,6 +97,9 @@ GROUPS = {
     ),
     "detector": GroupHelp(
         "Register, place, list and show detectors.", "calib detector show 24-0107"
+    ),
+    "layout": GroupHelp(
+        "List, show and add the modules of known detectors.", 'calib layout show "PILATUS 6M"'
     ),
     "summary": GroupHelp("Export and show summaries of datasets.", "calib summary show 24-0107:3"),
     "db": GroupHelp("Check, upgrade, back up and restore the store.", "calib db check"),

@@ -53,8 +53,11 @@ def bash(monkeypatch: pytest.MonkeyPatch, *pieces: str, separator: str = "\n") -
         (("history", "2"), [SERIAL]),
         (("audit", "log", ""), [SERIAL]),
         (("bundle", "create", "24"), [SERIAL, *CALIBRATIONS]),
-        (("detector", "add", "x", "--layout", "PILATUS\\ 3"), ["PILATUS\\ 300K"]),
-        (("detector", "add", "x", "--layout", "EIGER2\\ 1"), ["EIGER2\\ 16M"]),
+        (
+            ("detector", "add", "x", "--layout", "PILATUS\\ 3"),
+            ["PILATUS\\ 300K", "PILATUS\\ 300K-W"],
+        ),
+        (("detector", "add", "x", "--layout", "eiger2\\ 9"), ["EIGER2\\ 9M"]),
         (("derive", "night"), FILES),
         (("derive", "night1.expt", "night1"), FILES[:2]),
         (("export", "1", "--like", "night"), ["night1.expt", "night2.expt"]),

@@ -24,7 +24,16 @@ from calib_cli.registry import COMMANDS as COMMAND_PLACES
 from support.commands import ALL_COMMANDS, calib, done, examples
 from support.simulated import SERIAL
 
-GROUPS = {(), ("audit",), ("bundle",), ("db",), ("detector",), ("summary",), ("usage",)}
+GROUPS = {
+    (),
+    ("audit",),
+    ("bundle",),
+    ("db",),
+    ("detector",),
+    ("layout",),
+    ("summary",),
+    ("usage",),
+}
 COMMANDS = [words for words in ALL_COMMANDS if words not in GROUPS]
 BEFORE = {
     ("bundle", "load"): [["bundle", "create", SERIAL, "-o", "detector.calib-bundle"]],
@@ -53,7 +62,7 @@ def test_every_command_exists() -> None:
         "resolve",
         "audit log", "audit verify", "audit checkpoint", "audit anchor",
         "audit key", "audit keys", "audit rotate",
-        "detector place",
+        "detector place", "layout list", "layout show", "layout add",
         "db current", "db check", "db upgrade", "db backup", "db restore",
         "db set", "db rules", "db grant",
         "doctor",

@@ -25,6 +25,7 @@ CALIBRATION = documented("A calibration")
 CHANGE = documented("A change")
 DETECTOR_KEYS = documented("A detector")
 PLACEMENT = documented("A placement")
+LAYOUT = documented("A layout")
 HELD = documented("Values of a panel at a time")
 HELD |= within("held[].certification", CERTIFICATION)
 TYPES = {"text", "time", "integer", "number", "true or false", "object"}
@@ -54,6 +55,9 @@ CONTRACT: dict[str, Keys] = {
     | within("placement", PLACEMENT)
     | within("before", PLACEMENT),
     "detector list": DETECTOR_KEYS,
+    "layout list": LAYOUT,
+    "layout show": LAYOUT | documented("`calib layout show`"),
+    "layout add": documented("`calib layout add`") | within("layouts[]", LAYOUT),
     "detector show": DETECTOR_KEYS
     | documented("`calib detector show`")
     | within("calibrations[]", LINE)
@@ -111,6 +115,11 @@ def answers(here: Path) -> dict[str, list[Any]]:
     ask("init", "--store", "new.sqlite", "--dry-run")
     ask("init", "--store", "other.sqlite")
     ask("detector add", "24-0999", "--layout", DETECTOR)
+    ask("layout add", "lambda.toml", "--dry-run")
+    ask("layout add", "lambda.toml")
+    ask("layout list")
+    ask("layout show", "EIGER2 16M in 4M ROI")
+    ask("layout show", "LAMBDA L")
     ask("derive", *night1, *night2, "--store", "new.sqlite")
     ask("derive", *night1, "--dry-run")
     ask("derive", *night2, "--space-group", "P43212", "--crystals", "varying")

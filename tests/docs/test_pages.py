@@ -40,6 +40,7 @@ READY: dict[str, tuple[str, ...]] = {
     "how-to/keys-and-anchors": ("derive", "certify"),
     "how-to/move-a-store": ("derive", "certify"),
     "reference/settings": ("derive",),
+    "reference/layouts": (),
     "explanation/two-clocks": ("derive", "certify"),
     "explanation/audit": ("derive", "certify"),
 }

@@ -68,6 +68,24 @@ def write_imported(dataset: Dataset, path: Path) -> None:
     path.write_bytes(experiments_bytes(bare))
 
 
+LAMBDA = """
+format = "calib/family/1"
+family = "LAMBDA"
+module_px = [256, 200]
+gap_px = [4, 6]
+pixel_mm = 0.055
+[models]
+"LAMBDA 2M" = [6, 3]
+"LAMBDA L" = { origins_px = [[0, 0], [300, 0], [0, 250]] }
+[regions."LAMBDA 2M middle"]
+of = "LAMBDA 2M"
+mode = "middle"
+first = [2, 1]
+grid = [2, 1]
+"""
+"""A file of layouts."""
+
+
 def write_story(folder: Path) -> None:
     """Two metrology datasets, and two experiments to be corrected."""
     folder.mkdir(parents=True)
@@ -76,3 +94,4 @@ def write_story(folder: Path) -> None:
     indexed = measured("indexed", 200.0, LATER, seed=3)
     write_dataset(indexed, folder)
     write_imported(indexed, folder / "imported.expt")
+    (folder / "lambda.toml").write_text(LAMBDA)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from calib.errors import InputError, LayoutError, NotFoundError
 from calib.files.reader import serial_from
 from calib.model.base.text import checked_serial as checked_serial
-from calib.model.detector.correction import ROTATIONS, TRANSLATIONS, Correction
-from calib.model.detector.families import family_of, known_layout
-from calib.model.detector.layout import Layout
+from calib.model.detector.families import family_of, known_layout, off_grid_mm
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.pose import layout_of
 from calib.model.store.protocol import StoreLike
@@ -59,7 +55,7 @@ def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str)
     family = family_of(layout)
     if family is not None:
         drawn = known_layout(family)
-        off = _off_grid_mm(layout, drawn)
+        off = off_grid_mm(layout, drawn)
         if off > _ON_GRID_MM:
             raise LayoutError(
                 "already-corrected",
@@ -70,15 +66,3 @@ def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str)
                 f'detector first with calib detector add {serial} --layout "{family}".',
             )
     return DetectorRecord(serial, layout, time_zone, detector.identifier)
-
-
-def _off_grid_mm(layout: Layout, drawn: Layout) -> float:
-    """The largest distance of panels from a nominal layout, both relative to the first panel."""
-    first = layout.frames
-    seen = (first.origin_mm - first.origin_mm[0]) @ first.rotation[0]
-    between = Correction.between(
-        drawn, type(first)(first.rotation[0].T @ first.rotation, seen)
-    ).values
-    reach = 0.5 * np.linalg.norm(layout.size_mm, axis=1).max()
-    shift = np.linalg.norm(between[:, TRANSLATIONS], axis=1)
-    return float((shift + reach * np.linalg.norm(between[:, ROTATIONS], axis=1)).max())

@@ -1,68 +1,183 @@
-"""Detector families: modules of one size on a regular grid.
+"""The registry of known detectors: found by name, and recognised in experiments.
 
-Sizes and gaps are those of the DECTRIS technical specifications; modules are numbered along the
-fast direction first.
+One image size can belong to several detectors: an EIGER2 16M in 4M ROI mode writes the image of an
+EIGER2 4M. So a detector is recognised from the sizes of image and pixels, and from the model, the
+serial number or the ROI mode where the file states them.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 
 import numpy as np
 
-from calib.errors import InputError
-from calib.model.detector.layout import Layout, PanelFrames, PanelShape
+from calib.errors import InputError, LayoutError
+from calib.model.base.text import joined
+from calib.model.detector.correction import ROTATIONS, TRANSLATIONS, Correction
+from calib.model.detector.known_detector import KnownDetector, read_family, size_words
+from calib.model.detector.layout import Layout, PanelFrames
+
+BUILT_IN = "built in"
+_SERIAL = re.compile(r"\bS/N[ :]*\S+", re.IGNORECASE)
+_MODULES_IN_SERIAL = re.compile(r"(?:E-)?0*(\d+)-\d+")
+"""DECTRIS begins a serial with the number of modules: 60-0119, 24-0107, E-32-0102."""
+_NO_ROI = ("", "disabled", "none")
+_SAME_PIXEL = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """Modules of one size on a grid with constant gaps."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Registry:
+    """Known detectors, in order."""
 
-    module_px: tuple[int, int]
-    """(fast, slow)"""
-    gap_px: tuple[int, int]
-    """(fast, slow)"""
-    pixel_mm: float
+    detectors: tuple[KnownDetector, ...]
+
+    def __iter__(self) -> Iterator[KnownDetector]:
+        return iter(self.detectors)
+
+    def get(self, name: str) -> KnownDetector:
+        """The detector of this name, whatever the case, spaces and hyphens.
+
+        ``PILATUS3 6M`` is found too, by the other names of its family. Raises ``InputError`` with
+        the known names for any other.
+        """
+        wanted = _folded(name)
+        for detector in self:
+            if wanted in _names_of(detector):
+                return detector
+        known = ", ".join(sorted(one.name for one in self))
+        raise InputError("unknown-layout", f"{name!r} is not a known detector.", remedy=f"{known}.")
+
+    def recognise(
+        self,
+        size_px: tuple[int, int],
+        pixel_mm: Sequence[float],
+        *,
+        text: str = "",
+        serial: str = "",
+        roi_mode: str | None = None,
+    ) -> KnownDetector:
+        """The detector that writes images of this size.
+
+        ``text`` is what the file calls it, such as ``PILATUS3 6M, S/N 60-0119``. Raises
+        ``LayoutError`` where none fits (``unknown-layout``), or several do and neither text,
+        serial nor ROI mode decides (``ambiguous-layout``).
+        """
+        same = [one for one in self if one.modules.size_px == size_px and _of_size(one, pixel_mm)]
+        named = _SERIAL.sub(" ", text)
+        fits = [one for one in same if self._agrees(one, named, roi_mode)]
+        count = _MODULES_IN_SERIAL.fullmatch(serial)
+        if len(fits) > 1 and count is not None:
+            fits = [one for one in fits if one.n_full == int(count.group(1))] or fits
+        if len(fits) == 1:
+            return fits[0]
+        image = f"{size_px[0]} x {size_px[1]} pixels of {pixel_mm[0]:g} mm"
+        if fits:
+            names = [one.name for one in fits]
+            raise LayoutError(
+                "ambiguous-layout",
+                f"an image of {image} may come from {' or '.join(names)}, and the file does not "
+                "name the model.",
+                remedy=f'use --layout, such as --layout "{names[0]}".',
+            )
+        stated = f", which the file calls {named.strip(' ,')!r}," if named.strip(" ,") else ""
+        other = f"; it is that of {joined([one.name for one in same])}" if same and stated else ""
+        raise LayoutError(
+            "unknown-layout",
+            f"no known detector{stated} writes an image of {image}{other}.",
+            remedy="describe its modules in a file for calib layout add "
+            "(docs/reference/layouts.md), and name it with --layout.",
+        )
+
+    def _agrees(self, detector: KnownDetector, text: str, roi_mode: str | None) -> bool:
+        """Whether text and ROI mode may be those of a detector."""
+        families = {
+            alias
+            for one in self
+            for alias in (one.family.name, *one.family.aliases)
+            if re.search(rf"(?<![0-9A-Za-z]){re.escape(alias)}(?![0-9A-Za-z])", text, re.IGNORECASE)
+        }
+        own = {detector.family.name, *detector.family.aliases}
+        sizes = size_words(text)
+        if (families and not families & own) or (
+            sizes and detector.size_words and not detector.size_words & set(sizes)
+        ):
+            return False
+        if roi_mode is None:
+            return True
+        mode = "" if roi_mode.strip().lower() in _NO_ROI else roi_mode.strip()
+        return _folded(mode) == _folded(detector.mode)
 
 
-_PILATUS = Family((487, 195), (7, 17), 0.172)
-_EIGER = Family((1030, 514), (10, 37), 0.075)
-_EIGER2 = Family((1028, 512), (12, 38), 0.075)
+def extended(registry: Registry, more: Sequence[KnownDetector]) -> Registry:
+    """The registry with more detectors; raises ``InputError`` for a name that it has."""
+    taken = {name: one for one in registry for name in _names_of(one)}
+    for one in more:
+        first = taken.setdefault(_folded(one.name), one)
+        if first is not one:
+            raise InputError(
+                "layout-exists",
+                f"there is a detector {first.name} already ({first.family.source}).",
+                place=one.family.source,
+                remedy="give it another name.",
+            )
+    return Registry((*registry.detectors, *more))
 
-KNOWN: dict[str, tuple[Family, tuple[int, int]]] = {
-    "PILATUS 300K": (_PILATUS, (1, 3)),
-    "PILATUS 1M": (_PILATUS, (2, 5)),
-    "PILATUS 2M": (_PILATUS, (3, 8)),
-    "PILATUS 6M": (_PILATUS, (5, 12)),
-    "EIGER 16M": (_EIGER, (4, 8)),
-    "EIGER2 4M": (_EIGER2, (2, 4)),
-    "EIGER2 9M": (_EIGER2, (3, 6)),
-    "EIGER2 16M": (_EIGER2, (4, 8)),
-}
-"""Detector name -> its family and its number of modules (fast, slow)."""
+
+@cache
+def built_in() -> Registry:
+    """The detectors that calib knows without any files of the user."""
+    folder = resources.files("calib.model.detector") / "layouts"
+    files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=str)
+    found = [one for file in files for one in read_family(file.read_text("utf-8"), BUILT_IN)]
+    return Registry(tuple(found))
 
 
 def known_layout(name: str) -> Layout:
-    """The nominal layout of a known detector; its root frame is at the first pixel.
-
-    Raises ``InputError`` with the known names for any other.
-    """
-    if name not in KNOWN:
-        known = ", ".join(sorted(KNOWN))
-        raise InputError("unknown-layout", f"{name!r} is not a known detector.", remedy=known + ".")
-    family, (n_fast, n_slow) = KNOWN[name]
-    step = (np.array(family.module_px) + family.gap_px) * family.pixel_mm
-    column, row = np.meshgrid(np.arange(n_fast), np.arange(n_slow))
-    origin = np.stack([column.ravel() * step[0], row.ravel() * step[1], np.zeros(n_fast * n_slow)])
-    pixel = (family.pixel_mm, family.pixel_mm)
-    panels = tuple(PanelShape(f"Panel{k}", family.module_px, pixel) for k in range(n_fast * n_slow))
-    rotation = np.repeat(np.eye(3)[None], len(panels), axis=0)
-    return Layout(panels, PanelFrames(rotation, origin.T))
+    """The nominal layout of a built-in detector; raises ``InputError`` as ``Registry.get``."""
+    return built_in().get(name).layout()
 
 
 def family_of(layout: Layout) -> str | None:
-    """The known detector with the same number and size of panels and pixels, if any."""
-    for name in KNOWN:
-        if not known_layout(name).difference(layout.panels):
-            return name
-    return None
+    """The built-in detector with the same number and size of panels and pixels, if any.
+
+    Of several, such as 300K and 300K-W, the one whose panels are nearest.
+    """
+    alike = [
+        (off_grid_mm(layout, drawn), one.name)
+        for one in built_in()
+        if not one.mode
+        and len(one.modules) == len(layout)
+        and not (drawn := one.layout()).difference(layout.panels)
+    ]
+    return min(alike, key=lambda found: found[0])[1] if alike else None
+
+
+def off_grid_mm(layout: Layout, drawn: Layout) -> float:
+    """The largest distance of panels from a nominal layout, both relative to the first panel."""
+    first = layout.frames
+    seen = (first.origin_mm - first.origin_mm[0]) @ first.rotation[0]
+    frames = PanelFrames(first.rotation[0].T @ first.rotation, seen)
+    between = Correction.between(drawn, frames).values
+    reach = 0.5 * np.linalg.norm(layout.size_mm, axis=1).max()
+    shift = np.linalg.norm(between[:, TRANSLATIONS], axis=1)
+    return float((shift + reach * np.linalg.norm(between[:, ROTATIONS], axis=1)).max())
+
+
+def _of_size(detector: KnownDetector, pixel_mm: Sequence[float]) -> bool:
+    return all(abs(one / detector.pixel_mm - 1.0) < _SAME_PIXEL for one in pixel_mm)
+
+
+def _folded(name: str) -> str:
+    """A name without case, spaces, hyphens and underscores."""
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
+def _names_of(detector: KnownDetector) -> set[str]:
+    """The name of a detector, also with each other name of its family."""
+    family, name = detector.family, detector.name
+    others = {name.replace(family.name, alias, 1) for alias in family.aliases}
+    return {_folded(one) for one in (name, *others)}

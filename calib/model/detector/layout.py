@@ -9,6 +9,7 @@ import numpy as np
 
 from calib.errors import LayoutError
 from calib.model.base.arrays import Floats, frozen_floats
+from calib.model.base.canonical import content_id
 from calib.model.detector.frames import RigidMotion, orthonormal
 
 
@@ -149,6 +150,26 @@ class Layout:
             "rotation": self.frames.rotation,
             "origin_mm": self.frames.origin_mm,
         }
+
+    @property
+    def geometry_id(self) -> str:
+        """A hash of sizes and positions that does not depend on where the layout came from.
+
+        Panels are taken relative to the first one, to 1 nm and 1 nrad, and without their names, in
+        which readers differ, as they do in the root frame and in the rounding of arithmetic.
+        """
+        first = self.frames.rotation[0]
+        origin = (self.frames.origin_mm - self.frames.origin_mm[0]) @ first
+        pixel = np.array([panel.pixel_mm for panel in self.panels]).reshape(-1, 2)
+        return content_id(
+            {
+                "format": "calib/geometry/1",
+                "size_px": [list(panel.size_px) for panel in self.panels],
+                "pixel_nm": np.rint(pixel * 1e6).astype(int).tolist(),
+                "origin_nm": np.rint(origin * 1e6).astype(int).tolist(),
+                "rotation_nrad": np.rint(first.T @ self.frames.rotation * 1e9).astype(int).tolist(),
+            }
+        )
 
     def content(self) -> dict[str, Any]:
         """The layout as plain JSON values; ``from_content`` restores it exactly."""

@@ -1,0 +1,1 @@
+"""One-panel experiments and their modules: layout add, split, merge."""

@@ -1,0 +1,1 @@
+"""Commands for layouts: the modules of known detectors."""

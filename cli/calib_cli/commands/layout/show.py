@@ -1,0 +1,55 @@
+"""calib layout show: the modules of a known detector."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.completion import complete_layout
+from calib_cli.help import INPUT
+from calib_cli.options import AllPanels, AsJson
+from calib_cli.output import write_blocks, write_json
+
+
+def show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help='Name of a layout, such as "PILATUS 6M".',
+            show_default=False,
+            rich_help_panel=INPUT,
+            autocompletion=complete_layout,
+        ),
+    ],
+    halves: Annotated[
+        bool,
+        typer.Option(
+            "--halves",
+            help="Take each half of a module with a CdTe sensor as a panel.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False,
+    panels: AllPanels = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the modules of a detector.
+
+    Names are matched without case, spaces and hyphens.
+
+    \b
+    Example:
+      calib layout show "PILATUS 6M"
+    """
+    from calib.config.layouts import known_detectors
+    from calib.report.layouts import layout_blocks, layout_view, module_views
+
+    detector = known_detectors().get(name)
+    if halves:
+        detector = detector.in_halves()
+    view = {**layout_view(detector), "panels": module_views(detector)}
+    if as_json:
+        write_json(view)
+    else:
+        write_blocks(layout_blocks(view, all_panels=panels))

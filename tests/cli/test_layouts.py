@@ -1,0 +1,65 @@
+"""calib layout: layouts of the user, and messages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from support.commands import calib, done
+
+
+def test_an_added_layout_is_known_to_every_command(here: Path) -> None:
+    assert "LAMBDA 2M" in done("layout", "add", "lambda.toml").stdout
+    assert (here / "settings" / "calib" / "layouts" / "lambda.toml").is_file()
+    assert "LAMBDA 2M" in done("layout", "list").stdout
+    answer = done("detector", "add", "L-1", "--layout", "lambda-2m", "--json").json
+    assert answer["detector"]["n_panels"] == 18
+    assert answer["detector"]["description"] == "LAMBDA 2M"
+
+
+def test_an_added_layout_is_replaced_only_with_force(here: Path) -> None:
+    done("layout", "add", "lambda.toml")
+    assert calib("layout", "add", "lambda.toml", "--json").error["code"] == "output-exists"
+    Path("lambda.toml").write_text(Path("lambda.toml").read_text().replace("2M", "3M"))
+    done("layout", "add", "lambda.toml", "--force")
+    assert "LAMBDA 3M" in done("layout", "list").stdout
+    assert "LAMBDA 2M" not in done("layout", "list").stdout
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_layout_that_cannot_be_used_is_not_added(here: Path, dry: tuple[str, ...]) -> None:
+    text = Path("lambda.toml").read_text()
+    Path("taken.toml").write_text(text.replace("LAMBDA L", "pilatus 6M"))
+    Path("bad.toml").write_text(text.replace("module_px", "modules_px"))
+    Path("binary.toml").write_bytes(b"\xff\xfe")
+    os.mkfifo("pipe.toml")
+    codes = {"taken": "layout-exists", "bad": "bad-family", "binary": "bad-family"}
+    codes |= {"pipe": "missing-file", "gone": "missing-file"}
+    for name, code in codes.items():
+        answer = calib("layout", "add", f"{name}.toml", *dry, "--json")
+        assert (answer.code, answer.error["code"]) == (2, code)
+        assert f"{name}.toml" in answer.error["place"]
+    assert not (here / "settings" / "calib" / "layouts").exists()
+
+
+def test_a_damaged_layout_is_reported_with_its_file(here: Path) -> None:
+    done("layout", "add", "lambda.toml")
+    damaged = here / "settings" / "calib" / "layouts" / "lambda.toml"
+    damaged.write_text("format = 1")
+    answer = calib("layout", "list", "--json")
+    assert (answer.code, answer.error["code"]) == (2, "bad-family")
+    assert answer.error["place"] == str(damaged)
+
+
+def test_an_unknown_layout_is_refused_with_the_known_names(here: Path) -> None:
+    answer = calib("layout", "show", "PILATUS 7M", "--json")
+    assert (answer.code, answer.error["code"]) == (2, "unknown-layout")
+    assert "PILATUS 6M" in answer.error["remedy"]
+
+
+def test_a_module_without_halves_has_none(here: Path) -> None:
+    answer = calib("layout", "show", "EIGER 1M", "--halves", "--json")
+    assert (answer.code, answer.error["code"]) == (2, "no-halves")
+    assert done("layout", "show", "EIGER2 1M", "--halves", "--json").json["n_panels"] == 4
