@@ -77,7 +77,7 @@ def complete_layout(incomplete: str) -> list[Offer]:
 
     with suppress(Exception):
         names = [detector.name for detector in known_detectors()]
-        return [(name, "") for name in names if name.lower().startswith(incomplete.lower())]
+        return [(name, "") for name in names if name.startswith(incomplete)]
     return []
 
 

@@ -57,7 +57,7 @@ def bash(monkeypatch: pytest.MonkeyPatch, *pieces: str, separator: str = "\n") -
             ("detector", "add", "x", "--layout", "PILATUS\\ 3"),
             ["PILATUS\\ 300K", "PILATUS\\ 300K-W"],
         ),
-        (("detector", "add", "x", "--layout", "eiger2\\ 9"), ["EIGER2\\ 9M"]),
+        (("detector", "add", "x", "--layout", "EIGER2\\ 9"), ["EIGER2\\ 9M"]),
         (("derive", "night"), FILES),
         (("derive", "night1.expt", "night1"), FILES[:2]),
         (("export", "1", "--like", "night"), ["night1.expt", "night2.expt"]),
