@@ -283,11 +283,11 @@ def test_summaries_give_the_corrections_that_they_gave(frozen: Path) -> None:
 
 
 def test_a_calibration_is_derived_again_from_its_files(frozen: Path) -> None:
-    """Within a tenth of a sigma, as between machines; 5 was combined, 6 was added to."""
+    """Within half a sigma, since the cut at the spindle moved; 5 was combined, 6 was added to."""
     for version in (1, 2, 4, 5):
         answer = calib("rederive", f"{SERIAL}:{version}", "--from", frozen, "--json").json
         assert answer["calibration_id"] == IDS[version]
-        assert answer["largest_difference_sigma"] < 0.1
+        assert answer["largest_difference_sigma"] < 0.5
 
 
 def test_receipts_are_known_to_the_store(frozen: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import norm
 
 from calib.model.base.arrays import Floats, Ints
-from calib.solve.dataset.delta_psi import spread_of_delta_psi
 from calib.solve.dataset.observations import Observations
+from calib.solve.dataset.weights import spread_of_delta_psi
 
 CLAIMED_RAD = 1e-3
 SIGMA_PER_MAD = 1.0 / norm.ppf(0.75)

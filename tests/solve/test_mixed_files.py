@@ -21,8 +21,8 @@ from calib.model.experiment.reflections import Reflections
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.still import StillsPlan, simulated_stills
 from calib.simulate.truth import random_correction
-from calib.solve.dataset.delta_psi import spread_of_delta_psi
 from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.weights import spread_of_delta_psi
 from calib.solve.joint.dataset_state import DatasetState, update_weights
 from support.scenes import options, started
 

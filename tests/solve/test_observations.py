@@ -140,7 +140,7 @@ def test_judgements_of_others_can_be_set_aside_and_overloads_cannot() -> None:
 
 
 def test_reflections_near_the_spindle_are_left_out() -> None:
-    """As DIALS counts nearness: |(s1 x s0) . axis| of unit vectors."""
+    """As DIALS counts nearness: |(s1 x s0) . axis| with s1 and s0 of length 1/wavelength."""
     dataset = scan()
     seen = usable_observations(dataset)
     left_out = ~rows_used(dataset, seen)
@@ -148,10 +148,22 @@ def test_reflections_near_the_spindle_are_left_out() -> None:
     lab = np.einsum("nij,nj->ni", frames.rotation[table.panel][:, :, :2], table.centroid_mm[:, :2])
     lab += frames.origin_mm[table.panel]
     # The spindle runs along x and the beam along -z: the product is the y of the direction.
-    nearness = np.abs(lab[:, 1]) / np.linalg.norm(lab, axis=1)
+    wavelength = dataset.experiments.beams[0].wavelength_angstrom
+    nearness = np.abs(lab[:, 1]) / np.linalg.norm(lab, axis=1) / wavelength**2
     assert left_out.any()
     assert np.array_equal(left_out, nearness <= 0.02)
     assert seen.n_unfit == left_out.sum()
+
+
+def test_nearness_to_the_spindle_is_free_of_scale() -> None:
+    """Electrons diffract within a degree of the beam, where unit vectors are all near the spindle:
+    the distance on the Ewald sphere counts."""
+    dataset = scan()
+    (beam,) = dataset.experiments.beams
+    electrons = replace(beam, wavelength_angstrom=0.0251)
+    models = replace(dataset.experiments, beams=(electrons,))
+    assert fit_for_use(replace(dataset, experiments=models)).all()
+    assert not fit_for_use(dataset).all()
 
 
 def test_when_nothing_is_left_the_message_says_how_much_was_flagged() -> None:

@@ -32,6 +32,9 @@ _FEWEST_INTERVALS = 3
 _FEWEST_IN_INTERVAL = 40
 _CONVERGED_SIGMA = 0.02
 """Iteration ends when no whitened nuisance parameter moves by more than this."""
+_USUAL_SHARE, _SMALLEST_SHARE = 0.2, 1e-3
+"""Usual standard deviation of a centroid, of a pixel or an image, and the smallest, of the usual
+one: pose and crystals can fit a few reflections exactly."""
 _ENOUGH_TO_APPROACH = 6_000
 """Number of reflections of the subset from which pose and crystals are first refined."""
 
@@ -199,6 +202,24 @@ class DatasetFit:
         return float(self.trust[self.keep].sum())
 
     @property
+    def usual_sigma(self) -> Floats:
+        """Usual standard deviations (3,) of x and y in mm and of phi in rad: a fifth of a pixel and
+        of an image; of stills, that of delta-psi. They do not depend on the stated variances."""
+        sizes = np.array([panel.pixel_mm for panel in self.layout.panels])
+        models, held = self.dataset.experiments, self.instrument
+        used = np.flatnonzero(self._used & ~held.still).tolist()
+        widths = [abs(models.scans[models.experiments[k].scan or 0].width_rad) for k in used]
+        angle = _USUAL_SHARE * float(np.median(widths)) if widths else 0.0
+        if not angle > 0.0:
+            angle = float(np.median(self.seen.sigma[2]))
+        return np.array([*(_USUAL_SHARE * np.median(sizes, axis=0)), angle])
+
+    @property
+    def smallest_sigma(self) -> Floats:
+        """Smallest standard deviations (3,) that are believed, in mm, mm and rad."""
+        return np.asarray(_SMALLEST_SHARE * self.usual_sigma)
+
+    @property
     def pixel_mm(self) -> Floats:
         """Pixel size (2, n) in mm at each reflection."""
         sizes = np.array([panel.pixel_mm for panel in self.layout.panels])
@@ -318,7 +339,9 @@ class DatasetFit:
         None if it is negligible."""
         still = np.zeros(PANEL_COLUMNS * len(self.layout))
         residuals = self.residuals(correction) if robust else None
-        weights = self.weights if residuals is None else huber_weights(self.seen, residuals)
+        weights = self.weights
+        if residuals is not None:
+            weights = huber_weights(self.seen, residuals, self.smallest_sigma)
         del residuals
         blocks = self._equations(correction, weights)
         complement = self.eliminate(blocks, correction, panels=False)

@@ -23,9 +23,6 @@ SIGMA_PER_MAD = 1.4826
 _HUBER = 2.0
 _REJECT_BEYOND = 3.2
 """Limit of rejection, in robust standard deviations of any coordinate."""
-SMALLEST_SCALE = 0.01
-"""Smallest ratio of observed to stated standard deviations: pose and crystal can fit a few
-reflections exactly."""
 _DISTRUST = 4.0
 """Outliers beyond the limits on their number are kept with a weight that falls with this power of
 the deviation, so that weight times residual falls with its cube."""
@@ -56,19 +53,26 @@ def rejected_pull() -> float:
     return float(2.0 * _REJECT_BEYOND * density / erf(_REJECT_BEYOND / np.sqrt(2.0)))
 
 
-def robust_scale(seen: Observations, residuals: Floats) -> Floats:
+def robust_scale(seen: Observations, residuals: Floats, smallest: Floats | None = None) -> Floats:
     """Observed over stated standard deviation (3,) of x, y and phi, from the median; 1 if no
-    reflection can be predicted."""
+    reflection can be predicted.
+
+    ``smallest`` (3,), in mm, mm and rad, is a lower limit of the observed ones: pose and crystal
+    can fit a few reflections exactly.
+    """
     if not np.isfinite(residuals).any():
         return np.ones(3)
     rows = zip(residuals, seen.sigma, strict=True)
-    size = np.array([np.nanmedian(np.abs(row) / sigma) for row, sigma in rows])
-    return np.asarray(np.maximum(SIGMA_PER_MAD * size, SMALLEST_SCALE))
+    size = SIGMA_PER_MAD * np.array([np.nanmedian(np.abs(row) / sigma) for row, sigma in rows])
+    if smallest is None:
+        return np.asarray(size)
+    return np.asarray(np.maximum(size, smallest / np.median(seen.sigma, axis=1)))
 
 
-def huber_weights(seen: Observations, residuals: Floats) -> Floats:
-    """Inverse variances (3, n), falling as 1/|residual| beyond two robust standard deviations."""
-    scale = robust_scale(seen, residuals)
+def huber_weights(seen: Observations, residuals: Floats, smallest: Floats | None = None) -> Floats:
+    """Inverse variances (3, n), falling as 1/|residual| beyond two robust standard deviations;
+    ``smallest`` (3,) as of ``robust_scale``."""
+    scale = robust_scale(seen, residuals, smallest)
     weights = np.empty_like(residuals)
     lost = np.zeros(len(seen), dtype=np.bool_)
     for row in range(3):

@@ -13,7 +13,8 @@ _HELD_OUT_EVERY = 5
 _SHORT_BLOCK_RAD = np.radians(2.0)
 _FEWEST_BLOCKS = 15
 _SPINDLE_CUTOFF = 0.02
-"""Reflections closer to the spindle, by |(s1 x s0) . axis| of unit vectors, are excluded."""
+"""Reflections closer to the spindle, by |(s1 x s0) . axis| with s1 and s0 of length 1/wavelength in
+1/Angstrom, are excluded: the default of DIALS."""
 _CHUNK = 1 << 18
 
 
@@ -30,14 +31,14 @@ class _Entries:
     width_rad: Floats
     """(e,) start, end and image width of the scan; 0 for stills."""
     beam: Floats
-    """(e, 3) unit vectors along the beam."""
+    """(e, 3) 1/Angstrom, vectors of length 1/wavelength along the beam."""
     spindle: Floats
     """(e, 3) unit vectors along the rotation axis, 0 for stills."""
 
     @staticmethod
     def of(dataset: Dataset) -> _Entries:
         models = dataset.experiments
-        beams = np.array([b.s0 / np.linalg.norm(b.s0) for b in models.beams])
+        beams = np.array([beam.s0 for beam in models.beams])
         spans = [(scan.start_rad, scan.end_rad, scan.width_rad) for scan in models.scans]
         axes = [goniometer.setting @ goniometer.axis for goniometer in models.goniometers]
         entries, still = models.experiments, models.stills
@@ -75,13 +76,15 @@ def fit_for_use(dataset: Dataset) -> Bools:
         scan = np.flatnonzero(fine & ~still)
         mine, phi = experiment[scan], xyz[scan, 2]
         direction = _towards_spot(dataset, table.panel[part][scan], xyz[scan, :2])
-        sine = np.abs((np.cross(direction, entries.beam[mine]) * entries.spindle[mine]).sum(axis=1))
+        beam = entries.beam[mine]
+        volume = np.abs((np.cross(direction, beam) * entries.spindle[mine]).sum(axis=1))
+        volume *= np.linalg.norm(beam, axis=1)
         slack = entries.width_rad[mine]
         fine[scan] = (
             (variance[scan, 2] > 0.0)
             & (phi >= entries.start_rad[mine] - slack)
             & (phi <= entries.end_rad[mine] + slack)
-            & (sine > _SPINDLE_CUTOFF)
+            & (volume > _SPINDLE_CUTOFF)
         )
         good[part] = fine
     return good

@@ -86,7 +86,7 @@ def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
     fit, _ = fit.refined_at(correction, robust=False, iterations=_ITERATIONS)
     residuals = fit.residuals(correction)
     found = classify_outliers(fit.seen, residuals, in_place=True)
-    scale = robust_scale(fit.seen, residuals)
+    scale = robust_scale(fit.seen, residuals, fit.smallest_sigma)
     return replace(fit, keep=found.keep, trust=found.trust, scale=scale)
 
 

@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calib.model.base.arrays import Bools, Floats, Ints
+from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement
-from calib.solve.dataset.delta_psi import spread_of_delta_psi
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.normal_equations import Blocks
-from calib.solve.dataset.outliers import SMALLEST_SCALE, classify_outliers
+from calib.solve.dataset.outliers import classify_outliers
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals
 from calib.solve.dataset.scan_varying import following, variation_of
 from calib.solve.dataset.schur import SchurComplement
 from calib.solve.dataset.slip import slips_of, split
+from calib.solve.dataset.weights import with_variances_found, with_weights
 from calib.solve.options import SolveOptions
 
 _RIGID_ITERATIONS = 12
@@ -34,9 +34,6 @@ _BATCHED_ITERATIONS, _FOLLOWING_ITERATIONS = 5, 2
 """Iterations for crystals eliminated in batches, for which a subset gives no starting values."""
 _WORTH_THINNING = 1.5
 """A subset is used if it is smaller by at least this factor."""
-_CLAIM_COUNTS = 3.0
-"""Weight of the stated variances against the observed ones, in reflections. The observed scatter
-of a few reflections vanishes if pose, crystal and panels can fit them exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,42 +142,15 @@ def update_weights(
     """
     fit = state.fit
     residuals = fit.residuals(correction)
-    fit = _with_spread_found(fit, residuals[2])
+    fit = with_variances_found(fit, residuals, in_place=in_place)
     found = classify_outliers(fit.seen, residuals, in_place=in_place)
     changed = int((found.keep != fit.keep).sum())
     fit = replace(fit, keep=found.keep, trust=found.trust)
-    free = fit.n_parameters / 3.0 / max(fit.n_trusted, 1.0)
-    scale = np.empty(3)
-    for row, sigma in enumerate(fit.seen.sigma):
-        kept = fit.keep if row < 2 else _claimed(fit)
-        size, trust = residuals[row, kept] / sigma[kept], fit.trust[kept]
-        total = float(np.square(size, out=size) @ trust)
-        spare = max(float(trust.sum()) * (1.0 - free), 0.0)
-        scale[row] = np.sqrt((total + _CLAIM_COUNTS) / (spare + _CLAIM_COUNTS))
-    fit = replace(fit, scale=np.maximum(scale, SMALLEST_SCALE))
+    fit = with_weights(fit, residuals)
     if state.whole is None:
         # The arrays of standard deviations are shared, not kept twice.
         state = replace(state, rigid=replace(state.rigid, seen=fit.seen))
     return replace(state, fit=fit), (changed, len(fit.seen))
-
-
-def _claimed(fit: DatasetFit) -> Bools:
-    """Mask (n,) of kept reflections whose third coordinate determines its scale: phi if there are
-    scans, else delta-psi."""
-    still = fit.instrument.still[fit.seen.experiment]
-    return fit.keep if still.all() else np.asarray(fit.keep & ~still)
-
-
-def _with_spread_found(fit: DatasetFit, delta_psi: Floats) -> DatasetFit:
-    """The fit with delta-psi weighted by its own spread, independently of the scale of phi."""
-    still = fit.instrument.still[fit.seen.experiment]
-    if not still.any():
-        return fit
-    spread = spread_of_delta_psi(fit.seen, delta_psi, fit.instrument.still)
-    if not still.all():
-        spread[still] /= fit.scale[2]
-    sigma = np.concatenate([fit.seen.sigma[:2], spread[None]])
-    return replace(fit, seen=replace(fit.seen, sigma=sigma))
 
 
 def linearise(
