@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.copies import Copies, Fill
 from support.dials import Dials
 from support.draws import draw_alike_everywhere
 from support.leaks import nothing_left_open as nothing_left_open
@@ -95,6 +97,12 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def copies(tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Copies of stores that are made once per test process."""
+    return Copies(tmp_path_factory.mktemp("originals"))
+
+
+@pytest.fixture(scope="session")
 def postgres_url(postgres_server: Server) -> str:
     """The address of the server's own database, for what needs a server but no tables."""
     return postgres_server.url()
@@ -112,3 +120,21 @@ def second_postgres_url(postgres_server: Server) -> Iterator[str]:
     """The address of another new empty database."""
     with fresh_database(postgres_server) as name:
         yield postgres_server.url(name)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def copy_of(
+    request: pytest.FixtureRequest, tmp_path: Path, copies: Copies
+) -> Iterator[Callable[[Fill], str]]:
+    """Returns where a copy is of the store that a function makes: a path, or an address."""
+    with contextlib.ExitStack() as databases:
+
+        def copied(fill: Fill) -> str:
+            if request.param == "sqlite":
+                path = tmp_path / "calib.sqlite"
+                copies.file(fill, path)
+                return str(path)
+            server = request.getfixturevalue("postgres_server")
+            return databases.enter_context(copies.database(fill, server))
+
+        yield copied

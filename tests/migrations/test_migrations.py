@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from calib.store.schema import revision as schema
 from calib.store.schema.tables import METADATA
 from calib.store.store import Store
 from support import raw
+from support.copies import Fill
 from support.filled import fill_every_table
 from support.records import (
     SERIAL,
@@ -49,6 +52,16 @@ TABLES_SINCE = {
 """The tables that each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}
 """Tables to which a revision appends columns: the revision and their number."""
+
+
+@contextlib.contextmanager
+def opened(place: str) -> Iterator[Database]:
+    """The database, opened as the migrations open it."""
+    database = Database(Location.parse(place), foreign_keys=False)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
 def tables(database: Database) -> set[str]:
@@ -150,14 +163,15 @@ def test_a_difference_between_tables_and_migrations_is_reported(database: Databa
 
 
 @pytest.mark.parametrize("revision", schema.REVISIONS)
-def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: str) -> None:
+def test_an_upgrade_keeps_every_row(copy_of: Callable[[Fill], str], revision: str) -> None:
     """A store of that revision with rows in all its tables, on both databases."""
-    fill_every_table(place)
+    place = copy_of(fill_every_table)
     before = {table: raw.rows(place, table) for table in raw.TABLES}
     assert all(before.values())
-    schema.migrate(database, revision)
     kept = tables_until(revision)
-    assert tables(database) == set(kept)
+    with opened(place) as database:
+        schema.migrate(database, revision)
+        assert tables(database) == set(kept)
     for table in kept:
         assert raw.rows(place, table) == rows_at(revision, table, before[table])
     assert maintenance.upgrade(place) == Upgraded(revision, schema.HEAD, None)
@@ -178,16 +192,18 @@ def test_an_upgrade_keeps_every_row(place: str, database: Database, revision: st
 
 
 def test_a_store_made_at_each_revision_reads_after_the_upgrade(
-    place: str, database: Database
+    copy_of: Callable[[Fill], str],
 ) -> None:
-    fill_every_table(place)
+    place = copy_of(fill_every_table)
     filled = {table: raw.rows(place, table) for table in raw.TABLES}
     for revision in schema.REVISIONS:
-        schema.migrate(database, "base")
-        schema.migrate(database, revision)
+        with opened(place) as database:
+            schema.migrate(database, "base")
+            schema.migrate(database, revision)
         for table in tables_until(revision):
             raw.insert_rows(place, table, rows_at(revision, table, filled[table]))
-        schema.migrate(database)
+        with opened(place) as database:
+            schema.migrate(database)
         with Store.open(place) as store:
             assert {finding.table for finding in store.log.audit().findings} == dropped(revision)
             read_detector(store, revision)
@@ -215,9 +231,8 @@ def test_an_upgrade_that_fails_changes_nothing(place: str, database: Database) -
 def test_foreign_keys_to_missing_rows_stop_an_upgrade(tmp_path: Path) -> None:
     place = str(tmp_path / "calib.sqlite")
     fill_every_table(place)
-    database = Database(Location.parse(place), foreign_keys=False)
-    schema.migrate(database, "0004")
-    database.close()
+    with opened(place) as database:
+        schema.migrate(database, "0004")
     raw.tamper(place, "DELETE FROM detector")
     with pytest.raises(IntegrityError, match="rows that are missing") as caught:
         maintenance.upgrade(place)

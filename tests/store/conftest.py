@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import StoredCalibration
 from calib.store.store import Store
+from support.copies import Fill
 from support.records import (
     DAY,
     NOON,
@@ -36,10 +37,9 @@ def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def place(empty_place: str) -> str:
+def place(copy_of: Callable[[Fill], str]) -> str:
     """Where an empty store is."""
-    Store.create(empty_place)
-    return empty_place
+    return copy_of(Store.create)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from calib.store.database.journal import has_wal
 from calib.store.schema import revision as schema
 from calib.store.store import Store
 from support import children, raw
+from support.copies import Fill
 from support.filled import fill_every_table
 from support.records import (
     HOUR,
@@ -33,7 +35,8 @@ from support.records import (
 
 
 def fill_more(place: str) -> None:
-    """One row of everything, with text outside ASCII and values that need all bits of a double."""
+    """Make a store with a row of everything, with text outside ASCII and values that need all bits
+    of a double."""
     fill_every_table(place)
     with Store.open(place) as store:
         store.detectors.add(detector("zweiter"), stamp(actor="Zoë"))
@@ -41,6 +44,12 @@ def fill_more(place: str) -> None:
             stored, _ = store.calibrations.add(calibration(seed=seed), (NOON, None), stamp())
             store.certifications.certify(certification(stored), supersede=True)
             store.applications.record(application(stored))
+
+
+@pytest.fixture
+def place(copy_of: Callable[[Fill], str]) -> str:
+    """Where that store is."""
+    return copy_of(fill_more)
 
 
 def read_all(place: str) -> list[Any]:
@@ -71,7 +80,6 @@ def empty_other(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_a_restored_store_gives_the_same_answers_and_can_be_written(
     place: str, empty_other: str, tmp_path: Path
 ) -> None:
-    fill_more(place)
     path = tmp_path / "calib.backup.sqlite"
     made = maintenance.back_up(place, path)
     assert made.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -97,7 +105,6 @@ def test_a_restored_store_gives_the_same_answers_and_can_be_written(
 
 def test_every_row_comes_back_as_it_was(place: str, empty_other: str, tmp_path: Path) -> None:
     """Every value is the same after a backup, a restore and a second backup."""
-    fill_more(place)
     first, second = tmp_path / "first.sqlite", tmp_path / "second.sqlite"
     maintenance.back_up(place, first)
     maintenance.restore(empty_other, first)
@@ -114,7 +121,6 @@ def test_every_row_comes_back_as_it_was(place: str, empty_other: str, tmp_path: 
 def test_a_store_of_every_revision_is_backed_up_and_restored(
     place: str, revision: str, tmp_path: Path
 ) -> None:
-    fill_more(place)
     database = Database(Location.parse(place), foreign_keys=False)
     schema.migrate(database, revision)
     database.close()
@@ -129,7 +135,6 @@ def test_a_store_of_every_revision_is_backed_up_and_restored(
 
 
 def test_a_backup_is_consistent_while_others_write(place: str, tmp_path: Path) -> None:
-    fill_more(place)
     with Store.open(place) as store:
         turns = 5
         for turn in range(turns):
@@ -141,7 +146,6 @@ def test_a_backup_is_consistent_while_others_write(place: str, tmp_path: Path) -
 
 
 def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
-    fill_more(place)
     path = tmp_path / "calib.backup.sqlite"
     maintenance.back_up(place, path)
     before = path.read_bytes()
@@ -156,7 +160,6 @@ def test_nothing_is_ever_overwritten(place: str, tmp_path: Path) -> None:
 
 
 def test_a_backup_that_was_changed_is_not_restored(place: str, tmp_path: Path) -> None:
-    fill_more(place)
     path, other = tmp_path / "calib.backup.sqlite", tmp_path / "restored.sqlite"
     maintenance.back_up(place, path)
     content = bytearray(path.read_bytes())
@@ -208,7 +211,6 @@ def test_a_backup_has_its_time_in_its_name(tmp_path: Path) -> None:
 
 
 def test_an_upgrade_is_backed_up_first(place: str, tmp_path: Path) -> None:
-    fill_more(place)
     database = Database(Location.parse(place), foreign_keys=False)
     schema.migrate(database, "0005")
     database.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,20 +19,27 @@ from calib.store.log.written import insert_rows
 from calib.store.schema.tables import CERTIFICATION
 from calib.store.store import Store
 from support import raw
+from support.copies import Fill
 from support.records import NOON, SERIAL, calibration, certification, detector, stamp
 
 OTHER = "24-0108"
 
 
+def fill(place: str) -> None:
+    """Make a store with a certified calibration of each of two detectors."""
+    Store.create(place)
+    with Store.open(place) as store:
+        for serial in (SERIAL, OTHER):
+            stored, _ = store.calibrations.add(
+                calibration(serial), (NOON, None), stamp(), detector(serial)
+            )
+            store.certifications.certify(certification(stored))
+
+
 @pytest.fixture
-def two(place: str, store: Store) -> str:
+def two(copy_of: Callable[[Fill], str]) -> str:
     """A store with a certified calibration of each of two detectors."""
-    for serial in (SERIAL, OTHER):
-        stored, _ = store.calibrations.add(
-            calibration(serial), (NOON, None), stamp(), detector(serial)
-        )
-        store.certifications.certify(certification(stored))
-    return place
+    return copy_of(fill)
 
 
 @pytest.fixture

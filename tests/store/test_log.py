@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from calib.store.log.row_hashes import hash_of, rows_at
 from calib.store.schema.tables import PANEL
 from calib.store.store import Store
 from support import raw
+from support.copies import Fill
 from support.records import (
     DAY,
     HOUR,
@@ -37,21 +39,27 @@ OTHER = "24-0108"
 TICK = timedelta(microseconds=1)
 
 
-@pytest.fixture
-def filled(place: str, store: Store) -> str:
-    """Two detectors with rows in every table."""
+def fill(place: str) -> None:
+    """Make a store of two detectors with rows in every table."""
     by_ada = replace(stamp(), command="calib derive night1.expt")
-    stored, _ = store.calibrations.add(calibration(), (NOON, None), by_ada, detector())
-    store.detectors.add(detector(OTHER), stamp(NOON - DAY))
-    second, _ = store.calibrations.add(calibration(seed=1), (NOON, NOON), stamp())
-    first = store.certifications.certify(certification(stored, NOON, NOON + DAY))
-    store.certifications.certify(
-        certification(second, NOON + DAY, recorded=stamp(NOON + HOUR, "bob"))
-    )
-    store.certifications.withdraw(first.number, "a loose cable", stamp(NOON + 2 * HOUR))
-    store.applications.record(application(stored))
-    store.calibrations.add(calibration(OTHER), (NOON, None), stamp())
-    return place
+    Store.create(place)
+    with Store.open(place) as store:
+        stored, _ = store.calibrations.add(calibration(), (NOON, None), by_ada, detector())
+        store.detectors.add(detector(OTHER), stamp(NOON - DAY))
+        second, _ = store.calibrations.add(calibration(seed=1), (NOON, NOON), stamp())
+        first = store.certifications.certify(certification(stored, NOON, NOON + DAY))
+        store.certifications.certify(
+            certification(second, NOON + DAY, recorded=stamp(NOON + HOUR, "bob"))
+        )
+        store.certifications.withdraw(first.number, "a loose cable", stamp(NOON + 2 * HOUR))
+        store.applications.record(application(stored))
+        store.calibrations.add(calibration(OTHER), (NOON, None), stamp())
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Fill], str]) -> str:
+    """Two detectors with rows in every table."""
+    return copy_of(fill)
 
 
 def problems(place: str) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +14,7 @@ from calib.store.database.database import Database
 from calib.store.maintenance.audit import audit_store
 from calib.store.store import Store
 from support import raw
+from support.copies import Fill
 from support.filled import fill_every_table
 from support.records import NOON, SERIAL, application, calibration, certification, detector, stamp
 from support.tampering import Tamperer, bypass
@@ -22,11 +24,10 @@ TAMPERINGS = 1000 if LONG else 40
 OTHER = "24-0108"
 
 
-@pytest.fixture
-def filled(empty_place: str) -> str:
-    """Two detectors, with rows in every table and several in most."""
-    fill_every_table(empty_place)
-    with Store.open(empty_place) as store:
+def fill(place: str) -> None:
+    """Make a store of two detectors, with rows in every table and several in most."""
+    fill_every_table(place)
+    with Store.open(place) as store:
         store.detectors.add(detector(OTHER), stamp())
         for seed in (1, 2):
             for serial in (OTHER, SERIAL):
@@ -34,7 +35,12 @@ def filled(empty_place: str) -> str:
                 stored, _ = store.calibrations.add(record, (NOON, None), stamp())
                 store.certifications.certify(certification(stored), supersede=True)
                 store.applications.record(application(stored, f"{serial}-{seed}.expt"))
-    return empty_place
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Fill], str]) -> str:
+    """Two detectors, with rows in every table and several in most."""
+    return copy_of(fill)
 
 
 def test_every_tampering_is_found_and_named(filled: str) -> None:

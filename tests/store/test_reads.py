@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,16 +10,22 @@ import pytest
 from calib.errors import IntegrityError, NotFoundError
 from calib.store.store import Store
 from support import raw
+from support.copies import Fill
 from support.records import DAY, NOON, SERIAL, calibration, certification, detector, stamp
 
 
-@pytest.fixture
-def filled(place: str) -> str:
-    """A store of one certified calibration."""
+def fill(place: str) -> None:
+    """Make a store of one certified calibration."""
+    Store.create(place)
     with Store.open(place) as store:
         stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
         store.certifications.certify(certification(stored))
-    return place
+
+
+@pytest.fixture
+def filled(copy_of: Callable[[Fill], str]) -> str:
+    """A store of one certified calibration."""
+    return copy_of(fill)
 
 
 def test_a_failed_read_does_not_affect_later_ones(filled: str) -> None:

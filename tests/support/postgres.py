@@ -31,6 +31,9 @@ SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
+    "autovacuum": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
     "shared_buffers": "32MB",
     "max_connections": "50",
     "listen_addresses": "127.0.0.1",
@@ -126,14 +129,19 @@ def killable_server(home: Path, settings: Mapping[str, str]) -> Iterator[tuple[S
         kill()
 
 
-@contextlib.contextmanager
-def fresh_database(server: Server) -> Iterator[str]:
-    """The name of a new empty database, dropped afterwards even if a connection was left open."""
-    name = f"calib_{secrets.token_hex(6)}"
+def new_database(server: Server, name: str, original: str = "template0") -> None:
+    """Create a database: an empty one, or a copy of one that nobody is connected to."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with server.connect() as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
-        )
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(original)))
+
+
+@contextlib.contextmanager
+def fresh_database(server: Server, original: str = "template0") -> Iterator[str]:
+    """The name of a new database, empty or a copy of another, dropped afterwards even if a
+    connection was left open."""
+    name = f"calib_{secrets.token_hex(6)}"
+    new_database(server, name, original)
     try:
         yield name
     finally:
