@@ -16,7 +16,7 @@ from support.copies import Copies, Fill
 from support.dials import Dials
 from support.draws import draw_alike_everywhere
 from support.leaks import nothing_left_open as nothing_left_open
-from support.postgres import Server, fresh_database, running_server
+from support.postgres import Server, fresh_database, memory_folder, running_server
 
 PROFILE = os.environ.get("CALIB_TEST_PROFILE", "default")
 # The default profile is the same on every machine and run; the long one looks for new examples.
@@ -92,7 +92,7 @@ def dials() -> Dials:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """A running Postgres server, one per test process; failing to start is a failure."""
-    with running_server() as server:
+    with running_server(memory_folder()) as server:
         yield server
 
 

@@ -25,6 +25,8 @@ BINARIES = "pginstall"
 NOBODY = 65534
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
+MEMORY_BYTES = 2**30
+"""Needed for a server in memory; it takes a tenth of this."""
 # Nothing here outlives the test run, so durability is switched off. The time zone is far from UTC
 # in order that a time which lost its zone on the way is noticed.
 SETTINGS = {
@@ -85,10 +87,22 @@ class Server:
         )
 
 
+def memory_folder() -> Path | None:
+    """A file system in memory where programs can run: databases are made there ten times faster."""
+    folder = Path("/dev/shm")  # noqa: S108
+    with contextlib.suppress(OSError):
+        system = os.statvfs(folder)
+        runs = not system.f_flag & os.ST_NOEXEC and os.access(folder, os.W_OK)
+        if runs and system.f_bavail * system.f_frsize > MEMORY_BYTES:
+            return folder
+    return None
+
+
 @contextlib.contextmanager
-def running_server() -> Iterator[Server]:
-    """A server on a free loopback port, with data of its own; both are gone afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="calib-postgres-"))
+def running_server(folder: Path | None = None) -> Iterator[Server]:
+    """A server on a free loopback port, with data of its own in a new folder below ``folder`` (by
+    default that for temporary files); both are gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="calib-postgres-", dir=folder))
     try:
         home.chmod(0o755)
         with server_at(home, SETTINGS) as server:
@@ -164,7 +178,8 @@ def _make_cluster(home: Path, password: str) -> None:
     made = subprocess.run(
         [
             *(binaries / "initdb", "--pgdata", data, "--username=postgres", "--pwfile", secret),
-            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+            *("--auth=scram-sha-256", "--set=scram_iterations=1"),  # 4096 take longer than a query
+            *("--encoding=UTF8", "--locale=C", "--no-sync"),
         ],
         cwd=home,
         env=_environment(),
