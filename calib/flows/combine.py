@@ -23,6 +23,7 @@ from calib.flows.shared.summaries import (
     select_summary,
 )
 from calib.model.detector.correction import Freedom
+from calib.model.experiment.occasions import occasions_of
 from calib.model.store.protocol import StoreLike
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import ChangeStamp, DetectorRecord, StoredCalibration
@@ -70,7 +71,13 @@ def combine(
     statements = [kept.summary.statement for kept in chosen]
     distances = merged_distances([one.use.distance_mm for one in statements])
     freedom, reason = freedom_for(request.freedom, distances)
-    solution = solve_summaries(statements, detector.layout, freedom, request.prior)
+    solution = solve_summaries(
+        statements,
+        detector.layout,
+        freedom,
+        request.prior,
+        occasions=occasions_of([kept.summary.started for kept in chosen]),
+    )
     parameters: dict[str, Any] = {
         "freedom": freedom.value,
         **request.prior.content(detector.layout),

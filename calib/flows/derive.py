@@ -31,6 +31,7 @@ from calib.model.base.text import checked_name
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
+from calib.model.experiment.occasions import occasions_of
 from calib.model.experiment.pose import DRAWN, DetectorPose, locate_detector
 from calib.model.result.report import Report
 from calib.model.store.protocol import StoreLike
@@ -129,14 +130,15 @@ def derive(
 
         executor.map(reordered, each=[(place,) for place in located])
         poses = [place.lab_from_root for place in located]
+        begins = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
+        occasions = occasions_of([*(kept.summary.started for kept in old), *begins])
+        given = (executor, poses, detector.layout, options, relay, occasions)
         if old:
-            before = [kept.summary.statement for kept in old]
-            solution = solve_incremental(before, executor, poses, detector.layout, options, relay)
+            solution = solve_incremental([kept.summary.statement for kept in old], *given)
         else:
-            solution = solve_datasets(executor, poses, detector.layout, options, relay)
+            solution = solve_datasets(*given)
     solution = solution.with_excluded(far)
-    used = [datasets[place] for place in solution.kept]
-    starts = [instant_of_epoch(data.epoch, detector.time_zone) for data in used]
+    starts = [begins[place] for place in solution.kept]
     summaries = [*old, *new_summaries(solution.statements[len(old) :], detector, starts)]
     parameters = options.content(detector.layout)
     if base is not None:

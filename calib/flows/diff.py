@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
 
 from calib.errors import InputError
 from calib.model.detector.layout import Layout
+from calib.model.experiment.occasions import independent_occasions
 from calib.model.result.drift import Drift
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.drift.difference import ComparedCalibration
-from calib.solve.drift.repeatability import DEFAULT_REPEAT_MM
 from calib.solve.drift.significance import drift
+from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM
 from calib.solve.prior import PanelPrior
 
 _LARGEST_REPEAT_UM = 1000.0
-_ONE_OCCASION = timedelta(hours=12)
-"""Datasets that were taken at shorter intervals belong to one occasion."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +86,6 @@ def checked_repeat_mm(repeat_um: float | None) -> float:
             remedy=f"use --repeat-um 0 to {_LARGEST_REPEAT_UM:g}.",
         )
     return repeat_um / 1e3
-
-
-def independent_occasions(starts: Sequence[datetime]) -> int:
-    """The number of occasions on which datasets were taken that began at these times; 1 if the
-    times are unknown."""
-    ordered = sorted(starts)
-    return 1 + sum(b - a >= _ONE_OCCASION for a, b in pairwise(ordered))
 
 
 def _compared(stored: StoredCalibration) -> ComparedCalibration:

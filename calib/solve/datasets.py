@@ -19,6 +19,7 @@ from calib.solve.joint.refinement import Progress, Refinement, refine_jointly
 from calib.solve.joint.validation import convergence_of, validate, validation_report
 from calib.solve.options import SolveOptions
 from calib.solve.panels.acceptance import check_acceptance
+from calib.solve.panels.dataset_comparisons import compared_datasets
 from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.influence import influences
 from calib.solve.panels.solution import MEASURED_FROM, Solution, panel_states
@@ -34,6 +35,7 @@ def solve_in_process(
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
+    occasions: Sequence[int] | None = None,
 ) -> Solution:
     """Panel corrections shared by all datasets, solved in this process.
 
@@ -68,6 +70,7 @@ def solve_datasets(
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
+    occasions: Sequence[int] | None = None,
 ) -> Solution:
     """Panel corrections shared by all datasets of an executor.
 
@@ -88,6 +91,8 @@ def solve_datasets(
         Options of the solver.
     progress
         Called with the stage, the iteration, the RMSD in px and the number of datasets done.
+    occasions
+        Number of the occasion on which each dataset was taken; None if times are unknown.
 
     Returns
     -------
@@ -127,6 +132,14 @@ def solve_datasets(
         weak_modes=weak_modes(layout, estimate, estimate.measured),
         determined=determined(system, normal, refined.last.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
+        comparisons=compared_datasets(
+            layout,
+            options.prior,
+            refined.correction,
+            twist_equations,
+            report.datasets,
+            None if occasions is None else [occasions[place] for place in refined.kept],
+        ),
         datasets=tuple(
             replace(use, influence=influence)
             for use, influence in zip(report.datasets, moved, strict=True)
@@ -171,6 +184,7 @@ def solve_incremental(
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
+    occasions: Sequence[int] | None = None,
 ) -> Solution:
     """Panel corrections from new datasets and stored summaries of other datasets.
 
@@ -183,6 +197,9 @@ def solve_incremental(
         Statements of the stored summaries: normal equations with crystals and poses eliminated.
     executor, poses, layout, options, progress
         The new datasets, as for ``solve_datasets``.
+    occasions
+        Number of the occasion on which each dataset was taken, stored ones first; None if times are
+        unknown.
 
     Returns
     -------
@@ -203,6 +220,9 @@ def solve_incremental(
         options.freedom,
         options.prior,
         refined=convergence_of(refined, new.diagnostics),
+        occasions=None
+        if occasions is None
+        else [*occasions[: len(stored)], *(occasions[len(stored) + k] for k in refined.kept)],
     )
     uses = list(both.report.datasets)
     for place, use in enumerate(new.uses, start=len(stored)):

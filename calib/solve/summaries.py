@@ -22,6 +22,7 @@ from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.pooled_residuals import pooled_fits, pooled_shells, stretched_after
 from calib.solve.panels.acceptance import check_acceptance
+from calib.solve.panels.dataset_comparisons import compared_datasets
 from calib.solve.panels.distances import disagreements, distance_groups
 from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.halves import halves_of
@@ -45,6 +46,7 @@ def solve_summaries(
     prior: PanelPrior,
     *,
     refined: Convergence | None = None,
+    occasions: Sequence[int] | None = None,
 ) -> Solution:
     """Panel corrections from the stored normal equations of datasets and the prior.
 
@@ -64,6 +66,8 @@ def solve_summaries(
         Assembly tolerances.
     refined
         How the refinement of newly read datasets ended; None if all summaries were stored before.
+    occasions
+        Number of the occasion on which each dataset was taken; None if times are unknown.
 
     Returns
     -------
@@ -126,6 +130,7 @@ def solve_summaries(
         weak_modes=weak_modes(layout, estimate, estimate.measured),
         determined=determined(system, normal, step.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
+        comparisons=compared_datasets(layout, prior, correction, twist_equations, uses, occasions),
     )
     return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))
 

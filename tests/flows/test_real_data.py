@@ -18,9 +18,9 @@ from calib.model.result.report import BeforeAfter, Report
 from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
 from calib.solve.datasets import solve_in_process
 from calib.solve.drift.difference import ComparedCalibration
-from calib.solve.drift.repeatability import DEFAULT_REPEAT_MM
 from calib.solve.drift.significance import drift
 from calib.solve.options import Crystals, SolveOptions
+from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
 

@@ -14,8 +14,8 @@ from calib.model.detector.families import known_layout
 from calib.model.detector.layout import PanelGroup
 from calib.model.result.drift import Drift, Verdict
 from calib.solve.drift.difference import CalibrationDifference, ComparedCalibration, _heights
-from calib.solve.drift.repeatability import occasions_factor, repeatability
 from calib.solve.drift.significance import drift
+from calib.solve.panels.repeatability import occasions_factor, repeatability
 from calib.solve.panels.weak_modes import named_patterns
 from calib.solve.prior import PanelPrior
 from support.linear import PRIOR, estimate, seen

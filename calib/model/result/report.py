@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import hypot
 
+from calib.model.result.comparison import Comparison
+
 SAME_DISTANCE = 0.01
 """Distances that differ by less than this fraction count as one."""
 
@@ -280,3 +282,5 @@ class Report:
     """Groups of panels, outer ones first; empty if the detector has none."""
     determined: Determined | None = None
     """How much the data determine; None if not recorded."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Parts of the data against others; empty if there is one part, or if not recorded."""

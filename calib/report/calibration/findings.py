@@ -7,6 +7,11 @@ from typing import Any
 from calib.model.result.report import Convergence, Halves
 from calib.model.store.record import CalibrationRecord, State
 from calib.report.blocks import Block, Sentences, View, distances, fixed, general
+from calib.report.calibration.comparisons import (
+    comparison_blocks,
+    comparison_views,
+    comparison_warnings,
+)
 from calib.report.calibration.datasets import dataset_table, dataset_view
 from calib.report.calibration.distances import disagreement_blocks, disagreement_view
 from calib.report.calibration.groups import group_table
@@ -54,6 +59,8 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "convergence": _convergence(report.convergence),
         **directions_view(report),
         "disagreements": [disagreement_view(one) for one in report.disagreements],
+        "comparisons": comparison_views(report),
+        "warnings": comparison_warnings(report),
         "misfits": [rejected_view(one) for one in report.misfits],
         "acceptance": {
             "accepted": record.acceptance.accepted,
@@ -140,6 +147,7 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *([Sentences("Not determined by these data", tuple(undetermined))] if undetermined else []),
         *([Sentences("Least well determined (1 sigma)", tuple(weak))] if weak else []),
         *disagreement_blocks(view["disagreements"]),
+        *comparison_blocks(view["comparisons"]),
         verdict(view),
     ]
 

@@ -13,3 +13,10 @@ def chance_above(value: float, degrees: int) -> float:
     if degrees <= 0:
         return 1.0
     return float(chdtrc(degrees, max(value, 0.0)))
+
+
+def level_of_chance(probability: float, degrees: int) -> float:
+    """The chi-square of ``degrees`` degrees of freedom that is exceeded with this probability."""
+    from scipy.special import chdtri  # only comparisons of solutions need it
+
+    return float(chdtri(degrees, probability))

@@ -17,8 +17,8 @@ If heights h and tilts r of the panels were fixed, they appear as shifts and rot
 with the ray (t_x, t_y, 1) from the sample to the centre of a panel, in the panel's axes, dx changes
 by -t_x h, dy by -t_y h and rz by (t_x r_x + t_y r_y) / 2. For calibrations from different sample
 positions the tolerances of heights and tilts are added to D accordingly. So are the repeatability
-of the detector over the occasions of both (``calib.solve.drift.repeatability``) and the uncertainty
-of both models.
+of the detector over the occasions of both (``calib.solve.panels.repeatability``) and the
+uncertainty of both models.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from calib.model.result.drift import UncertaintyParts
 from calib.solve.algebra.linalg import block_diagonal
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 from calib.solve.algebra.statistics import chance_above
-from calib.solve.drift.repeatability import occasions_factor, repeatability
+from calib.solve.panels.repeatability import occasions_factor, repeatability
 from calib.solve.panels.system import gauge_free
 from calib.solve.prior import PanelPrior
 

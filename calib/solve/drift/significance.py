@@ -40,7 +40,7 @@ def drift(
 
     ``shared`` is the fraction of the reflections of each calibration that comes from common
     datasets; ``repeat_mm`` is the repeatability of the detector from one occasion to another
-    (``calib.solve.drift.repeatability``). Raises ``LayoutError`` if the numbers of panels differ.
+    (``calib.solve.panels.repeatability``). Raises ``LayoutError`` if the numbers of panels differ.
     """
     n = len(layout)
     for measured in (one, other):

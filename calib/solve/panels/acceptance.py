@@ -6,6 +6,7 @@ import numpy as np
 
 from calib.model.detector.correction import CorrectionEstimate, PanelStatus
 from calib.model.result.report import Acceptance, BeforeAfter, Report
+from calib.solve.panels.disagreement import disagreements_in_words
 
 _SHELL_TOLERANCE = 1.02
 """A resolution shell may get worse by this factor, which is within its statistical scatter."""
@@ -27,6 +28,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
     - no resolution shell got worse by more than 2 %;
     - cross-validation: no dataset fits worse with corrections from the other datasets than with
       the nominal geometry;
+    - no part of the data disagrees with the others (``calib.solve.panels.comparisons``);
     - a tenth of the panels is measured.
     """
     reasons = [
@@ -36,6 +38,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *_halves(report, estimate),
         *_shells(report),
         *_cross_validation(report),
+        *disagreements_in_words(report),
         *_coverage(estimate),
     ]
     if reasons:

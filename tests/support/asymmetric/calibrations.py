@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
+from calib.model.result.comparison import Agreement, Compared, Comparison
 from calib.model.result.report import (
     Acceptance,
     BeforeAfter,
@@ -170,6 +171,27 @@ def wide_report() -> Report:
         ),
         misfits=misfits(numbers),
         groups=groups,
+        comparisons=(
+            Comparison(
+                Compared.DATASET,
+                (1,),
+                Agreement.DISAGREES,
+                371.9,
+                37,
+                3.1e-11,
+                17.3,
+                6.7,
+                (5, 11),
+                11,
+                43.1,
+            ),
+            Comparison(
+                Compared.HALVES, (0,), Agreement.AGREES, 41.3, 35, 0.61, 0.9, 7.9, (), 6, 3.7
+            ),
+            Comparison(
+                Compared.OCCASION, (0, 1), Agreement.NOT_TESTED, 2.9, 3, 0.87, 0.0, None, (), 8, 1.3
+            ),
+        ),
         determined=Determined(
             78,
             71,

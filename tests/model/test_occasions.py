@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from calib.flows.diff import independent_occasions
+from calib.model.experiment.occasions import independent_occasions, occasions_of
 
 NIGHT = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
 
@@ -22,3 +22,13 @@ def test_each_night_is_an_occasion_whatever_the_order() -> None:
 
 def test_unknown_times_count_as_one_occasion() -> None:
     assert independent_occasions([]) == 1
+
+
+def test_datasets_are_numbered_by_occasion_in_the_order_of_time() -> None:
+    later = NIGHT + timedelta(days=3)
+    assert occasions_of([later, NIGHT, later + timedelta(hours=1)]) == (1, 0, 1)
+
+
+def test_one_dataset_of_unknown_time_leaves_all_occasions_unknown() -> None:
+    assert occasions_of([NIGHT, None]) is None
+    assert occasions_of([]) == ()

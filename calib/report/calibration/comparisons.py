@@ -1,0 +1,107 @@
+"""Comparisons of parts of the data: halves, datasets, distances, occasions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from calib.model.base.text import joined
+from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.model.result.report import Report
+from calib.report.blocks import NONE, Block, Sentences, Table, View, fixed, general
+from calib.report.scalar import number
+
+_CODES = {
+    Compared.HALVES: "halves-disagree",
+    Compared.DATASET: "datasets-disagree",
+    Compared.DISTANCE: "distances-disagree",
+    Compared.OCCASION: "occasions-disagree",
+}
+_WORDS = {
+    Compared.HALVES: "halves of",
+    Compared.DATASET: "dataset",
+    Compared.DISTANCE: "distance of",
+    Compared.OCCASION: "occasion of",
+}
+_BLIND = (
+    "These comparisons cannot see what all data have in common, such as a wrong pixel size or "
+    "sensor thickness."
+)
+_MOST_NAMES = 3
+
+
+def comparison_views(report: Report) -> list[dict[str, Any]]:
+    """Each comparison; sizes in um."""
+    return [_view(one, report) for one in report.comparisons]
+
+
+def comparison_warnings(report: Report) -> list[dict[str, Any]]:
+    """Each comparison that found a difference: its code, the first dataset of the part, the panel
+    with the largest displacement and its size in um."""
+    return [
+        {
+            "code": _CODES[one.kind],
+            "dataset": report.datasets[one.datasets[0]].name,
+            "panel": one.worst_panel,
+            "size": number(one.worst_um),
+        }
+        for one in report.comparisons
+        if one.agreement is Agreement.DISAGREES
+    ]
+
+
+def _view(one: Comparison, report: Report) -> dict[str, Any]:
+    return {
+        "kind": one.kind.value,
+        "datasets": [report.datasets[place].name for place in one.datasets],
+        "agreement": one.agreement.value,
+        "chi_square": number(one.chi_square),
+        "degrees_of_freedom": one.degrees_of_freedom,
+        "p_value": number(one.p_value),
+        "size_um": number(one.size_um),
+        "visible_um": number(one.visible_um),
+        "panels": list(one.panels),
+        "worst_panel": one.worst_panel,
+        "worst_um": number(one.worst_um),
+    }
+
+
+def comparison_blocks(views: Sequence[View]) -> list[Block]:
+    """A row for each comparison, and what none of them can see."""
+    if not views:
+        return []
+    table = Table(
+        "Comparisons of parts of the data, in um beyond expectation",
+        (
+            "part",
+            "outcome",
+            "chi-square per degree",
+            "p",
+            "size",
+            "visible",
+            "panel",
+            "its size",
+            "named",
+        ),
+        tuple(_row(view) for view in views),
+        n_text=2,
+    )
+    return [table, Sentences("", (_BLIND,))]
+
+
+def _row(view: View) -> tuple[str, ...]:
+    names = view["datasets"][:_MOST_NAMES]
+    more = len(view["datasets"]) - len(names)
+    listed = joined([*names, *([f"{more} more"] if more else [])])
+    reduced = view["chi_square"] / max(view["degrees_of_freedom"], 1)
+    return (
+        f"{_WORDS[Compared(view['kind'])]} {listed}",
+        view["agreement"],
+        fixed(reduced, 2),
+        general(view["p_value"], 2),
+        fixed(view["size_um"], 1),
+        fixed(view["visible_um"], 1),
+        str(view["worst_panel"]),
+        fixed(view["worst_um"], 1),
+        ", ".join(map(str, view["panels"])) or NONE,
+    )

@@ -1,0 +1,266 @@
+"""Whether parts of the data find the same panels: datasets, distances, occasions, halves of scans.
+
+Residuals fall in any case, since panels absorb what no other parameter describes; two parts of the
+data absorb different amounts of it. Let N_A x = v_A be the equations of part A with its own
+nuisance parameters eliminated, linearised at the common solution of A and the others, and C the
+covariance of that solution, prior included. If the panels of A were displaced by d against those of
+the others, then v_A would have mean M d and covariance M,
+
+    M = N_A - N_A C N_A,
+
+in which all correlations are kept and the prior, common to both, is taken out: with x_A and x_B the
+separate solutions and C_A and C_B their covariances, M^+ v_A = x_A - x_B and
+M^+ = C_A + C_B - C_A P C_B - C_B P C_A. Displacements in the plane (dx, dy, rz) are tested with all
+six parameters of the panels free. Panels that have not changed differ by the repeatability k R
+(``calib.solve.panels.repeatability``), which adds k M R M to the covariance.
+
+The size of a displacement is the root mean square over the panels, each weighted by its
+information, of the length of its shift, less what is expected by chance. A panel's own size is the
+length of its shift in the alignment that the information weights, less its expectation.
+
+A pixel size or sensor thickness that is wrong in all data, and any other error that all parts have
+in common, can be seen in none of these comparisons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from calib.model.base.arrays import Bools, Floats
+from calib.model.detector.correction import Correction
+from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.solve.algebra.linalg import congruence, inverse, whitener
+from calib.solve.algebra.statistics import chance_above, level_of_chance
+from calib.solve.dataset.panel_equations import PanelEquations
+from calib.solve.panels.system import PanelSystem
+
+CHANCE = 1e-6
+"""Probability, over all comparisons, that parts which agree are taken to disagree."""
+_NAMED = 0.01
+"""Probability at which panels of parts that disagree are named."""
+_LEAST_MM, _LEAST_PX = 0.005, 0.03
+"""A disagreement counts if it exceeds the larger of these."""
+_MUST_SEE = 3.0
+"""A comparison that cannot see a displacement this many times larger has tested nothing."""
+_SEEN_MM = 0.05
+"""Directions known less accurately than this are not compared."""
+_PLANE = (0, 1, 5)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contrast:
+    """A part of the data against others: M and v of displacements in the plane."""
+
+    kind: Compared
+    datasets: tuple[int, ...]
+    matrix: Floats
+    """(3 n, 3 n) M over dx, dy and rz times the half diagonal of the panel, in 1 / mm^2."""
+    vector: Floats
+    """(3 n,) v_A, in 1 / mm."""
+    repeat: Floats | None
+    """(3 n, 3 n) covariance of a detector that has not changed, in mm^2; None: zero."""
+
+
+class CommonSolution:
+    """The solution of two or more parts of the data, in the frame of which each is tested."""
+
+    def __init__(
+        self, system: PanelSystem, correction: Correction, parts: Sequence[PanelEquations]
+    ) -> None:
+        """``system`` has all six parameters free; ``parts`` are linearised at ``correction``."""
+        normal = system.normal(correction, parts)
+        self._covariance = inverse(normal.matrix)
+        self._step = self._covariance @ normal.vector
+        self._spread = normal.spread
+        n = len(system.layout)
+        rows = 6 * np.arange(n)[:, None] + np.array(_PLANE)
+        self._rows = rows.ravel()
+        arm = np.linalg.norm(0.5 * system.layout.size_mm, axis=1)
+        self.unit = np.stack([np.ones(n), np.ones(n), 1.0 / arm], axis=1).ravel()
+
+    def contrast(
+        self,
+        part: PanelEquations,
+        kind: Compared,
+        datasets: tuple[int, ...],
+        repeat: Floats | None = None,
+    ) -> Contrast:
+        """One of the parts against the others; ``repeat`` (3 n, 3 n) is over dx, dy and rz."""
+        n = len(self._spread)
+        information = congruence(part.information, self._spread)
+        vector = np.einsum("paf,pa->pf", self._spread, part.vector.reshape(n, -1)).ravel()
+        rows, unit = self._rows, self.unit
+        across = information[:, rows]
+        matrix = across[rows] - across.T @ (self._covariance @ across)
+        left = vector[rows] - across.T @ self._step
+        scaled = None if repeat is None else repeat / np.outer(unit, unit)
+        return Contrast(kind, datasets, matrix * np.outer(unit, unit), left * unit, scaled)
+
+
+def compared(contrasts: Sequence[Contrast], pixel_mm: float) -> tuple[Comparison, ...]:
+    """The verdict on each contrast, corrected for their number (Holm).
+
+    ``pixel_mm`` is the size of a pixel.
+    """
+    tests = [_Test.of(one) for one in contrasts]
+    if not tests:
+        return ()
+    limit_mm = max(_LEAST_MM, _LEAST_PX * pixel_mm)
+    overall = _holm(np.array([one.p_value for one in tests]))
+    shape = (len(tests), -1)
+    panels = _holm(np.concatenate([one.panel_p for one in tests])).reshape(shape)
+    found = []
+    for contrast, test, p_value, panel_p in zip(contrasts, tests, overall, panels, strict=True):
+        wrong = (panel_p < CHANCE) & (test.panel_mm > limit_mm)
+        disagrees = bool(wrong.any()) or (p_value < CHANCE and test.size_mm > limit_mm)
+        chance = CHANCE / panels.size if wrong.any() else _NAMED / len(panel_p)
+        named = _named(contrast, chance, limit_mm) if disagrees else ()
+        visible = test.visible_mm(CHANCE / len(tests))
+        agreement = Agreement.AGREES
+        if disagrees:
+            agreement = Agreement.DISAGREES
+        elif visible > _MUST_SEE * limit_mm:
+            agreement = Agreement.NOT_TESTED
+        worst = int(test.panel_mm.argmax())
+        found.append(
+            Comparison(
+                kind=contrast.kind,
+                datasets=contrast.datasets,
+                agreement=agreement,
+                chi_square=test.chi_square,
+                degrees_of_freedom=test.degrees,
+                p_value=float(p_value),
+                size_um=1e3 * test.size_mm,
+                visible_um=None if not np.isfinite(visible) else 1e3 * visible,
+                panels=named,
+                worst_panel=worst,
+                worst_um=1e3 * float(test.panel_mm[worst]),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Test:
+    """Statistics of one contrast against its total covariance."""
+
+    chi_square: float
+    degrees: int
+    p_value: float
+    size_mm: float
+    """Root mean square displacement beyond expectation."""
+    information: float
+    """Of a displacement common to all panels in one direction, 1 / mm^2."""
+    panel_p: Floats
+    """(n,)"""
+    panel_mm: Floats
+    """(n,) displacement beyond expectation."""
+
+    @staticmethod
+    def of(contrast: Contrast) -> _Test:
+        n = len(contrast.vector) // len(_PLANE)
+        values, vectors = np.linalg.eigh(contrast.matrix)
+        good = values > _SEEN_MM**-2.0
+        values, vectors = values[good], vectors[:, good]
+        degrees = int(good.sum())
+        root = np.sqrt(values)
+        in_sigma = (vectors.T @ contrast.vector) / root
+        noise = float(in_sigma @ in_sigma)
+        repeat = np.zeros((degrees, degrees))
+        if contrast.repeat is not None:
+            repeat = vectors.T @ contrast.repeat @ vectors
+        spread = np.eye(degrees) + repeat * np.outer(root, root)
+        shrink = whitener(spread) if degrees else spread
+        chi_square = float(((shrink @ in_sigma) ** 2).sum())
+        by_panel = vectors.reshape(n, len(_PLANE), degrees)
+        shifts = [0, 1]
+        known = float(((by_panel[:, shifts] ** 2) * values).sum())
+        excess = max(noise - float(np.trace(spread)), 0.0)
+        size = np.sqrt(2.0 * excess / known) if known else 0.0
+        seen = (by_panel[:, shifts] * root) @ shrink.T
+        moved = by_panel @ (in_sigma / root)
+        total = repeat + np.diag(1.0 / values)
+        blocks = by_panel @ total @ by_panel.transpose(0, 2, 1)
+        panel_p, panel_mm = _panels(by_panel, moved, blocks)
+        return _Test(
+            chi_square=chi_square,
+            degrees=degrees,
+            p_value=chance_above(chi_square, degrees),
+            size_mm=float(size),
+            information=0.5 * float((seen**2).sum()),
+            panel_p=panel_p,
+            panel_mm=panel_mm,
+        )
+
+    def visible_mm(self, chance: float) -> float:
+        """The displacement that is expected to reach this probability; infinite if none is."""
+        if not self.degrees or self.information <= 0.0:
+            return np.inf
+        more = level_of_chance(chance, self.degrees) - self.degrees
+        return float(np.sqrt(more / self.information))
+
+
+def _named(contrast: Contrast, chance: float, limit_mm: float) -> tuple[int, ...]:
+    """Panels that are displaced significantly, ascending.
+
+    They are found one by one, and each is free from then on, so that it does not displace the
+    others in the common alignment. If these are more than a third, the significant panels in the
+    alignment of all are returned instead.
+    """
+    found: list[int] = []
+    first = left = contrast
+    while True:
+        test = _Test.of(left)
+        wrong = np.flatnonzero((test.panel_p < chance) & (test.panel_mm > limit_mm)).tolist()
+        if not wrong:
+            return tuple(sorted(found))
+        if len(found) == max(1, len(test.panel_p) // 3):
+            test = _Test.of(first)
+            wrong = np.flatnonzero((test.panel_p < chance) & (test.panel_mm > limit_mm)).tolist()
+            return tuple(wrong)
+        found.append(min(wrong, key=lambda panel: (test.panel_p[panel], -test.panel_mm[panel])))
+        left = _without(left, found[-1])
+
+
+def _without(contrast: Contrast, panel: int) -> Contrast:
+    """The contrast of the other panels with one panel displaced freely."""
+    own = slice(len(_PLANE) * panel, len(_PLANE) * (panel + 1))
+    across = contrast.matrix[own]
+    solved = np.linalg.pinv(across[:, own], hermitian=True) @ np.column_stack(
+        [across, contrast.vector[own]]
+    )
+    matrix = contrast.matrix - across.T @ solved[:, :-1]
+    vector = contrast.vector - across.T @ solved[:, -1]
+    matrix[own], matrix[:, own], vector[own] = 0.0, 0.0, 0.0
+    return replace(contrast, matrix=0.5 * (matrix + matrix.T), vector=vector)
+
+
+def _panels(by_panel: Floats, moved: Floats, blocks: Floats) -> tuple[Floats, Floats]:
+    """p-value and displacement beyond expectation (n,) of each panel.
+
+    A panel is tested if it is compared in both directions of its plane.
+    """
+    n = len(moved)
+    share = (by_panel[:, :2] ** 2).sum(axis=2)
+    tested: Bools = np.asarray((share > 0.5).all(axis=1))
+    p_value, size = np.ones(n), np.zeros(n)
+    for panel in np.flatnonzero(tested).tolist():
+        rows = [0, 1, 2] if (by_panel[panel, 2] ** 2).sum() > 0.5 else [0, 1]
+        block, shift = blocks[panel][np.ix_(rows, rows)], moved[panel, rows]
+        value = float(shift @ np.linalg.solve(block, shift))
+        p_value[panel] = chance_above(value, len(rows))
+        beyond = float(moved[panel, :2] @ moved[panel, :2] - np.trace(blocks[panel][:2, :2]))
+        size[panel] = np.sqrt(max(beyond, 0.0))
+    return p_value, size
+
+
+def _holm(p_value: Floats) -> Floats:
+    """Holm-adjusted p-values (m,)."""
+    out = np.empty(len(p_value))
+    order = np.argsort(p_value, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    out[order] = np.minimum(np.maximum.accumulate(p_value[order] * factors), 1.0)
+    return out

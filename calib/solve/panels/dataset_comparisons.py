@@ -1,0 +1,106 @@
+"""Comparisons of datasets with one another: each alone, each distance, each occasion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.layout import Layout
+from calib.model.result.comparison import Compared, Comparison
+from calib.model.result.report import DatasetUse
+from calib.solve.dataset.panel_equations import PanelEquations
+from calib.solve.panels.comparisons import CommonSolution, Contrast, compared
+from calib.solve.panels.distances import distance_groups
+from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM, repeatability
+from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
+from calib.solve.panels.system import PanelSystem
+from calib.solve.prior import PanelPrior
+
+_MOST_DATASETS = 40
+"""Of more datasets, only those with the most reflections are compared by themselves."""
+_IN_PLANE = (0, 1, 5)
+_Part = tuple[Compared, tuple[int, ...]]
+
+
+def compared_datasets(
+    layout: Layout,
+    prior: PanelPrior,
+    correction: Correction,
+    stored: TwistEquations,
+    uses: Sequence[DatasetUse],
+    occasions: Sequence[int] | None,
+) -> tuple[Comparison, ...]:
+    """The verdict on each part of the datasets against all others, none twice.
+
+    ``stored`` holds the equations of the datasets ``uses``, in the same order; ``occasions`` the
+    number of the occasion of each, None where the times are unknown.
+    """
+    contrasts = list(dataset_contrasts(layout, prior, correction, stored, uses, occasions))
+    return compared(contrasts, pixel_mm(layout))
+
+
+def dataset_contrasts(
+    layout: Layout,
+    prior: PanelPrior,
+    correction: Correction,
+    stored: TwistEquations,
+    uses: Sequence[DatasetUse],
+    occasions: Sequence[int] | None,
+) -> Iterator[Contrast]:
+    """Each part of the datasets against all others, as for ``compared_datasets``."""
+    parts = _parts(uses, occasions)
+    if not parts:
+        return
+    system = PanelSystem(layout, Freedom.FULL, prior)
+    total = StoredEquations(layout, stored).at(correction)
+    common = CommonSolution(system, correction, [total])
+    once = repeatability(layout, DEFAULT_REPEAT_MM, _IN_PLANE)
+    for kind, members in parts:
+        own: PanelEquations = StoredEquations(layout, stored[members]).at(correction)
+        yield common.contrast(own, kind, members, _factor(members, occasions) * once)
+
+
+def _factor(members: tuple[int, ...], occasions: Sequence[int] | None) -> float:
+    """The factor on the repeatability of one occasion; without times each part has one."""
+    if occasions is None:
+        return 2.0
+    mine = {occasions[place] for place in members}
+    others = {one for place, one in enumerate(occasions) if place not in members}
+    return 1.0 / len(mine) + 1.0 / len(others)
+
+
+def _parts(uses: Sequence[DatasetUse], occasions: Sequence[int] | None) -> list[_Part]:
+    """The parts to be compared with all others, without repetitions and complements."""
+    n = len(uses)
+    counts = np.array([use.n_reflections for use in uses])
+    largest = np.sort(np.argsort(-counts, kind="stable")[:_MOST_DATASETS]).tolist()
+    _, distance = distance_groups([use.distance_mm for use in uses])
+    wanted: list[_Part] = [(Compared.DATASET, (place,)) for place in largest]
+    wanted += [(Compared.DISTANCE, one) for one in _groups(distance)]
+    if occasions is not None:
+        wanted += [(Compared.OCCASION, one) for one in _groups(occasions)]
+    found: list[_Part] = []
+    seen: set[frozenset[int]] = {frozenset(), frozenset(range(n))}
+    for kind, members in wanted:
+        own = frozenset(members)
+        if own not in seen:
+            seen |= {own, frozenset(range(n)) - own}
+            found.append((kind, members))
+    return found
+
+
+def _groups(numbers: Sequence[int]) -> list[tuple[int, ...]]:
+    """The places of each number."""
+    return [
+        tuple(place for place, one in enumerate(numbers) if one == number)
+        for number in sorted(set(numbers))
+    ]
+
+
+def pixel_mm(layout: Layout) -> float:
+    """The size of the panels' pixels in mm, as the median over panels and axes."""
+    sizes: Floats = np.array([panel.pixel_mm for panel in layout.panels])
+    return float(np.median(sizes))

@@ -1,0 +1,56 @@
+"""Parts of the data that disagree, as reasons for a draft."""
+
+from __future__ import annotations
+
+from calib.model.base.text import joined
+from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.model.result.report import Report
+
+_MOST_PANELS = 5
+_CAUSES = {
+    Compared.HALVES: "The crystal, the beam or the detector moved during the scan in a way that no "
+    "parameter describes. Leave the dataset out, or derive from shorter scans.",
+    Compared.DATASET: "A panel moved between the datasets, or this one has errors that no "
+    "parameter describes. Leave it out, or derive separate calibrations and compare them with "
+    "calib diff.",
+    Compared.DISTANCE: "The beam, the sensor or the detector differs between distances in a way "
+    "that no parameter describes. Derive a calibration for each distance.",
+    Compared.OCCASION: "The detector changed in between. Derive a calibration for each occasion, "
+    "and certify each for its own time.",
+}
+
+
+def disagreements_in_words(report: Report) -> list[str]:
+    """A sentence for each comparison that found a difference, with its cause and remedy."""
+    return [
+        f"{_what(one, report)}: panels differ by {one.size_um:.0f} um rms beyond what noise and "
+        f"repeatability explain{_where(one)}. {_CAUSES[one.kind]}"
+        for one in report.comparisons
+        if one.agreement is Agreement.DISAGREES
+    ]
+
+
+def _what(one: Comparison, report: Report) -> str:
+    names = [report.datasets[place].name for place in one.datasets]
+    listed = joined(names)
+    match one.kind:
+        case Compared.HALVES:
+            return f"The first and second halves of the scans of {listed} disagree"
+        case Compared.DATASET:
+            others = [use.name for use in report.datasets if use.name not in names]
+            return f"{listed} disagrees with {others[0] if len(others) == 1 else 'the others'}"
+        case Compared.DISTANCE:
+            distance = report.datasets[one.datasets[0]].distance_mm
+            return f"The data at {distance:.0f} mm ({listed}) disagree with the others"
+        case Compared.OCCASION:
+            return f"The data of one occasion ({listed}) disagree with the others"
+
+
+def _where(one: Comparison) -> str:
+    if not one.panels:
+        return f", most on panel {one.worst_panel} ({one.worst_um:.0f} um)"
+    shown = joined([str(panel) for panel in one.panels[:_MOST_PANELS]])
+    more = len(one.panels) - _MOST_PANELS
+    words = f"{shown} and {more} more" if more > 0 else shown
+    kind = "panel" if len(one.panels) == 1 else "panels"
+    return f", significantly on {kind} {words} (up to {one.worst_um:.0f} um)"

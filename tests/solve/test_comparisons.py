@@ -1,0 +1,155 @@
+"""Parts of the data compared: what counts as a disagreement, and what cannot be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Correction, Freedom
+from calib.model.detector.families import known_layout
+from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.solve.dataset.panel_equations import PanelEquations
+from calib.solve.panels.comparisons import CommonSolution, compared
+from calib.solve.panels.repeatability import repeatability
+from calib.solve.panels.system import PanelSystem
+from support.linear import PRIOR, Seen, seen
+
+LAYOUT = known_layout("PILATUS 1M")
+N = len(LAYOUT)
+PIXEL_MM = 0.172
+LIMIT_UM = 5.16
+REPEATS = 60
+THREE_SD = 3.0
+NONE = Correction.none(N)
+SYSTEM = PanelSystem(LAYOUT, Freedom.FULL, PRIOR)
+
+
+def equations(one: Seen) -> PanelEquations:
+    return PanelEquations(one.information, one.vector, one.panel_information)
+
+
+def parts(rng: np.random.Generator, truths: Sequence[Floats], counts: Floats) -> list[Seen]:
+    """Datasets of a detector whose panels deviate by the prior, displaced by ``truths`` (n, 6)."""
+    drawn = rng.normal(size=(N, 6)) * PRIOR.sigma()
+    return [seen(rng, LAYOUT, Correction(drawn + own), counts) for own in truths]
+
+
+def outcome(found: Sequence[Seen], repeat_mm: float = 0.0) -> Comparison:
+    """The first part against the others."""
+    each = [equations(one) for one in found]
+    common = CommonSolution(SYSTEM, NONE, each)
+    repeat = 2.0 * repeatability(LAYOUT, repeat_mm, (0, 1, 5)) if repeat_mm else None
+    contrast = common.contrast(each[0], Compared.DATASET, (0,), repeat)
+    return compared([contrast], PIXEL_MM)[0]
+
+
+def displaced(seed: int, moved: Floats, n: float = 900.0, repeat_mm: float = 0.0) -> Comparison:
+    rng = np.random.default_rng(seed)
+    return outcome(parts(rng, [moved, np.zeros((N, 6))], np.full(N, n)), repeat_mm)
+
+
+def test_chi_square_of_parts_that_agree_is_its_degrees_of_freedom() -> None:
+    """With few reflections, which determine less than the prior, and with many."""
+    still = np.zeros((N, 6))
+    for n in (5.0, 900.0):
+        found = [displaced(seed, still, n) for seed in range(REPEATS)]
+        degrees = sum(one.degrees_of_freedom for one in found)
+        total = sum(one.chi_square for one in found)
+        assert degrees > 0
+        assert abs(total - degrees) < THREE_SD * np.sqrt(2.0 * degrees)
+        assert all(one.agreement is not Agreement.DISAGREES for one in found)
+
+
+def test_a_scatter_within_the_repeatability_agrees() -> None:
+    arm = np.linalg.norm(0.5 * LAYOUT.size_mm, axis=1)[:, None]
+    spread = 0.005 * np.concatenate([np.ones((N, 3)), np.ones((N, 3)) / arm], axis=1)
+    spread[:, 2:5] = 0.0
+    found = []
+    for seed in range(REPEATS):
+        moved = np.sqrt(2.0) * spread * np.random.default_rng(900 + seed).normal(size=(N, 6))
+        found.append((displaced(seed, moved, repeat_mm=0.005), displaced(seed, moved)))
+    within, without = zip(*found, strict=True)
+    # Common modes, which are allowed for as well, did not move.
+    assert 0.7 < np.mean([one.chi_square_per_degree for one in within]) < 1.1
+    assert all(one.agreement is not Agreement.DISAGREES for one in within)
+    assert np.mean([one.chi_square_per_degree for one in without]) > 10.0
+
+
+def test_a_panel_that_moved_is_named_with_its_size() -> None:
+    moved = np.zeros((N, 6))
+    moved[4, :2] = 0.03, -0.04
+    sizes = []
+    for seed in range(8):
+        found = displaced(seed, moved)
+        assert found.agreement is Agreement.DISAGREES
+        assert found.panels == (4,)
+        assert found.worst_panel == 4
+        assert found.worst_um == pytest.approx(50.0, rel=0.25)  # the others' mean moves as well
+        sizes.append(found.size_um)
+    # Information differs by panel and direction.
+    assert np.sqrt(np.mean(np.square(sizes))) == pytest.approx(50.0 / np.sqrt(N), rel=0.25)
+
+
+def test_all_panels_that_moved_are_found_although_none_is_named() -> None:
+    rng = np.random.default_rng(1)
+    moved = np.zeros((N, 6))
+    moved[:, :2] = rng.normal(scale=0.02, size=(N, 2))
+    found = displaced(2, moved, 60.0)
+    assert found.agreement is Agreement.DISAGREES
+    assert found.p_value < 1e-6
+    rms = 1e3 * np.sqrt(((moved[:, :2] - moved[:, :2].mean(axis=0)) ** 2).sum(axis=1).mean())
+    assert found.size_um == pytest.approx(rms, rel=0.25)  # rotations of the detector are free
+
+
+def test_a_rigid_motion_is_no_disagreement() -> None:
+    moved = np.zeros((N, 6))
+    moved[:, :2] = 0.2, -0.3
+    assert displaced(3, moved).agreement is Agreement.AGREES
+
+
+@pytest.mark.parametrize(("size_um", "expected"), [(4.0, "agrees"), (6.5, "disagrees")])
+def test_a_significant_difference_below_the_limit_does_not_count(
+    size_um: float, expected: str
+) -> None:
+    """The larger of 5 um and 0.03 px, over all panels and on any single one."""
+    turn = np.tile([1.0, -1.0], N // 2)[:, None] * [1.0, 0.0]
+    moved = np.zeros((N, 6))
+    moved[:, :2] = 1e-3 * size_um * turn
+    found = displaced(4, moved, 1e5)
+    assert found.p_value < 1e-6
+    assert found.size_um == pytest.approx(size_um, rel=0.2)
+    assert (found.size_um > LIMIT_UM) == (expected == "disagrees")
+    assert found.agreement.value == expected
+
+
+def test_few_reflections_have_tested_nothing() -> None:
+    found = displaced(5, np.zeros((N, 6)), 4.0)
+    assert found.agreement is Agreement.NOT_TESTED
+    assert found.visible_um is None or found.visible_um > 3.0 * LIMIT_UM
+    assert displaced(5, np.zeros((N, 6))).agreement is Agreement.AGREES
+
+
+def test_a_displacement_of_the_visible_size_is_seen_half_the_time() -> None:
+    found = []
+    for seed in range(REPEATS):
+        rng = np.random.default_rng(seed)
+        visible = displaced(seed, np.zeros((N, 6)), 200.0).visible_um
+        assert visible is not None
+        moved = np.zeros((N, 6))
+        moved[:, :2] = 1e-3 * visible * rng.normal(size=(N, 2)) / np.sqrt(2.0)
+        found.append(displaced(seed, moved, 200.0).p_value < 1e-6)
+    assert 0.2 < np.mean(found) < 0.8
+
+
+def test_more_comparisons_need_a_smaller_probability() -> None:
+    rng = np.random.default_rng(6)
+    each = [equations(one) for one in parts(rng, [np.zeros((N, 6))] * 3, np.full(N, 200.0))]
+    common = CommonSolution(SYSTEM, NONE, each)
+    contrasts = [common.contrast(one, Compared.DATASET, (k,)) for k, one in enumerate(each)]
+    alone = [compared([one], PIXEL_MM)[0].p_value for one in contrasts]
+    together = [one.p_value for one in compared(contrasts, PIXEL_MM)]
+    assert min(together) == pytest.approx(min(1.0, 3.0 * min(alone)))
+    assert max(together) >= max(alone)
