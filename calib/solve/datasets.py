@@ -139,6 +139,7 @@ def solve_datasets(
             twist_equations,
             report.datasets,
             None if occasions is None else [occasions[place] for place in refined.kept],
+            achieved * covariance_inflation(),
         ),
         datasets=tuple(
             replace(use, influence=influence)

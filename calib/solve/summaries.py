@@ -130,7 +130,15 @@ def solve_summaries(
         weak_modes=weak_modes(layout, estimate, estimate.measured),
         determined=determined(system, normal, step.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
-        comparisons=compared_datasets(layout, prior, correction, twist_equations, uses, occasions),
+        comparisons=compared_datasets(
+            layout,
+            prior,
+            correction,
+            twist_equations,
+            uses,
+            occasions,
+            achieved * covariance_inflation(),
+        ),
     )
     return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))
 

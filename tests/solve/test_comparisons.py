@@ -153,3 +153,13 @@ def test_more_comparisons_need_a_smaller_probability() -> None:
     together = [one.p_value for one in compared(contrasts, PIXEL_MM)]
     assert min(together) == pytest.approx(min(1.0, 3.0 * min(alone)))
     assert max(together) >= max(alone)
+
+
+def test_noise_that_is_larger_than_the_weights_state_counts() -> None:
+    rng = np.random.default_rng(7)
+    each = [equations(one) for one in parts(rng, [np.zeros((N, 6))] * 2, np.full(N, 200.0))]
+    contrast = CommonSolution(SYSTEM, NONE, each).contrast(each[0], Compared.DATASET, (0,))
+    plain, noisy = (compared([one], PIXEL_MM)[0] for one in (contrast, contrast.with_noise(4.0)))
+    assert noisy.chi_square == pytest.approx(plain.chi_square / 4.0)
+    assert plain.visible_um is not None
+    assert noisy.visible_um == pytest.approx(2.0 * plain.visible_um)

@@ -50,8 +50,9 @@ class Comparison:
     panels: tuple[int, ...]
     """Panels that are displaced significantly, where the parts disagree."""
     worst_panel: int
-    """The panel with the largest displacement beyond expectation."""
+    """The most significantly displaced panel."""
     worst_um: float
+    """Its displacement beyond expectation."""
 
     @property
     def chi_square_per_degree(self) -> float:

@@ -36,8 +36,8 @@ def comparison_views(report: Report) -> list[dict[str, Any]]:
 
 
 def comparison_warnings(report: Report) -> list[dict[str, Any]]:
-    """Each comparison that found a difference: its code, the first dataset of the part, the panel
-    with the largest displacement and its size in um."""
+    """Each comparison that found a difference: its code, the first dataset of the part, the most
+    significantly displaced panel and its displacement in um."""
     return [
         {
             "code": _CODES[one.kind],

@@ -63,6 +63,10 @@ class Contrast:
     repeat: Floats | None
     """(3 n, 3 n) covariance of a detector that has not changed, in mm^2; None: zero."""
 
+    def with_noise(self, inflation: float) -> Contrast:
+        """The contrast with the variance of its noise larger by this factor."""
+        return replace(self, matrix=self.matrix / inflation, vector=self.vector / inflation)
+
 
 class CommonSolution:
     """The solution of two or more parts of the data, in the frame of which each is tested."""
@@ -124,7 +128,7 @@ def compared(contrasts: Sequence[Contrast], pixel_mm: float) -> tuple[Comparison
             agreement = Agreement.DISAGREES
         elif visible > _MUST_SEE * limit_mm:
             agreement = Agreement.NOT_TESTED
-        worst = int(test.panel_mm.argmax())
+        worst = min(range(len(panel_p)), key=lambda k: (test.panel_p[k], -test.panel_mm[k]))
         found.append(
             Comparison(
                 kind=contrast.kind,

@@ -32,14 +32,16 @@ def compared_datasets(
     stored: TwistEquations,
     uses: Sequence[DatasetUse],
     occasions: Sequence[int] | None,
+    inflation: float,
 ) -> tuple[Comparison, ...]:
     """The verdict on each part of the datasets against all others, none twice.
 
     ``stored`` holds the equations of the datasets ``uses``, in the same order; ``occasions`` the
-    number of the occasion of each, None where the times are unknown.
+    number of the occasion of each, None where the times are unknown. ``inflation`` is the variance
+    of noise relative to that of the equations.
     """
-    contrasts = list(dataset_contrasts(layout, prior, correction, stored, uses, occasions))
-    return compared(contrasts, pixel_mm(layout))
+    contrasts = dataset_contrasts(layout, prior, correction, stored, uses, occasions)
+    return compared([one.with_noise(inflation) for one in contrasts], pixel_mm(layout))
 
 
 def dataset_contrasts(
