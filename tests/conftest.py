@@ -38,6 +38,10 @@ settings.load_profile(PROFILE)
 if PROFILE == "default":
     draw_alike_everywhere()
 
+# Records of tests have times of their own. tests/store/test_clocks.py uses the default settings.
+os.environ.setdefault("CALIB_CLOCK_GAP_DAYS", "200000")
+os.environ.setdefault("CALIB_CLOCK_TOLERANCE_DAYS", "200000")
+
 # The marker that a test gets with a fixture, so that `-m "not postgres"` leaves out all of them.
 MARKER_OF_FIXTURE = {"real_data": "real_data", "dials": "dials", "postgres_server": "postgres"}
 

@@ -10,6 +10,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,26 @@ def _seconds(value: Any) -> float:
     return seconds
 
 
+def _days(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError  # noqa: TRY004
+    days = float(value)
+    if not 0.0 < days <= _MOST_DAYS:
+        raise ValueError
+    return days
+
+
+_MOST_DAYS = 200_000
+"""More than from the first to the last instant that can be recorded."""
+_A_NUMBER_OF_DAYS = f"a number of days, above 0 and at most {_MOST_DAYS}"
 _KINDS = {
     "store": _Kind(None, "a file, or postgresql://USER@HOST/DATABASE", _store),
     "actor": _Kind(None, "the name of a person or program", _text),
     "journal": _Kind("auto", '"auto" or "rollback"', _journal),
     "wait_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
     "connect_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
+    "clock_gap_days": _Kind(400.0, _A_NUMBER_OF_DAYS, _days),
+    "clock_tolerance_days": _Kind(1.0, _A_NUMBER_OF_DAYS, _days),
 }
 
 
@@ -102,6 +117,17 @@ class Settings:
     def connect_seconds(self) -> float:
         """How long to wait for a connection to a server."""
         return float(self.all["connect_seconds"].value)
+
+    @property
+    def clock_gap(self) -> timedelta:
+        """The longest time since the last entry of a store in a file at which another is recorded
+        without ``--clock-checked``."""
+        return timedelta(days=self.all["clock_gap_days"].value)
+
+    @property
+    def clock_tolerance(self) -> timedelta:
+        """How far the time of a change may be from the clock of the server or file system."""
+        return timedelta(days=self.all["clock_tolerance_days"].value)
 
 
 def variable_of(name: str) -> str:

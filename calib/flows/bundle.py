@@ -55,7 +55,7 @@ def load(
 
     Its summaries are read first, so that nothing is recorded that cannot be read."""
     if not dry_run:
-        store.require_writable()
+        store.require_writable(stamp.at)
     if supersede and not adopt:
         raise InputError("bad-use", "--supersede needs --adopt.", remedy="use --adopt --supersede.")
     bundle = read_bundle(path)

@@ -70,7 +70,9 @@ def show(
     if as_known_at is not None:
         zone = store.detectors.get(found.record.serial).time_zone
         known = store.log.moment(read_moment(as_known_at, zone, now))
-        if known.at is None or found.stored.at > known.at:
+        # By position: after a correction of the clock times do not rise with it.
+        stored = store.log.entries_at([found.stored.at])
+        if not stored or stored[0].position > known.position:
             raise NotFoundError(
                 "unknown-calibration",
                 f"{found.name} was not stored yet at position {known.position}.",
@@ -86,9 +88,5 @@ def show(
             store.applications.list(calibration_id=found.id, known_at=known.position)
         ),
         provenance=store.calibrations.provenance(found.id),
-        origins=tuple(
-            one
-            for one in store.bundles.origins(calibration_id=found.id)
-            if known.at is not None and one.loaded.at <= known.at
-        ),
+        origins=tuple(store.bundles.origins(calibration_id=found.id, known_at=known.position)),
     )

@@ -64,7 +64,7 @@ def combine(
     """
     begun = perf_counter()
     if not dry_run:
-        store.require_writable()
+        store.require_writable(stamp.at)
     bases, summaries, notices = _collected(request, store)
     detector = _detector(store, summaries)
     chosen = _without(summaries, request.without)

@@ -97,7 +97,7 @@ def demo(
     for file in Location.parse(location).files:  # a log left behind would be read into a new store
         file.unlink(missing_ok=True)
     Store.create(location)
-    with Store.open(location) as store:
+    with Store.open(location, clock_checked=True) as store:  # nothing in it is to be kept
         derivations = []
         both_files = (*near_files, *far_files)
         for files, freedom in ((far_files, None), (far_files, Freedom.FULL), (both_files, None)):

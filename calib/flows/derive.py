@@ -97,7 +97,7 @@ def derive(
     """
     begun = perf_counter()
     if not dry_run:
-        store.require_writable()
+        store.require_writable(stamp.at)
     report_progress: DeriveProgress = progress or (lambda *_: None)
     report_progress("reading", 0, float("nan"), 0, 0)
     remote = request.scheduler is not None  # workers may have another current folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from calib.model.store.history import (
     Knowledge,
     events_of,
 )
-from calib.model.store.log import Moment
+from calib.model.store.log import Entry, Moment
 from calib.model.store.placement import BeamlinePlacement, placement_at
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import (
@@ -87,6 +87,12 @@ def history(
     certifications = store.certifications.list(serial, known_at.position)
     placements = store.placements.list(serial, known_at.position)
     events = events_of(lines, certifications, placements)
+    entries = {
+        entry.recorded.at: entry
+        for entry in store.log.entries_at([event.recorded.at for event in events])
+    }
+    # In the order of the log: after a correction of the clock times do not rise with it.
+    events.sort(key=lambda event: _position(entries, event), reverse=True)
     return History(
         serial=serial,
         known_at=known_at,
@@ -94,8 +100,10 @@ def history(
         holding=() if period is None else tuple(holding(certifications, period)),
         placement=None if period is None else placement_at(placements, period.start),
         n_events=len(events),
-        events=tuple(_explained(store, serial, events[:limit], lines, repeat_mm)),
-        origins=_origins(store, serial, known_at.at, limit),
+        events=tuple(_explained(store, serial, events[:limit], entries, lines, repeat_mm)),
+        origins=tuple(store.bundles.origins(serial=serial, known_at=known_at.position))[::-1][
+            :limit
+        ],
     )
 
 
@@ -139,14 +147,11 @@ def _explained(
     store: StoreLike,
     serial: str,
     events: list[Event],
+    entries: Mapping[datetime, Entry],
     lines: Sequence[CalibrationLine],
     repeat_mm: float,
 ) -> list[ExplainedEvent]:
     layout = store.detectors.get(serial).layout
-    entries = {
-        entry.recorded.at: entry
-        for entry in store.log.entries_at([event.recorded.at for event in events])
-    }
     read: dict[str, StoredCalibration] = {}
 
     def stored(line: CalibrationLine) -> StoredCalibration:
@@ -171,11 +176,9 @@ def _explained(
     return explained
 
 
-def _origins(
-    store: StoreLike, serial: str, known_at: datetime, limit: int
-) -> tuple[OriginEntry, ...]:
-    loaded = [one for one in store.bundles.origins(serial=serial) if one.loaded.at <= known_at]
-    return tuple(loaded[::-1][:limit])
+def _position(entries: Mapping[datetime, Entry], event: Event) -> int:
+    entry = entries.get(event.recorded.at)
+    return 0 if entry is None else entry.position
 
 
 def _before(line: CalibrationLine, lines: Sequence[CalibrationLine]) -> CalibrationLine | None:

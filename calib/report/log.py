@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, Entry
+from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, ClockCorrection, Entry
 from calib.model.store.signing import Anchored
 from calib.report.blocks import NONE, Block, Sentences, Table, View, at_second
 from calib.report.scalar import instant
@@ -105,6 +105,41 @@ def log_table(views: Sequence[View]) -> Table:
         ),
         n_text=9,
     )
+
+
+def clock_view(correction: ClockCorrection, reason: str) -> dict[str, Any]:
+    """A correction of the clock: the entries with wrong times, and the entry that states it."""
+    return {
+        "first_position": correction.first,
+        "last_position": correction.last,
+        "latest_time": instant(correction.latest),
+        "at": instant(correction.at),
+        "reason": reason,
+        "position": correction.position,
+    }
+
+
+def clock_blocks(view: View) -> list[Block]:
+    """A correction of the clock in words."""
+    first, last = view["first_position"], view["last_position"]
+    latest = at_second(view["latest_time"])
+    wrong = f"Entry {last} has a wrong time, {latest}; its position is right."
+    if first < last:
+        wrong = f"Entries {first} to {last} have wrong times, up to {latest}; their order is right."
+    recorded = (
+        "Dry run: nothing was recorded."
+        if view["position"] is None
+        else f"Recorded as entry {view['position']}."
+    )
+    return [
+        Sentences(
+            "Clock of the log corrected" if view["position"] else "Clock of the log",
+            (
+                wrong,
+                f"The log goes on at {at_second(view['at'])}. {recorded}",
+            ),
+        )
+    ]
 
 
 def audit_blocks(view: View) -> list[Block]:

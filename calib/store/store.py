@@ -10,6 +10,7 @@ from typing import Self
 from calib.config.location import Location, default_location
 from calib.config.settings import chosen_location
 from calib.model.store.resolution import DistancePolicy, Query, Resolution, TimePolicy
+from calib.model.store.validity import utc
 from calib.store.api import maintenance
 from calib.store.api.applications import ApplicationApi
 from calib.store.api.bundles import BundleApi
@@ -25,6 +26,7 @@ from calib.store.database import errors
 from calib.store.database.database import Database, existing_file, may_insert, require_file
 from calib.store.database.journal import Journal
 from calib.store.database.retry import retry_read
+from calib.store.log.log import read_moment
 from calib.store.schema.compatibility import admit_to
 
 
@@ -71,19 +73,28 @@ class Store:
         create: bool = True,
         wait_seconds: float | None = None,
         journal: Journal | None = None,
+        clock_checked: bool = False,
     ) -> Store:
         """Open the store at a path or address; for None that of the settings, else the default.
 
         A default that does not exist is created, unless it is opened with ``read_only`` or without
-        ``create``, which is for changes of what is stored already. Raises ``InputError``
-        (``no-store``, ``not-a-store``, ``store-newer``, ``store-older``) and ``StoreError``.
+        ``create``, which is for changes of what is stored already. ``clock_checked`` states that
+        the clock of this machine is right where a store in a file would refuse it. Raises
+        ``InputError`` (``no-store``, ``not-a-store``, ``store-newer``, ``store-older``) and
+        ``StoreError``.
         """
         place = location if isinstance(location, Location) else chosen_location(location)
         if place.path is not None and not existing_file(place):
             if read_only or not create or place != default_location():
                 require_file(place)
             maintenance.create(place, journal)
-        database = Database(place, read_only=read_only, wait_seconds=wait_seconds, journal=journal)
+        database = Database(
+            place,
+            read_only=read_only,
+            wait_seconds=wait_seconds,
+            journal=journal,
+            clock_checked=clock_checked,
+        )
         try:
             admit_to(database)
         except BaseException:
@@ -148,14 +159,22 @@ class Store:
         by ``require_writable`` or the first write)."""
         return self._database.read_only
 
-    def require_writable(self) -> None:
-        """Raise ``StoreReadOnlyError`` where writing will be refused, and ``StoreError``
-        (``disk-full``) where the disk is full, before long work."""
+    def require_writable(self, at: datetime | None = None) -> None:
+        """Raise ``StoreReadOnlyError`` where writing will be refused, and ``StoreError`` where the
+        disk is full (``disk-full``) or a change at the time ``at`` would be refused
+        (``clock-differs``, ``clock-jump``), before long work."""
         if self._database.refusal is None and not self._database.is_sqlite:
             self._check_role()
         if self._database.refusal is not None:
             raise self._database.refusal
         self._database.require_space()
+        if at is not None:
+            self._check_clock(at)
+
+    @retry_read
+    def _check_clock(self, at: datetime) -> None:
+        with self._database.reading() as connection:
+            self._database.clock.check(connection, utc(at), read_moment(connection, None).at)
 
     @retry_read
     def _check_role(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from calib_cli.help import CLOCK_CHECKED
 from calib_cli.program import command_line
 
 if TYPE_CHECKING:
@@ -38,9 +39,15 @@ def given_location(ctx: typer.Context, option: str | None) -> Location | None:
 
 
 def open_store(
-    ctx: typer.Context, option: str | None, *, read_only: bool = False, create: bool = True
+    ctx: typer.Context,
+    option: str | None,
+    *,
+    read_only: bool = False,
+    create: bool = True,
+    clock_checked: bool = False,
 ) -> Store:
-    """Open the store that a command works on.
+    """Open the store that a command works on; with ``clock_checked`` or ``--clock-checked`` the
+    clock of this machine is taken as right.
 
     The default store is created where it does not exist, but not by a command that only reads
     (``read_only``), or that needs what is stored already (without ``create``).
@@ -50,7 +57,12 @@ def open_store(
     if gc.get_threshold()[0] == WHILE_LOADING:
         gc.freeze()  # exempts loaded modules from collection from here on
         gc.set_threshold(*_USUAL)
-    return Store.open(store_location(ctx, option), read_only=read_only, create=create)
+    return Store.open(
+        store_location(ctx, option),
+        read_only=read_only,
+        create=create,
+        clock_checked=clock_checked or ctx.meta.get(CLOCK_CHECKED, False),
+    )
 
 
 def actor(by: str | None) -> Actor:

@@ -31,11 +31,23 @@ _LABEL = 24
 """Columns of an option's name; a longer one has a line of its own."""
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
+CLOCK_CHECKED = "calib.clock_checked"
+"""Key of a context: whether ``--clock-checked`` was given."""
+_RECORDING = {"by", "store", "as_json"}
+"""Parameters of every command that records something in the store of the user."""
+
 Row = tuple[str, str]
 
 
 class Command(TyperCommand):
-    """A command whose help is printed in panels."""
+    """A command whose help is printed in panels; one that records takes ``--clock-checked``."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        names = {param.name for param in self.params}
+        if names >= _RECORDING and "clock_checked" not in names:
+            flag = next(param for param in self.params if param.name == "as_json")
+            self.params.append(_clock_option(flag))
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The arguments and options of the command, with ``--help`` and ``--help-all``."""
@@ -63,6 +75,20 @@ def _help_all_option(help_option: Any) -> Any:
 
     option = copy.copy(help_option)
     option.name, option.opts, option.callback = "help_all", ["--help-all"], show
+    return option
+
+
+def _clock_option(flag: Any) -> Any:
+    """A flag like another one that states that the clock of this machine is right; ``open_store``
+    reads it."""
+
+    def keep(ctx: Any, param: Any, value: bool) -> None:
+        ctx.meta[CLOCK_CHECKED] = value
+
+    option = copy.copy(flag)
+    option.name, option.opts, option.callback = "clock_checked", ["--clock-checked"], keep
+    option.help = "Record although the clock of this machine seems wrong, after you compared it."
+    option.expose_value, option.rich_help_panel = False, ADVANCED
     return option
 
 

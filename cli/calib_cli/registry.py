@@ -63,6 +63,7 @@ SECTIONS = {
         "db grant": "store.grant:grant",
         "audit log": "audit.log:log",
         "audit verify": "audit.verify:verify",
+        "audit clock": "audit.clock:clock",
         "audit checkpoint": "audit.checkpoint:checkpoint",
         "audit anchor": "audit.anchor:anchor",
         "audit key": "audit.key:key",

@@ -16,6 +16,7 @@ from calib.report.calibration.groups import group_view
 from calib.store.database.database import Database
 from calib.store.schema.revision import migrate
 from support import raw
+from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done
 from support.json_page import PAGE, Keys, documented, is_of, leaves, within
 from support.simulated import DETECTOR
@@ -80,6 +81,7 @@ CONTRACT: dict[str, Keys] = {
     | within("now", HELD),
     "audit log": documented("`calib audit log`"),
     "audit verify": documented("`calib audit verify`"),
+    "audit clock": documented("`calib audit clock`"),
     "audit checkpoint": documented("`calib audit checkpoint`"),
     "audit anchor": documented("`calib audit anchor`"),
     "audit key": documented("`calib audit key`"),
@@ -192,6 +194,10 @@ def answers(here: Path) -> dict[str, list[Any]]:
     database.close()
     ask("db upgrade", "--store", "old.sqlite")
     ask("db upgrade", "--store", "old.sqlite")
+    record_in_future("beamline.sqlite")
+    because = ("--reason", "late", "--clock-checked")
+    ask("audit clock", *because, "--dry-run")
+    ask("audit clock", *because)
     ask("audit log")
     ask("audit verify")
     ask("audit verify", "--checkpoint", "a.expt.calib.json")

@@ -49,6 +49,7 @@ NEEDS_A_STORE = (
     "db rules",
     "audit log",
     "audit verify",
+    "audit clock --reason late --clock-checked",
     "audit checkpoint some.checkpoint",
     "audit anchor .",
     "bundle create 3-0999 -o some.calib-bundle",

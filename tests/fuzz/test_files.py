@@ -68,7 +68,18 @@ def test_an_extreme_in_a_reflection_table_is_used_or_refused(
     answered("derive", "night1.expt", "extreme.refl", "--dry-run")
 
 
-@pytest.mark.parametrize("name", ["wait_seconds", "connect_seconds", "store", "actor", "journal"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "wait_seconds",
+        "connect_seconds",
+        "clock_gap_days",
+        "clock_tolerance_days",
+        "store",
+        "actor",
+        "journal",
+    ],
+)
 def test_an_extreme_setting_is_used_or_refused(
     here: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -13,6 +13,7 @@ from calib.errors import InputError
 from calib.store.database.database import Database
 from calib.store.database.journal import has_wal
 from calib.store.store import Store
+from support.records import DAY
 
 
 def read(tmp_path: Path, system: str = "", own: str = "", **variables: str) -> Settings:
@@ -41,6 +42,7 @@ def test_without_any_source_the_defaults_apply(tmp_path: Path) -> None:
     settings = read_settings({"CALIB_CONFIG": "", "CALIB_STORE": "  "}, tmp_path / "none.toml")
     assert (settings.store, settings.actor, settings.journal) == (None, None, "auto")
     assert (settings.wait_seconds, settings.connect_seconds) == (10.0, 10.0)
+    assert (settings.clock_gap, settings.clock_tolerance) == (400 * DAY, DAY)
     assert {one.origin for one in settings.all.values()} == {"default"}
 
 
@@ -52,7 +54,10 @@ def test_every_setting_can_be_a_variable(tmp_path: Path) -> None:
         CALIB_JOURNAL="rollback",
         CALIB_WAIT_SECONDS="2.5",
         CALIB_CONNECT_SECONDS="3",
+        CALIB_CLOCK_GAP_DAYS="30",
+        CALIB_CLOCK_TOLERANCE_DAYS="0.5",
     )
+    assert (settings.clock_gap, settings.clock_tolerance) == (30 * DAY, DAY / 2)
     assert (settings.store, settings.actor, settings.journal) == ("a.sqlite", "ada", "rollback")
     assert (settings.wait_seconds, settings.connect_seconds) == (2.5, 3.0)
 

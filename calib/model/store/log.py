@@ -27,6 +27,9 @@ LATEST = 2**63 - 1
 """As a position of the log: everything that is recorded."""
 STORE_CHAIN = ""
 """The name of the store's own chain; the others bear the serial of their detector."""
+CLOCK_KIND = "clock"
+"""The kind of an entry that corrects the clock: entries before it whose times are later than its
+own have wrong times. It may itself be earlier than the entry before it; it adds no rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Entry:
     position: int
     """In the store's one order, dense from 1."""
     recorded: ChangeStamp
-    """At max(clock, last + 1 microsecond), by whom, where, with which command, and why."""
+    """At max(clock, last + 1 microsecond), or at the time of the clock for an entry that corrects
+    it; by whom, where, with which command, and why."""
     chain: str
     """The detector's serial, or ``STORE_CHAIN``."""
     ordinal: int
@@ -131,6 +135,22 @@ class Moment:
     """0 before the first entry."""
     at: datetime | None
     """When that entry was recorded; None before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCorrection:
+    """The statement that the last entries of the log have wrong times, which are in the future."""
+
+    first: int
+    """The position of the first of them."""
+    last: int
+    """The position of the last of them."""
+    latest: datetime
+    """The latest of their times."""
+    at: datetime
+    """The right time, at which the log goes on."""
+    position: int | None
+    """The position of the entry that states it; None before it is recorded."""
 
 
 @dataclass(frozen=True, slots=True)

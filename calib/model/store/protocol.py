@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement
     from calib.model.store.bundle import Bundle, Loaded, OriginEntry
     from calib.model.store.certification_rules import Consequences
-    from calib.model.store.log import Audit, ChainHead, Entry, Moment
+    from calib.model.store.log import Audit, ChainHead, ClockCorrection, Entry, Moment
     from calib.model.store.placement import BeamlinePlacement
     from calib.model.store.provenance import Provenance
     from calib.model.store.record import (
@@ -148,7 +148,11 @@ class Bundles(Protocol):
         self, bundle: Bundle, stamp: ChangeStamp, *, adopt: bool = False, supersede: bool = False
     ) -> Loaded: ...
     def origins(
-        self, *, serial: str | None = None, calibration_id: str | None = None
+        self,
+        *,
+        serial: str | None = None,
+        calibration_id: str | None = None,
+        known_at: int = LATEST,
     ) -> Sequence[OriginEntry]: ...
 
 
@@ -164,6 +168,8 @@ class Log(Protocol):
         self, checkpoint: RecordedCheckpoint, stamp: ChangeStamp
     ) -> RecordedCheckpoint: ...
     def checkpoints(self) -> Sequence[RecordedCheckpoint]: ...
+    def preview_clock(self, stamp: ChangeStamp) -> ClockCorrection: ...
+    def correct_clock(self, stamp: ChangeStamp) -> ClockCorrection: ...
 
 
 class StoreLike(Protocol):
@@ -213,5 +219,6 @@ class StoreLike(Protocol):
     ) -> Resolution:
         """The one calibration that applies to a detector, a time and a distance."""
 
-    def require_writable(self) -> None:
-        """Raise ``StoreReadOnlyError`` where writing will be refused, before long work."""
+    def require_writable(self, at: datetime | None = None) -> None:
+        """Raise ``StoreReadOnlyError`` where writing will be refused, and ``StoreError`` where a
+        change at this time would be, before long work."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from calib.model.store.log import LATEST
 from calib.store.api.entity import EntityApi, read, write
 from calib.store.records import detectors
 from calib.store.records.references import position_of
@@ -78,14 +79,18 @@ class BundleApi(EntityApi):
 
     @read
     def origins(
-        self, *, serial: str | None = None, calibration_id: str | None = None
+        self,
+        *,
+        serial: str | None = None,
+        calibration_id: str | None = None,
+        known_at: int = LATEST,
     ) -> Sequence[OriginEntry]:
-        """Entries of other stores' logs, loaded from bundles, on a detector or a calibration,
-        in their original order."""
+        """Entries of other stores' logs, loaded from bundles up to a position of the log, on a
+        detector or a calibration, in their original order."""
         from calib.store.records.origins import read_origins
 
         with self._database.reading() as connection:
             which = ORIGIN.c.calibration_id == calibration_id
             if serial is not None:
                 which = ORIGIN.c.detector == detectors.detector_position(connection, serial)
-            return read_origins(connection, which)
+            return read_origins(connection, which & (ORIGIN.c.position <= known_at))

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from calib.model.store.log import Audit, ChainHead, Entry, Moment
+from calib.errors import InputError
+from calib.model.base.text import checked_words
+from calib.model.store.log import Audit, ChainHead, ClockCorrection, Entry, Moment
 from calib.model.store.record import ChangeStamp
 from calib.model.store.signing import RecordedCheckpoint
+from calib.model.store.validity import utc
 from calib.store.api.entity import EntityApi, read, write
-from calib.store.log.log import read_entries, read_entries_at, read_heads, read_moment
+from calib.store.log.log import (
+    correct_clock,
+    read_entries,
+    read_entries_at,
+    read_heads,
+    read_moment,
+    wrong_times,
+)
 from calib.store.maintenance.audit import audit_store
 from calib.store.records import checkpoints, detectors
 from calib.store.schema import revision
@@ -67,3 +77,41 @@ class LogApi(EntityApi):
         """The checkpoints of other stores, in the order of recording."""
         with self._database.reading() as connection:
             return checkpoints.read_checkpoints(connection)
+
+    @read
+    def preview_clock(self, stamp: ChangeStamp) -> ClockCorrection:
+        """What ``correct_clock`` would state, with its errors; nothing is written."""
+        with self._database.reading() as connection:
+            found = wrong_times(connection, utc(stamp.at))
+            self._check_correction(stamp)
+            return found
+
+    @write
+    def correct_clock(self, stamp: ChangeStamp) -> ClockCorrection:
+        """Record that the last entries have wrong times, those later than the stamp, and go on at
+        its time. Nothing recorded is changed.
+
+        Raises ``InputError`` where there are none (``clock-right``), without a reason
+        (``no-reason``), and unless the store was opened with ``clock_checked``
+        (``clock-unchecked``).
+        """
+        with self._database.writing() as connection:
+            self._check_correction(stamp)
+            return correct_clock(connection, stamp)
+
+    def _check_correction(self, stamp: ChangeStamp) -> None:
+        if not stamp.reason.strip():
+            raise InputError(
+                "no-reason",
+                "a correction of the clock needs a reason.",
+                remedy="use --reason TEXT.",
+            )
+        checked_words(stamp.reason, "the reason")
+        if not self._database.clock.checked:
+            raise InputError(
+                "clock-unchecked",
+                f"the clock of this machine says {utc(stamp.at):%Y-%m-%d %H:%M:%S} UTC; entries of "
+                "the log that are later would be recorded as wrong.",
+                remedy="compare the clock with another one. If it is right, repeat the command "
+                "with --clock-checked; from Python, use Store.open(..., clock_checked=True).",
+            )

@@ -22,6 +22,7 @@ from calib.config.location import VARIABLE, Location, default_location
 from calib.config.settings import read_settings
 from calib.errors import InputError, IntegrityError, StoreError
 from calib.store.database import errors
+from calib.store.database.clock import CLOCK, ClockRule
 from calib.store.database.engines import WRITES, postgres_engine, sqlite_connection, sqlite_engine
 from calib.store.database.file_system import disk_is_full, network_file_system
 from calib.store.database.journal import Journal
@@ -46,11 +47,13 @@ class Database:
         foreign_keys: bool = True,
         draft: Path | None = None,
         journal: Journal | None = None,
+        clock_checked: bool = False,
     ) -> None:
         """Open a store; connections are made when they are needed.
 
         ``foreign_keys`` are off for migrations; ``draft`` is a temporary file that will become the
-        store. Values left None come from the settings.
+        store; ``clock_checked`` accepts any clock of this machine on SQLite. Values left None come
+        from the settings.
         """
         self.before_write: Callable[[Connection, Location], None] | None = None
         self.n_writes = 0
@@ -60,6 +63,14 @@ class Database:
         if wait_seconds is None:
             wait_seconds = settings.wait_seconds
         self.location = location
+        path = location.path
+        self.clock = ClockRule(
+            location,
+            None if path is None else Path(os.path.realpath(path)).parent,
+            settings.clock_gap,
+            settings.clock_tolerance,
+            clock_checked,
+        )
         if location.path is not None:
             path = draft or location.path
             self._file = StoreFile(
@@ -156,6 +167,7 @@ class Database:
             if self.before_write is not None:
                 self.before_write(connection, self.location)
             self.n_writes += 1
+            connection.info[CLOCK] = self.clock
             yield connection
             try:
                 connection.commit()

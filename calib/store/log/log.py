@@ -13,13 +13,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from calib.errors import InputError
 from calib.model.base.bounds import POSITION, brief
-from calib.model.store.log import STORE_CHAIN, ChainHead, Entry, Moment, entry_id
+from calib.model.store.log import (
+    CLOCK_KIND,
+    STORE_CHAIN,
+    ChainHead,
+    ClockCorrection,
+    Entry,
+    Moment,
+    entry_id,
+)
 from calib.model.store.record import ChangeStamp
 from calib.model.store.validity import utc
+from calib.store.database.clock import CLOCK, ClockRule
 from calib.store.log.written import (
     bind,
     check_written,
@@ -31,28 +40,51 @@ from calib.store.schema.columns import row_limit
 from calib.store.schema.tables import DEED, DETECTOR, ENTRY
 
 _TICK = timedelta(microseconds=1)
+_MOST_TIMES = 500
+"""In one statement."""
 ENTRIES = select(ENTRY, DEED.c.recorded_at, DEED.c.actor, DEED.c.host).join(
     DEED, DEED.c.position == ENTRY.c.position
 )
 """Entries with their stamps, as ``entry_of`` takes them."""
 
 
-def add_stamp(connection: Connection, stamp: ChangeStamp) -> tuple[int, ChangeStamp]:
+def add_stamp(
+    connection: Connection, stamp: ChangeStamp, *, corrects_clock: bool = False
+) -> tuple[int, ChangeStamp]:
     """Insert the stamp at the next position; returns the position and the stamp as recorded.
 
     The recorded time is max(stamp.at, last + 1 microsecond), so that times increase even where a
-    clock is set back. Only ``recording`` calls this, in a serialised write.
+    clock is set back, except where the entry corrects the clock. Only ``recording`` calls this, in
+    a serialised write. Raises ``StoreError`` for a time that another clock contradicts.
     """
+    latest = select(func.max(DEED.c.recorded_at)).scalar_subquery().label("latest")
     last = connection.execute(
-        select(DEED.c.position, DEED.c.recorded_at).order_by(DEED.c.position.desc()).limit(1)
+        select(DEED.c.position, DEED.c.recorded_at, latest)
+        .order_by(DEED.c.position.desc())
+        .limit(1)
     ).first()
     position, at = 1, utc(stamp.at)
+    rule: ClockRule | None = connection.info.get(CLOCK)
+    if rule is not None:
+        rule.check(connection, at, None if last is None else last.recorded_at)
     if last is not None:
-        position, at = last.position + 1, max(at, last.recorded_at + _TICK)
+        position = last.position + 1
+        if not corrects_clock:
+            at = max(at, last.recorded_at + _TICK)
+        # After a correction of the clock there are later times before it; no two are the same.
+        while at <= last.latest and _is_recorded(connection, at):
+            at += _TICK
     connection.execute(
         insert(DEED).values(position=position, recorded_at=at, actor=stamp.actor, host=stamp.host)
     )
     return position, ChangeStamp(at, stamp.actor, stamp.host)
+
+
+def _is_recorded(connection: Connection, at: datetime) -> bool:
+    return (
+        connection.execute(select(DEED.c.position).where(DEED.c.recorded_at == at)).first()
+        is not None
+    )
 
 
 @contextlib.contextmanager
@@ -69,7 +101,7 @@ def recording(
     ``chain`` is the serial of the detector that the change concerns, or ``STORE_CHAIN`` where a
     detector is registered. Without ``reason`` that of the stamp is used.
     """
-    position, recorded = add_stamp(connection, stamp)
+    position, recorded = add_stamp(connection, stamp, corrects_clock=kind == CLOCK_KIND)
     with collected_rows(connection) as meant:
         yield position, recorded
         bind(connection, position, chain)
@@ -137,13 +169,20 @@ def read_entries(connection: Connection, serial: str | None, last: int | None) -
 def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
     """The last entry up to a time, or of all, or the one at a position.
 
+    An entry that a correction of the clock contradicts counts as recorded at the time of the
+    correction: after all entries before it, and before it.
+
     Raises ``InputError`` (``unknown-position``) for a position that the log has not reached, since
     the state as of that position could still change.
     """
     wanted = select(DEED.c.position, DEED.c.recorded_at).limit(1)
     if isinstance(when, datetime):
-        # Times increase with positions, and their own index gives the last one directly.
-        wanted = wanted.where(DEED.c.recorded_at <= when).order_by(DEED.c.recorded_at.desc())
+        # From one correction of the clock to the next, times increase with positions, and their own
+        # index gives the last one directly.
+        begin = func.coalesce(_last_correction(when).scalar_subquery(), 0)
+        wanted = wanted.where(DEED.c.recorded_at <= when, DEED.c.position >= begin).order_by(
+            DEED.c.recorded_at.desc()
+        )
     else:
         wanted = wanted.order_by(DEED.c.position.desc())
         if when is not None:
@@ -162,12 +201,56 @@ def read_moment(connection: Connection, when: datetime | int | None) -> Moment:
     return found
 
 
+def _last_correction(until: datetime | None = None) -> Select[tuple[int]]:
+    """The position of the last entry that corrects the clock, of those up to a time."""
+    wanted = (
+        select(ENTRY.c.position)
+        .where(ENTRY.c.chain == STORE_CHAIN, ENTRY.c.kind == CLOCK_KIND)
+        .order_by(ENTRY.c.position.desc())
+        .limit(1)
+    )
+    if until is None:
+        return wanted
+    return wanted.join(DEED, DEED.c.position == ENTRY.c.position).where(DEED.c.recorded_at <= until)
+
+
+def wrong_times(connection: Connection, at: datetime) -> ClockCorrection:
+    """The last entries of the log as far as their times are later than ``at``.
+
+    Raises ``InputError`` (``clock-right``) where there are none.
+    """
+    last = read_moment(connection, None)
+    if last.at is None or last.at <= at:
+        raise InputError(
+            "clock-right",
+            f"no entry of the log is later than the clock of this machine, {at:%Y-%m-%d %H:%M:%S} "
+            "UTC: there is nothing to correct.",
+        )
+    begin = connection.execute(_last_correction()).scalar() or 0
+    first = connection.execute(
+        select(func.min(DEED.c.position)).where(DEED.c.recorded_at > at, DEED.c.position >= begin)
+    ).scalar()
+    assert first is not None  # noqa: S101 - the last entry is one of them
+    return ClockCorrection(first, last.position, last.at, at, None)
+
+
+def correct_clock(connection: Connection, stamp: ChangeStamp) -> ClockCorrection:
+    """Record that the last entries have wrong times; the log goes on at the time of the stamp."""
+    found = wrong_times(connection, utc(stamp.at))
+    with recording(connection, stamp, CLOCK_KIND, STORE_CHAIN) as (position, recorded):
+        pass
+    return replace(found, at=recorded.at, position=position)
+
+
 def read_entries_at(connection: Connection, times: Sequence[datetime]) -> list[Entry]:
     """The entries that were recorded at these times, in order."""
-    rows = connection.execute(
-        ENTRIES.where(DEED.c.recorded_at.in_(times)).order_by(DEED.c.position)
-    )
-    return [entry_of(row) for row in rows]
+    found = []
+    for begin in range(0, len(times), _MOST_TIMES):
+        some = times[begin : begin + _MOST_TIMES]
+        found += [
+            entry_of(row) for row in connection.execute(ENTRIES.where(DEED.c.recorded_at.in_(some)))
+        ]
+    return sorted(found, key=lambda entry: entry.position)
 
 
 def entry_of(row: Row[Any]) -> Entry:

@@ -11,7 +11,15 @@ from sqlalchemy import Connection, Row, select, text
 
 from calib.errors import CalibError
 from calib.model.base.canonical import instant_from
-from calib.model.store.log import STORE_CHAIN, Audit, ChainHead, Entry, Finding, entry_id
+from calib.model.store.log import (
+    CLOCK_KIND,
+    STORE_CHAIN,
+    Audit,
+    ChainHead,
+    Entry,
+    Finding,
+    entry_id,
+)
 from calib.model.store.record import ChangeStamp
 from calib.store.log.bindings import binding_problem, rows_of_other_detectors
 from calib.store.log.row_hashes import FIRST, LAST, RowsAt, logged_tables, rows_between
@@ -190,7 +198,8 @@ class _Auditor:
         if entry.position != before + 1:
             problem = f"it follows position {before}: the positions between were deleted"
             self._find("deed", place, problem)
-        if self._last is not None and at <= self._last[1]:
+        corrects = (entry.kind, entry.chain) == (CLOCK_KIND, STORE_CHAIN)
+        if self._last is not None and at <= self._last[1] and not corrects:
             self._find("deed", place, "its time is not later than that of the position before")
         self._last = (entry.position, at)
         named = entry.chain or "the store"

@@ -8,17 +8,18 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from calib.config.location import Location
 from calib.model.store.backup import Check
+from calib.store.database.clock import ClockRule, days
 from calib.store.database.database import Database, may_insert, require_file
 from calib.store.database.file_system import disk_is_full, file_system_of
 from calib.store.database.journal import Journal, has_wal
 from calib.store.database.retry import retry_read
 from calib.store.database.sharing import group_of, is_shared, unshared
 from calib.store.database.sqlite_file import StoreFile
-from calib.store.schema.tables import DEED
+from calib.store.log.log import read_moment, wrong_times
 
 TOLERANCE = timedelta(seconds=5)
 """Clocks that differ by more than this are reported."""
@@ -41,7 +42,7 @@ def environment(location: Location, now: datetime) -> list[Check]:
                 checks += [*_sharing(database.file), _permission(database.file)]
             else:
                 checks = [_server(connection), _role(connection), _server_clock(connection, now)]
-            return [*checks, _last_entry(connection, now)]
+            return [*checks, _last_entry(connection, database.clock, now)]
     finally:
         database.close()
 
@@ -152,11 +153,25 @@ def _server_clock(connection: Connection, now: datetime) -> Check:
     return Check("server's clock", True, "it agrees with the clock of this machine.")
 
 
-def _last_entry(connection: Connection, now: datetime) -> Check:
-    last = connection.execute(select(func.max(DEED.c.recorded_at))).scalar()
+def _last_entry(connection: Connection, rule: ClockRule, now: datetime) -> Check:
+    last = read_moment(connection, None).at
     if last is None:
         return Check("clock", True, "nothing is recorded yet.")
     behind = last - now
+    if behind > rule.tolerance:
+        wrong = wrong_times(connection, now)
+        entries = f"entry {wrong.last} of the log has a time"
+        if wrong.first < wrong.last:
+            entries = f"entries {wrong.first} to {wrong.last} of the log have times"
+        return Check(
+            "clock",
+            False,
+            f"{entries} up to {days(behind)} ahead of the clock of this machine, and all later "
+            "ones would have: they were recorded by a machine with a wrong clock, unless that of "
+            "this machine is wrong.",
+            "compare the clock of this machine with another one; if it is right, run calib audit "
+            f"clock --reason 'wrong clock' --clock-checked {rule.location.option}",
+        )
     if behind > TOLERANCE:
         return Check(
             "clock",

@@ -115,7 +115,10 @@ def _may_reach_back(
         .where(CALIBRATION.c.id == calibration_id)
     ).scalar()
     present = connection.execute(
-        select(func.max(DEED.c.recorded_at)).where(DEED.c.position <= known_at)
+        select(DEED.c.recorded_at)
+        .where(DEED.c.position <= known_at)
+        .order_by(DEED.c.position.desc())
+        .limit(1)
     ).scalar()
     data = start if taken is None else taken
     return present is None or data - at <= max(present - data, _DAY)

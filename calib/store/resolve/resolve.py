@@ -44,7 +44,7 @@ SELECT t.serial, c.detector, c.position AS number, c.valid_from, c.valid_to, c.d
   s.recorded_at AS stored_at, s.actor AS stored_by, s.host AS stored_host,
   (SELECT max(started) FROM calibration_dataset WHERE calibration = k.position) AS last_started,
   (SELECT max(position) FROM deed) AS last_position,
-  (SELECT max(recorded_at) FROM deed) AS last_recorded
+  (SELECT recorded_at FROM deed WHERE position = (SELECT max(position) FROM deed)) AS last_recorded
 FROM certification c JOIN detector t ON t.position = c.detector
   JOIN calibration k ON k.position = c.calibration
   JOIN deed d ON d.position = c.position LEFT JOIN entry e ON e.position = c.position

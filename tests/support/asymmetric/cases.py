@@ -15,6 +15,8 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "audit": lambda: store_cases.audit(verified=False),
     "anchored": store_cases.anchored,
     "keys": store_cases.keys,
+    "audit-clock": lambda: store_cases.clock(recorded=True),
+    "audit-clock-dry": lambda: store_cases.clock(recorded=False),
     "audit-verified": lambda: store_cases.audit(verified=True),
     "backup": store_cases.backup,
     "bundle": lambda: store_cases.bundle(None),

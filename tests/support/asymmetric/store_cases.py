@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from calib.model.store.backup import StoreRevision
-from calib.model.store.log import Audit
+from calib.model.store.log import Audit, ClockCorrection
 from calib.model.store.signing import Anchored, SigningKey
 from calib.report.affected import affected_blocks, affected_view
 from calib.report.applications import (
@@ -38,6 +38,8 @@ from calib.report.log import (
     audit_blocks,
     audit_view,
     checkpoint_view,
+    clock_blocks,
+    clock_view,
     entry_view,
     log_table,
 )
@@ -171,6 +173,14 @@ def audit(*, verified: bool) -> Case:
         compromised=() if verified else (Path("anchors/checkpoint-00000002.json"),),
     )
     return Case(view, audit_blocks(view))
+
+
+def clock(*, recorded: bool) -> Case:
+    """calib audit clock."""
+    latest, at = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC), datetime(2026, 4, 3, 2, 1, tzinfo=UTC)
+    first, position = (41, 45) if recorded else (44, None)
+    view = clock_view(ClockCorrection(first, 44, latest, at, position), "the beamline PC")
+    return Case(view, clock_blocks(view))
 
 
 def revision(found: StoreRevision) -> Case:
