@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,18 @@ def here(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copied_here(story, tmp_path, monkeypatch, STORE)
 
 
+@pytest.fixture(scope="session")
+def certified_store(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of the story, in which 24-0107:3 is certified for March 2026."""
+    store = tmp_path_factory.mktemp("certified") / STORE
+    shutil.copy(story / STORE, store)
+    end = ("--to", "2026-04-01", "--reason", "new", "--by", "ada", "--store", store)
+    done("certify", "24-0107:3", "--from", "2026-03-01", *end)
+    return store
+
+
 @pytest.fixture
-def certified(here: Path) -> Path:
+def certified(here: Path, certified_store: Path) -> Path:
     """The folder of ``here``, with 24-0107:3 certified for March 2026."""
-    done("certify", "24-0107:3", "--from", "2026-03-01", "--to", "2026-04-01", "--reason", "new")
+    shutil.copy(certified_store, here / STORE)
     return here

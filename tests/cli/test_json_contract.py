@@ -20,6 +20,7 @@ from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done
 from support.json_page import PAGE, Keys, documented, is_of, leaves, within
 from support.simulated import DETECTOR
+from support.workplace import copied_here
 
 CERTIFICATION = documented("A certification")
 CALIBRATION = documented("A calibration")
@@ -101,9 +102,16 @@ CONTRACT: dict[str, Keys] = {
 }
 
 
-@pytest.fixture
-def answers(here: Path) -> dict[str, list[Any]]:
+@pytest.fixture(scope="module")
+def answers(story: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """The JSON of every command, rare cases included."""
+    with pytest.MonkeyPatch.context() as patched:
+        copied_here(story, tmp_path_factory.mktemp("contract"), patched, "beamline.sqlite")
+        return all_answers()
+
+
+def all_answers() -> dict[str, list[Any]]:
+    """The same, in the current folder."""
     answers: dict[str, list[Any]] = {name: [] for name in CONTRACT}
 
     def ask(name: str, *words: str, code: int = 0) -> None:

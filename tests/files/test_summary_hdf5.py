@@ -75,7 +75,10 @@ def test_a_hostile_file_ends_with_an_error_in_time_and_the_next_is_read(
 
 
 @pytest.mark.parametrize("changes", [HANGING, CRASHING], ids=["hangs", "crashes"])
-def test_commands_refuse_a_hostile_file(tmp_path: Path, changes: dict[int, int]) -> None:
+def test_commands_refuse_a_hostile_file(
+    tmp_path: Path, changes: dict[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hdf5_process, "SECONDS", 1.0)
     path = tmp_path / "hostile.calib.h5"
     path.write_bytes(hostile(changes))
     answer = calib("summary", "show", path, "--json")

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from calib.store.store import Store
+from support.copies import Copies
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    Store.create(tmp_path / "calib.sqlite")
+def store(tmp_path: Path, copies: Copies) -> Iterator[Store]:
+    copies.file(Store.create, tmp_path / "calib.sqlite")
     with Store.open(tmp_path / "calib.sqlite") as opened:
         yield opened

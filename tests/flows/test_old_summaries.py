@@ -168,8 +168,13 @@ def test_a_bundle_with_a_wrong_conversion_is_not_recorded(
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("changes", [HANGING, CRASHING, None], ids=["hangs", "crashes", "other"])
 def test_a_bundle_with_a_summary_that_cannot_be_read_is_not_recorded(
-    store: Store, tmp_path: Path, changes: dict[int, int] | None, dry_run: bool
+    store: Store,
+    tmp_path: Path,
+    changes: dict[int, int] | None,
+    dry_run: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(hdf5_process, "SECONDS", 1.0)
     record, files = with_summaries(calibration())
     if changes is not None:
         files = tuple(file and SummaryFile(file.id, hostile(changes)) for file in files)

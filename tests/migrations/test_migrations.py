@@ -166,7 +166,7 @@ def test_a_difference_between_tables_and_migrations_is_reported(database: Databa
 def test_an_upgrade_keeps_every_row(copy_of: Callable[[Fill], str], revision: str) -> None:
     """A store of that revision with rows in all its tables, on both databases."""
     place = copy_of(fill_every_table)
-    before = {table: raw.rows(place, table) for table in raw.TABLES}
+    before = raw.everything(place)
     assert all(before.values())
     kept = tables_until(revision)
     with opened(place) as database:
@@ -195,7 +195,7 @@ def test_a_store_made_at_each_revision_reads_after_the_upgrade(
     copy_of: Callable[[Fill], str],
 ) -> None:
     place = copy_of(fill_every_table)
-    filled = {table: raw.rows(place, table) for table in raw.TABLES}
+    filled = raw.everything(place)
     for revision in schema.REVISIONS:
         with opened(place) as database:
             schema.migrate(database, "base")

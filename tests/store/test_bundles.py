@@ -13,7 +13,8 @@ from calib.files.native.bundle import MAGIC, read_bundle
 from calib.model.store.bundle import Bundle, Loaded
 from calib.model.store.record import CalibrationRecord
 from calib.store.store import Store
-from support.bundles import everything, moved, sent
+from support.bundles import moved, sent
+from support.raw import everything
 from support.records import (
     DAY,
     NOON,

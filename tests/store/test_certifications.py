@@ -188,7 +188,7 @@ def _certified(
 
 @given(st.lists(RECTANGLES, max_size=4), HOURS, st.floats(0.0, 1000.0))
 @settings(
-    max_examples=25,
+    max_examples=settings().max_examples // 5,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_the_suggested_command_makes_the_query_resolve_and_changes_nothing_else(

@@ -17,7 +17,8 @@ from calib.files.native.bundle import MAGIC, read_bundle
 from calib.model.base.canonical import content_id
 from calib.model.store.bundle import Bundle, BundleRows
 from calib.store.store import Store
-from support.bundles import everything, forged, sent
+from support.bundles import forged, sent
+from support.raw import everything
 from support.records import DAY, NOON, SERIAL, stamp
 
 BY_CLEO = stamp(NOON + 9 * DAY, "cleo", "elsewhere")

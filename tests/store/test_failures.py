@@ -19,7 +19,7 @@ from support.records import SERIAL, calibration, detector, stamp
 
 PANELS = 60
 LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
-KILLS = 100 if LONG else 30
+KILLS = 100 if LONG else 12
 WRITERS, WRITES = (8, 200) if LONG else (8, 4)
 
 

@@ -14,7 +14,8 @@ from calib.errors import CalibError
 from calib.model.store.bundle import Bundle
 from calib.model.store.log import by_id
 from calib.store.store import Store
-from support.bundles import everything, forged
+from support.bundles import forged
+from support.raw import everything
 from support.records import DAY, NOON, SERIAL, detector, stamp
 
 BY_CLEO = stamp(NOON + 9 * DAY, "cleo", "elsewhere")

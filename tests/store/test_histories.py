@@ -32,7 +32,7 @@ from conftest import PROFILE
 from support.plain_list import HOURS, TENS, PlainList, Point, Word, corners
 from support.records import HOUR, NOON, calibration, detector, stamp
 
-HISTORIES = (10_000, 10_000) if PROFILE == "long" else (70, 30)
+HISTORIES = (10_000, 10_000) if PROFILE == "long" else (40, 12)
 """On SQLite, and on a server, which takes several times as long to answer."""
 TICK = timedelta(microseconds=1)
 COUNTER = itertools.count()

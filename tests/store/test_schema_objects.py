@@ -104,11 +104,11 @@ def test_rows_of_a_file_cannot_be_replaced_nor_have_values_of_other_types(
     Store.create(place)
     with Store.open(place) as store:
         store.detectors.add(detector(), stamp())
-    before = {table: raw.rows(place, table) for table in raw.TABLES}
+    before = raw.everything(place)
     for statement in REPLACED:
         with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
             raw.execute(place, statement)
     for statement in OTHER_TYPES:
         with pytest.raises(sqlite3.IntegrityError, match="not of the type of its column"):
             raw.execute(place, statement)
-    assert {table: raw.rows(place, table) for table in raw.TABLES} == before
+    assert raw.everything(place) == before

@@ -83,7 +83,7 @@ def test_a_change_that_the_database_writes_differently_is_undone_and_named(
     place: str, store: Store
 ) -> None:
     stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
-    before = {table: raw.rows(place, table) for table in raw.TABLES}
+    before = raw.everything(place)
     for case, statements in (POSTGRES if raw.is_postgres(place) else SQLITE).items():
         for statement in statements:
             raw.execute(place, statement)
@@ -93,6 +93,6 @@ def test_a_change_that_the_database_writes_differently_is_undone_and_named(
         found = {finding.problem for finding in store.log.audit().findings}
         assert any("widen was not made by calib" in problem for problem in found), case
         undo(place, case)
-        assert {table: raw.rows(place, table) for table in raw.TABLES} == before, case
+        assert raw.everything(place) == before, case
     store.certifications.certify(certification(stored))
     assert store.log.audit().findings == ()

@@ -1,4 +1,4 @@
-"""Bundles written to files and read from them, and all rows of a store."""
+"""Bundles written to files and read from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from calib.files.native.bundle import bundle_writer, read_bundle
 from calib.model.store.bundle import Bundle, BundleEntry, _hashed
 from calib.model.store.log import entry_id, rows_id
-from support import raw
 
 
 def sent(bundle: Bundle, folder: Path) -> Path:
@@ -22,11 +21,6 @@ def sent(bundle: Bundle, folder: Path) -> Path:
 def moved(bundle: Bundle, folder: Path) -> Bundle:
     """The bundle as it comes out of a file."""
     return read_bundle(sent(bundle, folder))
-
-
-def everything(place: str) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables."""
-    return {table: raw.rows(place, table) for table in raw.TABLES}
 
 
 def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:

@@ -88,6 +88,15 @@ def rows(place: str, table: str) -> list[tuple[Any, ...]]:
     return sorted(execute(place, f"SELECT * FROM {table}"), key=repr)
 
 
+def everything(place: str) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables, each table sorted."""
+    with connection(place) as opened:
+        return {
+            table: sorted(opened.execute(f"SELECT * FROM {table}").fetchall(), key=repr)
+            for table in TABLES
+        }
+
+
 def insert_rows(place: str, table: str, taken: list[tuple[Any, ...]]) -> None:
     """Put rows into a table."""
     for row in taken:
