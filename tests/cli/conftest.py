@@ -37,11 +37,11 @@ def here(story: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def certified_store(story: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of the story, in which 24-0107:3 is certified for March 2026."""
-    store = tmp_path_factory.mktemp("certified") / STORE
-    shutil.copy(story / STORE, store)
-    end = ("--to", "2026-04-01", "--reason", "new", "--by", "ada", "--store", store)
-    done("certify", "24-0107:3", "--from", "2026-03-01", *end)
-    return store
+    words = ("--from", "2026-03-01", "--to", "2026-04-01", "--reason", "new")
+    with pytest.MonkeyPatch.context() as patched:
+        folder = copied_here(story, tmp_path_factory.mktemp("certified"), patched, STORE)
+        done("certify", "24-0107:3", *words)
+    return folder / STORE
 
 
 @pytest.fixture
