@@ -27,7 +27,7 @@ from calib.flows.shared.summaries import (
     new_summaries,
 )
 from calib.flows.shared.times import instant_of_epoch
-from calib.model.base.text import checked_name
+from calib.model.base.text import checked_name, panel_numbers
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
@@ -167,6 +167,7 @@ def derive(
         solution.report.datasets, "calib derive --add --relinearise NAME.expt NAME.refl"
     )
     notices += _slip_notices(solution.report)
+    notices += _panel_notices(solution.report)
     notices += [equal_notice(equal)] if equal is not None else []
     return Derived(
         record=record,
@@ -280,4 +281,13 @@ def _slip_notices(report: Report) -> list[str]:
         "before and after."
         for use in report.datasets
         for angle in use.slips_deg
+    ]
+
+
+def _panel_notices(report: Report) -> list[str]:
+    return [
+        f"{use.name}: less than half of the reflections on {panel_numbers(use.disputed_panels)} "
+        "agree with each other, counting those flagged as outliers; none of them is used."
+        for use in report.datasets
+        if use.disputed_panels
     ]

@@ -36,6 +36,8 @@ class SolveOptions:
         Assembly tolerances of panels and groups.
     ignore_flags
         Use reflections that were flagged as outliers or excluded before.
+    obey_flags
+        Exclude reflections that were flagged as outliers before, in place of judging them anew.
     pose_per_experiment
         Refine a pose for each experiment of a file, restrained to a common pose.
     hall_symbol
@@ -53,6 +55,7 @@ class SolveOptions:
     freedom: Freedom
     prior: PanelPrior
     ignore_flags: bool = False
+    obey_flags: bool = False
     pose_per_experiment: bool = False
     hall_symbol: str | None = None
     free_beam: bool = False
@@ -66,6 +69,7 @@ class SolveOptions:
             "freedom": self.freedom.value,
             **self.prior.content(layout),
             "ignore_flags": self.ignore_flags,
+            **({"obey_flags": True} if self.obey_flags else {}),
             "pose": "per-experiment" if self.pose_per_experiment else "shared",
             "hall_symbol": self.hall_symbol,
             "free_beam": self.free_beam,

@@ -57,7 +57,10 @@ BUNDLES = {
 }
 """Bundle -> versions in the frozen store of the calibrations it carries."""
 
-ADDED = {"sigma_um", "repeatability_um", "comparisons"}
+ADDED = {
+    "sigma_um", "repeatability_um", "comparisons", "still", "n_readmitted", "n_outliers_kept",
+    "limited_panels", "disputed_panels",
+}  # fmt: skip
 """Keys that later versions added."""
 REPEATING, NOISE_ONLY = {"diff", "history"}, ("--repeat-um", "0")
 """Commands that count the repeatability of detectors now, and how they do not."""

@@ -38,7 +38,7 @@ def shadowed() -> tuple[Layout, Correction, Solution]:
     layout = known_layout("PILATUS 1M")
     rng = np.random.default_rng(31)
     truth = random_correction(rng, layout)
-    plan = ScanPlan(n_reflections=5000, shadowed=((0, 0), (1, 3), (8, 30)))
+    plan = ScanPlan(n_reflections=5000, shadowed=((0, 0), (1, 6), (8, 30), (9, 4)))
     scan = simulated_scan(rng, layout, truth, facing_pose(layout, 150.0), plan, "shadowed")
     return layout, truth, solution([scan.dataset], layout)
 
@@ -51,7 +51,8 @@ def test_a_panel_says_what_its_correction_rests_on() -> None:
     for sparse in (1, 8):
         assert status[sparse] is PanelStatus.SPARSE
         assert 0 < counts[sparse] < 50
-    assert {status[k] for k in (2, 3, 4, 5, 6, 7, 9)} == {PanelStatus.MEASURED}
+    assert {status[k] for k in range(2, 8)} == {PanelStatus.MEASURED}
+    assert (status[9], counts[9]) == (PanelStatus.UNMEASURED, 0), "four may all be outliers"
     assert counts.sum() == found.report.datasets[0].n_reflections
 
 
@@ -62,7 +63,7 @@ def test_an_unmeasured_panel_moves_with_its_group_and_is_as_uncertain_as_it_was_
     assert (sigma > 0.99 * prior).all()
     assert (sigma < 1.35 * prior).all()
     # It moves only with the rigid motion that fits the rest.
-    others = list(range(1, 10))
+    others = list(range(1, 9))
     corners = layout.corners_panel_mm()
     drawn = layout.frames.points(corners)
     moved = Correction(values).frames(layout).points(corners)
@@ -76,17 +77,17 @@ def test_a_sparse_panel_leans_on_the_prior() -> None:
     layout, _, near, _ = near_and_far()
     table = near.reflections
     chosen = np.ones(len(table), dtype=np.bool_)
-    chosen[np.flatnonzero(table.panel == 4)[2:]] = False
+    chosen[np.flatnonzero(table.panel == 4)[5:]] = False
     sparse = replace(near, reflections=table.where(chosen))
     sigma = []
     for tolerance in (0.2, 0.02):
         prior = PanelPrior(shift_mm=tolerance)
-        found = solution([sparse], layout, options(Freedom.IN_PLANE, prior=prior))
+        found = solution([sparse], layout, options(prior=prior))
         sigma.append(found.estimate.sigma[4])
         assert found.estimate.status[4] is PanelStatus.SPARSE
-        assert found.estimate.n_reflections[4] == 2
+        assert 0 < found.estimate.n_reflections[4] <= 5
     assert sigma[1][0] < 0.021
-    assert sigma[0][0] < 0.15, "two reflections with 0.017 mm each constrain more than the assembly"
+    assert sigma[0][0] < 0.15, "reflections with 0.017 mm each constrain more than the assembly"
     assert sigma[1][0] < sigma[0][0]
 
 

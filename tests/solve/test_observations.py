@@ -107,7 +107,7 @@ def test_every_row_keeps_its_own_numbers_through_the_sorting() -> None:
         {"centroid_mm": {5: (1.0, 1.0, -0.1)}},
         {"centroid_mm": {5: (1.0, 1.0, 7.0)}},
         {"flags": {5: 1 << 10}},
-        {"flags": {5: 1 << 17}},
+        {"flags": {5: 1 << 17 | 1 << 10}},
         {"flags": {5: 1 << 25}},
         {"flags": {5: 1 << 27}},
     ],
@@ -133,7 +133,7 @@ def test_other_flags_keep_nothing_out(bit: int) -> None:
 
 def test_judgements_of_others_can_be_set_aside_and_overloads_cannot() -> None:
     spoilt = with_columns(scan(), flags={5: 1 << 17, 6: 1 << 25, 7: 1 << 10, 8: 1 << 27})
-    respected = usable_observations(spoilt)
+    respected = usable_observations(spoilt, obey_flags=True)
     reconsidered = usable_observations(spoilt, ignore_flags=True)
     assert len(reconsidered) == len(respected) + 2
     assert (respected.flagged_on_panel.sum(), reconsidered.flagged_on_panel.sum()) == (4, 2)
@@ -153,6 +153,15 @@ def test_reflections_near_the_spindle_are_left_out() -> None:
     assert left_out.any()
     assert np.array_equal(left_out, nearness <= 0.02)
     assert seen.n_unfit == left_out.sum()
+
+
+def test_outliers_of_an_earlier_refinement_are_set_apart() -> None:
+    spoilt = with_columns(scan(), flags={5: 1 << 17, 6: 1 << 25, 7: 1 << 17 | 1 << 27})
+    seen, others = usable_observations(spoilt), usable_observations(spoilt, ignore_flags=True)
+    assert seen.flagged is not None
+    assert seen.observed[:, seen.flagged].T.tolist() == [spoilt.reflections.centroid_mm[5].tolist()]
+    assert seen.flagged_on_panel.sum() == 2
+    assert others.flagged is None
 
 
 def test_nearness_to_the_spindle_is_free_of_scale() -> None:

@@ -95,19 +95,24 @@ def test_a_wrong_space_group_is_refused_and_a_lower_one_is_as_good() -> None:
     assert caught.value.place == near.name
 
 
-def test_flags_are_respected_unless_they_are_to_be_reconsidered() -> None:
+def test_flags_are_considered_anew_obeyed_or_ignored() -> None:
     layout, _, near, _ = near_and_far()
     table = near.reflections
     flags = table.flags.copy()
     flags[::10] |= 1 << 17
     flagged = replace(near, reflections=replace(table, flags=flags))
-    respected = solution([flagged], layout).report
-    reconsidered = solution([flagged], layout, options(ignore_flags=True)).report
-    (one,), (other,) = respected.datasets, reconsidered.datasets
+    obeyed = solution([flagged], layout, options(obey_flags=True)).report
+    ignored = solution([flagged], layout, options(ignore_flags=True)).report
+    anew = solution([flagged], layout).report
+    (one,), (other,), (new,) = obeyed.datasets, ignored.datasets, anew.datasets
     n_flagged = len(flags[::10])
     assert (one.n_flagged, other.n_flagged) == (n_flagged, 0)
-    assert sum(respected.flagged_on_panel) == n_flagged
+    assert sum(obeyed.flagged_on_panel) == n_flagged
     assert other.n_reflections > one.n_reflections + 0.95 * n_flagged
+    assert (one.n_readmitted, other.n_readmitted) == (0, 0)
+    assert new.n_readmitted + new.n_flagged == n_flagged
+    assert new.n_readmitted > 0.95 * n_flagged
+    assert sum(anew.flagged_on_panel) == new.n_flagged
 
 
 def test_a_scan_without_a_goniometer_is_refused_by_name() -> None:

@@ -16,7 +16,6 @@ from calib.model.detector.correction import Correction, Freedom, PanelStatus
 from calib.model.detector.frames import fit_rigid
 from calib.model.experiment.dataset import Dataset
 from calib.simulate.score import corner_errors
-from calib.solve.dataset.observations import Observations
 from calib.solve.dataset.outliers import (
     MOST_REJECTED,
     MOST_REJECTED_ON_PANEL,
@@ -26,30 +25,11 @@ from calib.solve.dataset.outliers import (
     robust_scale,
 )
 from calib.solve.panels.solution import Solution
+from support.judged import observations
 from support.scenes import options, simulation, solution
 
 POPULATED = 50
 TWO_MICROMETRES_MM = 2e-3
-
-
-def observations(panel: Ints, sigma: float = 1.0) -> Observations:
-    """Reflections of one experiment on these panels, with nothing but what rejection looks at."""
-    panel = np.sort(panel)
-    n = len(panel)
-    starts = [0, *(np.flatnonzero(np.diff(panel)) + 1).tolist(), n]
-    return Observations(
-        experiment=np.zeros(n, dtype=np.int64),
-        panel=panel,
-        fold=np.zeros(n, dtype=np.int64),
-        hkl=np.zeros((3, n), dtype=np.float32),
-        observed=np.zeros((3, n)),
-        sigma=np.full((3, n), sigma),
-        flagged_on_panel=np.zeros(int(panel.max()) + 1, dtype=np.int64),
-        n_unfit=0,
-        group_start=np.array(starts),
-        first=np.zeros(n, dtype=np.int64),
-        basis=None,
-    )
 
 
 def assert_within_limits(panel: Ints, keep: Bools) -> None:

@@ -16,6 +16,7 @@ LONGEST_NAME = 200
 """Characters of a name: of a person, a host, a beamline, a panel or a file."""
 LONGEST_TEXT = 2000
 """Characters of a reason or a description."""
+_MOST_NAMED = 10
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, surrogates, line and paragraph separators."""
 _SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
@@ -84,3 +85,11 @@ def joined(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def panel_numbers(panels: Sequence[int]) -> str:
+    """Panels by number, at most ten of them: ``panel 3``, ``panels 3, 7``."""
+    named = ", ".join(str(panel) for panel in panels[:_MOST_NAMED])
+    if len(panels) > _MOST_NAMED:
+        named += f" and {len(panels) - _MOST_NAMED} others"
+    return f"panel {named}" if len(panels) == 1 else f"panels {named}"

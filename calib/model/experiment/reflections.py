@@ -11,6 +11,8 @@ from calib.model.base.arrays import Bools, Floats, Ints, frozen
 EXCLUDING_BITS = (10, 17, 25, 27)
 """Flag bits that keep a reflection out: overloaded, centroid outlier, excluded for refinement,
 not suitable for refinement."""
+OUTLIER_BIT = 17
+"""The excluding bit of centroid outliers, which are judged anew."""
 RECONSIDERED_BITS = (17, 25)
 """The excluding bits set by an earlier refinement, which ``--ignore-flags`` overrides."""
 

@@ -132,6 +132,17 @@ class DatasetUse:
     if it was linearised at the solution."""
     summary: str = ""
     """The id of its summary; empty if none was made."""
+    still: bool = False
+    """Whether all its experiments are stills, with delta-psi in the place of phi."""
+    n_readmitted: int = 0
+    """Used although flagged as outliers in the data."""
+    n_outliers_kept: int = 0
+    """Outliers in excess of the limits of rejection, which are used with a small weight."""
+    limited_panels: tuple[int, ...] = ()
+    """Panels with at least twice as many outliers as the limit for a panel allows to reject."""
+    disputed_panels: tuple[int, ...] = ()
+    """Panels of whose reflections, flagged or not, less than half agree: it does not measure
+    them."""
 
 
 class Reason(StrEnum):

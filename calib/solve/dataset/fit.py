@@ -71,6 +71,8 @@ class DatasetFit:
     penalty: Penalty = field(default_factory=Penalty)
     slips: tuple[Slip, ...] = ()
     """Where scans were split because their crystals had slipped."""
+    disputed: tuple[int, ...] = ()
+    """Panels that are not measured because too few of their reflections agree."""
 
     @staticmethod
     def start(
@@ -83,15 +85,18 @@ class DatasetFit:
             hall_symbol=options.hall_symbol,
             pose_per_experiment=options.pose_per_experiment,
         )
-        seen = usable_observations(dataset, ignore_flags=options.ignore_flags)
+        seen = usable_observations(
+            dataset, ignore_flags=options.ignore_flags, obey_flags=options.obey_flags
+        )
+        keep = np.ones(len(seen), dtype=np.bool_) if seen.flagged is None else ~seen.flagged
         return DatasetFit(
             dataset=dataset,
             layout=layout,
             seen=replace(seen, first=instrument.crystal[seen.experiment].astype(np.int32)),
             instrument=instrument,
             nuisance=nuisance,
-            keep=np.ones(len(seen), dtype=np.bool_),
-            trust=np.ones(len(seen)),
+            keep=keep,
+            trust=keep.astype(np.float64),
             scale=np.ones(3),
             free_beam=options.free_beam,
             pose_prior=PosePrior() if options.pose_per_experiment else None,
@@ -108,6 +113,17 @@ class DatasetFit:
         return replace(
             self, seen=self.seen.where(chosen), keep=self.keep[chosen], trust=self.trust[chosen]
         )
+
+    @property
+    def admitted(self) -> Bools:
+        """(n,) reflections that flags in the file do not exclude: those without flags, and those
+        that are kept in spite of them."""
+        flagged = self.seen.flagged
+        return np.ones(len(self.seen), dtype=np.bool_) if flagged is None else ~flagged | self.keep
+
+    def of_admitted(self) -> DatasetFit:
+        """The same fit restricted to the reflections that are ``admitted``."""
+        return self if self.seen.flagged is None else self.where(self.admitted)
 
     def of_experiment(self, experiment: int) -> DatasetFit:
         """The same fit restricted to the reflections of one experiment."""
@@ -339,6 +355,8 @@ class DatasetFit:
         None if it is negligible."""
         still = np.zeros(PANEL_COLUMNS * len(self.layout))
         residuals = self.residuals(correction) if robust else None
+        if residuals is not None and self.seen.flagged is not None:
+            residuals[:, ~self.admitted] = np.nan
         weights = self.weights
         if residuals is not None:
             weights = huber_weights(self.seen, residuals, self.smallest_sigma)

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from calib.errors import SolveError
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.experiment.dataset import Dataset
-from calib.model.experiment.reflections import EXCLUDING_BITS, RECONSIDERED_BITS
+from calib.model.experiment.reflections import (
+    EXCLUDING_BITS,
+    OUTLIER_BIT,
+    RECONSIDERED_BITS,
+)
 from calib.solve.dataset.selection import fit_for_use, folds_of
 
 FOLDS = 4
@@ -38,7 +42,8 @@ class Observations:
     sigma: Floats
     """(3, n) stated standard deviations of ``observed``."""
     flagged_on_panel: Ints
-    """(n_panels,) number of indexed reflections excluded by flags in the file."""
+    """(n_panels,) number of indexed reflections excluded by flags in the file, without those that
+    are ``flagged``."""
     n_unfit: int
     """Number of others excluded: outside the scan, too close to the spindle, without a variance."""
     group_start: Ints
@@ -47,6 +52,9 @@ class Observations:
     """(n,) index of the first spline coefficient that a reflection depends on."""
     basis: Floats | None
     """(4, n) basis functions of this and the next three coefficients; None if no crystal varies."""
+    flagged: Bools | None = None
+    """(n,) usable reflections that an earlier refinement flagged as outliers, to be judged anew;
+    None if there are none."""
 
     def __len__(self) -> int:
         return len(self.experiment)
@@ -106,6 +114,7 @@ class Observations:
             group_start=group_start,
             first=self.first[chosen],
             basis=None if self.basis is None else np.ascontiguousarray(self.basis[:, chosen]),
+            flagged=None if self.flagged is None else self.flagged[chosen],
         )
 
     @property
@@ -114,20 +123,27 @@ class Observations:
         return np.asarray(self.fold % 2 == 1)
 
 
-def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Observations:
+def usable_observations(
+    dataset: Dataset, *, ignore_flags: bool = False, obey_flags: bool = False
+) -> Observations:
     """The usable reflections of a dataset, with their folds.
 
     Excluded are reflections with an excluding flag (with ``ignore_flags`` without those that an
     earlier refinement set), outside their scan, too close to the spindle, or without a variance.
-    Raises ``SolveError`` if nothing is left.
+    Those whose only excluding flag is that of an outlier are included, to be judged anew, unless
+    ``obey_flags``. Raises ``SolveError`` if no other is left.
     """
     table = dataset.reflections
     bits = tuple(b for b in EXCLUDING_BITS if not (ignore_flags and b in RECONSIDERED_BITS))
     indexed = table.indexed
     flagged = indexed & table.flagged(bits)
     fit = fit_for_use(dataset)
-    keep = np.flatnonzero(indexed & ~flagged & fit)
-    if not len(keep):
+    again: Bools = np.zeros(len(table), dtype=np.bool_)
+    if not (ignore_flags or obey_flags):
+        others = tuple(bit for bit in bits if bit != OUTLIER_BIT)
+        again = flagged & fit & ~table.flagged(others)
+    keep = np.flatnonzero(indexed & fit & (~flagged | again))
+    if not len(keep) or again[keep].all():
         raise SolveError(
             "no-usable-reflections",
             f"none of the {len(table)} reflections can be used "
@@ -157,9 +173,12 @@ def usable_observations(dataset: Dataset, *, ignore_flags: bool = False) -> Obse
         hkl=hkl,
         observed=observed,
         sigma=sigma,
-        flagged_on_panel=np.bincount(table.panel[flagged], minlength=len(dataset.detector.panels)),
+        flagged_on_panel=np.bincount(
+            table.panel[flagged & ~again], minlength=len(dataset.detector.panels)
+        ),
         n_unfit=int((indexed & ~flagged & ~fit).sum()),
         group_start=start,
         first=np.zeros(len(chosen), dtype=np.int32),
         basis=None,
+        flagged=again[chosen] if again.any() else None,
     )

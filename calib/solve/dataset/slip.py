@@ -58,6 +58,7 @@ def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> 
     reflections. Empty with ``Crystals.STATIC``.
     """
     found: list[Slip] = []
+    fit = fit.of_admitted()
     if options.crystals is Crystals.STATIC:
         return ()
     n = np.bincount(fit.seen.experiment, minlength=len(fit.instrument.still))

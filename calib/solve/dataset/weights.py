@@ -40,6 +40,8 @@ def with_variances_found(fit: DatasetFit, residuals: Floats, *, in_place: bool) 
     """
     still = fit.instrument.still[fit.seen.experiment]
     rows = list(fit.seen.sigma)
+    if fit.seen.flagged is not None:
+        residuals = np.where(fit.admitted, residuals, np.nan)
     for row in range(2 if still.any() else 3) if in_place else ():
         rows[row] = _on_line(rows[row], residuals[row])
     if still.any():

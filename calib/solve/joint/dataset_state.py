@@ -18,7 +18,7 @@ from calib.model.experiment.dataset import Dataset
 from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.normal_equations import Blocks
-from calib.solve.dataset.outliers import classify_outliers
+from calib.solve.dataset.outliers import PanelLimits, classify_outliers
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals
 from calib.solve.dataset.scan_varying import following, variation_of
@@ -69,7 +69,13 @@ def initialise(
     fit = DatasetFit.start(dataset, layout, lab_from_root, options)
     # From here on only the observations are needed, not the reflection table.
     fit = following(replace(fit, dataset=dataset.without_reflections()), options)
-    return DatasetState(fit, fit), np.bincount(fit.seen.panel, minlength=len(layout))
+    return DatasetState(fit, fit), np.bincount(fit.seen.panel[fit.keep], minlength=len(layout))
+
+
+def count_on_panels(state: DatasetState) -> tuple[DatasetState, Ints]:
+    """Number (n_panels,) of reflections on each panel, whether they are kept or not."""
+    fit = state.fit if state.whole is None else state.whole
+    return state, np.bincount(fit.seen.panel, minlength=len(fit.layout))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ def fit_rigid(state: DatasetState) -> tuple[DatasetState, RigidFit]:
     if fit.is_batched:
         thin, iterations = fit, _BATCHED_ITERATIONS
     moved, _ = thin.refined_at(none, robust=True, iterations=iterations)
+    moved = moved.of_admitted()
     residuals = moved.residuals(none)
     lost = np.asarray(~np.isfinite(residuals).all(axis=0))
     few = 2 * int(lost.sum()) > len(lost)
@@ -134,7 +141,10 @@ def restore_all(state: DatasetState, correction: Correction) -> tuple[DatasetSta
 
 
 def update_weights(
-    state: DatasetState, correction: Correction, in_place: bool
+    state: DatasetState,
+    correction: Correction,
+    in_place: bool,
+    limits: PanelLimits | None = None,
 ) -> tuple[DatasetState, tuple[int, int]]:
     """Classify outliers and scale weights from the current residuals.
 
@@ -143,9 +153,9 @@ def update_weights(
     fit = state.fit
     residuals = fit.residuals(correction)
     fit = with_variances_found(fit, residuals, in_place=in_place)
-    found = classify_outliers(fit.seen, residuals, in_place=in_place)
+    found = classify_outliers(fit.seen, residuals, in_place=in_place, limits=limits)
     changed = int((found.keep != fit.keep).sum())
-    fit = replace(fit, keep=found.keep, trust=found.trust)
+    fit = replace(fit, keep=found.keep, trust=found.trust, disputed=found.disputed)
     fit = with_weights(fit, residuals)
     if state.whole is None:
         # The arrays of standard deviations are shared, not kept twice.

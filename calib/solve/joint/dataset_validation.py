@@ -13,6 +13,7 @@ from calib.model.result.report import BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
 from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.outliers import MOST_REJECTED_ON_PANEL, POPULATED
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals, held_out_residuals
 from calib.solve.joint.dataset_state import DatasetState
@@ -96,7 +97,8 @@ def validate_dataset(
     seen = fit.eliminate(blocks.of_folds(folds), correction)
     tried = fit.moved(seen.nuisance_step(working.tangent))
     # Both hold the same reflections; only held-out ones are needed from here on.
-    rigid_held, held_fit = (one.where(one.seen.held_out) for one in (rigid.moved(blind), tried))
+    tested = fit.seen.held_out & fit.admitted
+    rigid_held, held_fit = (one.where(tested) for one in (rigid.moved(blind), tried))
     held, n_wild = held_out_residuals(
         held_fit, rigid_held.residuals(none), held_fit.residuals(working.correction)
     )
@@ -109,14 +111,15 @@ def validate_dataset(
         chi_square=blocks.chi_square,
         null_directions=fit.eliminate(blocks, correction).null_directions,
         used_on_panel=halves.sum(axis=0),
-        rejected_on_panel=np.bincount(fit.seen.panel[~fit.keep], minlength=n),
-        flagged_on_panel=fit.seen.flagged_on_panel,
+        rejected_on_panel=np.bincount(fit.seen.panel[fit.admitted & ~fit.keep], minlength=n),
+        flagged_on_panel=fit.seen.flagged_on_panel
+        + np.bincount(fit.seen.panel[~fit.admitted], minlength=n),
         used_in_halves=halves,
         n_wild=n_wild,
         n_held=len(held_fit.seen),
     )
-    tested = DatasetResiduals(used_histogram, held.histogram(held.panel, n), held.d_angstrom)
-    return replace(state, rigid=rigid, held=held), (diagnostics, tested)
+    pooled = DatasetResiduals(used_histogram, held.histogram(held.panel, n), held.d_angstrom)
+    return replace(state, rigid=rigid, held=held), (diagnostics, pooled)
 
 
 def in_shells(state: DatasetState, edges: Floats) -> tuple[DatasetState, ResidualHistogram]:
@@ -160,8 +163,8 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         name=fit.dataset.name,
         sha256=tuple(sorted(fit.dataset.source.sha256)),
         n_reflections=int(fit.keep.sum()),
-        n_rejected=int((~fit.keep).sum()),
-        n_flagged=int(fit.seen.flagged_on_panel.sum()),
+        n_rejected=int((fit.admitted & ~fit.keep).sum()),
+        n_flagged=int(fit.seen.flagged_on_panel.sum() + (~fit.admitted).sum()),
         n_crystals=fit.n_crystals,
         distance_mm=fit.layout.distance_mm(fit.nuisance.pose()),
         wavelength_angstrom=beam.wavelength_angstrom,
@@ -170,8 +173,22 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         crystal_interval_deg=fit.interval_deg,
         slips_deg=tuple(float(np.degrees(slip.phi_rad)) for slip in fit.slips),
         sample_root_mm=_place(fit.nuisance.pose().inverse().translation_mm),
+        still=bool(fit.instrument.still[fit.seen.experiment].all()),
+        n_readmitted=0 if fit.seen.flagged is None else int((fit.seen.flagged & fit.keep).sum()),
+        n_outliers_kept=int((fit.keep & (fit.trust < 1.0)).sum()),
+        limited_panels=_limited_panels(fit),
+        disputed_panels=fit.disputed,
         weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
     )
+
+
+def _limited_panels(fit: DatasetFit) -> tuple[int, ...]:
+    """Panels with at least twice as many outliers as may be rejected."""
+    panel, admitted = fit.seen.panel, fit.admitted
+    n = np.bincount(panel[admitted], minlength=len(fit.layout))
+    outliers = np.bincount(panel[admitted & (fit.trust < 1.0)], minlength=len(fit.layout))
+    found = (n >= POPULATED) & (outliers >= 2.0 * MOST_REJECTED_ON_PANEL * n)
+    return tuple(index for index in np.flatnonzero(found).tolist() if index not in fit.disputed)
 
 
 def _place(point_mm: Floats) -> tuple[float, float, float]:

@@ -251,6 +251,7 @@ def _explained(
 
 
 def _residuals_by_experiment(fit: DatasetFit, correction: Correction) -> ExperimentResiduals:
+    fit = fit.of_admitted()
     residuals, seen = fit.residuals(correction), fit.seen
     pixel_mm = np.array([panel.pixel_mm for panel in fit.layout.panels])
     for axis in range(2):  # one axis at a time, to save memory

@@ -11,10 +11,12 @@ import numpy as np
 from calib.errors import SolveError
 from calib.model.detector.correction import Correction
 from calib.model.result.report import Misfit
+from calib.solve.dataset.outliers import FEWEST, PanelLimits
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.dataset_state import (
     SquaredPx,
     apply_step,
+    count_on_panels,
     finish,
     fit_rigid,
     free_scan_varying,
@@ -214,9 +216,10 @@ def _converged(
 ) -> Refinement:
     """Iterate all datasets jointly from their current state until convergence."""
     decided = False
+    limits = _panel_limits(executor, system)
     for iteration in range(stage.done + 1, stage.most + 1):
         if not decided:
-            counts = executor.map(update_weights, correction, iteration > stage.moving)
+            counts = executor.map(update_weights, correction, iteration > stage.moving, limits)
             changed, total = np.sum(counts, axis=0).tolist()
             decided = iteration > stage.moving + 1 and (
                 changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
@@ -237,6 +240,15 @@ def _converged(
         converged=converged,
         iterations=iteration,
     )
+
+
+def _panel_limits(executor: Executor, system: PanelSystem) -> PanelLimits:
+    """The tolerance of each panel, and whether all datasets have too few reflections on it."""
+    counts = np.sum(executor.map(count_on_panels), axis=0)
+    for one in system.stored:
+        counts = counts + np.sum(one.used_on_panel, axis=0)
+    tolerance = system.tolerance.reshape(len(counts), -1)[:, :2].max(axis=1)
+    return PanelLimits(tolerance, counts < FEWEST)
 
 
 def sum_equations(equations: Iterator[PanelEquations]) -> PanelEquations:

@@ -7,6 +7,7 @@ import numpy as np
 from calib.model.detector.correction import CorrectionEstimate, PanelStatus
 from calib.model.result.report import Acceptance, BeforeAfter, Report
 from calib.solve.panels.disagreement import disagreements_in_words
+from calib.solve.panels.residual_reasons import outlier_reasons, scale_reasons
 
 _SHELL_TOLERANCE = 1.02
 """A resolution shell may get worse by this factor, which is within its statistical scatter."""
@@ -29,6 +30,9 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
     - cross-validation: no dataset fits worse with corrections from the other datasets than with
       the nominal geometry;
     - no part of the data disagrees with the others (``calib.solve.panels.comparisons``);
+    - no dataset, and no panel of a dataset, has twice as many outliers as may be rejected;
+    - observed over stated standard deviations of no coordinate are three times those of the others,
+      and of no dataset three times those of the other datasets, if its residuals are, too;
     - a tenth of the panels is measured.
     """
     reasons = [
@@ -39,6 +43,8 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *_shells(report),
         *_cross_validation(report),
         *disagreements_in_words(report),
+        *outlier_reasons(report.datasets),
+        *scale_reasons(report.datasets),
         *_coverage(estimate),
     ]
     if reasons:

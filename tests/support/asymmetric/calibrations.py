@@ -102,6 +102,11 @@ def dataset(numbers: Numbers, name: str, distance_mm: float, *, alone: bool = Fa
         else Influence(numbers.positive(2.0), numbers.positive(9.0), numbers.count(13)),
         linearisation_error_sigma=None if alone else numbers.positive(0.1),
         summary="" if alone else numbers.name(),
+        still=not alone,
+        n_readmitted=0 if alone else 37,
+        n_outliers_kept=0 if alone else 211,
+        limited_panels=() if alone else (3, 11),
+        disputed_panels=() if alone else (2,),
     )
 
 

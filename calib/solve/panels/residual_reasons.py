@@ -1,0 +1,80 @@
+"""Reasons not to accept a derivation that lie in the residuals of single datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from calib.model.base.text import panel_numbers
+from calib.model.result.report import DatasetUse
+from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
+
+_MAX_SCALE_RATIO = 3.0
+"""Between observed over stated standard deviations of coordinates or datasets."""
+_TWICE = 2.0
+"""Outliers over the limits of rejection. Once is usual: centroids have heavy tails."""
+
+
+def outlier_reasons(datasets: Sequence[DatasetUse]) -> list[str]:
+    """Reasons not to accept data of which many reflections are outliers."""
+    reasons = []
+    for use in datasets:
+        outliers, n = use.n_rejected + use.n_outliers_kept, use.n_rejected + use.n_reflections
+        if outliers >= _TWICE * MOST_REJECTED * n and use.n_outliers_kept:
+            reasons.append(
+                f"{use.name}: {outliers} of {n} reflections are outliers, more than twice the "
+                f"{MOST_REJECTED:.0%} that may be rejected: perhaps a second lattice, or wrong "
+                "Miller indices. Index it again, or exclude it."
+            )
+        elif use.limited_panels:
+            reasons.append(
+                f"{use.name}: on {panel_numbers(use.limited_panels)} more than "
+                f"{_TWICE * MOST_REJECTED_ON_PANEL:.0%} of the reflections are outliers: "
+                "perhaps a shadow, ice rings or a second lattice. Exclude the dataset."
+            )
+    return reasons
+
+
+def scale_reasons(datasets: Sequence[DatasetUse]) -> list[str]:
+    """Reasons not to accept data whose residuals in one coordinate, or one dataset, are far larger
+    than its stated variances and the others say."""
+    reasons = []
+    for use in datasets:
+        x, y, phi = use.weight_scale
+        pairs = [("x", x, "y", y), ("y", y, "x", x)]
+        if not use.still:
+            pairs.append(("phi", phi, "x and y", max(x, y)))
+        reasons += [
+            f"{use.name}: residuals in {name} are {scale:.2g} times the stated standard "
+            f"deviations, those in {other} {usual:.2g} times: something that is not in the model "
+            f"acts on {name}. Exclude the dataset."
+            for name, scale, other, usual in pairs
+            if scale > _MAX_SCALE_RATIO * usual
+        ]
+    return reasons + _datasets_apart(datasets)
+
+
+def _datasets_apart(datasets: Sequence[DatasetUse]) -> list[str]:
+    """Reasons for datasets of which scale and residuals in x or y are far larger than those of the
+    others: a larger scale alone may come from the unit of the stated variances."""
+    reasons = []
+    for index, name in enumerate(("x", "y")):
+        scales = [use.weight_scale[index] for use in datasets]
+        rms = [(use.rmsd.after.rms_x_px, use.rmsd.after.rms_y_px)[index] for use in datasets]
+        for place, use in enumerate(datasets):
+            others = [k for k in range(len(scales)) if k != place]
+            if not others:
+                continue
+            usual = float(np.median([scales[k] for k in others]))
+            usual_px = float(np.median([rms[k] for k in others]))
+            if (
+                scales[place] > _MAX_SCALE_RATIO * usual
+                and rms[place] > _MAX_SCALE_RATIO * usual_px
+            ):
+                reasons.append(
+                    f"{use.name}: residuals in {name} are {scales[place]:.2g} times the stated "
+                    f"standard deviations ({rms[place]:.3f} px), those of the other datasets "
+                    f"{usual:.2g} times ({usual_px:.3f} px). Exclude the dataset."
+                )
+    return reasons
