@@ -6,7 +6,7 @@ loaded when a file of it is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -16,10 +16,12 @@ from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
 from calib.files.serial import serial_from
 
 if TYPE_CHECKING:
-    from calib.model.base.arrays import Floats
+    from calib.model.base.arrays import Floats, Ints
     from calib.model.detector.layout import PanelFrames
+    from calib.model.detector.module_map import ModuleMap
     from calib.model.experiment.dataset import Dataset
     from calib.model.experiment.experiment import ExperimentList
+    from calib.model.experiment.pose import DetectorPose
     from calib.model.experiment.reflections import Positions
 
 __all__ = [
@@ -59,6 +61,18 @@ class ExperimentFile(Protocol):
         """The panels of a detector relative to its ``lab_from_root``, or else to the laboratory,
         as exact as the file gives them."""
 
+    def split(self, modules: Mapping[int, ModuleMap]) -> ExperimentFile:
+        """The same file with the only panel of some detectors cut into modules, by index of the
+        detector. Raises ``InputError`` where the file cannot state this."""
+
+    def merged(self, modules: Mapping[int, tuple[ModuleMap, DetectorPose]]) -> ExperimentFile:
+        """The same file with the modules of some detectors as one panel, by index of the detector.
+        Raises ``LayoutError`` where they differ in more than their place."""
+
+    def lookup_files(self, detectors: Collection[int]) -> tuple[str, ...]:
+        """Files with one array for each panel (masks, gains) that belong to these detectors;
+        ``split`` and ``merged`` remove them."""
+
     def with_frames(self, frames: Mapping[int, PanelFrames]) -> ExperimentFile:
         """The same file with other panel frames, by index of the detector, relative to what
         ``root_frames`` says; everything else stays as it is."""
@@ -89,6 +103,44 @@ class DataFiles(Protocol):
     def with_positions(self, centroid_mm: Floats) -> Callable[[BinaryIO], None]:
         """A writer (for ``atomic.write_safely``) of the file of reflections with other
         positions in mm, (n, 3); everything else stays as it is."""
+
+    def split(
+        self, modules: Mapping[int, ModuleMap], detector_of: Ints, *, with_shoeboxes: bool
+    ) -> MovedReflections:
+        """The reflections on the only panel of some detectors, moved to modules; ``detector_of``
+        (n,) is the index of each reflection's detector."""
+
+    def merged(
+        self, modules: Mapping[int, tuple[ModuleMap, DetectorPose]], detector_of: Ints
+    ) -> MovedReflections:
+        """The reflections on the modules of some detectors, moved to one panel."""
+
+
+class MovedReflections(Protocol):
+    """A file of reflections that were moved to other panels."""
+
+    @property
+    def n_kept(self) -> int:
+        """Reflections in it."""
+
+    @property
+    def n_in_gaps(self) -> int:
+        """Reflections left out, since their spot is on no module."""
+
+    @property
+    def n_across(self) -> int:
+        """Reflections left out, since their spot is on several modules."""
+
+    @property
+    def n_cut(self) -> int:
+        """Shoeboxes of which pixels on other modules are cleared."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Columns that cannot be moved."""
+
+    def write(self, target: BinaryIO) -> None:
+        """Write the file (for ``atomic.write_safely``)."""
 
 
 class Format(Protocol):

@@ -32,8 +32,7 @@ def refuse_one_panel(detector: Detector, place: str) -> None:
     raise InputError(
         "one-panel",
         f"the detector is described as one panel of {fast} x {slow} pixels; it must be split into "
-        "its modules first, which calib cannot do yet.",
+        "its modules first.",
         place=place,
-        remedy="dials.import multi_panel=True on the images (mini-CBF from PILATUS), then index "
-        "and refine again.",
+        remedy="use calib split, and give the files that it writes.",
     )

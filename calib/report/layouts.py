@@ -1,9 +1,9 @@
-"""Layouts: the modules of known detectors."""
+"""Layouts: the modules of known detectors, and experiments that were split into them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from calib.model.detector.known_detector import KnownDetector
 from calib.report.blocks import NONE, Block, Facts, Table, View, fixed
@@ -85,3 +85,76 @@ def layout_blocks(view: View, *, all_panels: bool) -> list[Block]:
 
 def _pair(pair: Sequence[int]) -> str:
     return NONE if not pair else f"{pair[0]} x {pair[1]}"
+
+
+class MovedCounts(Protocol):
+    """How many reflections were moved to other panels."""
+
+    @property
+    def n_kept(self) -> int:
+        """Reflections that were moved."""
+
+    @property
+    def n_in_gaps(self) -> int:
+        """Those left out in gaps."""
+
+    @property
+    def n_across(self) -> int:
+        """Those left out on several modules."""
+
+    @property
+    def n_cut(self) -> int:
+        """Shoeboxes that were cut."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Columns that were left out."""
+
+
+def conversion_view(
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    detectors: Sequence[tuple[int, KnownDetector]],
+    moved: MovedCounts | None,
+    notices: Sequence[str],
+    *,
+    written: bool,
+) -> dict[str, Any]:
+    """What was converted."""
+    return {
+        "inputs": list(inputs),
+        "outputs": list(outputs),
+        "written": written,
+        "detectors": [
+            {
+                "index": index,
+                "layout": known.name,
+                "n_panels": len(known.modules),
+                "geometry_id": known.layout().geometry_id,
+            }
+            for index, known in detectors
+        ],
+        "reflections": None
+        if moved is None
+        else {
+            "kept": moved.n_kept,
+            "in_gaps": moved.n_in_gaps,
+            "on_several_modules": moved.n_across,
+            "shoeboxes_cut": moved.n_cut,
+            "columns_left_out": list(moved.left_out),
+        },
+        "notices": list(notices),
+    }
+
+
+def conversion_blocks(view: View) -> list[Block]:
+    """What was converted: layouts, and counts of reflections."""
+    rows = [
+        (f"Detector {one['index']}", f"{one['layout']}, {one['n_panels']} modules")
+        for one in view["detectors"]
+    ]
+    counts = view["reflections"]
+    if counts is not None:
+        lost = counts["in_gaps"] + counts["on_several_modules"]
+        rows.append(("Reflections", f"{counts['kept']}, {lost} left out"))
+    return [Facts(tuple(rows))]

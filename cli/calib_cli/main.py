@@ -14,7 +14,6 @@ import typer
 from calib.version import __version__
 from calib_cli.context import WHILE_LOADING
 from calib_cli.errors import TERMINATED
-from calib_cli.options import StorePlace
 from calib_cli.output import notify, write
 from calib_cli.process_title import hide_passwords
 from calib_cli.program import Program
@@ -31,7 +30,15 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def calib(
     ctx: typer.Context,
-    store: StorePlace = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="STORE",
+            help="Use this file or postgresql:// URL. [$CALIB_STORE]",
+            show_default=False,
+        ),
+    ] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Derive, certify and apply calibrations of multi-panel X-ray detectors.

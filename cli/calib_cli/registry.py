@@ -31,6 +31,8 @@ SECTIONS = {
         "apply": "calibration.apply:apply",
         "resolve": "calibration.resolve:resolve",
         "export": "calibration.export:export",
+        "split": "data.split:split",
+        "merge": "data.merge:merge",
         "usage push": "usage.push:push",
         "usage list": "usage.list:list_applications",
     },

@@ -45,6 +45,7 @@ BEFORE = {
     ("audit", "rotate"): [["audit", "key"]],
     ("audit", "anchor"): [["audit", "key"]],
     ("db", "restore"): [["db", "backup", "-o", "calib.backup.sqlite"]],
+    ("split",): [["merge", "night1.expt", "night1.refl", "-o", "single.expt"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("usage", "push"): [
@@ -64,6 +65,7 @@ def test_every_command_exists() -> None:
         "audit log", "audit verify", "audit clock", "audit checkpoint", "audit anchor",
         "audit key", "audit keys", "audit rotate",
         "detector place", "layout list", "layout show", "layout add",
+        "split", "merge",
         "db current", "db check", "db upgrade", "db backup", "db restore",
         "db set", "db rules", "db grant",
         "doctor",

@@ -19,6 +19,7 @@ import pytest
 
 from calib.config.settings import _KINDS
 from calib.files.dials.dataset_write import write_dataset
+from calib.flows.layouts.split import SplitRequest, merge
 from fixtures.make import small_truth
 from support.commands import Answer, calib, done
 from support.postgres import Server
@@ -33,6 +34,7 @@ ADDRESS = re.compile(r"postgresql://\S+")
 READY: dict[str, tuple[str, ...]] = {
     "tutorial/first-calibration": (),
     "how-to/calibrate": (),
+    "how-to/one-panel": ("derive",),
     "how-to/pipeline": ("derive", "certify"),
     "how-to/compare": ("derive",),
     "how-to/shared-store": (),
@@ -73,6 +75,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         truth=small_truth(),
     )
     write_dataset(night3, folder)
+    merge(SplitRequest(folder / "near.expt", folder / "single.expt", folder / "near.refl"))
     (folder / "data" / "calib").mkdir(parents=True)
     return folder
 

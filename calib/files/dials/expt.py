@@ -7,21 +7,32 @@ models, unknown keys, white space and the format of numbers are unchanged.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from calib.errors import FileFormatError, LayoutError
+from calib.errors import FileFormatError, InputError, LayoutError
 from calib.files.atomic import read_bytes
 from calib.files.dials.expt_detector import local_frames, panel_edits, read_detector
 from calib.files.dials.expt_models import read_beam, read_crystal, read_goniometer, read_scan
+from calib.files.dials.expt_modules import (
+    LOOKUPS,
+    imageset_edits,
+    in_style,
+    merged_detector,
+    split_detector,
+)
 from calib.files.dials.json_text import JsonText
 from calib.files.dials.json_value import Node
 from calib.files.dials.refl_header import looks_like_table
 from calib.files.kinds import looks_like_pickle
+from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import PanelFrames
+from calib.model.detector.module_map import ModuleMap
 from calib.model.experiment.experiment import Detector, Experiment, ExperimentList
+from calib.model.experiment.pose import DetectorPose
 
 T = TypeVar("T")
 
@@ -143,6 +154,81 @@ class ExperimentFile:
         data = text.encode("utf-8")
         digest = hashlib.sha256(data).hexdigest()
         return replace(self, data=data, experiments=experiments, sha256=digest)
+
+    def split(self, modules: Mapping[int, ModuleMap]) -> ExperimentFile:
+        """The same file with the only panel of some detectors cut into modules.
+
+        ``modules`` gives them by index of the detector. Imagesets are read with ``multi_panel``.
+        Raises ``InputError`` where imagesets name maps of pixel offsets.
+        """
+        if self.offset_maps:
+            raise InputError(
+                "offset-maps",
+                f"the imagesets name maps of pixel offsets ({', '.join(self.offset_maps)}), which "
+                "DIALS could not read for several panels.",
+                place=self.name,
+                remedy="import the images again without lookup.dx and lookup.dy.",
+            )
+        frames = {k: self.experiments.detectors[k].frames for k in modules}
+        lab = {k: RigidMotion(one.rotation[0], one.origin_mm[0]) for k, one in frames.items()}
+        return self._with_detectors(
+            {k: partial(split_detector, modules=modules[k], lab=lab[k]) for k in modules},
+            multi_panel=True,
+        )
+
+    def merged(self, modules: Mapping[int, tuple[ModuleMap, DetectorPose]]) -> ExperimentFile:
+        """The same file with the modules of some detectors as one panel.
+
+        ``modules`` gives them, and where they are, by index of the detector. Raises
+        ``LayoutError`` where the panels differ in more than their place.
+        """
+        return self._with_detectors(
+            {
+                k: partial(
+                    merged_detector,
+                    modules=own,
+                    order=pose.order,
+                    root=pose.lab_from_root,
+                    exact=pose.exact,
+                )
+                for k, (own, pose) in modules.items()
+            },
+            multi_panel=False,
+        )
+
+    def lookup_files(self, detectors: Collection[int]) -> tuple[str, ...]:
+        """The files of masks, gains and pedestals of the imagesets of these detectors."""
+        document = JsonText.decode(self.data, self.name)
+        top = {str(member.key): member for member in document.members(document.skip_space(0))}
+        imagesets = top["imageset"].value if "imageset" in top else []
+        used = {e.imageset for e in self.experiments.experiments if e.detector in detectors}
+        found = [
+            str(one[key])
+            for number, one in enumerate(imagesets if isinstance(imagesets, list) else [])
+            if number in used and isinstance(one, dict)
+            for key in LOOKUPS
+            if one.get(key)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def _with_detectors(
+        self, made: Mapping[int, Callable[[Any], Any]], *, multi_panel: bool
+    ) -> ExperimentFile:
+        """The file with other detectors, each made from its JSON, and their imagesets."""
+        document = JsonText.decode(self.data, self.name)
+        top = {str(member.key): member for member in document.members(document.skip_space(0))}
+        detectors = list(document.members(self._detectors_at))
+        edits: list[tuple[int, int, str]] = []
+        for index, make in made.items():
+            member = detectors[self._detector_places[index]]
+            edits.append((member.start, member.end, in_style(document, member, make(member.value))))
+        entries = self.experiments.experiments
+        used = {e.imageset for e in entries if e.detector in made and e.imageset is not None}
+        if "imageset" in top and isinstance(top["imageset"].value, list):
+            for member in document.members(top["imageset"].start):
+                if member.key in used and isinstance(member.value, dict):
+                    edits += imageset_edits(document, member, multi_panel=multi_panel)
+        return ExperimentFile.parse(_edited(document.text, edits).encode(), self.name)
 
     def _detectors_in(self, document: JsonText) -> list[tuple[Node, int]]:
         """The values of the list of detectors, and the offset of the text of each."""

@@ -5,7 +5,7 @@ What reads reflections is loaded when reflections are read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from calib.errors import FileFormatError
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.refl_header import looks_like_table
-from calib.model.base.arrays import Floats
+from calib.model.base.arrays import Floats, Ints
 from calib.model.base.bounds import LENGTH_MM, PX, Bounds
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.reflections import Positions
@@ -24,6 +24,9 @@ from calib.model.experiment.reflections import Positions
 if TYPE_CHECKING:
     from calib.files.dials.pairs import Pair
     from calib.files.dials.refl_header import TableIndex
+    from calib.files.dials.refl_modules import MovedTable
+    from calib.model.detector.module_map import ModuleMap
+    from calib.model.experiment.pose import DetectorPose
 
 _MM, _PX = "xyzobs.mm.value", "xyzobs.px.value"
 
@@ -110,6 +113,32 @@ class DialsFiles:
         from calib.files.dials.refl import rewritten_columns
 
         return rewritten_columns(self._table()[0], {_MM: centroid_mm})
+
+    def split(
+        self, modules: Mapping[int, ModuleMap], detector_of: Ints, *, with_shoeboxes: bool
+    ) -> MovedTable:
+        """The table with the reflections on the modules of one-panel detectors."""
+        from calib.files.dials.refl_modules import split_table
+
+        path, index = self._table()
+        detectors = {k: self.file.experiments.detectors[k] for k in modules}
+        return split_table(
+            path, index, modules, detectors, detector_of, with_shoeboxes=with_shoeboxes
+        )
+
+    def merged(
+        self, modules: Mapping[int, tuple[ModuleMap, DetectorPose]], detector_of: Ints
+    ) -> MovedTable:
+        """The table with the reflections of some detectors on one panel."""
+        from calib.files.dials.refl_modules import merged_table
+
+        path, index = self._table()
+        first = {k: np.zeros((len(own), 2), dtype=np.int64) for k, (own, _) in modules.items()}
+        for k, (own, pose) in modules.items():
+            first[k][list(pose.order)] = own.boxes_px[:, :2]
+        detectors = self.file.experiments.detectors
+        pixel = {k: detectors[k].panels[0].pixel_mm for k in modules}
+        return merged_table(path, index, first, pixel, detector_of)
 
     def _table(self) -> tuple[Path, TableIndex]:
         path, index = self.pair.reflection_path, self.pair.index

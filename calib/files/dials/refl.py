@@ -134,7 +134,7 @@ def table_bytes(table: Table) -> bytes:
     packer.pack_map_header(len(table.columns))
     for name, column in table.columns.items():
         packer.pack(name)
-        packer.pack([column.typename, [table.nrows, _payload(column, name)]])
+        packer.pack([column.typename, [table.nrows, column_bytes(column, name)]])
     return bytes(packer.bytes())
 
 
@@ -180,7 +180,7 @@ def rewritten_columns(
                 place=f"{source}, column {name}",
             )
         _element_count(span, name, source)
-        spans.append((span, _payload(Column(span.typename, values), name)))
+        spans.append((span, column_bytes(Column(span.typename, values), name)))
     spans.sort(key=lambda pair: pair[0].offset)
 
     def write(target: BinaryIO) -> None:
@@ -233,7 +233,8 @@ def _element_count(span: ColumnSpan, name: str, path: Path) -> None:
         )
 
 
-def _payload(column: Column, name: str) -> bytes:
+def column_bytes(column: Column, name: str) -> bytes:
+    """The payload of a column; raises ``InputError`` for values of another type."""
     values = column.values
     if isinstance(values, bytes):
         return values

@@ -26,7 +26,6 @@ _SERIAL = re.compile(r"\bS/N[ :]*\S+", re.IGNORECASE)
 _MODULES_IN_SERIAL = re.compile(r"(?:E-)?0*(\d+)-\d+")
 """DECTRIS begins a serial with the number of modules: 60-0119, 24-0107, E-32-0102."""
 _NO_ROI = ("", "disabled", "none")
-_SAME_PIXEL = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +65,7 @@ class Registry:
         ``LayoutError`` where none fits (``unknown-layout``), or several do and neither text,
         serial nor ROI mode decides (``ambiguous-layout``).
         """
-        same = [one for one in self if one.modules.size_px == size_px and _of_size(one, pixel_mm)]
+        same = [one for one in self if one.modules.size_px == size_px and one.has_pixel(pixel_mm)]
         named = _SERIAL.sub(" ", text)
         fits = [one for one in same if self._agrees(one, named, roi_mode)]
         count = _MODULES_IN_SERIAL.fullmatch(serial)
@@ -91,6 +90,25 @@ class Registry:
             remedy="describe its modules in a file for calib layout add "
             "(docs/reference/layouts.md), and name it with --layout.",
         )
+
+    def of_panels(
+        self, layout: Layout, text: str = "", *, with_parts: bool = True
+    ) -> KnownDetector | None:
+        """The detector with the same number and size of panels and pixels, if any.
+
+        Of several, the one whose panels are nearest and, of these, one that agrees with ``text``.
+        With ``with_parts``, also regions of a detector, and halves of modules.
+        """
+        candidates = [one for one in self if with_parts or not one.mode]
+        if with_parts:
+            candidates += [one.in_halves() for one in self if one.family.dead_px is not None]
+        alike = [
+            (round(off_grid_mm(layout, drawn), 3), not self._agrees(one, text, None), number)
+            for number, one in enumerate(candidates)
+            if len(one.modules) == len(layout)
+            and not (drawn := one.layout()).difference(layout.panels)
+        ]
+        return candidates[min(alike)[2]] if alike else None
 
     def _agrees(self, detector: KnownDetector, text: str, roi_mode: str | None) -> bool:
         """Whether text and ROI mode may be those of a detector."""
@@ -146,14 +164,8 @@ def family_of(layout: Layout) -> str | None:
 
     Of several, such as 300K and 300K-W, the one whose panels are nearest.
     """
-    alike = [
-        (off_grid_mm(layout, drawn), one.name)
-        for one in built_in()
-        if not one.mode
-        and len(one.modules) == len(layout)
-        and not (drawn := one.layout()).difference(layout.panels)
-    ]
-    return min(alike, key=lambda found: found[0])[1] if alike else None
+    found = built_in().of_panels(layout, with_parts=False)
+    return None if found is None else found.name
 
 
 def off_grid_mm(layout: Layout, drawn: Layout) -> float:
@@ -165,10 +177,6 @@ def off_grid_mm(layout: Layout, drawn: Layout) -> float:
     reach = 0.5 * np.linalg.norm(layout.size_mm, axis=1).max()
     shift = np.linalg.norm(between[:, TRANSLATIONS], axis=1)
     return float((shift + reach * np.linalg.norm(between[:, ROTATIONS], axis=1)).max())
-
-
-def _of_size(detector: KnownDetector, pixel_mm: Sequence[float]) -> bool:
-    return all(abs(one / detector.pixel_mm - 1.0) < _SAME_PIXEL for one in pixel_mm)
 
 
 def _folded(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from calib.model.detector.module_map import ModuleMap, grid_map
 
 T = TypeVar("T")
 
+_SAME_PIXEL = 1e-3
 FORMAT = "calib/family/1"
 _GAP_PX = Bounds("a number of pixels", 0, 100_000, whole=True)
 _MODEL_KEYS = {"grid", "origins_px", "module_px"}
@@ -73,6 +74,10 @@ class KnownDetector:
         """The sizes in its name, such as ``16M``; the first one where it is a region."""
         words = size_words(self.name)
         return frozenset(words[:1] if self.mode else words)
+
+    def has_pixel(self, pixel_mm: Sequence[float]) -> bool:
+        """Whether pixels of this size (fast, slow) in mm are those of the detector."""
+        return all(abs(one / self.pixel_mm - 1.0) < _SAME_PIXEL for one in pixel_mm)
 
     def in_halves(self) -> KnownDetector:
         """The same with each half of a module as a panel.

@@ -1,0 +1,228 @@
+"""split and merge: one-panel experiments as experiments of modules, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calib.config.layouts import known_detectors
+from calib.errors import InputError, LayoutError
+from calib.files.atomic import Outputs
+from calib.files.kinds import EXPERIMENTS, REFLECTIONS
+from calib.files.output_target import OutputRule
+from calib.files.reader import DataFiles, ExperimentFile, MovedReflections, read_data
+from calib.flows.shared.modules import Split, merged_pose, modules_of
+from calib.flows.shared.targets import detector_of_rows
+from calib.model.base.arrays import Ints
+from calib.model.base.text import checked_name
+from calib.model.detector.families import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRequest:
+    """The files to convert, and what to know about them."""
+
+    experiments: Path
+    output: Path
+    reflections: Path | None = None
+    reflections_output: Path | None = None
+    """None: beside ``output``, with the ending ``.refl``."""
+    layout: str | None = None
+    """None: recognised from the file."""
+    serial: str | None = None
+    """To recognise the layout; None: from the file."""
+    halves: bool = False
+    """Take each half of a module with a CdTe sensor as a panel."""
+    with_shoeboxes: bool = True
+    drop_correction: bool = False
+    """Merge panels that are not at their nominal positions."""
+    force: bool = False
+    """Replace existing outputs by files of their own kind (``files/output_target``)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converted:
+    """Files that were split or merged."""
+
+    detectors: tuple[Split, ...]
+    outputs: tuple[Path, ...]
+    reflections: MovedReflections | None
+    """None where no reflections were given."""
+    notices: tuple[str, ...]
+
+
+def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
+    """Write one-panel experiments as experiments of modules, with their reflections.
+
+    Everything but detectors, imagesets and positions on panels is copied byte for byte. Raises
+    ``LayoutError`` for a detector that is not recognised, ``InputError`` where nothing is to be
+    split, and what ``Outputs`` raises.
+    """
+    data, used = _read(request)
+    alone = [k for k in used if len(data.file.experiments.detectors[k].panels) == 1]
+    if not alone:
+        raise InputError(
+            "already-split",
+            "no detector in this file has one panel only.",
+            place=str(request.experiments),
+            remedy="use the file as it is.",
+        )
+    known = known_detectors()
+    found = [
+        modules_of(
+            known,
+            data.file.experiments.detectors[k],
+            k,
+            layout=request.layout,
+            serial=request.serial,
+            halves=request.halves,
+            place=str(request.experiments),
+        )
+        for k in alone
+    ]
+    maps = {one.index: one.known.modules for one in found}
+
+    def moved(detector_of: Ints) -> MovedReflections:
+        return data.split(maps, detector_of, with_shoeboxes=request.with_shoeboxes)
+
+    notices = [_how_images_are_read(one) for one in found]
+    return _convert(request, data, found, lambda: data.file.split(maps), moved, notices, dry_run)
+
+
+def merge(request: SplitRequest, *, dry_run: bool = False) -> Converted:
+    """Write experiments of modules as one-panel experiments, with their reflections.
+
+    Raises ``LayoutError`` for panels that are not the modules of a known flat detector, or not at
+    their nominal positions, and otherwise as ``split``.
+    """
+    data, used = _read(request)
+    several = [k for k in used if len(data.file.experiments.detectors[k].panels) > 1]
+    if not several:
+        raise InputError(
+            "already-merged",
+            "no detector in this file has several panels.",
+            place=str(request.experiments),
+            remedy="use the file as it is.",
+        )
+    known: Registry = known_detectors()
+    found, notices = [], []
+    for k in several:
+        detector = data.file.experiments.detectors[k]
+        one = merged_pose(
+            known,
+            detector,
+            k,
+            layout=request.layout,
+            drop_correction=request.drop_correction,
+            place=str(request.experiments),
+        )
+        found.append(one)
+        if one.pose is not None and one.pose.correction is None:
+            notices.append(
+                f"panels that were up to {1e3 * one.pose.residual_mm:.0f} um from their nominal "
+                "positions are at these now; the correction is lost."
+            )
+    maps = {one.index: (one.known.modules, one.pose) for one in found if one.pose is not None}
+
+    def moved(detector_of: Ints) -> MovedReflections:
+        return data.merged(maps, detector_of)
+
+    return _convert(request, data, found, lambda: data.file.merged(maps), moved, notices, dry_run)
+
+
+def _read(request: SplitRequest) -> tuple[DataFiles, list[int]]:
+    given = [path for path in (request.experiments, request.reflections) if path is not None]
+    _outputs(request)  # before any work is done
+    (data,) = read_data(given, need_reflections=request.reflections is not None)
+    models = data.file.experiments
+    used = sorted({entry.detector for entry in models.experiments})
+    return data, used or list(range(len(models.detectors)))
+
+
+def _convert(
+    request: SplitRequest,
+    data: DataFiles,
+    found: list[Split],
+    experiments: Callable[[], ExperimentFile],
+    moved: Callable[[Ints], MovedReflections],
+    notices: list[str],
+    dry_run: bool,
+) -> Converted:
+    """Make both files, and write them unless this is a dry run."""
+    outputs = _outputs(request)
+    try:
+        file = experiments()
+    except LayoutError as error:
+        raise LayoutError(
+            error.code, error.problem, place=str(request.experiments), remedy=error.remedy
+        ) from error
+    reflections = moved(_detector_of(data)) if request.reflections is not None else None
+    lookups = data.file.lookup_files({one.index for one in found})
+    if lookups:
+        notices.append(
+            "files with an array for each panel no longer fit and were removed from the imageset: "
+            f"{', '.join(lookups)}."
+        )
+    notices += _left_out(reflections)
+    if reflections is not None and data.n_reflections and not reflections.n_kept:
+        raise InputError(
+            "outside-panels",
+            f"none of the {data.n_reflections} reflections is on a module.",
+            place=str(request.reflections),
+            remedy="give the .expt and .refl files that were written together.",
+        )
+    if not dry_run:
+        given = [path for path in (request.experiments, request.reflections) if path is not None]
+        with Outputs(inputs=given, force=request.force) as staged:
+            staged.stage(outputs[0], file.data, EXPERIMENTS)
+            if reflections is not None:
+                staged.stage(outputs[1], reflections.write, REFLECTIONS)
+            staged.commit()
+    return Converted(tuple(found), outputs, reflections, tuple(dict.fromkeys(notices)))
+
+
+def _outputs(request: SplitRequest) -> tuple[Path, ...]:
+    """The outputs; raises ``InputError`` where they cannot be written."""
+    given = tuple(path for path in (request.experiments, request.reflections) if path is not None)
+    rule = OutputRule(given, (), request.force)
+    outputs = [request.output]
+    if request.reflections is not None:
+        outputs.append(request.reflections_output or request.output.with_suffix(".refl"))
+    for path, kind in zip(outputs, (EXPERIMENTS, REFLECTIONS), strict=False):
+        checked_name(path.name, "the name of an output")
+        rule.target(path, kind)
+    return tuple(outputs)
+
+
+def _detector_of(data: DataFiles) -> Ints:
+    """(n,) the detector of each reflection; -1 where it is unknown."""
+    models = data.file.experiments
+    used = {entry.detector for entry in models.experiments}
+    if len(used) <= 1:
+        return np.full(data.n_reflections, next(iter(used), 0))
+    return detector_of_rows(models, data.positions())
+
+
+def _how_images_are_read(one: Split) -> str:
+    if one.known.family.dials_splits and not one.halves:
+        return f"DIALS reads the images of a {one.known.name} as modules if they are mini-CBF."
+    return (
+        f"DIALS reads the images of a {one.known.name} as one panel, so dials.find_spots and "
+        "dials.integrate cannot use these experiments; indexing and refinement can."
+    )
+
+
+def _left_out(moved: MovedReflections | None) -> list[str]:
+    if moved is None:
+        return []
+    counts: Mapping[str, int] = {
+        "reflections are in gaps between modules and were left out": moved.n_in_gaps,
+        "reflections are on several modules and were left out": moved.n_across,
+        "shoeboxes had valid pixels on other modules, which are masked now": moved.n_cut,
+    }
+    texts = [f"{count} {what}." for what, count in counts.items() if count]
+    columns: Collection[str] = moved.left_out
+    return [*texts, f"left out of the table: {', '.join(columns)}."] if columns else texts

@@ -1,0 +1,73 @@
+"""calib split: cut one-panel experiments into the modules of the detector."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from calib_cli.commands.data.conversion import (
+    Files,
+    LayoutName,
+    OutputFile,
+    ReflectionsOutput,
+    paths_of,
+    write_result,
+)
+from calib_cli.help import ADVANCED, INPUT
+from calib_cli.options import AsJson, DryRun, FileSerial, Force
+
+
+def split(
+    paths: Files,
+    output: OutputFile = None,
+    reflections_output: ReflectionsOutput = None,
+    layout: LayoutName = None,
+    serial: FileSerial = None,
+    halves: Annotated[
+        bool,
+        typer.Option(
+            "--halves",
+            help="Take each half of a module with a CdTe sensor as a panel.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False,
+    no_shoeboxes: Annotated[
+        bool,
+        typer.Option(
+            "--no-shoeboxes",
+            help="Leave shoeboxes out of the reflections.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Cut one-panel experiments into detector modules.
+
+    Panels, positions of reflections and imagesets change; everything else is copied. Reflections
+    in gaps or on several modules are left out.
+
+    \b
+    Example:
+      calib split single.expt single.refl
+    """
+    from calib.flows.layouts.split import SplitRequest
+    from calib.flows.layouts.split import split as split_experiments
+
+    expt, refl, target = paths_of(paths, output, reflections_output, "split")
+    request = SplitRequest(
+        expt,
+        target,
+        refl,
+        reflections_output,
+        layout=layout,
+        serial=serial,
+        halves=halves,
+        with_shoeboxes=not no_shoeboxes,
+        force=force,
+    )
+    write_result(
+        lambda: split_experiments(request, dry_run=dry_run), paths, as_json=as_json, dry_run=dry_run
+    )
