@@ -150,9 +150,8 @@ def test_an_experiment_of_one_panel(here: Path, night1: Dataset) -> None:
         refused(
             *words,
             problem="whole.expt: the detector is described as one panel of 487 x 619 pixels; it "
-            "must be split into its modules first, which calib cannot do yet.",
-            remedy="dials.import multi_panel=True on the images (mini-CBF from PILATUS), then "
-            "index and refine again",
+            "must be split into its modules first.",
+            remedy="use calib split, and give the files that it writes",
         )
 
 

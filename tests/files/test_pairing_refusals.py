@@ -123,8 +123,7 @@ def test_a_detector_of_one_panel_is_refused(first: Dataset, folder: Folder) -> N
     expt = folder.expt(first, one_panel)
     assert refused([expt, folder.refl(first)], "one-panel") == (
         f"{expt}: the detector is described as one panel of 1475 x 1679 pixels; it must be split "
-        "into its modules first, which calib cannot do yet. Try: dials.import multi_panel=True on "
-        "the images (mini-CBF from PILATUS), then index and refine again."
+        "into its modules first. Try: use calib split, and give the files that it writes."
     )
 
 
