@@ -36,6 +36,7 @@ def derive(
     keep_all: bool = False,
     workers: int | None = None,
     scheduler: str | None = None,
+    time_zone: str | None = None,
     dry_run: bool = False,
     progress: DeriveProgress | None = None,
 ) -> Derived:
@@ -89,6 +90,8 @@ def derive(
         the number and size of the files.
     scheduler
         Address of the scheduler of a Dask cluster that holds them instead.
+    time_zone
+        IANA name of the zone of a new detector, in which times in the files are read. Default: UTC.
     dry_run
         Do everything except writing.
     progress
@@ -143,6 +146,7 @@ def derive(
         relinearise=relinearise,
         workers=workers,
         scheduler=scheduler,
+        time_zone=time_zone,
     )
     with opened(store, read_only=dry_run) as found:
         return derive_request(request, found, stamp_of(by), dry_run=dry_run, progress=progress)

@@ -19,6 +19,7 @@ from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
 from calib.files.output_target import OutputRule
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
 from calib.flows.receipts import log_heads, receipt_bytes, receipt_path
+from calib.flows.shared.retired import retired_warnings
 from calib.flows.shared.selection import Selection, select_certified, select_named
 from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
 from calib.flows.shared.times import future_warnings, read_moment
@@ -122,7 +123,7 @@ def apply(
                 remedy="withdraw it, and certify another calibration.",
             )
     chosen_for = list(zip(targets, selected, strict=True))
-    warnings = [text for pair in chosen_for for text in _warnings(*pair, stamp.at)]
+    warnings = [text for pair in chosen_for for text in _warnings(*pair, store, stamp.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
@@ -190,7 +191,7 @@ def _checked_outputs(request: ApplyRequest, store: StoreLike) -> tuple[Path, ...
 def _select(target: Target, request: ApplyRequest, store: StoreLike, now: datetime) -> Selection:
     if request.calibration is not None:
         return select_named(target, request.calibration, store)
-    moment, zone = request.as_known_at, target.record.time_zone
+    moment, zone = request.as_known_at, target.record.zones
     return select_certified(
         target,
         store,
@@ -217,8 +218,8 @@ def _applied(target: Target, choice: Selection) -> AppliedDetector:
     )
 
 
-def _warnings(target: Target, choice: Selection, now: datetime) -> list[str]:
-    texts = list(choice.warnings)
+def _warnings(target: Target, choice: Selection, store: StoreLike, now: datetime) -> list[str]:
+    texts = [*choice.warnings, *retired_warnings(store, target.record.serial, [target.time])]
     if target.why_no_time:
         unknown = "the time of the data is unknown" if target.time is None else "it is ignored"
         texts.append(f"{unknown}, since {target.why_no_time}.")

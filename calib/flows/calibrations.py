@@ -7,6 +7,7 @@ from datetime import datetime
 
 from calib.errors import InputError, NotFoundError
 from calib.flows.shared.times import read_moment
+from calib.model.store.amendment import Relabelling
 from calib.model.store.bundle import OriginEntry
 from calib.model.store.log import Moment
 from calib.model.store.protocol import StoreLike
@@ -35,7 +36,7 @@ def listed(
         raise InputError(
             "bad-limit", f"the limit is {limit}, but must be at least 1.", remedy="use --limit 100."
         )
-    zone = "UTC" if serial is None else store.detectors.get(serial).time_zone
+    zone = "UTC" if serial is None else store.detectors.get(serial).zones
     known = store.log.moment(None if as_known_at is None else read_moment(as_known_at, zone, now))
     lines = store.calibrations.list(serial, known.position, None if limit is None else limit + 1)
     if limit is None or len(lines) <= limit:
@@ -56,6 +57,10 @@ class Shown:
     n_applications: int
     provenance: Provenance | None
     origins: tuple[OriginEntry, ...]
+    relabelled: Relabelling | None
+    """Where it was recorded again under another serial."""
+    replaces: StoredCalibration | None
+    """The calibration with a wrong serial that it replaces."""
 
 
 def show(
@@ -68,7 +73,7 @@ def show(
     known = store.log.moment()
     found = store.calibrations.get(reference, serial, known.position)
     if as_known_at is not None:
-        zone = store.detectors.get(found.record.serial).time_zone
+        zone = store.detectors.get(found.record.serial).zones
         known = store.log.moment(read_moment(as_known_at, zone, now))
         # By position: after a correction of the clock times do not rise with it.
         stored = store.log.entries_at([found.stored.at])
@@ -79,6 +84,7 @@ def show(
                 remedy="use a later --as-known-at; calib history shows when it was stored.",
             )
         found = store.calibrations.get(found.id, known_at=known.position)
+    provenance = store.calibrations.provenance(found.id)
     words = store.certifications.list(found.record.serial, known.position)
     return Shown(
         known_at=known,
@@ -87,6 +93,28 @@ def show(
         n_applications=len(
             store.applications.list(calibration_id=found.id, known_at=known.position)
         ),
-        provenance=store.calibrations.provenance(found.id),
+        provenance=provenance,
         origins=tuple(store.bundles.origins(calibration_id=found.id, known_at=known.position)),
+        relabelled=_relabelling(store, found, found.id, known.position),
+        replaces=_replaced(store, found, provenance),
     )
+
+
+def _relabelling(
+    store: StoreLike, found: StoredCalibration, calibration_id: str, known_at: int
+) -> Relabelling | None:
+    mine = store.calibrations.relabellings(found.record.serial, known_at)
+    return next((one for one in mine if one.calibration_id == calibration_id), None)
+
+
+def _replaced(
+    store: StoreLike, found: StoredCalibration, provenance: Provenance | None
+) -> StoredCalibration | None:
+    """The parent of a calibration, if it is the same with a wrong serial."""
+    if provenance is None or provenance.parent is None:
+        return None
+    try:
+        parent = store.calibrations.get(provenance.parent)
+    except NotFoundError:
+        return None
+    return parent if parent.record.serial != found.record.serial else None

@@ -8,10 +8,12 @@ from datetime import datetime
 from math import ceil, floor
 
 from calib.errors import InputError
+from calib.flows.shared.retired import retired_validity_warnings
 from calib.flows.shared.succession import refuse_identical, sliver_warnings, without_slivers
 from calib.flows.shared.times import read_instant
 from calib.model.base.bounds import EXTENT_MM, POSITION, brief, is_instant
 from calib.model.base.text import checked_words
+from calib.model.base.zones import TimeZones
 from calib.model.experiment.epochs import FIRST_DATA
 from calib.model.store.certification_rules import Consequences
 from calib.model.store.protocol import StoreLike
@@ -69,7 +71,7 @@ def certify(
     recorded already, or other certifications would be replaced without ``supersede``.
     """
     found = store.calibrations.get(reference, serial)
-    zone = store.detectors.get(found.record.serial).time_zone
+    zone = store.detectors.get(found.record.serial).zones
     refuse_draft(found, override)
     if not reason.strip():
         raise InputError(
@@ -123,6 +125,7 @@ def certify(
     )
     refuse_identical(store, certification)
     warnings = sliver_warnings(store, certification, limit_mm)
+    warnings += retired_validity_warnings(store, certification.serial, validity)
     if override:
         warnings.append(
             f"{found.name} passed acceptance and needs no override: {override}"
@@ -187,7 +190,9 @@ def withdraw(
     return Withdrawn(tuple(lost), consequences)
 
 
-def _start(found: StoredCalibration, text: str | None, zone: str, now: datetime) -> datetime:
+def _start(
+    found: StoredCalibration, text: str | None, zone: str | TimeZones, now: datetime
+) -> datetime:
     if text is not None:
         return read_instant(text, zone, now)
     # Earlier programs stored times since the start of a scan as dates in 1970.

@@ -14,6 +14,7 @@ from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.equal import equal_calibration, equal_notice
 from calib.flows.shared.provenance import this_environment
 from calib.flows.shared.results import Derived, solver_errors
+from calib.flows.shared.retired import retired_warnings
 from calib.flows.shared.summaries import (
     Key,
     SummaryEntry,
@@ -103,6 +104,7 @@ def combine(
     notices += beyond_linear_range(
         solution.report.datasets, "calib derive --relinearise NAME.expt NAME.refl"
     )
+    notices += retired_warnings(store, detector.serial, [kept.summary.started for kept in chosen])
     return Derived(
         record=record,
         stored=stored,

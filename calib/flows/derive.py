@@ -14,10 +14,16 @@ from calib.files.reader import read_data
 from calib.flows.shared.datasets import executor_for, load_datasets, reordered
 from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.equal import equal_calibration, equal_notice
-from calib.flows.shared.identity import known_detector, new_detector, serial_of
+from calib.flows.shared.identity import (
+    known_detector,
+    new_detector,
+    refuse_other_zone,
+    serial_of,
+)
 from calib.flows.shared.provenance import provenance_of
 from calib.flows.shared.rejected import reject_disagreeing, rejection_notices
 from calib.flows.shared.results import Derived, solver_errors
+from calib.flows.shared.retired import retired_warnings
 from calib.flows.shared.summaries import (
     SummaryEntry,
     base_of,
@@ -26,7 +32,7 @@ from calib.flows.shared.summaries import (
     kept_summaries,
     new_summaries,
 )
-from calib.flows.shared.times import instant_of_epoch
+from calib.flows.shared.times import instant_of_epoch, zone_named
 from calib.model.base.text import checked_name, panel_numbers
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
@@ -76,6 +82,8 @@ class DeriveRequest:
     """Worker processes for the datasets; 0: this process only, None: chosen from the files."""
     scheduler: str | None = None
     """Address of the scheduler of a Dask cluster for the datasets."""
+    time_zone: str | None = None
+    """The zone of a new detector, in which times in the files are read; None: UTC."""
 
 
 @solver_errors()
@@ -115,8 +123,10 @@ def derive(
         detector = known_detector(store, serial)
         fresh = detector is None
         if detector is None:
-            first = datasets[0]
-            detector = new_detector(serial, first.detector, time_zone="UTC", place=first.name)
+            first, zone = datasets[0], request.time_zone or "UTC"
+            zone_named(zone)
+            detector = new_detector(serial, first.detector, time_zone=zone, place=first.name)
+        refuse_other_zone(detector, request.time_zone)
         known = [] if fresh else store.calibrations.corrections(serial)
         located = [_locate(detector.layout, data, known) for data in datasets]
         base, old = _base(store, serial, datasets, request)
@@ -130,7 +140,7 @@ def derive(
 
         executor.map(reordered, each=[(place,) for place in located])
         poses = [place.lab_from_root for place in located]
-        begins = [instant_of_epoch(data.epoch, detector.time_zone) for data in datasets]
+        begins = [instant_of_epoch(data.epoch, detector.zones) for data in datasets]
         occasions = occasions_of([*(kept.summary.started for kept in old), *begins])
         given = (executor, poses, detector.layout, options, relay, occasions)
         if old:
@@ -168,6 +178,8 @@ def derive(
     )
     notices += _slip_notices(solution.report)
     notices += _panel_notices(solution.report)
+    if not fresh:
+        notices += retired_warnings(store, serial, starts)
     notices += [equal_notice(equal)] if equal is not None else []
     return Derived(
         record=record,

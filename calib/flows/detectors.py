@@ -8,7 +8,12 @@ from pathlib import Path
 from calib.config.layouts import known_detectors
 from calib.errors import InputError
 from calib.files.reader import read_experiments, refuse_one_panel
-from calib.flows.shared.identity import checked_serial, new_detector, serial_of
+from calib.flows.shared.identity import (
+    checked_serial,
+    new_detector,
+    refuse_other_zone,
+    serial_of,
+)
 from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import checked_name, checked_words
 from calib.model.store.placement import BeamlinePlacement, placement_at
@@ -63,13 +68,7 @@ def register(
         record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
     new = store.detectors.preview_add(record) if dry_run else store.detectors.add(record, stamp)
     stored = record if new else store.detectors.get(serial)
-    if time_zone is not None and stored.time_zone != time_zone:
-        raise InputError(
-            "other-time-zone",
-            f"detector {serial} is registered with times in {stored.time_zone}, not {time_zone}.",
-            remedy="leave out --time-zone, and give times with an offset, such as "
-            "2026-03-01T09:00+01:00.",
-        )
+    refuse_other_zone(stored, time_zone)
     return Registered(stored, new)
 
 
@@ -97,7 +96,7 @@ def place(
     ``start`` without offset is read in the detector's time zone. Certifications do not change: they
     belong to the detector, wherever it is mounted.
     """
-    zone = store.detectors.get(serial).time_zone
+    zone = store.detectors.get(serial).zones
     placement = BeamlinePlacement(
         number=0,
         serial=serial,

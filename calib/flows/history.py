@@ -76,7 +76,7 @@ def history(
         raise InputError(
             "bad-limit", f"the limit is {limit}, but must be at least 1.", remedy="use --limit 20."
         )
-    zone = store.detectors.get(serial).time_zone
+    zone = store.detectors.get(serial).zones
     known_at = store.log.moment(
         None if as_known_at is None else read_moment(as_known_at, zone, now)
     )
@@ -86,7 +86,14 @@ def history(
     lines = store.calibrations.list(serial, known_at.position)
     certifications = store.certifications.list(serial, known_at.position)
     placements = store.placements.list(serial, known_at.position)
-    events = events_of(lines, certifications, placements)
+    events = events_of(
+        lines,
+        certifications,
+        placements,
+        store.detectors.edits(serial, known_at.position),
+        store.detectors.retirements(serial, known_at.position),
+        store.calibrations.relabellings(serial, known_at.position),
+    )
     entries = {
         entry.recorded.at: entry
         for entry in store.log.entries_at([event.recorded.at for event in events])
@@ -125,9 +132,9 @@ def panel_history(
             f"detector {serial} has panels 0 to {len(record.layout) - 1}, not {panel}.",
             remedy=f"see calib detector show {serial} --panels.",
         )
-    period = read_period("now" if at is None else at, record.time_zone, now)
+    period = read_period("now" if at is None else at, record.zones, now)
     if as_known_at is not None:
-        then = store.log.moment(read_moment(as_known_at, record.time_zone, now))
+        then = store.log.moment(read_moment(as_known_at, record.zones, now))
     else:
         then = store.log.moment(period.end)
     views = [

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from calib.flows.shared.distances import check_distance
+from calib.flows.shared.retired import retired_warnings
 from calib.flows.shared.times import future_warnings, read_instant, read_moment
 from calib.model.store.protocol import StoreLike
 from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
@@ -25,7 +26,7 @@ def resolve(
     """The answer and the candidates that did not apply. Times without offset are read in the
     detector's time zone."""
     check_distance(distance_mm)
-    zone = store.detectors.get(serial).time_zone
+    zone = store.detectors.get(serial).zones
     taken = read_instant(at, zone, now)
     found = store.resolve(
         serial,
@@ -36,4 +37,5 @@ def resolve(
         time_policy=time_policy,
         explain=True,
     )
-    return replace(found, warnings=(*found.warnings, *future_warnings(taken, now)))
+    retired = retired_warnings(store, serial, [taken], found.position)
+    return replace(found, warnings=(*found.warnings, *retired, *future_warnings(taken, now)))

@@ -13,6 +13,13 @@ from calib.model.store.log import Moment
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import CalibrationLine, Certification
 from calib.model.store.validity import Validity
+from calib.report.amendments import (
+    edit_view,
+    edit_words,
+    relabelling_view,
+    retirement_view,
+    retirement_words,
+)
 from calib.report.blocks import (
     NONE,
     Block,
@@ -97,6 +104,9 @@ def _event_view(recorded: ExplainedEvent) -> dict[str, Any]:
         "calibration": None if event.derived is None else _derived_view(event.derived),
         "certification": None if certification is None else certification_view(certification),
         "placement": None if event.placed is None else placement_view(event.placed),
+        "edit": None if event.edited is None else edit_view(event.edited),
+        "retirement": None if event.retired is None else retirement_view(event.retired),
+        "relabelling": None if event.relabelled is None else relabelling_view(event.relabelled),
         "drift": None
         if recorded.drift is None
         else {"against": recorded.against, **drift_view(recorded.drift)},
@@ -121,7 +131,13 @@ def _kind(event: Event) -> str:
         return "derived"
     if event.certified is not None:
         return "certified"
-    return "withdrawn" if event.withdrawn is not None else "placed"
+    if event.withdrawn is not None:
+        return "withdrawn"
+    if event.edited is not None:
+        return "edited"
+    if event.retired is not None:
+        return "returned" if event.retired.start is None else "retired"
+    return "placed" if event.placed is not None else "relabelled"
 
 
 def _knowledge_view(knowledge: Knowledge, panel: int) -> dict[str, Any]:
@@ -268,6 +284,17 @@ def _what(event: View) -> str:
         return f"derived {line['calibration']} ({line['freedom']}, {at} mm{draft})"
     if certification is not None:
         return f"{event['event']} {certification['calibration']} for {_region(certification)}"
+    if event["edit"] is not None:
+        since = "" if event["edit"]["from"] is None else f" from {at_second(event['edit']['from'])}"
+        return f"changed {edit_words(event['edit'])}{since}"
+    if event["retirement"] is not None:
+        return retirement_words(event["retirement"])
+    if event["relabelling"] is not None:
+        one = event["relabelling"]
+        return (
+            f"relabelled {one['calibration_id'][:12]}: recorded again for {one['serial']} as "
+            f"{one['replacement_id'][:12]}"
+        )
     return f"placed at {placement['beamline']} from {at_second(placement['from'])}"
 
 

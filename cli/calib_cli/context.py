@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import typer
 
 from calib_cli.help import CLOCK_CHECKED
+from calib_cli.output import notify
 from calib_cli.program import command_line
 
 if TYPE_CHECKING:
     from calib.config.actor import Actor
     from calib.config.location import Location
+    from calib.model.store.protocol import StoreLike
     from calib.model.store.record import ChangeStamp
     from calib.store.store import Store
 
@@ -75,3 +77,11 @@ def actor(by: str | None) -> Actor:
 def stamp(by: str | None) -> ChangeStamp:
     """Who runs this command, now, on this host."""
     return actor(by).stamp(datetime.now(UTC))
+
+
+def notify_local_times(store: StoreLike, serial: str, *texts: str | None) -> None:
+    """Print how times without an offset were read, each in the zone of the detector and in UTC."""
+    from calib.flows.shared.times import local_times
+
+    for sentence in local_times(store.detectors.get(serial).zones, *texts):
+        notify(sentence)

@@ -25,6 +25,7 @@ SECTIONS = {
     "Certify": {
         "certify": "calibration.certify:certify",
         "withdraw": "calibration.withdraw:withdraw",
+        "relabel": "calibration.relabel:relabel",
         "affected": "calibration.affected:affected",
     },
     "Use": {
@@ -43,6 +44,8 @@ SECTIONS = {
         "history": "detector.history:history",
         "detector add": "detector.add:add",
         "detector place": "detector.place:place",
+        "detector edit": "detector.edit:edit",
+        "detector retire": "detector.retire:retire",
         "detector list": "detector.list:list_detectors",
         "detector show": "detector.show:show",
         "layout list": "layout.list:list_layouts",
@@ -99,7 +102,7 @@ GROUPS = {
         "Record and list applications of calibrations.", "calib usage list --serial 24-0107"
     ),
     "detector": GroupHelp(
-        "Register, place, list and show detectors.", "calib detector show 24-0107"
+        "Register, place, change, retire, list and show detectors.", "calib detector show 24-0107"
     ),
     "layout": GroupHelp(
         "List, show and add the modules of known detectors.", 'calib layout show "PILATUS 6M"'

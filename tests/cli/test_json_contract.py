@@ -28,6 +28,9 @@ CHANGE = documented("A change")
 DETECTOR_KEYS = documented("A detector")
 PLACEMENT = documented("A placement")
 LAYOUT = documented("A layout")
+EDIT = documented("A change of a detector")
+RETIREMENT = documented("A retirement")
+RELABELLING = documented("A relabelling")
 HELD = documented("Values of a panel at a time")
 HELD |= within("held[].certification", CERTIFICATION)
 TYPES = {"text", "time", "integer", "number", "true or false", "object"}
@@ -38,7 +41,10 @@ CONTRACT: dict[str, Keys] = {
     "combine": CALIBRATION | documented("`calib derive`"),
     "summary show": documented("`calib summary show`"),
     "summary export": documented("`calib summary export`"),
-    "show": CALIBRATION | documented("`calib show`") | within("certifications[]", CERTIFICATION),
+    "show": CALIBRATION
+    | documented("`calib show`")
+    | within("certifications[]", CERTIFICATION)
+    | within("relabelled", RELABELLING),
     "list": LINE,
     "certify": documented("`calib certify`")
     | within("certification", CERTIFICATION)
@@ -58,6 +64,16 @@ CONTRACT: dict[str, Keys] = {
     "detector place": documented("`calib detector place`")
     | within("placement", PLACEMENT)
     | within("before", PLACEMENT),
+    "detector edit": documented("`calib detector edit`")
+    | within("edit", EDIT)
+    | within("detector", DETECTOR_KEYS),
+    "detector retire": documented("`calib detector retire`")
+    | within("retirement", RETIREMENT)
+    | within("before", RETIREMENT),
+    "relabel": documented("`calib relabel`")
+    | within("relabelling", RELABELLING)
+    | within("withdrawn[]", CERTIFICATION)
+    | within("certified[]", CERTIFICATION),
     "detector list": DETECTOR_KEYS,
     "layout list": LAYOUT,
     "layout show": LAYOUT | documented("`calib layout show`"),
@@ -66,7 +82,9 @@ CONTRACT: dict[str, Keys] = {
     | documented("`calib detector show`")
     | within("calibrations[]", LINE)
     | within("certifications[]", CERTIFICATION)
-    | within("placements[]", PLACEMENT),
+    | within("placements[]", PLACEMENT)
+    | within("edits[]", EDIT)
+    | within("retirements[]", RETIREMENT),
     "affected": documented("`calib affected`")
     | within("files[]", documented("`calib usage list`")),
     "bundle create": documented("A bundle") | documented("`calib bundle create`"),
@@ -78,7 +96,10 @@ CONTRACT: dict[str, Keys] = {
     | within("holding[]", CERTIFICATION)
     | within("placement", PLACEMENT)
     | within("events[].certification", CERTIFICATION)
-    | within("events[].placement", PLACEMENT),
+    | within("events[].placement", PLACEMENT)
+    | within("events[].edit", EDIT)
+    | within("events[].retirement", RETIREMENT)
+    | within("events[].relabelling", RELABELLING),
     "history --panel 1": documented("`calib history --panel`")
     | within("then", HELD)
     | within("now", HELD),
@@ -189,6 +210,23 @@ def all_answers() -> dict[str, list[Any]]:
     ask("show", "24-0107:3", "--store", "other.sqlite")
     ask("list")
     ask("detector list")
+    edit = ("24-0107", "--reason", "moved", "--from", "2026-03-01")
+    ask("detector edit", *edit, "--layout-name", "P", "--description", "d", "--dry-run")
+    ask("detector edit", *edit, "--time-zone", "Europe/Paris")
+    ask("detector retire", "24-0107", "--from", "2026-05-01", "--reason", "replaced")
+    ask("detector retire", "24-0107", "--undo", "--reason", "spare", "--dry-run")
+    ask("detector edit", *edit, "--layout-name", "P", "--description", "d")
+    ask("detector add", "24-0107", "--from", "night1.expt")
+    ask("relabel", "24-0107:3", "--to", "24-0170", "--reason", "mistyped", "--dry-run")
+    ask("relabel", "24-0107:3", "--to", "24-0170", "--reason", "mistyped", "--certify")
+    ask("show", "24-0107:3")
+    ask("show", "24-0170:1")
+    end = ("--from", "2026-03-01", "--to", "2026-03-02")
+    done("certify", "24-0107:2", "--reason", "new", *end, "--supersede")
+    ask("relabel", "24-0107:2", "--to", "24-0171", "--reason", "mistyped", "--certify")
+    ask("detector show", "24-0107")
+    ask("detector list")
+    ask("history", "24-0107")
     ask("export", "24-0107:3", "-o", "reference.expt")
     ask("doctor")
     ask("doctor", "--store", "gone.sqlite", code=1)
@@ -258,6 +296,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
             key for key in printed if re.match(r"(holding|.*\.certification).*\.withdrawn\.", key)
         }
         rare |= {key for key in printed if name in ("certify", "resolve") and ".withdrawn." in key}
+        rare |= {key for key in printed if key.startswith("certified[].withdrawn.")}
         rare |= {key for key in printed if key.startswith("misfits[]")}  # tests/flows/test_add.py
         rare |= {key for key in printed if key.startswith("groups[].")}  # below
         # tests/report/golden: parts of the data that disagree

@@ -37,6 +37,8 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("diff",): ("24-0107:1", "24-0107:2"),
     ("history",): ("24-0107",),
     ("detector", "place"): ("24-0107", "--beamline", "I04", "--from", "2026-03-01", "--dry-run"),
+    ("detector", "edit"): ("24-0107", *["--reason", "x", "--description", "d", "--dry-run"]),
+    ("detector", "retire"): ("24-0107", "--reason", "x", "--from", "2026-03-01", "--dry-run"),
     ("demo",): ("made",),
     ("audit", "log"): ("24-0107",),
     ("audit", "rotate"): ("--reason", "x"),

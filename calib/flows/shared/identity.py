@@ -66,3 +66,15 @@ def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str)
                 f'detector first with calib detector add {serial} --layout "{family}".',
             )
     return DetectorRecord(serial, layout, time_zone, detector.identifier)
+
+
+def refuse_other_zone(record: DetectorRecord, time_zone: str | None) -> None:
+    """Raise ``InputError`` (``other-time-zone``) for another zone than that of the detector."""
+    if time_zone is None or record.time_zone == time_zone:
+        return
+    raise InputError(
+        "other-time-zone",
+        f"times of detector {record.serial} are read in {record.time_zone}, not {time_zone}.",
+        remedy=f"calib detector edit {record.serial} --time-zone {time_zone} --reason TEXT.",
+    )
+

@@ -90,9 +90,9 @@ def targets_in(
         pose = locate_detector(record.layout, detector, store.calibrations.corrections(name))
         scans, why = models.epochs_of(index), ""
         if at is not None:
-            time: datetime | None = read_instant(at, record.time_zone, now)
+            time: datetime | None = read_instant(at, record.zones, now)
         else:
-            time = instant_of_epoch(epochs.earliest(scans), record.time_zone)
+            time = instant_of_epoch(epochs.earliest(scans), record.zones)
             why = epochs.ignored(scans)
         distance = distance_mm or record.layout.distance_mm(pose.lab_from_root)
         found.append(Target(index, detector, record, pose, distance, time, why))

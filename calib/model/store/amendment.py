@@ -131,13 +131,3 @@ def retirement_in_force(retirements: Iterable[Retirement]) -> Retirement | None:
     """The retirement that was recorded last; None if the detector is in use."""
     last = max(retirements, key=lambda one: one.number, default=None)
     return None if last is None or last.start is None else last
-
-
-def retirement_warning(retirement: Retirement, taken: datetime) -> str:
-    """A warning for data of a retired detector; empty for data taken before its retirement."""
-    if retirement.start is None or taken < retirement.start:
-        return ""
-    return (
-        f"{retirement.serial} is retired since {retirement.start:%Y-%m-%d %H:%M} UTC "
-        f"({retirement.reason}), and these data were taken later."
-    )

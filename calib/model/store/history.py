@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calib.model.result.drift import Drift
+from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement
 from calib.model.store.log import Entry, Moment
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import CalibrationLine, Certification, ChangeStamp, StoredCalibration
@@ -13,13 +14,17 @@ from calib.model.store.record import CalibrationLine, Certification, ChangeStamp
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One record about a detector: exactly one of the four optional fields is given."""
+    """One record about a detector: exactly one of the optional fields is given."""
 
     recorded: ChangeStamp
     derived: CalibrationLine | None = None
     certified: Certification | None = None
     withdrawn: Certification | None = None
     placed: BeamlinePlacement | None = None
+    edited: DetectorEdit | None = None
+    retired: Retirement | None = None
+    """A retirement, or a return to use."""
+    relabelled: Relabelling | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +60,9 @@ def events_of(
     lines: Sequence[CalibrationLine],
     certifications: Sequence[Certification],
     placements: Sequence[BeamlinePlacement],
+    edits: Sequence[DetectorEdit] = (),
+    retirements: Sequence[Retirement] = (),
+    relabellings: Sequence[Relabelling] = (),
 ) -> list[Event]:
     """All records, the latest first."""
     events = [Event(line.stored, derived=line) for line in lines]
@@ -63,4 +71,7 @@ def events_of(
         if one.withdrawn is not None:
             events.append(Event(one.withdrawn, withdrawn=one))
     events += [Event(one.recorded, placed=one) for one in placements]
+    events += [Event(one.recorded, edited=one) for one in edits]
+    events += [Event(one.recorded, retired=one) for one in retirements]
+    events += [Event(one.recorded, relabelled=one) for one in relabellings]
     return sorted(events, key=lambda event: event.recorded.at, reverse=True)

@@ -96,15 +96,16 @@ class CalibrationApi(EntityApi):
         self,
         relabelling: Relabelling,
         record: CalibrationRecord,
-        starts: Sequence[datetime | None],
         stamp: ChangeStamp,
         new_detector: DetectorRecord | None = None,
         summaries: Sequence[SummaryFile | None] = (),
         provenance: Provenance | None = None,
         certify: Sequence[Certification] = (),
+        *,
+        supersede: bool = False,
     ) -> tuple[Relabelling, Sequence[Certification], Sequence[Certification]]:
         """Record a calibration under the right serial and withdraw the one under the wrong one, in
-        one transaction; the other arguments are those of ``add``.
+        one transaction; the other arguments are those of ``add``. The times of its datasets stay.
 
         ``certify`` are certifications to record of the new calibration, whatever their version.
         Returns the relabelling, the certifications that were withdrawn, and those recorded. Raises
@@ -112,6 +113,8 @@ class CalibrationApi(EntityApi):
         that was recorded under another serial before.
         """
         with self._database.writing() as connection:
+            wrong = position_of(connection, relabelling.calibration_id)
+            starts = [] if wrong is None else calibrations.read_starts(connection, wrong)
             stored, _ = add_derivation(
                 connection, record, starts, stamp, new_detector, summaries, provenance
             )
@@ -120,10 +123,21 @@ class CalibrationApi(EntityApi):
             )
             done = relabellings.add_relabelling(connection, relabelling, stamp)
             certified = [
-                certifications.add_certification(connection, replace(one, version=stored.version))
+                certifications.add_certification(
+                    connection, replace(one, version=stored.version), supersede=supersede
+                )
                 for one in certify
             ]
             return done, withdrawn, certified
+
+    @read
+    def refuse_relabelled(self, calibration_id: str, name: str) -> None:
+        """Raise ``InputError`` (``relabelled``) for a calibration that was recorded under another
+        serial; ``name`` is that of the calibration."""
+        with self._database.reading() as connection:
+            position = position_of(connection, calibration_id)
+            if position is not None:
+                relabellings.refuse_relabelled(connection, position, name)
 
     @read
     def relabellings(self, serial: str, known_at: int = LATEST) -> Sequence[Relabelling]:

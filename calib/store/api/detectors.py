@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from calib.model.store.amendment import DetectorEdit, Retirement, edited
 from calib.model.store.log import LATEST, STORE_CHAIN
 from calib.model.store.record import ChangeStamp, DetectorRecord
 from calib.store.api.entity import EntityApi, read, write
 from calib.store.log.log import recording
-from calib.store.log.verification import verify_registration
 from calib.store.records import amendments, detectors
 
 
@@ -48,19 +48,19 @@ class DetectorApi(EntityApi):
         """The detector with this serial, as registered and changed since; ``NotFoundError`` lists
         those in the store."""
         with self._database.reading() as connection:
-            position, record = detectors.read_detector(connection, serial)
-            verify_registration(connection, position, serial)
-            return edited(record, amendments.read_edits(connection, serial))
+            record, changed = detectors.read_registered(connection, serial)
+            return edited(record, amendments.read_edits(connection, serial)) if changed else record
 
     @read
     def list(self) -> Sequence[DetectorRecord]:
         """All detectors, by serial."""
         with self._database.reading() as connection:
-            found = detectors.read_detectors(connection)
-            for position, record in found:
-                verify_registration(connection, position, record.serial)
-            edits = amendments.read_all_edits(connection)
-            return [edited(record, edits.get(record.serial, ())) for _, record in found]
+            return [
+                edited(record, amendments.read_edits(connection, record.serial))
+                if changed
+                else record
+                for record, changed in detectors.read_all_registered(connection)
+            ]
 
     @write
     def edit(self, edit: DetectorEdit, stamp: ChangeStamp) -> DetectorEdit:
@@ -68,6 +68,14 @@ class DetectorApi(EntityApi):
         recorded."""
         with self._database.writing() as connection:
             return amendments.add_edit(connection, edit, stamp)
+
+    @read
+    def preview_edit(self, edit: DetectorEdit) -> DetectorRecord:
+        """The detector as it would be after a change; nothing is written."""
+        with self._database.reading() as connection:
+            record, _ = detectors.read_registered(connection, edit.serial)
+            known = amendments.read_edits(connection, edit.serial)
+            return edited(record, [*known, replace(edit, number=LATEST)])
 
     @read
     def edits(self, serial: str, known_at: int = LATEST) -> Sequence[DetectorEdit]:

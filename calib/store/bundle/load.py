@@ -39,13 +39,13 @@ from calib.store.log.log import recording
 from calib.store.records.amendments import edits_of
 from calib.store.records.applications import add_application, read_applications
 from calib.store.records.artifacts import read_provenance
-from calib.store.records.calibrations import read_calibration
+from calib.store.records.calibrations import read_calibration, read_starts
 from calib.store.records.certifications import add_certification, of_detector, read_certifications
 from calib.store.records.derivations import add_derivation
 from calib.store.records.detectors import check_same, find_detector, insert_detector, read_detector
 from calib.store.records.origins import insert_origins, known_hashes, read_origins
 from calib.store.records.summaries import read_summaries
-from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET
+from calib.store.schema.tables import CALIBRATION
 
 _HISTORY = (
     "certification",
@@ -185,19 +185,9 @@ def _read_calibration(origin: Connection, position: int) -> _BundledCalibration:
     wanted = [use.summary for use in stored.record.report.datasets]
     return _BundledCalibration(
         stored,
-        _starts(origin, position),
+        read_starts(origin, position),
         read_summaries(origin, position, wanted),
         read_provenance(origin, position),
-    )
-
-
-def _starts(origin: Connection, calibration: int) -> list[Any]:
-    return list(
-        origin.execute(
-            select(CALIBRATION_DATASET.c.started)
-            .where(CALIBRATION_DATASET.c.calibration == calibration)
-            .order_by(CALIBRATION_DATASET.c.ordinal)
-        ).scalars()
     )
 
 

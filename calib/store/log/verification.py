@@ -56,24 +56,34 @@ def verify_placements(connection: Connection, detector: int, serial: str) -> Non
     _verify_all(connection, PLACEMENT, "placement", detector, serial)
 
 
-def verify_registration(connection: Connection, detector: int, serial: str) -> None:
-    """Verify the row of a detector; raises ``IntegrityError`` (``changed-detector``)."""
-    (row,) = _rows(connection, DETECTOR, "position = :key", detector, _ALL)
-    found = connection.execute(ENTRIES.where(ENTRY.c.position == detector)).first()
-    entry = None if found is None else _entry("detector", serial, found)
-    if entry is None or entry.contents.get("detector") != hash_of(DETECTOR, [row]):
-        raise _changed("detector", detector, serial, "its row was changed")
+def verify_registration(joined: Any, row: Sequence[Any]) -> None:
+    """Verify the row of a detector; ``joined`` has the columns of its entry and stamp as well.
+
+    Raises ``IntegrityError`` (``changed-detector``).
+    """
+    serial = joined.serial
+    if joined.hash is None or joined.recorded_at is None:
+        raise _changed("detector", joined.position, serial, "it has no entry in the log")
+    entry = _entry("detector", serial, joined)
+    if entry.contents.get("detector") != hash_of(DETECTOR, [row]):
+        raise _changed("detector", joined.position, serial, "its row was changed")
     _check_entry(entry, serial, "detector")
 
 
-def verify_edits(connection: Connection, detector: int, serial: str) -> None:
-    """Verify the changes of a detector; raises ``IntegrityError`` (``changed-detector-edit``)."""
-    _verify_all(connection, DETECTOR_EDIT, "detector-edit", detector, serial)
+def verify_edits(connection: Connection, detector: int, serial: str) -> int:
+    """Verify the changes of a detector; returns their number.
+
+    Raises ``IntegrityError`` (``changed-detector-edit``).
+    """
+    return _verify_all(connection, DETECTOR_EDIT, "detector-edit", detector, serial)
 
 
-def verify_retirements(connection: Connection, detector: int, serial: str) -> None:
-    """Verify the retirements of a detector; raises ``IntegrityError`` (``changed-retirement``)."""
-    _verify_all(connection, RETIREMENT, "retirement", detector, serial)
+def verify_retirements(connection: Connection, detector: int, serial: str) -> int:
+    """Verify the retirements of a detector; returns their number.
+
+    Raises ``IntegrityError`` (``changed-retirement``).
+    """
+    return _verify_all(connection, RETIREMENT, "retirement", detector, serial)
 
 
 def verify_relabellings(connection: Connection, detector: int, serial: str) -> None:
@@ -90,9 +100,10 @@ def _verify_all(
     detector: int,
     serial: str,
     where: str = "detector = :key",
-) -> None:
+) -> int:
     rows = _rows(connection, table, where, detector, _ALL)
     _compare(serial, kind, table, _entries(connection, serial, (kind,), _ALL), rows)
+    return len(rows)
 
 
 def verify_checkpoints(connection: Connection, chain: str) -> None:

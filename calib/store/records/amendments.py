@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from calib.model.store.record import ChangeStamp
 from calib.store.log.log import recording
 from calib.store.log.verification import verify_edits, verify_retirements
 from calib.store.log.written import insert_rows
-from calib.store.records.detectors import detector_position
+from calib.store.records.detectors import EDIT, detector_position
 from calib.store.schema.tables import DEED, DETECTOR, DETECTOR_EDIT, RETIREMENT
 
 
@@ -29,7 +28,7 @@ def add_edit(connection: Connection, edit: DetectorEdit, stamp: ChangeStamp) -> 
         "layout_name": edit.layout_name,
         "reason": edit.reason,
     }
-    position, recorded = _add(connection, DETECTOR_EDIT, edit, "detector-edit", values, stamp)
+    position, recorded = _add(connection, DETECTOR_EDIT, edit, EDIT, values, stamp)
     return replace(edit, number=position, recorded=recorded)
 
 
@@ -64,26 +63,13 @@ def read_edits(connection: Connection, serial: str, known_at: int = LATEST) -> l
     Raises ``IntegrityError`` (``changed-detector-edit``) unless they are what was recorded.
     """
     detector = detector_position(connection, serial)
-    verify_edits(connection, detector, serial)
-    return edits_of(connection, detector, known_at)
+    n_edits = verify_edits(connection, detector, serial)
+    return edits_of(connection, detector, known_at) if n_edits else []
 
 
 def edits_of(connection: Connection, detector: int, known_at: int = LATEST) -> list[DetectorEdit]:
     """The same of the detector at a log position, not verified."""
     return [_edit(row) for row in _rows(connection, DETECTOR_EDIT, detector, known_at)]
-
-
-def read_all_edits(connection: Connection) -> Mapping[str, Sequence[DetectorEdit]]:
-    """The changes of all detectors, by serial; verified as ``read_edits`` does."""
-    found = defaultdict(list)
-    serials = connection.execute(
-        select(DETECTOR.c.serial)
-        .where(DETECTOR.c.position.in_(select(DETECTOR_EDIT.c.detector)))
-        .order_by(DETECTOR.c.position)
-    ).scalars()
-    for serial in serials.all():
-        found[serial] = read_edits(connection, serial)
-    return found
 
 
 def read_retirements(
@@ -95,7 +81,8 @@ def read_retirements(
     Raises ``IntegrityError`` (``changed-retirement``) unless they are what was recorded.
     """
     detector = detector_position(connection, serial)
-    verify_retirements(connection, detector, serial)
+    if not verify_retirements(connection, detector, serial):
+        return []
     return [
         Retirement(row.position, row.serial, row.retired_from, row.reason, _stamp(row))
         for row in _rows(connection, RETIREMENT, detector, known_at)

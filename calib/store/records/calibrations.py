@@ -162,6 +162,17 @@ def read_calibration(
     )
 
 
+def read_starts(connection: Connection, position: int) -> list[datetime | None]:
+    """When the datasets of a calibration were taken, None where unknown, in their order."""
+    return list(
+        connection.execute(
+            select(CALIBRATION_DATASET.c.started)
+            .where(CALIBRATION_DATASET.c.calibration == position)
+            .order_by(CALIBRATION_DATASET.c.ordinal)
+        ).scalars()
+    )
+
+
 def read_lines(
     connection: Connection, detector: int | None, known_at: int, limit: int | None = None
 ) -> list[CalibrationLine]:

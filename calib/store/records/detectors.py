@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from calib.errors import IntegrityError, LayoutError, NotFoundError
 from calib.model.detector.layout import Layout
 from calib.model.store.record import DetectorRecord
+from calib.store.log.verification import verify_registration
 from calib.store.log.written import insert_rows
-from calib.store.schema.tables import DETECTOR
+from calib.store.schema.tables import DEED, DETECTOR, DETECTOR_EDIT, ENTRY
 
+EDIT = "detector-edit"
+"""The kind of the entries of changes of a detector."""
+ENTRY_OF_EDIT = ENTRY.alias("entry_of_edit")
 SAME_FRAME_MM = 1e-6
 """Panels with all corners closer than this to the registered corners are at the same place."""
 
@@ -62,11 +68,48 @@ def detector_position(connection: Connection, serial: str) -> int:
     return int(found)
 
 
-def read_detectors(connection: Connection) -> list[tuple[int, DetectorRecord]]:
-    """All detectors with their log positions, by serial."""
-    rows = connection.execute(select(DETECTOR))
-    found = [(row.position, _record(row)) for row in rows]
-    return sorted(found, key=lambda one: one[1].serial)
+def read_registered(connection: Connection, serial: str) -> tuple[DetectorRecord, bool]:
+    """The detector as registered, verified against the log, and whether it was changed since.
+
+    Raises what ``read_detector`` raises, and ``IntegrityError`` (``changed-detector``).
+    """
+    row = connection.execute(_registrations().where(DETECTOR.c.serial == serial)).first()
+    if row is None:
+        raise unknown_detector(connection, serial)
+    return _verified(row)
+
+
+def read_all_registered(connection: Connection) -> list[tuple[DetectorRecord, bool]]:
+    """The same of all detectors, by serial."""
+    rows = connection.execute(_registrations()).all()
+    return sorted((_verified(row) for row in rows), key=lambda one: one[0].serial)
+
+
+@cache
+def _registrations() -> Select[Any]:
+    """Detectors with their entries in the log, and the number of their changes in both."""
+    edits = select(func.count()).where(DETECTOR_EDIT.c.detector == DETECTOR.c.position)
+    of_edits = (ENTRY_OF_EDIT.c.chain == DETECTOR.c.serial) & (ENTRY_OF_EDIT.c.kind == EDIT)
+    logged = select(func.count()).select_from(ENTRY_OF_EDIT).where(of_edits)
+    return (
+        select(
+            DETECTOR,
+            *(column for column in ENTRY.c if column.name != "position"),
+            DEED.c.recorded_at,
+            DEED.c.actor,
+            DEED.c.host,
+            edits.scalar_subquery().label("n_edits"),
+            logged.scalar_subquery().label("n_logged"),
+        )
+        .outerjoin(ENTRY, ENTRY.c.position == DETECTOR.c.position)
+        .outerjoin(DEED, DEED.c.position == DETECTOR.c.position)
+    )
+
+
+def _verified(row: Row[Any]) -> tuple[DetectorRecord, bool]:
+    record = _record(row)
+    verify_registration(row, tuple(row[: len(DETECTOR.columns)]))
+    return record, row.n_edits > 0 or row.n_logged > 0
 
 
 def serials(connection: Connection) -> list[str]:
@@ -111,7 +154,7 @@ def _corners(layout: Layout) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]
     return layout.frames.points(layout.corners_panel_mm())
 
 
-def _record(row: Row[tuple[object, ...]]) -> DetectorRecord:
+def _record(row: Row[Any]) -> DetectorRecord:
     layout = Layout.from_content(json.loads(row.layout))
     record = DetectorRecord(row.serial, layout, row.time_zone, row.description)
     if record.layout_id != row.layout_id:

@@ -8,7 +8,7 @@ from datetime import datetime
 from calib.model.store.record import Certification, ChangeStamp
 from calib.model.store.validity import Validity
 from calib.report.blocks import Block, Table
-from support.asymmetric import calibrations, certified, recorded
+from support.asymmetric import amended, calibrations, certified, recorded
 from support.asymmetric.cases import CASES
 from support.reading import cell, check_numbers, fact, lines_with, numbers, row_of, table_with
 
@@ -220,3 +220,26 @@ def test_a_rule_is_shown_with_its_value_and_author() -> None:
         assert cell(table, row, "value") == one.value
         check_stamp(table, row, one.recorded)
         assert cell(table, row, "host") == one.recorded.host
+
+
+def test_amendments_are_shown_with_their_values_and_records() -> None:
+    found = blocks("amended")
+    changes = table_with(found, "change", "from", "reason")
+    first, second = changes.rows
+    assert cell(changes, first, "change") == "time zone: Asia/Seoul; layout name: prototype 2"
+    assert cell(changes, second, "change") == "time zone: Europe/Rome; description: wide, rebuilt"
+    assert [cell(changes, row, "from") for row in changes.rows] == [
+        written(certified.instant(4, 5, 6)),
+        "always",
+    ]
+    for one, row in zip(amended.edits(), changes.rows, strict=True):
+        check_stamp(changes, row, one.recorded)
+        assert cell(changes, row, "reason") == one.reason
+    states = table_with(found, "state", "reason")
+    for retired, row in zip(amended.retirements(), states.rows, strict=True):
+        since = "" if retired.start is None else written(retired.start)
+        expected = f"retired since {since}" if since else "in use again"
+        assert cell(states, row, "state") == expected
+        check_stamp(states, row, retired.recorded)
+    (row,) = (row for row in table_with(found, "retired", "zone").rows if row[0] == "W-14")
+    assert row[1:3] == ("prototype 2", "Asia/Seoul")

@@ -75,6 +75,8 @@ def shown(*, all_panels: bool) -> Case:
     view = {
         "as_known_at": moment_view(recorded.KNOWN_NOW),
         **stored_view(calibrations.stored_wide(), words, 29),
+        "relabelled": None,
+        "replaces": None,
         "provenance": provenance,
         "origins": [origin_view(one) for one in recorded.origins()],
     }

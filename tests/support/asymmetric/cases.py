@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from calib.model.store.backup import StoreRevision
-from support.asymmetric import calibration_cases, recorded, store_cases
+from support.asymmetric import amended, calibration_cases, recorded, store_cases
 from support.asymmetric.case import Case
 
 CASES: Mapping[str, Callable[[], Case]] = {
     "affected": store_cases.affected,
+    "amended": amended.amended,
     "applications": store_cases.applications,
     "applied": store_cases.applied,
     "audit": lambda: store_cases.audit(verified=False),

@@ -140,6 +140,8 @@ def detector_shown(*, all_panels: bool) -> Case:
         "calibrations": [line_view(line) for line in lines],
         "certifications": [certification_view(one) for one in words],
         "placements": [placement_view(one) for one in placed],
+        "edits": [],
+        "retirements": [],
     }
     return Case(view, detector_blocks(view, all_panels=all_panels))
 

@@ -16,7 +16,7 @@ from calib_cli.completion import (
     complete_dials_files,
     complete_reflections,
 )
-from calib_cli.context import open_store, stamp
+from calib_cli.context import notify_local_times, open_store, stamp
 from calib_cli.errors import SOME_FAILED, failure_of
 from calib_cli.help import ADVANCED, INPUT, OUTPUT, VALIDITY
 from calib_cli.options import (
@@ -196,7 +196,9 @@ def apply(
             views, codes = [_applied(jobs[0], applied, dry_run=dry_run)], [0]
         else:
             views, codes = _applied_to_each(jobs, applied, dry_run=dry_run)
-    done = [view for view in views if "error" not in view]
+        done = [view for view in views if "error" not in view]
+        for name in sorted({one["serial"] for view in done for one in view["detectors"]}):
+            notify_local_times(opened, name, at, as_known_at)
     if as_json:
         write_json(views if len(jobs) > 1 else views[0])
     elif any(view["detectors"] for view in done):

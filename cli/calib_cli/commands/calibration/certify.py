@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import actor, open_store
+from calib_cli.context import actor, notify_local_times, open_store
 from calib_cli.help import INPUT, VALIDITY
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -133,6 +133,7 @@ def certify(
             supersede=supersede,
             dry_run=dry_run,
         )
+        notify_local_times(opened, done.certification.serial, start, end)
     view = certification_view(done.certification)
     changes = [change_view(change) for change in done.consequences.changes]
     for warning in done.warnings:

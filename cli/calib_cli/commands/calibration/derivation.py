@@ -135,6 +135,11 @@ def print_derived(
             f"{verb} the new detector {done.record.serial}; times without offset are read in "
             f"{done.registered.time_zone}."
         )
+        if done.registered.time_zone == "UTC" and not dry_run:
+            notify(
+                f"If its clocks are in another zone: calib detector edit {done.record.serial} "
+                "--time-zone ZONE --reason TEXT"
+            )
     for notice in done.notices:
         notify(f"Note: {notice}")
     if as_json:

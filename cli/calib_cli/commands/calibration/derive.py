@@ -178,6 +178,16 @@ def derive(
             rich_help_panel=ADVANCED,
         ),
     ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(
+            "--time-zone",
+            metavar="ZONE",
+            help="Register a new detector with this zone, such as Europe/London.",
+            show_default="UTC",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
     details: Details = False,
     panels: AllPanels = False,
     by: By = None,
@@ -219,6 +229,7 @@ def derive(
             keep_all=keep_all,
             workers=workers,
             scheduler=scheduler,
+            time_zone=time_zone,
             dry_run=dry_run,
             progress=progress,
         )

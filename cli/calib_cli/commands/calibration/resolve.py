@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import notify_local_times, open_store
 from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import (
     AsJson,
@@ -81,6 +81,7 @@ def resolve(
             distance_policy=distance_policy,
             time_policy=time_policy,
         )
+        notify_local_times(opened, serial, at, as_known_at)
     view = resolution_view(found)
     for warning in view["warnings"]:
         notify(f"Warning: {warning}")

@@ -30,6 +30,7 @@ def show(
       calib show 24-0107:3 --as-known-at 3
     """
     from calib.flows.calibrations import show as shown
+    from calib.report.amendments import relabelled_blocks, relabelling_view
     from calib.report.bundle import origin_table, origin_view
     from calib.report.calibration.stored import stored_blocks, stored_view
     from calib.report.provenance import provenance_facts, provenance_view
@@ -43,13 +44,15 @@ def show(
     view = {
         "as_known_at": moment_view(found.known_at),
         **stored_view(found.calibration, found.certifications, found.n_applications),
+        "relabelled": None if found.relabelled is None else relabelling_view(found.relabelled),
+        "replaces": None if found.replaces is None else found.replaces.name,
         "provenance": provenance,
         "origins": origins,
     }
     if as_json:
         write_json(view)
     else:
-        blocks = stored_blocks(view, all_panels=panels)
+        blocks = [*relabelled_blocks(view), *stored_blocks(view, all_panels=panels)]
         if provenance is not None:
             blocks.append(provenance_facts(provenance))
         if origins:

@@ -80,7 +80,8 @@ def add(
             description=description,
             dry_run=dry_run,
         )
-    view = detector_view(done.record)
+        retirements = [] if done.new else opened.detectors.retirements(serial)
+    view = detector_view(done.record, retirements)
     if not done.new:
         notify(f"Detector {serial} is already registered; nothing was changed.")
     elif dry_run:

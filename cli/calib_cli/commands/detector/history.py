@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import notify_local_times, open_store
 from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import AsJson, AsKnownAt, RepeatUm, SerialName, StorePlace
 from calib_cli.output import write_blocks, write_json
@@ -66,6 +66,7 @@ def history(
 
     now = datetime.now(UTC)
     with open_store(ctx, store, read_only=True) as opened:
+        notify_local_times(opened, serial, at, as_known_at)
         if panel is not None:
             held = panel_history(opened, serial, panel, at=at, as_known_at=as_known_at, now=now)
             view = panel_history_view(held.serial, held.panel, held.period, held.then, held.now)

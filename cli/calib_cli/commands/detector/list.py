@@ -19,7 +19,10 @@ def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson
     from calib.report.detectors import detector_table, detector_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        views = [detector_view(record) for record in opened.detectors.list()]
+        views = [
+            detector_view(record, opened.detectors.retirements(record.serial))
+            for record in opened.detectors.list()
+        ]
     if as_json:
         write_json(views)
     elif views:

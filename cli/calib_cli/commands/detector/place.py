@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store, stamp
+from calib_cli.context import notify_local_times, open_store, stamp
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -65,6 +65,7 @@ def place(
             stamp=stamp(by),
             dry_run=dry_run,
         )
+        notify_local_times(opened, serial, start)
     view = placement_view(done.placement)
     before = None if done.before is None else placement_view(done.before)
     if as_json:

@@ -22,6 +22,7 @@ def show(
     Example:
       calib detector show 24-0107
     """
+    from calib.report.amendments import edit_view, retirement_view
     from calib.report.calibration.listing import line_view
     from calib.report.certifications import certification_view
     from calib.report.detectors import detector_blocks, detector_view, panel_frames_view
@@ -33,13 +34,17 @@ def show(
         lines = opened.calibrations.list(serial, known.position)
         certifications = opened.certifications.list(serial, known.position)
         placements = opened.placements.list(serial, known.position)
+        edits = opened.detectors.edits(serial, known.position)
+        retirements = opened.detectors.retirements(serial, known.position)
     view = {
         "as_known_at": moment_view(known),
-        **detector_view(record),
+        **detector_view(record, retirements),
         "panels": panel_frames_view(record),
         "calibrations": [line_view(line) for line in lines],
         "certifications": [certification_view(one) for one in certifications],
         "placements": [placement_view(one) for one in placements],
+        "edits": [edit_view(one) for one in edits],
+        "retirements": [retirement_view(one) for one in retirements],
     }
     if as_json:
         write_json(view)

@@ -25,7 +25,7 @@ def grant(
         StoreRole,
         typer.Option(
             "--as",
-            metavar="reader|applier|contributor|deriver|certifier|admin",
+            metavar="reader|applier|contributor|deriver|certifier|anchor|admin",
             help="Grant what this kind of user needs.",
             rich_help_panel=INPUT,
         ),

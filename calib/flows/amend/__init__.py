@@ -1,0 +1,1 @@
+"""Mending what was recorded, by adding: changes and retirements of detectors, relabelling."""
