@@ -13,13 +13,6 @@ from calib.model.store.log import Moment
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.record import CalibrationLine, Certification
 from calib.model.store.validity import Validity
-from calib.report.amendments import (
-    edit_view,
-    edit_words,
-    relabelling_view,
-    retirement_view,
-    retirement_words,
-)
 from calib.report.blocks import (
     NONE,
     Block,
@@ -37,8 +30,15 @@ from calib.report.blocks import (
 from calib.report.bundle import origin_table, origin_view
 from calib.report.calibration.parameters import cells, headings
 from calib.report.certifications import certification_table, certification_view, stamp_view
+from calib.report.detector.amendments import (
+    edit_view,
+    edit_words,
+    relabelling_view,
+    retirement_view,
+    retirement_words,
+)
+from calib.report.detector.placements import placement_view
 from calib.report.difference import drift_view, verdict_words
-from calib.report.placements import placement_view
 from calib.report.scalar import instant, moment_view, number
 
 

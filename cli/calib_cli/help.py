@@ -180,11 +180,23 @@ def _panel(name: str, rows: Sequence[Row], width: int) -> list[str]:
     for label, text in rows:
         wrapped = textwrap.wrap(text, max(width - len(indent), 20)) or [""]
         if len(label) > _LABEL:
-            lines.append(f"  {label}")
+            lines += _broken(label, width)
         else:
             lines.append(f"  {label:<{_LABEL}}  {wrapped.pop(0)}".rstrip())
         lines += [indent + line for line in wrapped]
     return lines
+
+
+def _broken(label: str, width: int) -> Iterator[str]:
+    """A long label in lines, broken between the values of a choice."""
+    indent = "  "
+    while len(indent) + len(label) > width and "|" in label:
+        end = label.rfind("|", 0, width - len(indent)) + 1
+        if not end:
+            break
+        yield indent + label[:end]
+        label, indent = label[end:], "      "
+    yield indent + label
 
 
 def _commands(command: Any, ctx: Any) -> Iterator[tuple[str, list[Row]]]:

@@ -25,7 +25,6 @@ SECTIONS = {
     "Certify": {
         "certify": "calibration.certify:certify",
         "withdraw": "calibration.withdraw:withdraw",
-        "relabel": "calibration.relabel:relabel",
         "affected": "calibration.affected:affected",
     },
     "Use": {
@@ -46,6 +45,7 @@ SECTIONS = {
         "detector place": "detector.place:place",
         "detector edit": "detector.edit:edit",
         "detector retire": "detector.retire:retire",
+        "detector relabel": "detector.relabel:relabel",
         "detector list": "detector.list:list_detectors",
         "detector show": "detector.show:show",
         "layout list": "layout.list:list_layouts",
@@ -102,7 +102,7 @@ GROUPS = {
         "Record and list applications of calibrations.", "calib usage list --serial 24-0107"
     ),
     "detector": GroupHelp(
-        "Register, place, change, retire, list and show detectors.", "calib detector show 24-0107"
+        "Register, place, change, list and show detectors.", "calib detector show 24-0107"
     ),
     "layout": GroupHelp(
         "List, show and add the modules of known detectors.", 'calib layout show "PILATUS 6M"'

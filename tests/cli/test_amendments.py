@@ -1,4 +1,4 @@
-"""calib detector edit, calib detector retire and calib relabel."""
+"""calib detector edit, calib detector retire and calib detector relabel."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_derivations_from_data_after_a_retirement_say_so(here: Path) -> None:
 
 
 def test_a_mistyped_serial_is_mended_in_one_command(certified: Path) -> None:
-    words = ("relabel", f"{SERIAL}:3", "--to", RIGHT, "--reason", "mistyped")
+    words = ("detector", "relabel", f"{SERIAL}:3", "--to", RIGHT, "--reason", "mistyped")
     dry = done(*words, "--dry-run", "--json").json
     assert (dry["calibration"], dry["registered"], len(dry["withdrawn"])) == (None, True, 1)
     assert calib("show", f"{RIGHT}:1").code == 1
@@ -129,7 +129,7 @@ def test_a_mistyped_serial_is_mended_in_one_command(certified: Path) -> None:
 
 
 def test_the_certifications_are_copied_only_on_request(certified: Path) -> None:
-    words = ("relabel", f"{SERIAL}:3", "--to", RIGHT, "--reason", "mistyped")
+    words = ("detector", "relabel", f"{SERIAL}:3", "--to", RIGHT, "--reason", "mistyped")
     found = done(*words, "--certify", "--json").json
     (before,), (after,) = found["withdrawn"], found["certified"]
     same = ("from", "to", "distance_min_mm", "distance_max_mm")
@@ -142,7 +142,7 @@ def test_the_certifications_are_copied_only_on_request(certified: Path) -> None:
 def test_a_relabelling_to_the_same_serial_or_another_layout_is_refused(here: Path) -> None:
     done("detector", "add", "3-0001", "--layout", "PILATUS 6M")
     for right, code in ((SERIAL, "same-serial"), ("3-0001", "other-layout"), ("a:b", None)):
-        refused = calib("relabel", f"{SERIAL}:1", "--to", right, *WHY, "--json")
+        refused = calib("detector", "relabel", f"{SERIAL}:1", "--to", right, *WHY, "--json")
         assert refused.code == 2
         assert code in (None, refused.error["code"])
     assert len(done("list", "--json").json) == 3

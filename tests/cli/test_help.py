@@ -64,7 +64,7 @@ def test_every_command_exists() -> None:
         "resolve",
         "audit log", "audit verify", "audit clock", "audit checkpoint", "audit anchor",
         "audit key", "audit keys", "audit rotate",
-        "detector place", "detector edit", "detector retire", "relabel",
+        "detector place", "detector edit", "detector retire", "detector relabel",
         "layout list", "layout show", "layout add", "split", "merge",
         "db current", "db check", "db upgrade", "db backup", "db restore",
         "db set", "db rules", "db grant",

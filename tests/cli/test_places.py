@@ -41,7 +41,7 @@ NEEDS_A_STORE = (
     "detector place 3-0999 --beamline I04 --from 2026-03-01",
     "detector edit 3-0999 --time-zone Europe/London --reason moved",
     "detector retire 3-0999 --reason replaced",
-    "relabel 3-0999:1 --to 3-0998 --reason mistyped",
+    "detector relabel 3-0999:1 --to 3-0998 --reason mistyped",
     "detector list",
     "detector show 3-0999",
     "summary export 3-0999:1 -o some.calib-summary",

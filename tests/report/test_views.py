@@ -32,7 +32,7 @@ from calib.report.calibration.derived import derived_blocks, derived_summary, de
 from calib.report.calibration.listing import list_table
 from calib.report.calibration.stored import stored_blocks, stored_view
 from calib.report.certifications import certification_view
-from calib.report.detectors import detector_facts, detector_view, panel_frames_view
+from calib.report.detector.detectors import detector_facts, detector_view, panel_frames_view
 from calib.report.scalar import instant, number
 from calib_cli.rendering import render
 from support.records import (

@@ -77,4 +77,3 @@ def refuse_other_zone(record: DetectorRecord, time_zone: str | None) -> None:
         f"times of detector {record.serial} are read in {record.time_zone}, not {time_zone}.",
         remedy=f"calib detector edit {record.serial} --time-zone {time_zone} --reason TEXT.",
     )
-

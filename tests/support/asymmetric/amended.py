@@ -5,14 +5,14 @@ from __future__ import annotations
 from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement, edited
 from calib.model.store.history import Event, ExplainedEvent
 from calib.model.store.record import ChangeStamp
-from calib.report.amendments import (
+from calib.report.detector.amendments import (
     edit_view,
     relabelled_blocks,
     relabelled_table,
     relabelling_view,
     retirement_view,
 )
-from calib.report.detectors import detector_blocks, detector_table, detector_view
+from calib.report.detector.detectors import detector_blocks, detector_table, detector_view
 from calib.report.history import history_blocks, history_view
 from calib.report.scalar import moment_view
 from support.asymmetric import detector, recorded
@@ -61,7 +61,7 @@ def relabelling() -> Relabelling:
 
 
 def amended() -> Case:
-    """calib detector show and list, calib history, calib relabel, calib show."""
+    """calib detector show and list, calib history, calib detector relabel, calib show."""
     known, record = retirements(), edited(detector.wide(), edits())
     shown = {
         "as_known_at": moment_view(recorded.KNOWN_THEN),

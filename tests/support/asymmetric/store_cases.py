@@ -25,13 +25,14 @@ from calib.report.certifications import (
     change_sentences,
     change_view,
 )
-from calib.report.detectors import (
+from calib.report.detector.detectors import (
     detector_blocks,
     detector_facts,
     detector_table,
     detector_view,
     panel_frames_view,
 )
+from calib.report.detector.placements import placement_view
 from calib.report.keys import keys_blocks, keys_view
 from calib.report.log import (
     anchor_view,
@@ -56,7 +57,6 @@ from calib.report.maintenance import (
     rules_view,
     upgrade_view,
 )
-from calib.report.placements import placement_view
 from calib.report.resolution import resolution_blocks, resolution_view
 from calib.report.scalar import moment_view
 from support.asymmetric import calibrations, certified, detector, recorded

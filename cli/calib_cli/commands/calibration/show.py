@@ -30,9 +30,9 @@ def show(
       calib show 24-0107:3 --as-known-at 3
     """
     from calib.flows.calibrations import show as shown
-    from calib.report.amendments import relabelled_blocks, relabelling_view
     from calib.report.bundle import origin_table, origin_view
     from calib.report.calibration.stored import stored_blocks, stored_view
+    from calib.report.detector.amendments import relabelled_blocks, relabelling_view
     from calib.report.provenance import provenance_facts, provenance_view
     from calib.report.scalar import moment_view
 

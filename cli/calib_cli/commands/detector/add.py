@@ -67,7 +67,7 @@ def add(
       calib detector add 24-0108 --layout "PILATUS 300K" --time-zone Europe/London
     """
     from calib.api.registration import register
-    from calib.report.detectors import detector_facts, detector_view
+    from calib.report.detector.detectors import detector_facts, detector_view
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = register(

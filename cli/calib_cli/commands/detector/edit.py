@@ -83,8 +83,8 @@ def edit(
     from calib.flows.amend.detectors import edit as record_edit
     from calib.flows.shared.times import local_times
     from calib.model.base.zones import TimeZones
-    from calib.report.amendments import edit_view
-    from calib.report.detectors import detector_facts, detector_view
+    from calib.report.detector.amendments import edit_view
+    from calib.report.detector.detectors import detector_facts, detector_view
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_edit(

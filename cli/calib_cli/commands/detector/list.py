@@ -16,7 +16,7 @@ def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson
     Example:
       calib detector list
     """
-    from calib.report.detectors import detector_table, detector_view
+    from calib.report.detector.detectors import detector_table, detector_view
 
     with open_store(ctx, store, read_only=True) as opened:
         views = [

@@ -53,7 +53,7 @@ def place(
       calib detector place 24-0107 --beamline I04 --from 2026-03-01
     """
     from calib.flows.detectors import place as record_placement
-    from calib.report.placements import placement_table, placement_view
+    from calib.report.detector.placements import placement_table, placement_view
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_placement(

@@ -54,7 +54,7 @@ def retire(
       calib detector retire 24-0107 --undo --reason "in use as a spare"
     """
     from calib.flows.amend.detectors import retire as record_retirement
-    from calib.report.amendments import retirement_table, retirement_view
+    from calib.report.detector.amendments import retirement_table, retirement_view
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_retirement(

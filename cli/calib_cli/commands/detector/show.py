@@ -22,11 +22,11 @@ def show(
     Example:
       calib detector show 24-0107
     """
-    from calib.report.amendments import edit_view, retirement_view
     from calib.report.calibration.listing import line_view
     from calib.report.certifications import certification_view
-    from calib.report.detectors import detector_blocks, detector_view, panel_frames_view
-    from calib.report.placements import placement_view
+    from calib.report.detector.amendments import edit_view, retirement_view
+    from calib.report.detector.detectors import detector_blocks, detector_view, panel_frames_view
+    from calib.report.detector.placements import placement_view
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:

@@ -8,7 +8,6 @@ from typing import Any
 from calib.model.detector.families import family_of
 from calib.model.store.amendment import Retirement, retirement_in_force
 from calib.model.store.record import DetectorRecord
-from calib.report.amendments import edit_table, in_force_view, retirement_table
 from calib.report.blocks import (
     NONE,
     Block,
@@ -22,7 +21,8 @@ from calib.report.blocks import (
 )
 from calib.report.calibration.listing import list_table
 from calib.report.certifications import certification_table
-from calib.report.placements import placement_table
+from calib.report.detector.amendments import edit_table, in_force_view, retirement_table
+from calib.report.detector.placements import placement_table
 from calib.report.scalar import instant
 
 

@@ -1,4 +1,4 @@
-"""calib relabel: record a calibration under the right serial."""
+"""calib detector relabel: record a calibration under the right serial."""
 
 from __future__ import annotations
 
@@ -70,19 +70,19 @@ def relabel(
 
     \b
     Example:
-      calib relabel 24-0107:3 --to 24-0170 --reason "mistyped"
+      calib detector relabel 24-0107:3 --to 24-0170 --reason "mistyped"
     """
     from datetime import UTC, datetime
 
     from calib.flows.amend.relabel import relabel as relabelled
     from calib.flows.rules import refuse_anonymous
-    from calib.report.amendments import relabelled_table, relabelling_view
     from calib.report.certifications import (
         certification_table,
         certification_view,
         change_sentences,
         change_view,
     )
+    from calib.report.detector.amendments import relabelled_table, relabelling_view
 
     def notify_changes(consequences: Consequences) -> None:
         for sentence in change_sentences([change_view(one) for one in consequences.changes]):

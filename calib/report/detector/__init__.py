@@ -1,0 +1,1 @@
+"""Detectors, their placements, changes and retirements: JSON and text."""
