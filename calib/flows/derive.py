@@ -62,7 +62,7 @@ class DeriveRequest:
     serial: str | None = None
     force_serial: bool = False
     freedom: Freedom | None = None
-    """None: chosen from the distances."""
+    """None: all six parameters."""
     prior: PanelPrior = field(default_factory=PanelPrior)
     ignore_flags: bool = False
     pose_per_experiment: bool = False
