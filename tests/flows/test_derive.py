@@ -207,7 +207,7 @@ def test_a_dataset_of_another_layout_is_refused(store: Store, tmp_path: Path) ->
     assert "10 panels, expected 3" in caught.value.problem
 
 
-def test_one_panel_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_single_module_is_refused(store: Store, tmp_path: Path) -> None:
     expt, refl = write_dataset(scan("night1"), tmp_path)
     content = json.loads(expt.read_text())
     (detector,) = content["detector"]
@@ -215,8 +215,8 @@ def test_one_panel_is_refused(store: Store, tmp_path: Path) -> None:
     detector["hierarchy"]["children"] = [{"panel": 0}]
     expt.write_text(json.dumps(content))
     error = refused(store, expt, refl)
-    assert error.code == "one-panel"
-    assert "487 x 195 pixels" in error.problem
+    assert error.code == "unknown-layout"
+    assert "PILATUS 100K" in error.problem
 
 
 def test_a_derivation_that_fails_acceptance_is_kept_as_a_draft(
