@@ -301,9 +301,16 @@ def _slip_notices(report: Report) -> list[str]:
 
 
 def _panel_notices(report: Report) -> list[str]:
-    return [
+    disputed = [
         f"{use.name}: less than half of the reflections on {panel_numbers(use.disputed_panels)} "
         "agree with each other, counting those flagged as outliers; none of them is used."
         for use in report.datasets
         if use.disputed_panels
     ]
+    limited = [
+        f"{use.name}: many reflections on {panel_numbers(use.limited_panels)} are outliers, twice "
+        "as many as may be rejected; the others of them are used with a small weight."
+        for use in report.datasets
+        if use.limited_panels
+    ]
+    return disputed + limited

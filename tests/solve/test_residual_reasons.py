@@ -32,14 +32,17 @@ def use(name: str = "near", px: float = 0.1, **changes: Any) -> DatasetUse:
 
 @pytest.mark.parametrize(("kept", "refused"), [(0, False), (69, False), (70, True)])
 def test_twice_as_many_outliers_as_may_be_rejected_are_too_many(kept: int, refused: bool) -> None:
-    found = outlier_reasons([use("far"), use(n_outliers_kept=kept)])
+    found = outlier_reasons([use("far"), use(n_outliers_kept=kept)], 10)
     assert bool(found) is refused
     if refused:
         assert found[0].startswith("near: 120 of 1000 reflections are outliers, more than twice ")
 
 
 def test_panels_with_too_many_outliers_are_named() -> None:
-    (found,) = outlier_reasons([use(limited_panels=(3, 17))])
+    data = [use(limited_panels=(3, 17))]
+    assert outlier_reasons([use(limited_panels=(3,))], 3) == []
+    assert outlier_reasons(data, 20) == []
+    (found,) = outlier_reasons(data, 19)
     assert found.startswith("near: on panels 3, 17 more than 30% of the reflections are outliers")
 
 
@@ -82,4 +85,4 @@ def test_a_dataset_is_compared_with_the_others_in_scale_and_in_pixels() -> None:
 
 def test_sound_data_give_no_reasons() -> None:
     sound = [use("near"), use("far", px=0.2)]
-    assert outlier_reasons(sound) == scale_reasons(sound) == []
+    assert outlier_reasons(sound, 10) == scale_reasons(sound) == []

@@ -30,7 +30,8 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
     - cross-validation: no dataset fits worse with corrections from the other datasets than with
       the nominal geometry;
     - no part of the data disagrees with the others (``calib.solve.panels.comparisons``);
-    - no dataset, and no panel of a dataset, has twice as many outliers as may be rejected;
+    - no dataset has twice as many outliers as may be rejected, nor on more than a tenth of the
+      panels;
     - observed over stated standard deviations of no coordinate are three times those of the others,
       and of no dataset three times those of the other datasets, if its residuals are, too;
     - a tenth of the panels is measured.
@@ -43,7 +44,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *_shells(report),
         *_cross_validation(report),
         *disagreements_in_words(report),
-        *outlier_reasons(report.datasets),
+        *outlier_reasons(report.datasets, len(report.panels)),
         *scale_reasons(report.datasets),
         *_coverage(estimate),
     ]

@@ -12,12 +12,16 @@ from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
 
 _MAX_SCALE_RATIO = 3.0
 """Between observed over stated standard deviations of coordinates or datasets."""
+_MOST_LIMITED = 0.1
+"""Fraction of the panels that may have more than twice as many outliers as may be rejected, and at
+least one: ice rings and shadows spare the others."""
 _TWICE = 2.0
 """Outliers over the limits of rejection. Once is usual: centroids have heavy tails."""
 
 
-def outlier_reasons(datasets: Sequence[DatasetUse]) -> list[str]:
-    """Reasons not to accept data of which many reflections are outliers."""
+def outlier_reasons(datasets: Sequence[DatasetUse], n_panels: int) -> list[str]:
+    """Reasons not to accept data of which many reflections are outliers, of a dataset as a whole or
+    on more than one in ten of the panels of the detector."""
     reasons = []
     for use in datasets:
         outliers, n = use.n_rejected + use.n_outliers_kept, use.n_rejected + use.n_reflections
@@ -27,7 +31,7 @@ def outlier_reasons(datasets: Sequence[DatasetUse]) -> list[str]:
                 f"{MOST_REJECTED:.0%} that may be rejected: perhaps a second lattice, or wrong "
                 "Miller indices. Index it again, or exclude it."
             )
-        elif use.limited_panels:
+        elif len(use.limited_panels) > max(1.0, _MOST_LIMITED * n_panels):
             reasons.append(
                 f"{use.name}: on {panel_numbers(use.limited_panels)} more than "
                 f"{_TWICE * MOST_REJECTED_ON_PANEL:.0%} of the reflections are outliers: "
