@@ -43,7 +43,7 @@ class CombineRequest:
     serial: str | None = None
     """The detector's, where a source is a bare version."""
     freedom: Freedom | None = None
-    """None: all six parameters."""
+    """None: chosen from the distances."""
     prior: PanelPrior = field(default_factory=PanelPrior)
 
 

@@ -45,8 +45,7 @@ def report(freedom: Freedom = Freedom.FULL) -> Report:
 
 def refined(dataset: Dataset, freedom: Freedom = Freedom.FULL) -> tuple[Refinement, PanelSystem]:
     system = PanelSystem(plain()[0], freedom, PanelPrior())
-    found = jointly([dataset], system, options(freedom), quiet)
-    return found, found.system
+    return jointly([dataset], system, options(freedom), quiet), system
 
 
 def with_fit(found: Refinement, fit: DatasetFit) -> Refinement:

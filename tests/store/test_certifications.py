@@ -241,3 +241,27 @@ def _answers(store: Store, serial: str) -> dict[tuple[int, float], int]:
             continue
         found[point] = answer.calibration.version
     return found
+
+
+def test_the_same_certification_is_refused_while_it_answers_everywhere(
+    store: Store, stored: StoredCalibration
+) -> None:
+    def certify(draft: Certification) -> Certification:
+        return store.certifications.certify(draft, supersede=True)
+
+    draft = certification(stored, NOON, NOON + 2 * DAY)
+    first = certify(draft)
+    for supersede in (False, True):
+        with pytest.raises(InputError, match=f"certification {first.number}, by ada") as caught:
+            store.certifications.certify(draft, supersede=supersede)
+        assert caught.value.code == "certified-already"
+    assert [one.number for one in store.certifications.list(SERIAL)] == [first.number]
+    wider = certify(replace(draft, gap_mm=5.0))
+    other, _ = store.calibrations.add(calibration(seed=1), (NOON, None), stamp())
+    certify(certification(other, NOON + DAY, NOON + 2 * DAY))
+    again = certify(draft)  # another one had taken a part of it
+    store.certifications.withdraw(wider.number, "an error", stamp())
+    with pytest.raises(InputError, match="certified so already"):
+        certify(draft)
+    store.certifications.withdraw(again.number, "an error", stamp())
+    certify(draft)

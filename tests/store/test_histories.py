@@ -1,6 +1,8 @@
 """Random histories of one detector, compared with a plain list of its certifications.
 
-The list (``support.plain_list``) shares no code with the store.
+The list (``support.plain_list``) shares no code with the store. Hours and tens of mm of the list
+are placed in the middle of what can be recorded, or at its bounds, a microsecond and the next
+number apart. The clock of the machine is wrong by up to centuries, and is corrected.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ from hypothesis.stateful import (
 )
 
 from calib.errors import InputError, NotFoundError
-from calib.model.store.certification_rules import Consequences
+from calib.model.base.bounds import FIRST_INSTANT
 from calib.model.store.record import Certification
 from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
 from calib.model.store.validity import DistanceRange, Validity
 from calib.store.store import Store
 from conftest import PROFILE
-from support.plain_list import HOURS, TENS, PlainList, Point, Word, corners
-from support.records import HOUR, NOON, calibration, detector, stamp
+from support.plain_list import HOURS, TENS, Point, Word, corners
+from support.records import DAY, NOON, calibration, detector, stamp
+from support.scales import EXTREME, TICK, USUAL, ScaledList
+from support.wrong_clocks import BACK, CHECKED, GAP, STEPS, TOLERANCE, WrongClocks
 
-HISTORIES = (10_000, 10_000) if PROFILE == "long" else (40, 12)
-"""On SQLite, and on a server, which takes several times as long to answer."""
-TICK = timedelta(microseconds=1)
+HISTORIES = (7_000, 3_000) if PROFILE == "long" else (40, 12)
+"""On SQLite, and on a server, which takes several times as long to answer; 10 000 in all."""
+AT_ONCE = 500
+"""Histories of one run of Hypothesis, which becomes slower with their number."""
 COUNTER = itertools.count()
 STARTS = st.sampled_from([2, 4, 8])
 LENGTHS = st.none() | st.integers(1, 4)
@@ -55,43 +60,63 @@ LEAST_CONTESTED = {"now": 0.04, "as known": 0.015}
 """... and where certifications of two or more versions do."""
 
 
-class Histories(PlainList, RuleBasedStateMachine):
+class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
     """One new detector for each history."""
 
     store: Store
-    asked: Counter[str]
-    """How many questions were put at corners, and where how much holds."""
 
-    @initialize(accepted=st.booleans(), everywhere=st.booleans(), first=FIRST_TWO)
+    @initialize(
+        accepted=st.booleans(),
+        everywhere=st.booleans(),
+        first=FIRST_TWO,
+        extreme=st.booleans(),
+    )
     def born(
-        self, accepted: bool, everywhere: bool, first: tuple[int, int | None, int, int, int, int]
+        self,
+        accepted: bool,
+        everywhere: bool,
+        first: tuple[int, int | None, int, int, int, int],
+        extreme: bool,
     ) -> None:
-        self.serial = f"h{next(COUNTER)}"
+        self.scale = EXTREME if extreme else USUAL
+        number = next(COUNTER)
+        self.serial = f"h{number}"
         log = self.store.log.entries(last=1)
-        self.last = log[0].recorded.at if log else NOON - HOUR
+        self.last = log[0].recorded.at if log else NOON - DAY
+        self.asked["histories"] += 1
         self.versions = []
         self.words = []
-        self.positions: list[tuple[int, datetime]] = []
-        self.remembered: list[tuple[int, float, float, Resolution]] = []
-        self.store.detectors.add(detector(self.serial, 1), stamp(NOON))
-        self.recorded(NOON)
-        self.derive(True, 0)
-        self.derive(accepted, 0)
+        self.positions = []
+        self.remembered: list[tuple[int, datetime, float, Resolution]] = []
+        begin = NOON + number * timedelta(seconds=1)
+        if self.last > begin:
+            self.correct(begin)
+            self.positions.clear()  # what is drawn must not depend on earlier histories
+        self.sure.detectors.add(detector(self.serial, 1), stamp(begin))
+        self.recorded(begin)
+        still = timedelta()
+        self.derive(True, still, True)
+        self.derive(accepted, still, True)
         if everywhere:
-            self.certify_version(1, 0, None, 0, 13, 0, True, True, 0)
+            self.certify_version(1, 0, None, 0, 13, 0, True, True, still, True)
         start, length, low, width, by, gap = first
         self.check(Point(start, False, low), None)
-        self.certify_version(1, start, length, low, width, gap, True, True, 0)
+        self.certify_version(1, start, length, low, width, gap, True, True, still, True)
         left = None if length is None else length - by
-        self.certify_version(2, start + by, left, low + by, width - by, gap, True, True, 0)
+        self.certify_version(
+            2, start + by, left, low + by, width - by, gap, True, True, still, True
+        )
 
     # what happens
 
-    @rule(accepted=st.booleans(), hour=st.integers(-2, 2))
-    def derive(self, accepted: bool, hour: int) -> None:
-        at = self.last + hour * HOUR
+    @rule(accepted=st.booleans(), step=STEPS, checked=CHECKED)
+    def derive(self, accepted: bool, step: timedelta, checked: bool) -> None:
+        at = self.clock(step)
         record = calibration(self.serial, len(self.versions), 1, accepted, distances_mm=(50.0,))
-        stored, new = self.store.calibrations.add(record, (NOON,), stamp(at))
+        store = self.opened(checked)
+        if self.refused(at, lambda: store.calibrations.add(record, (NOON,), stamp(at)), checked):
+            return
+        stored, new = store.calibrations.add(record, (NOON,), stamp(at))
         position = self.recorded(at)
         assert (new, stored.version, stored.id) == (True, len(self.versions) + 1, record.id)
         self.versions.append((record.id, accepted, position, record))
@@ -106,6 +131,11 @@ class Histories(PlainList, RuleBasedStateMachine):
         assert self.store.log.entries(last=1)[0].position == self.positions[-1][0]
 
     @precondition(lambda self: self.versions)
+    @rule(back=BACK)
+    def correct_the_clock(self, back: timedelta) -> None:
+        self.correct(max(self.last - back, FIRST_INSTANT))
+
+    @precondition(lambda self: self.versions)
     @rule(
         data=st.data(),
         start=STARTS,
@@ -115,7 +145,8 @@ class Histories(PlainList, RuleBasedStateMachine):
         gap=GAPS,
         override=st.booleans(),
         supersede=st.booleans(),
-        hour=st.integers(-2, 2),
+        step=STEPS,
+        checked=CHECKED,
     )
     def certify(
         self,
@@ -127,10 +158,13 @@ class Histories(PlainList, RuleBasedStateMachine):
         gap: int,
         override: bool,
         supersede: bool,
-        hour: int,
+        step: timedelta,
+        checked: bool,
     ) -> None:
         version = data.draw(st.integers(1, len(self.versions)))
-        self.certify_version(version, start, length, low, width, gap, override, supersede, hour)
+        self.certify_version(
+            version, start, length, low, width, gap, override, supersede, step, checked
+        )
 
     def certify_version(
         self,
@@ -142,9 +176,10 @@ class Histories(PlainList, RuleBasedStateMachine):
         gap: int,
         override: bool,
         supersede: bool,
-        hour: int,
+        step: timedelta,
+        checked: bool,
     ) -> None:
-        at = self.last + hour * HOUR
+        at = self.clock(step)
         calibration_id, accepted, _, _ = self.versions[version - 1]
         end = None if length is None else start + length
         word = Word(0, version, start, end, low, low + width, gap)
@@ -153,19 +188,21 @@ class Histories(PlainList, RuleBasedStateMachine):
             calibration_id=calibration_id,
             serial=self.serial,
             version=version,
-            validity=Validity(NOON + start * HOUR, None if end is None else NOON + end * HOUR),
-            distances=DistanceRange(10.0 * low, 10.0 * (low + width)),
+            validity=Validity(self.at(start), None if end is None else self.at(end)),
+            distances=DistanceRange(self.scale.mm[low], self.scale.mm[low + width]),
             reason="so it is",
             override="I know better" if override else "",
             recorded=stamp(at),
             withdrawn=None,
             withdrawn_reason="",
-            gap_mm=10.0 * gap,
+            gap_mm=self.scale.gap_mm[gap],
         )
         consequences = self.store.certifications.preview_certify(draft)
         refused = None
         if not accepted and not override:
             refused = "not-accepted"
+        elif self.holds_everywhere(word):
+            refused = "certified-already"
         elif not supersede and self.overlaps(word):
             refused = "overlap"
         if refused is not None:
@@ -174,7 +211,10 @@ class Histories(PlainList, RuleBasedStateMachine):
             assert caught.value.code == refused
             return
         before = self.answers()
-        number = self.store.certifications.certify(draft, supersede=supersede).number
+        certify = self.opened(checked).certifications.certify
+        if self.refused(at, lambda: certify(draft, supersede=supersede), checked):
+            return
+        number = certify(draft, supersede=supersede).number
         word.number = number
         self.words.append(word)
         assert self.recorded(at) == number
@@ -183,10 +223,10 @@ class Histories(PlainList, RuleBasedStateMachine):
         self.ask_at_corners()
 
     @precondition(lambda self: self.words)
-    @rule(data=st.data(), hour=st.integers(-2, 2))
-    def withdraw(self, data: st.DataObject, hour: int) -> None:
+    @rule(data=st.data(), step=STEPS, checked=CHECKED)
+    def withdraw(self, data: st.DataObject, step: timedelta, checked: bool) -> None:
         word = data.draw(st.sampled_from(self.words))
-        at = self.last + hour * HOUR
+        at = self.clock(step)
         if word.withdrawn is not None:
             with pytest.raises(NotFoundError, match="is withdrawn already"):
                 self.store.certifications.withdraw(word.number, "again", stamp(at))
@@ -194,7 +234,10 @@ class Histories(PlainList, RuleBasedStateMachine):
         lost, consequences = self.store.certifications.preview_withdraw(word.number)
         assert [one.number for one in lost] == [word.number]
         before = self.answers()
-        self.store.certifications.withdraw(word.number, "not so", stamp(at))
+        withdraw = self.opened(checked).certifications.withdraw
+        if self.refused(at, lambda: withdraw(word.number, "not so", stamp(at)), checked):
+            return
+        withdraw(word.number, "not so", stamp(at))
         word.withdrawn = self.recorded(at)
         self.compare(consequences, before)
         self.compare(self.store.certifications.consequences(word.withdrawn), before)
@@ -242,28 +285,20 @@ class Histories(PlainList, RuleBasedStateMachine):
         closest=st.booleans(),
     )
     def ask_for_the_nearest(self, hour: int, tens: int, nearest: bool, closest: bool) -> None:
-        ranked = []
-        for word in self.words:
-            if word.withdrawn is not None:
-                continue
-            early, late = word.start - hour, 0 if word.end is None else hour - word.end
-            gap_hours = max(early, late, 0) if not (late == 0 and word.end == hour) else 1e-9
-            near, far = word.low - tens, tens - word.high
-            gap_tens = max(near, far, 0) if far != 0 else 1e-9
-            if (gap_hours == 0 or closest) and gap_tens <= (word.gap if nearest else 0):
-                ranked.append((gap_hours, gap_tens, -word.number))
+        number = self.nearest(hour, tens, nearest=nearest, closest=closest)
+        at = self.at(hour)
         ask: Callable[[], Resolution] = lambda: self.store.resolve(  # noqa: E731
             self.serial,
-            NOON + hour * HOUR,
-            10.0 * tens,
+            at,
+            self.scale.mm[tens],
             distance_policy=DistancePolicy.NEAREST if nearest else DistancePolicy.EXACT,
             time_policy=TimePolicy.CLOSEST if closest else TimePolicy.PRIOR,
         )
-        if not ranked:
+        if number is None:
             with pytest.raises(NotFoundError):
                 ask()
             return
-        assert ask().certification.number == -min(ranked)[2]
+        assert ask().certification.number == number
 
     @precondition(lambda self: self.versions)
     @rule(data=st.data())
@@ -279,9 +314,9 @@ class Histories(PlainList, RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """What was answered once is answered the same for ever."""
-        for position, hour, tens, answered in getattr(self, "remembered", []):
+        for position, at, distance_mm, answered in getattr(self, "remembered", []):
             again = self.store.resolve(
-                self.serial, NOON + hour * HOUR, 10.0 * tens, as_known_at=position, explain=True
+                self.serial, at, distance_mm, as_known_at=position, explain=True
             )
             assert again.position == answered.position == position
             assert again.certification == answered.certification
@@ -294,35 +329,6 @@ class Histories(PlainList, RuleBasedStateMachine):
 
     # against the plain model
 
-    def recorded(self, clock: datetime) -> int:
-        """That one more entry was made, at max(clock, last + 1 microsecond)."""
-        entry = self.store.log.entries(last=1)[0]
-        assert entry.recorded.at == max(clock, self.last + TICK)
-        assert not self.positions or entry.position == self.positions[-1][0] + 1
-        self.last = entry.recorded.at
-        self.positions.append((entry.position, entry.recorded.at))
-        return entry.position
-
-    def compare(self, consequences: Consequences, before: dict[tuple[int, int], int]) -> None:
-        """That exactly the points whose answer changed were named, with both answers."""
-        after = self.answers()
-        changed = {
-            point: (before.get(point), after.get(point))
-            for point in self.points()
-            if before.get(point) != after.get(point)
-        }
-        named: dict[tuple[int, int], tuple[int | None, int | None]] = {}
-        for point in self.points():
-            at, distance = NOON + point[0] * HOUR, 10.0 * point[1]
-            for change in consequences.changes:
-                if at in change.region.validity and distance in change.region.distances:
-                    assert point not in named, "two regions name one point"
-                    named[point] = (
-                        None if change.before is None else change.before.version,
-                        None if change.after is None else change.after.version,
-                    )
-        assert named == changed
-
     def check(
         self,
         point: Point,
@@ -332,8 +338,10 @@ class Histories(PlainList, RuleBasedStateMachine):
     ) -> None:
         expected = self.answer(*point.place, known)
         hour, just_before, tens, just_nearer = point
-        at = NOON + hour * HOUR - just_before * TICK
-        distance_mm = math.nextafter(10.0 * tens, 0.0) if just_nearer else 10.0 * tens
+        at = self.at(hour) - just_before * TICK
+        distance_mm = self.scale.mm[tens]
+        if just_nearer:
+            distance_mm = math.nextafter(distance_mm, 0.0)
 
         def ask() -> Resolution:
             return self.store.resolve(
@@ -353,23 +361,32 @@ class Histories(PlainList, RuleBasedStateMachine):
         if explain:
             assert {one.certification.number for one in found.candidates} == others
         if not (just_before or just_nearer) and len(self.remembered) < 3:
-            self.remembered.append((found.position, hour, tens, found))
+            self.remembered.append((found.position, at, distance_mm, found))
 
 
-def test_the_store_answers_as_a_plain_list_would(store: Store, place: str) -> None:
-    histories = HISTORIES["://" in place]
+def test_the_store_answers_as_a_plain_list_would(
+    store: Store, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = "://" in place
+    histories = HISTORIES[server]
+    monkeypatch.setenv("CALIB_CLOCK_GAP_DAYS", str(GAP / DAY))
+    monkeypatch.setenv("CALIB_CLOCK_TOLERANCE_DAYS", str(TOLERANCE / DAY))
     asked: Counter[str] = Counter()
-    machine = type("Histories", (Histories,), {"store": store, "asked": asked})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=histories,
-            stateful_step_count=8,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with Store.open(place) as usual, Store.open(place, clock_checked=True) as sure:
+        given = {"store": usual, "sure": sure, "server": server, "asked": asked, "times": set()}
+        while asked["histories"] < histories:
+            run_state_machine_as_test(
+                type("Histories", (Histories,), given),
+                settings=settings(
+                    max_examples=min(AT_ONCE, histories - asked["histories"]),
+                    stateful_step_count=8,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
     assert store.log.audit().findings == ()
+    print(dict(asked))  # noqa: T201 - the figures of a long run
+    assert asked["refused clocks"] >= histories / 20
     for when in ("now", "as known"):
         total = asked[f"{when}: asked"]
         assert total >= FEWEST_QUESTIONS * histories

@@ -61,7 +61,8 @@ def test_of_equally_near_certifications_the_newest_is_named(
     store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 140.0)))
     store.certifications.certify(certification(other, NOON, NOON + DAY, (160.0, 200.0)))
     assert "Nearest: 24-0107:2 " in refused(store).problem
-    store.certifications.certify(certification(stored, NOON, NOON + DAY, (100.0, 140.0)))
+    again = certification(stored, NOON, NOON + DAY, (100.0, 140.0))
+    store.certifications.certify(replace(again, gap_mm=1.0))
     assert "Nearest: 24-0107:1 " in refused(store).problem
 
 

@@ -125,9 +125,12 @@ def test_the_explanation_gives_a_reason_for_every_other_certification(
         store.certifications.certify(certification(stored, NOON, NOON + DAY)),
         store.certifications.certify(certification(stored, NOON + 4 * DAY, NOON + 5 * DAY)),
         store.certifications.certify(certification(stored, NOON + DAY, None, (500.0, 600.0))),
-        store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
-        store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
-        store.certifications.certify(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY)),
+        *(
+            store.certifications.certify(
+                replace(certification(stored, NOON + 2 * DAY, NOON + 4 * DAY), gap_mm=gap_mm)
+            )
+            for gap_mm in (0.0, 1.0, 2.0)
+        ),
     ]
     store.certifications.withdraw(certifications[5].number, "a slip", stamp(NOON + HOUR))
     answer = store.resolve(SERIAL, NOON + 3 * DAY, 150.0, explain=True)

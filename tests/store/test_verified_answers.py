@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,8 +33,8 @@ CHANGES = (
 def answering(place: str, store: Store) -> str:
     """Three certifications: 2, 3 (withdrawn by 5), and 4, which applies. 6 is a placement."""
     stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
-    for _ in range(3):
-        store.certifications.certify(certification(stored), supersede=True)
+    for gap_mm in (0.0, 1.0, 2.0):
+        store.certifications.certify(replace(certification(stored), gap_mm=gap_mm), supersede=True)
     store.certifications.withdraw(3, "an error", stamp())
     store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())
     store.rules.set(Rule(0, DEMAND_ACTOR, "yes", stamp()))

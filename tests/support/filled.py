@@ -20,6 +20,7 @@ from calib.store.records import relabellings
 from calib.store.schema.tables import SUMMARY_CONTENT
 from calib.store.store import Store
 from support.records import (
+    HOUR,
     NOON,
     SERIAL,
     application,
@@ -41,7 +42,7 @@ def fill(place: str) -> None:
             record, (NOON, None), stamp(), detector(), files, provenance()
         )
         word = store.certifications.certify(certification(stored))
-        store.certifications.certify(certification(stored))
+        store.certifications.certify(certification(stored, NOON + HOUR))
         store.certifications.withdraw(word.number, "an error", stamp())
         store.applications.record(application(stored))
         store.placements.place(BeamlinePlacement(0, SERIAL, "I04", NOON, "", stamp()), stamp())

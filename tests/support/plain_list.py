@@ -113,6 +113,17 @@ class PlainList:
                 found[version] = State.SUPERSEDED
         return found
 
+    def holds_everywhere(self, new: Word) -> bool:
+        """Whether the same is recorded already, and answers wherever it holds."""
+        same = (new.version, new.start, new.end, new.low, new.high, new.gap)
+        if not any(
+            (w.version, w.start, w.end, w.low, w.high, w.gap) == same and w.withdrawn is None
+            for w in self.words
+        ):
+            return False
+        answers = [self.answer(*point) for point in self.points() if new.covers(*point)]
+        return all(word is not None and word.version == new.version for word in answers)
+
     def overlaps(self, new: Word) -> bool:
         for point in self.points():
             there = self.answer(*point) if new.covers(*point) else None

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from calib.errors import InputError
-from calib.model.store.certification_rules import is_succession, live
+from calib.model.store.certification_rules import is_succession, live, refuse_same
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Certification
 from calib.model.store.validity import DistanceRange, shown_instant
@@ -64,20 +63,8 @@ def sliver_warnings(store: StoreLike, new: Certification, limit_mm: float) -> li
 def refuse_identical(store: StoreLike, new: Certification) -> None:
     """Raise ``InputError`` (``certified-already``) for a certification that is recorded already and
     holds over all of its times and distances."""
-    if store.certifications.preview_certify(new).changes:
-        return
-    for one in live(store.certifications.list(new.serial)):
-        if _holds_same(one) == _holds_same(new):
-            raise InputError(
-                "certified-already",
-                f"{new.serial}:{new.version} is certified so already (certification {one.number}, "
-                f"by {one.recorded.actor}: {one.reason}).",
-                remedy=f"calib show {new.serial}:{new.version} lists its certifications.",
-            )
-
-
-def _holds_same(one: Certification) -> tuple[object, ...]:
-    return one.calibration_id, one.validity, one.distances, one.gap_mm
+    if not store.certifications.preview_certify(new).changes:
+        refuse_same(new, live(store.certifications.list(new.serial)))
 
 
 def _bounds_near(store: StoreLike, new: Certification) -> Iterator[DistanceRange]:

@@ -14,6 +14,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from itertools import combinations, pairwise
 
+from calib.errors import InputError
 from calib.model.store.record import Certification
 from calib.model.store.validity import DistanceRange, Validity
 
@@ -181,6 +182,26 @@ def is_succession(change: Change) -> bool:
     if before is None or after is None:
         return True
     return before.validity.end is None and after.validity.start > before.validity.start
+
+
+def refuse_same(new: Certification, others: Iterable[Certification]) -> None:
+    """Raise ``InputError`` (``certified-already``) where one of the others, which are in force, is
+    of the same calibration, times, distances and extrapolation limit.
+
+    It is to be called where the new certification would change no answer.
+    """
+    for one in others:
+        if _region(one) == _region(new):
+            raise InputError(
+                "certified-already",
+                f"{new.serial}:{new.version} is certified so already (certification {one.number}, "
+                f"by {one.recorded.actor}: {one.reason}).",
+                remedy=f"calib show {new.serial}:{new.version} lists its certifications.",
+            )
+
+
+def _region(one: Certification) -> tuple[object, ...]:
+    return one.calibration_id, one.validity, one.distances, one.gap_mm
 
 
 def _merged(changes: Sequence[Change]) -> list[Change]:

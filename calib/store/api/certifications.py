@@ -20,9 +20,11 @@ class CertificationApi(EntityApi):
     def certify(self, certification: Certification, *, supersede: bool = False) -> Certification:
         """Record a certification; returns it with its number.
 
-        A draft needs an override (``not-accepted``). A later start over an open-ended certification
-        is a succession; any other change to what resolves today is refused (``overlap``) unless
-        ``supersede`` is set.
+        A draft needs an override (``not-accepted``). One that is recorded already, with the same
+        times, distances and extrapolation limit, is refused where it would change nothing
+        (``certified-already``). A later start over an open-ended certification is a succession;
+        any other change to what resolves today is refused (``overlap``) unless ``supersede`` is
+        set.
         """
         with self._database.writing() as connection:
             return certifications.add_certification(connection, certification, supersede=supersede)

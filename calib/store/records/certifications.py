@@ -10,7 +10,12 @@ from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, true
 from sqlalchemy import Row as SqlRow
 
 from calib.errors import InputError, NotFoundError
-from calib.model.store.certification_rules import Change, changes_by_certifying, is_succession
+from calib.model.store.certification_rules import (
+    Change,
+    changes_by_certifying,
+    is_succession,
+    refuse_same,
+)
 from calib.model.store.log import LATEST
 from calib.model.store.record import Certification, ChangeStamp
 from calib.model.store.validity import DistanceRange, Validity, shown_instant
@@ -32,11 +37,16 @@ def add_certification(
 
     Raises ``NotFoundError`` if the calibration is not in the store, and ``InputError`` if the
     certification contradicts it, gives no reason, lacks an override for a calibration that failed
-    acceptance, or would replace others (``overlap``) without ``supersede``.
+    acceptance, is recorded already and in force everywhere (``certified-already``), or would
+    replace others (``overlap``) without ``supersede``.
     """
     calibration = _certifiable(connection, certification)
+    changes = changes_with(connection, calibration.detector, certification)
+    if not changes:
+        mine = CERTIFICATION.c.calibration == calibration.position
+        refuse_same(certification, _newest_first(connection, mine & live()))
     if not supersede:
-        refuse_overlap(certification, changes_with(connection, calibration.detector, certification))
+        refuse_overlap(certification, changes)
     with recording(
         connection,
         certification.recorded,
