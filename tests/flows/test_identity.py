@@ -15,6 +15,7 @@ from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import Layout
 from calib.model.experiment.experiment import Detector, Sensors
 from calib.model.experiment.pose import facing_pose
+from calib.model.store.record import DetectorRecord
 
 LAYOUT = known_layout("PILATUS 1M")
 POSE = facing_pose(LAYOUT, 200.0, beam_centre_mm=(3.0, 4.0), tilt_rad=(0.01, 0.02, 0.03))
@@ -129,3 +130,33 @@ def test_an_unknown_family_is_registered_with_its_positions() -> None:
     )
     found = new_detector("x", detector_of(layout=scattered), time_zone="UTC", place="x")
     assert np.abs(found.layout.frames.origin_mm - scattered.frames.origin_mm).max() < 1e-9
+
+
+def moved(detector: Detector, *, distance_mm: float) -> Detector:
+    """The same detector at another distance and tilt, as another file has it."""
+    pose = facing_pose(LAYOUT, distance_mm, tilt_rad=(-0.2, 0.1, 0.3))
+    frames = detector.frames.moved(POSE.inverse()).moved(pose)
+    root = None if detector.lab_from_root is None else pose
+    return replace(detector, frames=frames, lab_from_root=root)
+
+
+@pytest.mark.parametrize("with_root", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_layout_of_a_new_detector_does_not_depend_on_the_file(
+    known: bool, with_root: bool
+) -> None:
+    layout = LAYOUT
+    if not known:
+        rng = np.random.default_rng(1)
+        built = Correction(rng.normal(scale=0.05, size=(len(LAYOUT), 6))).frames(LAYOUT)
+        shapes = tuple(replace(p, size_px=(400, 200)) for p in LAYOUT.panels)
+        layout = Layout(shapes, built)
+    one = detector_of(layout=layout, with_root=with_root)
+    found = {
+        new_detector("10-0042", detector, time_zone=zone, place="x").layout_id
+        for detector in (one, *(moved(one, distance_mm=mm) for mm in (99.9, 431.7, 1234.5)))
+        for zone in ("UTC", "Asia/Tokyo")
+    }
+    assert len(found) == 1
+    if known:
+        assert found == {DetectorRecord("10-0042", LAYOUT, "UTC", "").layout_id}

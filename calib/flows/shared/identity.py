@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from calib.errors import InputError, LayoutError, NotFoundError
 from calib.files.reader import serial_from
 from calib.model.base.text import checked_serial as checked_serial
@@ -48,10 +50,12 @@ def known_detector(store: StoreLike, serial: str) -> DetectorRecord | None:
 def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str) -> DetectorRecord:
     """The record of a new detector, whose panels are taken to be at their nominal positions.
 
-    Raises ``LayoutError`` for panels of a known detector family that are not on its grid: they
-    already have a correction.
+    They are those of the known detector, or else of the file without the rounding of its
+    arithmetic, so that ids of calibrations do not depend on what registered the detector. Raises
+    ``LayoutError`` for panels of a known detector family that are not on its grid: they already
+    have a correction.
     """
-    layout, _ = layout_of(detector)
+    layout = layout_of(detector)[0].rounded()
     family = family_of(layout)
     if family is not None:
         drawn = known_layout(family)
@@ -65,6 +69,7 @@ def new_detector(serial: str, detector: Detector, *, time_zone: str, place: str)
                 remedy="derive from data imported without a reference geometry, or register the "
                 f'detector first with calib detector add {serial} --layout "{family}".',
             )
+        layout = replace(drawn, groups=layout.groups)
     return DetectorRecord(serial, layout, time_zone, detector.identifier)
 
 

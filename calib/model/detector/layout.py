@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -138,6 +138,13 @@ class Layout:
         normal_lab = lab_from_root.rotation @ self.normal_root
         centre_lab = lab_from_root.points(self.centre_root_mm.mean(axis=0))
         return abs(float(normal_lab @ centre_lab))
+
+    def rounded(self) -> Layout:
+        """The same layout with frames rounded to 1e-9 mm and 1e-12, far below any tolerance of
+        assembly: two files of one detector then give the same layout."""
+        rotation = np.round(self.frames.rotation, 12) + 0.0  # no negative zeros
+        origin_mm = np.round(self.frames.origin_mm, 9) + 0.0
+        return replace(self, frames=PanelFrames(rotation, origin_mm))
 
     def identity(self) -> dict[str, Any]:
         """The content that identifies this layout, for the canonical form; numbers are whole
