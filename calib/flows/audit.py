@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,8 +18,10 @@ from calib.files.native.anchors import (
 from calib.files.native.checkpoint import (
     checkpoint_bytes,
     is_receipt,
+    is_report,
     read_checkpoint,
     read_receipt_head,
+    read_report_head,
     write_checkpoint,
 )
 from calib.files.native.key_history import KeyHistory, known_keys
@@ -26,7 +29,7 @@ from calib.files.native.key_rotation import Rotated, rotate_key
 from calib.files.native.keys import default_key
 from calib.flows.shared.times import read_instant
 from calib.model.base.text import checked_words
-from calib.model.store.log import Audit, ChainHead, Checkpoint, Finding
+from calib.model.store.log import Audit, ChainHead, Checkpoint, Finding, LogHead
 from calib.model.store.protocol import StoreLike
 from calib.model.store.signing import Anchored
 
@@ -43,16 +46,28 @@ class Verified:
     compromised: tuple[Path, ...]
     """Checkpoints that were not compared, since others may have their key."""
     signed: bool | None = None
-    """Whether the signature of a receipt was verified; None where no receipt was given."""
+    """Whether the signature of a receipt or report was verified; None where none was given."""
+    head: LogHead | None = None
+    """The head of a report that was compared; None where none was given."""
 
 
 def verify(
-    store: StoreLike, checkpoint: Path | None = None, public_key: Path | None = None
+    store: StoreLike,
+    checkpoint: Path | None = None,
+    public_key: Path | None = None,
+    head: str | None = None,
 ) -> Verified:
     """Compare the whole store with its log, and the log with a checkpoint or with all checkpoints
-    in a folder, or with the heads in a receipt, where one is given."""
+    in a folder, or with the heads in a receipt or report, where one is given, and with a ``head``
+    as reports print it: ``POSITION:HASH``."""
+    if head is not None:
+        done = verify(store, checkpoint, public_key)
+        return _with_head(store, done, _head_from(head), done.signed)
     if checkpoint is None:
         return Verified(store.log.audit(), None, None, ())
+    if checkpoint.is_file() and is_report(checkpoint):
+        printed, verified = read_report_head(checkpoint, public_key)
+        return _with_head(store, Verified(store.log.audit(), None, None, ()), printed, verified)
     keys = public_key or known_keys(default_key())
     known: tuple[Checkpoint, ...]
     n_checkpoints: int | None = None
@@ -63,8 +78,8 @@ def verify(
         known, compromised = anchor.checkpoints, anchor.compromised
         n_checkpoints = len(known)
     elif is_receipt(checkpoint):
-        head, signed = read_receipt_head(checkpoint, public_key)
-        known = (head,)
+        received, signed = read_receipt_head(checkpoint, public_key)
+        known = (received,)
     else:
         known = (read_checkpoint(checkpoint, keys),)
     heads = {head: None for one in known for head in one.heads}
@@ -73,6 +88,33 @@ def verify(
     if contradictions:
         audit = replace(audit, findings=(*audit.findings, *contradictions))
     return Verified(audit, known[-1] if known else None, n_checkpoints, compromised, signed)
+
+
+def _head_from(text: str) -> LogHead:
+    found = re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip().lower())
+    if found is None:
+        raise InputError(
+            "bad-head",
+            "this is not the head of a log.",
+            remedy="give POSITION:HASH as a report prints it, such as 12: and 64 hexadecimal "
+            "digits.",
+        )
+    return LogHead(int(found[1]), found[2])
+
+
+def _with_head(store: StoreLike, done: Verified, head: LogHead, signed: bool | None) -> Verified:
+    """The result with a finding if the log up to the position of the head has another hash."""
+    audit = done.audit
+    if head.position > audit.last_position:
+        problem = f"the log ends at position {audit.last_position}, before that of the head"
+    elif store.log.head(head.position) != head:
+        problem = "the log up to here has another hash than the head: it was rewritten"
+    else:
+        problem = ""
+    if problem:
+        finding = Finding("entry", f"position {head.position}", problem)
+        audit = replace(audit, findings=(*audit.findings, finding))
+    return replace(done, audit=audit, head=head, signed=signed)
 
 
 def _contradictions(heads: Sequence[ChainHead]) -> tuple[Finding, ...]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, ClockCorrection, Entry
-from calib.model.store.signing import Anchored
-from calib.report.blocks import NONE, Block, Sentences, Table, View, at_second
+from calib.model.store.log import STORE_CHAIN, Audit, Checkpoint, ClockCorrection, Entry, LogHead
+from calib.model.store.signing import Anchored, SignedHead
+from calib.report.blocks import NONE, Block, Facts, Sentences, Table, View, at_second
 from calib.report.scalar import instant
 
 _HASH_DIGITS = 12
+_KEY_DIGITS = 16
 
 
 def entry_view(entry: Entry) -> dict[str, Any]:
@@ -39,10 +40,12 @@ def audit_view(
     n_checkpoints: int | None = None,
     compromised: Sequence[Path] = (),
     signed: bool | None = None,
+    compared: LogHead | None = None,
 ) -> dict[str, Any]:
     """The result of verifying a log: with the newest checkpoint that was compared. For a folder of
     checkpoints, how many were, and the files of those that were not, since their key is
-    compromised; for a receipt, whether its signature was verified."""
+    compromised; for a receipt, whether its signature was verified; ``compared`` is the head of a
+    report."""
     known = None if checkpoint is None else checkpoint_view(checkpoint)
     if known is not None and signed is not None:
         known["signed"] = signed
@@ -57,6 +60,9 @@ def audit_view(
         "n_chains": audit.n_chains,
         "last_position": audit.last_position,
         "checkpoint": known,
+        "compared_head": None
+        if compared is None
+        else {"position": compared.position, "hash": compared.hash, "signed": bool(signed)},
     }
     if n_checkpoints is not None:
         view["n_checkpoints"] = n_checkpoints
@@ -82,6 +88,25 @@ def anchor_view(checkpoint: Checkpoint, places: Sequence[Anchored]) -> dict[str,
             for one in places
         ],
     }
+
+
+def head_view(signed: SignedHead) -> dict[str, Any]:
+    """The head of the log, with a signature if the user has a key."""
+    return {
+        "position": signed.head.position,
+        "hash": signed.head.hash,
+        "public_key": signed.public_key,
+        "signature": signed.signature,
+    }
+
+
+def head_facts(view: View) -> Facts:
+    """The head of the log as calib audit verify --head takes it, and its signature."""
+    rows = [("Log head", f"{view['position']}:{view['hash']}")]
+    if view["signature"] is not None:
+        rows.append(("Signed by", f"key {view['public_key'][:_KEY_DIGITS]}"))
+        rows.append(("Signature", view["signature"]))
+    return Facts(tuple(rows))
 
 
 def log_table(views: Sequence[View]) -> Table:
@@ -163,6 +188,10 @@ def audit_blocks(view: View) -> list[Block]:
             f"Not compared: {len(view['compromised_checkpoints'])} checkpoints signed with a "
             "compromised key."
         )
+    if view["compared_head"] is not None:
+        head = view["compared_head"]
+        words = "signed head" if head["signed"] else "head (signature not verified)"
+        against.append(f"Compared with the {words} of a report at position {head['position']}.")
     title = "Verified" if view["verified"] else "Verification failed"
     blocks: list[Block] = [Sentences(title, (compared, *against))]
     if not view["verified"]:

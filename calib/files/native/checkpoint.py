@@ -11,12 +11,12 @@ from calib.errors import CalibError, FileFormatError
 from calib.files.atomic import read_bytes, write_safely
 from calib.files.kinds import CHECKPOINT, HEAD, RECEIPT
 from calib.files.native.key_history import KeyHistory, history_path
-from calib.files.native.keys import public_path, read_private
+from calib.files.native.keys import public_bytes, public_path, read_private
 from calib.model.base.bounds import ORDINAL, POSITION, checked_instant
 from calib.model.base.canonical import instant_from, microseconds
 from calib.model.base.text import checked_words
-from calib.model.store.log import ChainHead, Checkpoint
-from calib.model.store.signing import SigningKey
+from calib.model.store.log import ChainHead, Checkpoint, LogHead
+from calib.model.store.signing import SignedHead, SigningKey
 
 
 def write_checkpoint(
@@ -59,6 +59,49 @@ def checkpoint_content(checkpoint: Checkpoint, private_key: Path | None) -> dict
     }
 
 
+def sign_head(head: LogHead, private_key: Path) -> SignedHead:
+    """The head of a log, signed; raises what ``read_private`` raises."""
+    key = read_private(private_key)
+    signature = key.sign(head.signed_bytes()).hex()
+    return SignedHead(head, public_bytes(key.public_key()).hex(), signature)
+
+
+def read_report_head(path: Path, public_key: Path | None) -> tuple[LogHead, bool]:
+    """The head of the log in a report in JSON, and whether its signature was verified.
+
+    Without a public key, none is. Raises ``FileFormatError``: ``no-checkpoint`` where there is no
+    head, ``checkpoint-forged`` where it was not signed with the key, or was changed since, and
+    ``key-compromised`` where others may have had the key.
+    """
+    try:
+        content = json.loads(read_bytes(path))["log_head"]
+        head = LogHead(
+            POSITION.checked(content["position"], "a position"),
+            checked_words(content["hash"], "a hash"),
+        )
+        named = content["signature"]
+        signature = None if named is None else bytes.fromhex(named)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise _no_checkpoint(path) from error
+    if public_key is None:
+        return head, False
+    keys = KeyHistory.read(public_key)
+    signer = None if signature is None else keys.signer(signature, head.signed_bytes())
+    if signer is None:
+        raise _forged(path, public_key)
+    if signer.compromised_since is not None:
+        raise _compromised(signer, path)
+    return head, True
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is a report in JSON with the head of a log."""
+    try:
+        return "log_head" in json.loads(read_bytes(path))
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
 def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
     """The checkpoint in a file, its signature verified with a public key or a history of keys.
 
@@ -76,13 +119,7 @@ def checkpoint_signed_by(keys: KeyHistory, path: Path, public_key: Path) -> Chec
         raise _no_checkpoint(path)
     signer = keys.signer(signature, checkpoint.signed_bytes())
     if signer is None:
-        raise FileFormatError(
-            "checkpoint-forged",
-            f"the checkpoint was not signed with the key of {public_key}, or was changed since.",
-            place=str(path),
-            remedy="use your other copy, and the public key of the person who signed it "
-            "(--public-key).",
-        )
+        raise _forged(path, public_key)
     _refuse_untrusted(signer, checkpoint, path)
     return checkpoint
 
@@ -138,17 +175,31 @@ def _no_checkpoint(path: Path) -> FileFormatError:
     )
 
 
+def _forged(path: Path, public_key: Path) -> FileFormatError:
+    return FileFormatError(
+        "checkpoint-forged",
+        f"the checkpoint was not signed with the key of {public_key}, or was changed since.",
+        place=str(path),
+        remedy="use your other copy, and the public key of the person who signed it "
+        "(--public-key).",
+    )
+
+
+def _compromised(signer: SigningKey, path: Path) -> FileFormatError:
+    return FileFormatError(
+        "key-compromised",
+        f"the key of this checkpoint is compromised since {signer.compromised_since:%Y-%m-%d}, "
+        "so anybody who has it could have made it, with any date.",
+        place=str(path),
+        remedy="use a checkpoint signed with a later key.",
+    )
+
+
 def _refuse_untrusted(signer: SigningKey, checkpoint: Checkpoint, path: Path) -> None:
     """Raise for a compromised key, with which a checkpoint of any time can be made, and for a key
     that was retired before the checkpoint was made."""
     if signer.compromised_since is not None:
-        raise FileFormatError(
-            "key-compromised",
-            f"the key of this checkpoint is compromised since {signer.compromised_since:%Y-%m-%d}, "
-            "so anybody who has it could have made it, with any date.",
-            place=str(path),
-            remedy="use a checkpoint signed with a later key.",
-        )
+        raise _compromised(signer, path)
     if signer.retired_at is not None and checkpoint.made_at > signer.retired_at:
         raise FileFormatError(
             "key-retired",

@@ -168,6 +168,27 @@ class ChainHead:
 
 
 @dataclass(frozen=True, slots=True)
+class LogHead:
+    """One hash for the whole log up to a position."""
+
+    position: int
+    """0 if the log is empty."""
+    hash: str
+    """The SHA-256 of the heads of all chains at that position."""
+
+    @staticmethod
+    def of(heads: Sequence[ChainHead]) -> LogHead:
+        """The head of a log whose chains end so; ``heads`` are sorted by chain."""
+        position = max((head.position for head in heads), default=0)
+        content = {"format": "calib/heads/1", "heads": to_content(tuple(heads))}
+        return LogHead(position, content_id(content))
+
+    def signed_bytes(self) -> bytes:
+        """What is signed."""
+        return canonical_bytes({"format": "calib/log-head/1", **to_content(self)})
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The heads of all chains of a log at one moment."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement
     from calib.model.store.bundle import Bundle, Loaded, OriginEntry
     from calib.model.store.certification_rules import Consequences
-    from calib.model.store.log import Audit, ChainHead, ClockCorrection, Entry, Moment
+    from calib.model.store.log import Audit, ChainHead, ClockCorrection, Entry, LogHead, Moment
     from calib.model.store.placement import BeamlinePlacement
     from calib.model.store.provenance import Provenance
     from calib.model.store.record import (
@@ -166,6 +166,7 @@ class Log(Protocol):
     def entries_at(self, times: Sequence[datetime]) -> Sequence[Entry]: ...
     def moment(self, when: datetime | int | None = None) -> Moment: ...
     def heads(self, chains: Sequence[str] | None = None) -> tuple[ChainHead, ...]: ...
+    def head(self, position: int = LATEST) -> LogHead: ...
     def audit(self, checkpoint: Sequence[ChainHead] = ()) -> Audit: ...
     def add_checkpoint(
         self, checkpoint: RecordedCheckpoint, stamp: ChangeStamp

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calib.model.base.canonical import canonical_bytes, microseconds
+from calib.model.store.log import LogHead
 from calib.model.store.record import ChangeStamp
 
 
@@ -67,6 +68,17 @@ class Anchored:
     """The id of the commit; None in a folder that is no repository."""
     pushed_to: str | None
     """The upstream branch that has it; None where the branch has no upstream."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead:
+    """The head of a log as reports print it."""
+
+    head: LogHead
+    public_key: str | None
+    """The key that signed it, in hexadecimal; None if this user has none."""
+    signature: str | None
+    """In hexadecimal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from datetime import datetime
 
 from calib.errors import InputError
 from calib.model.base.text import checked_words
-from calib.model.store.log import Audit, ChainHead, ClockCorrection, Entry, Moment
+from calib.model.store.log import (
+    LATEST,
+    Audit,
+    ChainHead,
+    ClockCorrection,
+    Entry,
+    LogHead,
+    Moment,
+)
 from calib.model.store.record import ChangeStamp
 from calib.model.store.signing import RecordedCheckpoint
 from calib.model.store.validity import utc
@@ -54,6 +62,12 @@ class LogApi(EntityApi):
         """The head of every chain, or of these, the store's own first."""
         with self._database.reading() as connection:
             return read_heads(connection, chains)
+
+    @read
+    def head(self, position: int = LATEST) -> LogHead:
+        """The hash of the whole log, or of the log up to a position."""
+        with self._database.reading() as connection:
+            return LogHead.of(read_heads(connection, None, position))
 
     @read
     def audit(self, checkpoint: Sequence[ChainHead] = ()) -> Audit:

@@ -19,6 +19,7 @@ from calib.errors import InputError
 from calib.model.base.bounds import POSITION, brief
 from calib.model.store.log import (
     CLOCK_KIND,
+    LATEST,
     STORE_CHAIN,
     ChainHead,
     ClockCorrection,
@@ -280,13 +281,16 @@ def contents_from(written: str) -> dict[str, str]:
 
 
 def read_heads(
-    connection: Connection, chains: Sequence[str] | None = None
+    connection: Connection, chains: Sequence[str] | None = None, known_at: int = LATEST
 ) -> tuple[ChainHead, ...]:
-    """The head of every chain that has an entry, or of these chains, by name."""
+    """The head of every chain that has an entry, or of these chains, by name, as known at a log
+    position."""
     ordinal = func.max(ENTRY.c.ordinal).label("ordinal")
     wanted = select(ENTRY.c.chain, ordinal).group_by(ENTRY.c.chain)
     if chains is not None:
         wanted = wanted.where(ENTRY.c.chain.in_(chains))
+    if known_at != LATEST:
+        wanted = wanted.where(ENTRY.c.position <= known_at)
     last = wanted.subquery()
     rows = connection.execute(
         select(ENTRY.c.chain, ENTRY.c.ordinal, ENTRY.c.position, ENTRY.c.hash).join(

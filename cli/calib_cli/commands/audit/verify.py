@@ -22,8 +22,8 @@ def verify(
         typer.Option(
             "--checkpoint",
             metavar="FILE",
-            help="Compare the log with this signed checkpoint, all in a folder, or a receipt; this "
-            "detects a log truncated or rewritten since.",
+            help="Compare the log with this signed checkpoint, all in a folder, a receipt or a "
+            "report; this detects a log truncated or rewritten since.",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -34,6 +34,16 @@ def verify(
             metavar="FILE",
             help="Verify signatures with this public key or history of keys.",
             show_default="those of calib audit key",
+            rich_help_panel=INPUT,
+        ),
+    ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            "--head",
+            metavar="POSITION:HASH",
+            help="Compare the log with this head, as a report prints it.",
+            show_default=False,
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -50,20 +60,24 @@ def verify(
       calib audit verify
     """
     from calib.flows.audit import verify as verified
-    from calib.report.log import audit_blocks, audit_view
+    from calib.flows.shared.heads import signed_head
+    from calib.report.log import audit_blocks, audit_view, head_facts, head_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        done = verified(opened, checkpoint, public_key)
+        done = verified(opened, checkpoint, public_key, head)
+        now = head_view(signed_head(opened))
     view = audit_view(
         done.audit,
         done.checkpoint,
         n_checkpoints=done.n_checkpoints,
         compromised=done.compromised,
         signed=done.signed,
+        compared=done.head,
     )
+    view["log_head"] = now
     if as_json:
         write_json(view)
     else:
-        write_blocks(audit_blocks(view))
+        write_blocks([*audit_blocks(view), head_facts(now)])
     if done.audit.findings:
         raise typer.Exit(NOT_AS_RECORDED)

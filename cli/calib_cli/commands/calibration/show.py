@@ -30,14 +30,17 @@ def show(
       calib show 24-0107:3 --as-known-at 3
     """
     from calib.flows.calibrations import show as shown
+    from calib.flows.shared.heads import signed_head
     from calib.report.bundle import origin_table, origin_view
     from calib.report.calibration.stored import stored_blocks, stored_view
     from calib.report.detector.amendments import relabelled_blocks, relabelling_view
+    from calib.report.log import head_facts, head_view
     from calib.report.provenance import provenance_facts, provenance_view
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
         now = datetime.now(UTC)
+        head = head_view(signed_head(opened))
         found = shown(opened, reference, serial=serial, as_known_at=as_known_at, now=now)
     provenance = provenance_view(found.provenance)
     origins = [origin_view(one) for one in found.origins]
@@ -48,6 +51,7 @@ def show(
         "replaces": None if found.replaces is None else found.replaces.name,
         "provenance": provenance,
         "origins": origins,
+        "log_head": head,
     }
     if as_json:
         write_json(view)
@@ -57,4 +61,4 @@ def show(
             blocks.append(provenance_facts(provenance))
         if origins:
             blocks.append(origin_table(origins))
-        write_blocks(blocks)
+        write_blocks([*blocks, head_facts(head)])

@@ -57,16 +57,19 @@ def history(
     """
     from calib.flows.history import history as read_history
     from calib.flows.history import panel_history
+    from calib.flows.shared.heads import signed_head
     from calib.report.history import (
         history_blocks,
         history_view,
         panel_history_blocks,
         panel_history_view,
     )
+    from calib.report.log import head_facts, head_view
 
     now = datetime.now(UTC)
     with open_store(ctx, store, read_only=True) as opened:
         notify_local_times(opened, serial, at, as_known_at)
+        head = head_view(signed_head(opened))
         if panel is not None:
             held = panel_history(opened, serial, panel, at=at, as_known_at=as_known_at, now=now)
             view = panel_history_view(held.serial, held.panel, held.period, held.then, held.now)
@@ -92,7 +95,8 @@ def history(
                 done.origins,
             )
             blocks = history_blocks(view)
+    view["log_head"] = head
     if as_json:
         write_json(view)
     else:
-        write_blocks(blocks)
+        write_blocks([*blocks, head_facts(head)])

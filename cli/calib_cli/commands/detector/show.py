@@ -22,14 +22,17 @@ def show(
     Example:
       calib detector show 24-0107
     """
+    from calib.flows.shared.heads import signed_head
     from calib.report.calibration.listing import line_view
     from calib.report.certifications import certification_view
     from calib.report.detector.amendments import edit_view, retirement_view
     from calib.report.detector.detectors import detector_blocks, detector_view, panel_frames_view
     from calib.report.detector.placements import placement_view
+    from calib.report.log import head_facts, head_view
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
+        head = head_view(signed_head(opened))
         record, known = opened.detectors.get(serial), opened.log.moment()
         lines = opened.calibrations.list(serial, known.position)
         certifications = opened.certifications.list(serial, known.position)
@@ -45,8 +48,9 @@ def show(
         "placements": [placement_view(one) for one in placements],
         "edits": [edit_view(one) for one in edits],
         "retirements": [retirement_view(one) for one in retirements],
+        "log_head": head,
     }
     if as_json:
         write_json(view)
     else:
-        write_blocks(detector_blocks(view, all_panels=panels))
+        write_blocks([*detector_blocks(view, all_panels=panels), head_facts(head)])
