@@ -27,10 +27,17 @@ from calib.files.native.checkpoint import (
 from calib.files.native.key_history import KeyHistory, known_keys
 from calib.files.native.key_rotation import Rotated, rotate_key
 from calib.files.native.keys import default_key
+from calib.flows.shared.anchored import (
+    append_to_store,
+    checkpoints_in_store,
+    refuse_itself,
+    refuse_no_checkpoint,
+)
 from calib.flows.shared.times import read_instant
 from calib.model.base.text import checked_words
 from calib.model.store.log import Audit, ChainHead, Checkpoint, Finding, LogHead
 from calib.model.store.protocol import StoreLike
+from calib.model.store.record import ChangeStamp
 from calib.model.store.signing import Anchored
 
 
@@ -56,13 +63,18 @@ def verify(
     checkpoint: Path | None = None,
     public_key: Path | None = None,
     head: str | None = None,
+    place: StoreLike | None = None,
 ) -> Verified:
     """Compare the whole store with its log, and the log with a checkpoint or with all checkpoints
     in a folder, or with the heads in a receipt or report, where one is given, and with a ``head``
-    as reports print it: ``POSITION:HASH``."""
+    as reports print it: ``POSITION:HASH``. ``place`` is a store with checkpoints."""
     if head is not None:
-        done = verify(store, checkpoint, public_key)
+        done = verify(store, checkpoint, public_key, None, place)
         return _with_head(store, done, _head_from(head), done.signed)
+    if place is not None:
+        found, untrusted = checkpoints_in_store(place, public_key or known_keys(default_key()))
+        refuse_no_checkpoint(found, untrusted, place)
+        return _compared(store, found, len(found), tuple(untrusted), None)
     if checkpoint is None:
         return Verified(store.log.audit(), None, None, ())
     if checkpoint.is_file() and is_report(checkpoint):
@@ -82,6 +94,16 @@ def verify(
         known = (received,)
     else:
         known = (read_checkpoint(checkpoint, keys),)
+    return _compared(store, known, n_checkpoints, compromised, signed)
+
+
+def _compared(
+    store: StoreLike,
+    known: Sequence[Checkpoint],
+    n_checkpoints: int | None,
+    compromised: tuple[Path, ...],
+    signed: bool | None,
+) -> Verified:
     heads = {head: None for one in known for head in one.heads}
     audit = store.log.audit(tuple(heads))
     contradictions = _contradictions(tuple(heads))
@@ -144,26 +166,38 @@ def make_checkpoint(
 
 
 def anchor(
-    store: StoreLike, private_key: Path | None, places: Sequence[Path], now: datetime
+    store: StoreLike,
+    private_key: Path | None,
+    folders: Sequence[Path],
+    stamp: ChangeStamp,
+    stores: Sequence[StoreLike] = (),
 ) -> tuple[Checkpoint, tuple[Anchored, ...]]:
-    """Sign the last hash of each chain and append them to each place.
+    """Sign the last hash of each chain and append them to each folder, and to the log of each of
+    these other stores.
 
     Raises ``IntegrityError`` (``log-rewritten``) where the log no longer contains what the newest
     checkpoint of a place contains; then nothing is appended.
     """
     key = private_key or default_key()
-    checkpoint = Checkpoint(now, store.log.heads())
+    checkpoint = Checkpoint(stamp.at, store.log.heads())
     data = checkpoint_bytes(checkpoint, key)
-    for place in places:
-        refuse_no_folder(place)
-        newest = newest_checkpoint(place, known_keys(key))
+    for folder in folders:
+        refuse_no_folder(folder)
+        newest = newest_checkpoint(folder, known_keys(key))
         if newest is not None:
-            _refuse_rewritten(newest, checkpoint, place)
-    done = [append_checkpoint(place, checkpoint, data, store.files) for place in places]
+            _refuse_rewritten(newest, checkpoint, str(folder))
+    for place in stores:
+        refuse_itself(store, place)
+        place.require_writable()
+        found, _ = checkpoints_in_store(place, known_keys(key))
+        if found:
+            _refuse_rewritten(found[-1], checkpoint, place.address)
+    done = [append_checkpoint(folder, checkpoint, data, store.files) for folder in folders]
+    done += [append_to_store(place, checkpoint, data, key, stamp) for place in stores]
     return checkpoint, tuple(done)
 
 
-def _refuse_rewritten(before: Checkpoint, now: Checkpoint, place: Path) -> None:
+def _refuse_rewritten(before: Checkpoint, now: Checkpoint, place: str) -> None:
     """Raise where a chain has become shorter, or ends at the same entry with another hash."""
     ends = {head.chain: head for head in now.heads}
     for head in before.heads:
@@ -175,7 +209,7 @@ def _refuse_rewritten(before: Checkpoint, now: Checkpoint, place: Path) -> None:
                 f"the log does not contain entry {head.ordinal} of the chain of "
                 f"{head.chain or 'the store'}, which the checkpoint of "
                 f"{before.made_at:%Y-%m-%d %H:%M} UTC contains: it was truncated or rewritten.",
-                place=str(place),
+                place=place,
                 remedy="see what is missing with calib audit verify --checkpoint, and restore the "
                 "store from a backup.",
             )

@@ -84,7 +84,12 @@ def anchor_view(checkpoint: Checkpoint, places: Sequence[Anchored]) -> dict[str,
     return {
         **checkpoint_view(checkpoint),
         "anchors": [
-            {"path": str(one.path), "commit": one.commit, "pushed_to": one.pushed_to}
+            {
+                "path": str(one.path),
+                "commit": one.commit,
+                "pushed_to": one.pushed_to,
+                "position": one.position,
+            }
             for one in places
         ],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -85,3 +86,24 @@ def notify_local_times(store: StoreLike, serial: str, *texts: str | None) -> Non
 
     for sentence in local_times(store.detectors.get(serial).zones, *texts):
         notify(sentence)
+
+
+def is_other_store(place: str) -> bool:
+    """Whether a place is that of a store: an address, or a file that is an SQLite database."""
+    from calib.config.location import SQLITE_MAGIC, is_address
+
+    if is_address(place):
+        return True
+    try:
+        with Path(place).open("rb") as file:
+            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+    except (OSError, ValueError):
+        return False
+
+
+def other_store(place: str, *, read_only: bool = False) -> Store:
+    """Open a store that a command uses beside its own."""
+    from calib.config.location import Location
+    from calib.store.store import Store
+
+    return Store.open(Location.parse(place), read_only=read_only, create=False)

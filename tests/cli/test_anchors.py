@@ -256,3 +256,93 @@ def test_without_a_key_the_heads_in_a_receipt_are_not_signed(key: Path) -> None:
         "audit", "verify", "--checkpoint", receipt, "--public-key", f"{key}.pub", "--json"
     )
     assert (answer.code, answer.error["code"]) == (2, "no-checkpoint")
+
+
+def test_another_store_is_an_anchor(key: Path) -> None:
+    done("init", "--store", "other.sqlite")
+    (first,) = done("audit", "anchor", "other.sqlite", "--json").json["anchors"]
+    assert (first["position"], first["commit"]) == (1, None)
+    done("withdraw", f"{SERIAL}:3", "--reason", "moved")
+    done("audit", "anchor", "other.sqlite", "anchors")
+    answer = done("audit", "verify", "--checkpoint", "other.sqlite", "--json").json
+    assert (answer["n_checkpoints"], answer["checkpoint"]["last_position"]) == (2, 5)
+    (kind,) = {
+        one["kind"] for one in done("audit", "log", "--store", "other.sqlite", "--json").json
+    }
+    assert kind == "checkpoint"
+    assert done("audit", "verify", "--store", "other.sqlite").code == 0
+    for table in ("withdrawal", "binding", "entry", "deed"):
+        raw.tamper(STORE, f"DELETE FROM {table} WHERE position >= 5")
+    assert done("audit", "verify", "--json").json["verified"]
+    assert calib("audit", "verify", "--checkpoint", "other.sqlite").code == 1
+    refused = calib("audit", "anchor", "other.sqlite", "--json")
+    assert (refused.code, refused.error["code"]) == (3, "log-rewritten")
+
+
+def test_checkpoints_in_another_store_cannot_be_changed_unseen(key: Path) -> None:
+    done("init", "--store", "other.sqlite")
+    done("audit", "anchor", "other.sqlite")
+    raw.tamper("other.sqlite", "UPDATE anchored_checkpoint SET last_position = 3")
+    for words in (("verify", "--checkpoint"), ("anchor",)):
+        answer = calib("audit", *words, "other.sqlite", "--json")
+        assert (answer.code, answer.error["code"]) == (3, "changed-checkpoint")
+
+
+def test_a_store_is_no_anchor_of_itself_or_without_checkpoints(key: Path) -> None:
+    Path("link.sqlite").symlink_to(STORE)
+    for place in (STORE, "link.sqlite"):
+        answer = calib("audit", "anchor", place, "--json")
+        assert (answer.code, answer.error["code"]) == (2, "no-anchor")
+    done("init", "--store", "other.sqlite")
+    done("audit", "key", "another.pem")
+    done("audit", "anchor", "other.sqlite", "--key", "another.pem")
+    answer = calib("audit", "verify", "--checkpoint", "other.sqlite", "--json")
+    assert (answer.code, answer.error["code"]) == (2, "no-checkpoint")
+
+
+def test_a_printed_head_proves_the_log(key: Path) -> None:
+    text = done("history", SERIAL).stdout
+    (line,) = (line for line in text.splitlines() if line.startswith("Log head"))
+    head = line.split()[-1]
+    Path("report.json").write_text(done("show", f"{SERIAL}:3", "--json").stdout)
+    signed = json.loads(Path("report.json").read_text())["log_head"]
+    assert head == f"{signed['position']}:{signed['hash']}"
+    assert len(signed["signature"]) == 128
+    done("withdraw", f"{SERIAL}:3", "--reason", "moved")
+    proofs = (
+        ("--head", head),
+        ("--checkpoint", "report.json"),
+        ("--checkpoint", "report.json", "--public-key", f"{key}.pub"),
+    )
+    for words in proofs:
+        answer = done("audit", "verify", *words, "--json").json
+        assert answer["compared_head"]["position"] == 4
+        assert answer["compared_head"]["signed"] == (len(words) == 4)
+    for table in ("withdrawal", "certification", "binding", "entry", "deed"):
+        raw.tamper(STORE, f"DELETE FROM {table} WHERE position >= 4")
+    assert done("audit", "verify", "--json").json["verified"]
+    for words in proofs:
+        (finding,) = calib("audit", "verify", *words, "--json").json["findings"]
+        assert "ends at position 3" in finding["problem"]
+    done("certify", f"{SERIAL}:2", "--reason", "another")
+    for words in proofs:
+        (finding,) = calib("audit", "verify", *words, "--json").json["findings"]
+        assert "has another hash" in finding["problem"]
+
+
+def test_a_forged_head_is_refused(key: Path) -> None:
+    report = done("show", f"{SERIAL}:3", "--json").json
+    report["log_head"]["position"] -= 1
+    Path("report.json").write_text(json.dumps(report))
+    checked = ("audit", "verify", "--checkpoint", "report.json", "--public-key", f"{key}.pub")
+    answer = calib(*checked, "--json")
+    assert (answer.code, answer.error["code"]) == (2, "checkpoint-forged")
+    for head in ("", "4", "4:abc", f"x:{'a' * 64}", f"4:{'a' * 65}"):
+        answer = calib("audit", "verify", "--head", head, "--json")
+        assert (answer.code, answer.error["code"]) == (2, "bad-head")
+
+
+def test_without_a_key_the_head_is_not_signed(certified: Path) -> None:
+    head = done("detector", "show", SERIAL, "--json").json["log_head"]
+    assert (head["public_key"], head["signature"]) == (None, None)
+    assert "Signature" not in done("detector", "show", SERIAL).stdout

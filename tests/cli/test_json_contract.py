@@ -28,6 +28,7 @@ CHANGE = documented("A change")
 DETECTOR_KEYS = documented("A detector")
 PLACEMENT = documented("A placement")
 LAYOUT = documented("A layout")
+LOG_HEAD = within("log_head", documented("The head of the log"))
 EDIT = documented("A change of a detector")
 RETIREMENT = documented("A retirement")
 RELABELLING = documented("A relabelling")
@@ -44,7 +45,8 @@ CONTRACT: dict[str, Keys] = {
     "show": CALIBRATION
     | documented("`calib show`")
     | within("certifications[]", CERTIFICATION)
-    | within("relabelled", RELABELLING),
+    | within("relabelled", RELABELLING)
+    | LOG_HEAD,
     "list": LINE,
     "certify": documented("`calib certify`")
     | within("certification", CERTIFICATION)
@@ -84,7 +86,8 @@ CONTRACT: dict[str, Keys] = {
     | within("certifications[]", CERTIFICATION)
     | within("placements[]", PLACEMENT)
     | within("edits[]", EDIT)
-    | within("retirements[]", RETIREMENT),
+    | within("retirements[]", RETIREMENT)
+    | LOG_HEAD,
     "affected": documented("`calib affected`")
     | within("files[]", documented("`calib usage list`")),
     "bundle create": documented("A bundle") | documented("`calib bundle create`"),
@@ -99,12 +102,14 @@ CONTRACT: dict[str, Keys] = {
     | within("events[].placement", PLACEMENT)
     | within("events[].edit", EDIT)
     | within("events[].retirement", RETIREMENT)
-    | within("events[].relabelling", RELABELLING),
+    | within("events[].relabelling", RELABELLING)
+    | LOG_HEAD,
     "history --panel 1": documented("`calib history --panel`")
     | within("then", HELD)
-    | within("now", HELD),
+    | within("now", HELD)
+    | LOG_HEAD,
     "audit log": documented("`calib audit log`"),
-    "audit verify": documented("`calib audit verify`"),
+    "audit verify": documented("`calib audit verify`") | LOG_HEAD,
     "audit clock": documented("`calib audit clock`"),
     "audit checkpoint": documented("`calib audit checkpoint`"),
     "audit anchor": documented("`calib audit anchor`"),
@@ -262,6 +267,14 @@ def all_answers() -> dict[str, list[Any]]:
     ask("audit rotate", "--key", "stolen.pem", "--reason", "stolen", *since)
     ask("audit keys", "stolen.pem.keys", "--public-key", "stolen.pem.pub")
     ask("audit verify", "--checkpoint", "anchors", "--public-key", "stolen.pem.keys")
+    ask("audit anchor", "other.sqlite", "--key", "key.pem")
+    done("audit", "key")
+    ask("show", "24-0107:3")
+    ask("detector show", "24-0107")
+    ask("history", "24-0107")
+    ask("history --panel 1", "24-0107")
+    head = answers["history"][-1]["log_head"]
+    ask("audit verify", "--head", f"{head['position']}:{head['hash']}")
     raw.tamper("beamline.sqlite", "UPDATE withdrawal SET reason = 'x'")
     checked = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
     ask("audit verify", *checked, code=1)

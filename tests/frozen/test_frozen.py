@@ -60,7 +60,8 @@ BUNDLES = {
 ADDED = {
     "sigma_um", "repeatability_um", "comparisons", "still", "n_readmitted", "n_outliers_kept",
     "limited_panels", "disputed_panels", "layout_name", "earlier_time_zones", "retired", "edits",
-    "retirements", "edit", "retirement", "relabelling", "relabelled", "replaces",
+    "retirements", "edit", "retirement", "relabelling", "relabelled", "replaces", "log_head",
+    "compared_head",
 }  # fmt: skip
 """Keys that later versions added."""
 REPEATING, NOISE_ONLY = {"diff", "history"}, ("--repeat-um", "0")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from calib.errors import CalibError, FileFormatError
+from calib.errors import FileFormatError
 from calib.files.atomic import read_bytes, write_safely
 from calib.files.kinds import CHECKPOINT, HEAD, RECEIPT
 from calib.files.native.key_history import KeyHistory, history_path
@@ -114,7 +114,12 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
 
 def checkpoint_signed_by(keys: KeyHistory, path: Path, public_key: Path) -> Checkpoint:
     """The same with the ``keys`` that ``public_key`` contains."""
-    checkpoint, signature = _parsed(path)
+    return checkpoint_in(read_bytes(path), keys, path, public_key)
+
+
+def checkpoint_in(data: bytes, keys: KeyHistory, path: Path, public_key: Path) -> Checkpoint:
+    """The same of the bytes of a file; ``path`` is where they are from."""
+    checkpoint, signature = _parsed(data, path)
     if signature is None:
         raise _no_checkpoint(path)
     signer = keys.signer(signature, checkpoint.signed_bytes())
@@ -132,7 +137,7 @@ def read_receipt_head(path: Path, public_key: Path | None) -> tuple[Checkpoint, 
     """
     if public_key is not None:
         return read_checkpoint(path, public_key), True
-    return _parsed(path)[0], False
+    return _parsed(read_bytes(path), path)[0], False
 
 
 def is_receipt(path: Path) -> bool:
@@ -140,10 +145,10 @@ def is_receipt(path: Path) -> bool:
     return RECEIPT.recognises(read_bytes(path)[:HEAD])
 
 
-def _parsed(path: Path) -> tuple[Checkpoint, bytes | None]:
-    """The checkpoint in a file, also in a receipt, and its signature, not verified."""
+def _parsed(data: bytes, path: Path) -> tuple[Checkpoint, bytes | None]:
+    """The checkpoint in the bytes of a file, also in a receipt, and its signature, not verified."""
     try:
-        content = json.loads(read_bytes(path))
+        content = json.loads(data)
         if str(content["format"]).startswith("calib/receipt/"):
             content = content["log"]
         heads = tuple(
@@ -161,8 +166,6 @@ def _parsed(path: Path) -> tuple[Checkpoint, bytes | None]:
         named = content["signature"]
         return checkpoint, None if named is None else bytes.fromhex(named)
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
-        if isinstance(error, CalibError) and error.code == "missing-file":
-            raise
         raise _no_checkpoint(path) from error
 
 

@@ -63,11 +63,14 @@ def _micros(instant: datetime | None) -> int | None:
 class Anchored:
     """A checkpoint in one place."""
 
-    path: Path
+    path: Path | str
+    """A file, or the address of a store."""
     commit: str | None
     """The id of the commit; None in a folder that is no repository."""
     pushed_to: str | None
     """The upstream branch that has it; None where the branch has no upstream."""
+    position: int | None = None
+    """Its position in the log of a store; None in a folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "audit": lambda: store_cases.audit(verified=False),
     "anchored": store_cases.anchored,
     "keys": store_cases.keys,
+    "log-head": store_cases.log_head,
     "audit-clock": lambda: store_cases.clock(recorded=True),
     "audit-clock-dry": lambda: store_cases.clock(recorded=False),
     "audit-verified": lambda: store_cases.audit(verified=True),

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from calib.model.store.backup import StoreRevision
-from calib.model.store.log import Audit, ClockCorrection
-from calib.model.store.signing import Anchored, SigningKey
+from calib.model.store.log import Audit, ClockCorrection, LogHead
+from calib.model.store.signing import Anchored, SignedHead, SigningKey
 from calib.report.affected import affected_blocks, affected_view
 from calib.report.applications import (
     application_table,
@@ -42,6 +42,8 @@ from calib.report.log import (
     clock_blocks,
     clock_view,
     entry_view,
+    head_facts,
+    head_view,
     log_table,
 )
 from calib.report.maintenance import (
@@ -173,6 +175,7 @@ def audit(*, verified: bool) -> Case:
         None if verified else recorded.checkpoint(),
         n_checkpoints=None if verified else 3,
         compromised=() if verified else (Path("anchors/checkpoint-00000002.json"),),
+        compared=None if verified else LogHead(23, "7b" * 32),
     )
     return Case(view, audit_blocks(view))
 
@@ -214,11 +217,22 @@ def rules(*, ever: bool) -> Case:
     return Case(view, rule_blocks(view))
 
 
+def log_head() -> Case:
+    """The head of the log, signed and not."""
+    head = LogHead(53, "5a" * 32)
+    views = [
+        head_view(SignedHead(head, "2e" * 32, "91" * 64)),
+        head_view(SignedHead(head, None, None)),
+    ]
+    return Case({"heads": views}, [head_facts(one) for one in views])
+
+
 def anchored() -> Case:
     """calib audit anchor."""
     places = (
         Anchored(Path("anchors/checkpoint-00000041.json"), None, None),
         Anchored(Path("clone/checkpoint-00000041.json"), "3c" * 20, "origin/main"),
+        Anchored("postgresql://ada@db/other", None, None, 61),
     )
     view = anchor_view(recorded.checkpoint(), places)
     lines = tuple(one["path"] for one in view["anchors"])

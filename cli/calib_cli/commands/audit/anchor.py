@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import is_other_store, open_store, other_store, stamp
 from calib_cli.help import OUTPUT
-from calib_cli.options import AsJson, SigningKeyFile, StorePlace
+from calib_cli.options import AsJson, By, SigningKeyFile, StorePlace
 from calib_cli.output import notify, write, write_json
 
 
 def anchor(
     ctx: typer.Context,
     places: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
-            metavar="FOLDER...",
-            help="Append the checkpoint to these folders or git repositories.",
+            metavar="PLACE...",
+            help="Append the checkpoint to these folders, git repositories or other stores.",
             show_default=False,
             rich_help_panel=OUTPUT,
         ),
     ],
     key: SigningKeyFile = None,
+    by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
     """Append a signed checkpoint to places that the writer of the store cannot change.
 
     Each checkpoint is a new file. In a git repository it is committed, and pushed where the branch
-    has an upstream. Refused if the log no longer contains the newest checkpoint of a place.
+    has an upstream. In another store (a file or an address) it is an entry of that store's log.
+    Refused if the log no longer contains the newest checkpoint of a place.
 
     \b
     Example:
@@ -41,8 +43,13 @@ def anchor(
     from calib.flows.audit import anchor as anchored
     from calib.report.log import anchor_view
 
-    with open_store(ctx, store, read_only=True) as opened:
-        made, done = anchored(opened, key, places, datetime.now(UTC))
+    folders = [Path(place) for place in places if not is_other_store(place)]
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_store(ctx, store, read_only=True))
+        others = [
+            stack.enter_context(other_store(place)) for place in places if is_other_store(place)
+        ]
+        made, done = anchored(opened, key, folders, stamp(by), others)
     view = anchor_view(made, done)
     if as_json:
         write_json(view)
@@ -54,4 +61,6 @@ def anchor(
             if one.pushed_to is not None:
                 where = f"pushed to {one.pushed_to}"
             notify(f"Committed as {one.commit[:12]}, {where}.")
+        if one.position is not None:
+            notify(f"Recorded as entry {one.position} of that store's log.")
     notify(f"Signed {view['n_chains']} chains up to position {view['last_position']}.")

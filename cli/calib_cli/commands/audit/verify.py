@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import is_other_store, open_store, other_store
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
@@ -18,12 +19,12 @@ NOT_AS_RECORDED = 1
 def verify(
     ctx: typer.Context,
     checkpoint: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--checkpoint",
             metavar="FILE",
-            help="Compare the log with this signed checkpoint, all in a folder, a receipt or a "
-            "report; this detects a log truncated or rewritten since.",
+            help="Compare the log with this signed checkpoint, all in a folder or another store, a "
+            "receipt or a report; this detects a log truncated or rewritten since.",
             rich_help_panel=INPUT,
         ),
     ] = None,
@@ -41,8 +42,8 @@ def verify(
         str | None,
         typer.Option(
             "--head",
-            metavar="POSITION:HASH",
-            help="Compare the log with this head, as a report prints it.",
+            metavar="HEAD",
+            help="Compare the log with this head, as a report prints it (POSITION:HASH).",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -63,8 +64,14 @@ def verify(
     from calib.flows.shared.heads import signed_head
     from calib.report.log import audit_blocks, audit_view, head_facts, head_view
 
-    with open_store(ctx, store, read_only=True) as opened:
-        done = verified(opened, checkpoint, public_key, head)
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_store(ctx, store, read_only=True))
+        place, file = None, None
+        if checkpoint is not None and is_other_store(checkpoint):
+            place = stack.enter_context(other_store(checkpoint, read_only=True))
+        elif checkpoint is not None:
+            file = Path(checkpoint)
+        done = verified(opened, file, public_key, head, place)
         now = head_view(signed_head(opened))
     view = audit_view(
         done.audit,
