@@ -66,8 +66,8 @@ def derive(
     relinearise
         Add; datasets that the calibration already has are read again in place of their summaries.
     freedom
-        ``"in-plane"`` (dx, dy, rz of each panel) or ``"full"`` (all six parameters). Default: full
-        where the distances differ by a factor of 1.5 or more.
+        ``"full"`` (all six parameters of each panel) or ``"in-plane"`` (dx, dy, rz; the others are
+        held at nominal). Default: full.
     prior
         The assembly tolerance of the panels, in mm and rad.
     ignore_flags
@@ -182,7 +182,7 @@ def combine(
     serial
         The detector's serial number, where a source is a bare version.
     freedom
-        ``"in-plane"`` or ``"full"``. Default: chosen from the distances.
+        ``"full"`` or ``"in-plane"``. Default: full.
     prior
         The assembly tolerance of the panels, in mm and rad.
     dry_run
@@ -209,7 +209,7 @@ def combine(
     >>> [dataset.name for dataset in done.record.report.datasets]
     ['small_near']
     >>> done.record.estimate.freedom.value
-    'in-plane'
+    'full'
     """
     from calib.flows.combine import CombineRequest
     from calib.flows.combine import combine as combine_request

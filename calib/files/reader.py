@@ -97,6 +97,10 @@ class DataFiles(Protocol):
         """A function that reads the datasets, one of each detector; it can be sent to another
         process. A dataset whose reflections lie nowhere near its experiments is ``apart``."""
 
+    def as_modules(self, modules: Mapping[int, ModuleMap]) -> DataFiles:
+        """The same files whose ``loader`` reads the only panel of some detectors as modules, by
+        index of the detector."""
+
     def positions(self) -> Positions:
         """The observed positions of all reflections; only where a file of them is given."""
 

@@ -43,7 +43,7 @@ class CombineRequest:
     serial: str | None = None
     """The detector's, where a source is a bare version."""
     freedom: Freedom | None = None
-    """None: chosen from the distances."""
+    """None: all six parameters."""
     prior: PanelPrior = field(default_factory=PanelPrior)
 
 

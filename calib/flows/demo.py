@@ -100,7 +100,8 @@ def demo(
     with Store.open(location, clock_checked=True) as store:  # nothing in it is to be kept
         derivations = []
         both_files = (*near_files, *far_files)
-        for files, freedom in ((far_files, None), (far_files, Freedom.FULL), (both_files, None)):
+        held = Freedom.IN_PLANE
+        for files, freedom in ((far_files, held), (far_files, None), (both_files, None)):
             request = DeriveRequest(files, freedom=freedom)
             derived = derive(request, store, stamp, progress=progress)
             estimate = derived.record.estimate
@@ -175,7 +176,7 @@ def _scan(
 
 def _rmsd_px(dataset: Dataset, layout: Layout, correction: Correction) -> float:
     """Over x and y together, after refinement of pose and crystal with fixed panels."""
-    options = SolveOptions(freedom=Freedom.IN_PLANE, prior=PanelPrior())
+    options = SolveOptions(freedom=Freedom.FULL, prior=PanelPrior())
     pose = dataset.detector.lab_from_root or RigidMotion.identity()
     start = DatasetFit.start(dataset, layout, pose, options)
     fit, _ = start.refined_at(correction, robust=False, iterations=10)

@@ -20,6 +20,7 @@ from calib.flows.shared.identity import (
     refuse_other_zone,
     serial_of,
 )
+from calib.flows.shared.modules import read_as_modules
 from calib.flows.shared.provenance import provenance_of
 from calib.flows.shared.rejected import reject_disagreeing, rejection_notices
 from calib.flows.shared.results import Derived, solver_errors
@@ -62,7 +63,7 @@ class DeriveRequest:
     serial: str | None = None
     force_serial: bool = False
     freedom: Freedom | None = None
-    """None: chosen from the distances."""
+    """None: all six parameters."""
     prior: PanelPrior = field(default_factory=PanelPrior)
     ignore_flags: bool = False
     pose_per_experiment: bool = False
@@ -110,6 +111,8 @@ def derive(
     report_progress("reading", 0, float("nan"), 0, 0)
     remote = request.scheduler is not None  # workers may have another current folder
     pairs = read_data([path.absolute() if remote else path for path in request.paths])
+    read_as = [read_as_modules(one, store, request.serial, place=one.file.stem) for one in pairs]
+    pairs = [one for one, _ in read_as]
     for path in request.paths:
         checked_name(path.name, "the name of a file")  # its dataset is recorded under it
     with executor_for(request.workers, request.scheduler, pairs) as executor:
@@ -170,7 +173,8 @@ def derive(
             [kept.file for kept in summaries],
             provenance=provenance_of(request.paths, read, None if base is None else base.id),
         )
-    notices = [notice for data in read for notice in data.notices]
+    notices = [notice for _, texts in read_as for notice in texts]
+    notices += [notice for data in read for notice in data.notices]
     notices += _removed_corrections(datasets, located)
     notices += rejection_notices(solution.report.misfits)
     notices += beyond_linear_range(

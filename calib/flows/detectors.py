@@ -7,13 +7,14 @@ from pathlib import Path
 
 from calib.config.layouts import known_detectors
 from calib.errors import InputError
-from calib.files.reader import read_experiments, refuse_one_panel
+from calib.files.reader import read_experiments
 from calib.flows.shared.identity import (
     checked_serial,
     new_detector,
     refuse_other_zone,
     serial_of,
 )
+from calib.flows.shared.modules import registered_modules
 from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import checked_name, checked_words
 from calib.model.store.placement import BeamlinePlacement, placement_at
@@ -28,6 +29,8 @@ class Registered:
     record: DetectorRecord
     new: bool
     """False where it was registered before."""
+    split: str = ""
+    """The layout into which a single panel was split; empty where there were several."""
 
 
 def register(
@@ -53,6 +56,7 @@ def register(
             remedy='use either --from FILE.expt or --layout "PILATUS 6M".',
         )
     checked_serial(serial)
+    split = ""
     checked_words(description, "the description")
     zone = time_zone or "UTC"
     zone_named(zone)
@@ -61,15 +65,19 @@ def register(
         record = DetectorRecord(serial, known.layout(), zone, description or known.name)
     else:
         assert experiments is not None  # noqa: S101 - one of both, checked above
-        detector = read_experiments(experiments).experiments.detectors[0]
-        refuse_one_panel(detector, str(experiments))
+        file = read_experiments(experiments)
+        detector = file.experiments.detectors[0]
+        if len(detector.panels) == 1:
+            one = registered_modules(detector, 0, store, serial, place=str(experiments))
+            detector = file.split({0: one.known.modules}).experiments.detectors[0]
+            split = one.known.name
         serial_of(detector, serial, force=False, place=str(experiments))
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
         record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
     new = store.detectors.preview_add(record) if dry_run else store.detectors.add(record, stamp)
     stored = record if new else store.detectors.get(serial)
     refuse_other_zone(stored, time_zone)
-    return Registered(stored, new)
+    return Registered(stored, new, split)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calib.errors import InputError
 from calib.model.detector.layout import Layout
@@ -101,7 +101,7 @@ def _compared(stored: StoredCalibration) -> ComparedCalibration:
     )
     return ComparedCalibration(
         record.estimate,
-        PanelPrior.from_content(record.parameters),
+        replace(PanelPrior.from_content(record.parameters), learned=record.report.prior),
         achieved * covariance_inflation(),
         seen_from if len(seen_from) == len(datasets) else (),
         independent_occasions(stored.starts),

@@ -16,7 +16,7 @@ from calib.model.result.summary import Part, Statement
 from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.joint.dataset_state import initialise
 from calib.solve.joint.refinement import Progress, Refinement, refine_jointly
-from calib.solve.joint.validation import convergence_of, validate, validation_report
+from calib.solve.joint.validation import convergence_of, validate, validation_report, with_stored
 from calib.solve.options import SolveOptions
 from calib.solve.panels.acceptance import check_acceptance
 from calib.solve.panels.dataset_comparisons import compared_datasets
@@ -112,7 +112,10 @@ def solve_datasets(
     report, statements = validation_report(refined, system, found), found.statements
     convergence = report.convergence
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
-    covariance = refined.last.covariance * achieved * covariance_inflation()
+    twist_equations = TwistEquations.of(layout, statements, Part.WHOLE)
+    equations = [StoredEquations(layout, twist_equations).at(refined.correction)]
+    covariance = system.covariance(refined.correction, equations) * achieved
+    covariance *= covariance_inflation()
     used = np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels])
     estimate = CorrectionEstimate(
         correction=refined.correction,
@@ -121,10 +124,7 @@ def solve_datasets(
         status=panel_states(used, covariance, system),
         n_reflections=used,
     )
-    twist_equations = TwistEquations.of(layout, statements, Part.WHOLE)
-    normal = system.normal(
-        refined.correction, [StoredEquations(layout, twist_equations).at(refined.correction)]
-    )
+    normal = system.normal(refined.correction, equations)
     sigma = estimate.sigma[:, options.freedom.free]
     moved = influences(layout, normal, refined.correction, twist_equations, sigma)
     report = replace(
@@ -134,13 +134,14 @@ def solve_datasets(
         groups=group_motions(layout, estimate),
         comparisons=compared_datasets(
             layout,
-            options.prior,
+            system.prior,
             refined.correction,
             twist_equations,
             report.datasets,
             None if occasions is None else [occasions[place] for place in refined.kept],
             achieved * covariance_inflation(),
         ),
+        prior=system.prior.learned,
         datasets=tuple(
             replace(use, influence=influence)
             for use, influence in zip(report.datasets, moved, strict=True)
@@ -175,7 +176,11 @@ def refine_datasets(
             remedy="add datasets, or index to higher resolution.",
         )
     system = PanelSystem(layout, options.freedom, options.prior, stored)
-    return system, refine_jointly(executor, system, progress, options)
+    refined = refine_jointly(executor, system, progress, options)
+    system = refined.system
+    if stored:
+        system = with_stored(refined, system)
+    return system, refined
 
 
 def solve_incremental(

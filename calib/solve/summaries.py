@@ -85,7 +85,9 @@ def solve_summaries(
     correction = _within(statements[-1].point, freedom)
     before = None
     for _ in range(_MOST_STEPS):
-        step = system.step(correction, [])
+        stored = system.stored_at(correction, Part.WHOLE)
+        system = system.learned(correction, stored)
+        step = system.step_of(correction, stored)
         correction = step.correction
         # Steps shrink by about the same factor, which bounds the remaining distance.
         left = step.shift_sigma * (1.0 if before is None else min(step.shift_sigma / before, 1.0))
@@ -112,7 +114,8 @@ def solve_summaries(
         degrees_of_freedom=round(n_free),
     )
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
-    covariance = step.covariance * achieved * covariance_inflation()
+    covariance = system.covariance(correction, system.stored_at(correction, Part.WHOLE))
+    covariance *= achieved * covariance_inflation()
     used = np.sum([one.used_on_panel for one in statements], axis=0)
     estimate = CorrectionEstimate(
         correction=correction,
@@ -132,13 +135,14 @@ def solve_summaries(
         groups=group_motions(layout, estimate),
         comparisons=compared_datasets(
             layout,
-            prior,
+            system.prior,
             correction,
             twist_equations,
             uses,
             occasions,
             achieved * covariance_inflation(),
         ),
+        prior=system.prior.learned,
     )
     return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))
 

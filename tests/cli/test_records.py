@@ -14,8 +14,8 @@ from support.simulated import DETECTOR
 def test_a_list_shows_every_calibration_with_its_state(certified: Path) -> None:
     lines = done("list", "--json").json
     assert [(line["calibration"], line["state"], line["freedom"]) for line in lines] == [
-        ("24-0107:1", "accepted", "in-plane"),
-        ("24-0107:2", "accepted", "in-plane"),
+        ("24-0107:1", "accepted", "full"),
+        ("24-0107:2", "accepted", "full"),
         ("24-0107:3", "certified", "full"),
     ]
     assert [line["stored"]["by"] for line in lines] == ["ada"] * 3

@@ -38,7 +38,7 @@ def test_parameters_are_those_of_the_first_derivation(here: Path) -> None:
 def test_inputs_are_recognised_by_their_content(here: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "archive" / "2026"
     elsewhere.mkdir(parents=True)
-    done("derive", "night1.expt", "night1.refl", "--freedom", "full")
+    done("derive", "night1.expt", "night1.refl", "--freedom", "in-plane")
     for name in ("night1.expt", "night1.refl"):
         shutil.move(here / name, elsewhere / f"renamed_{name}")
     missing = calib("rederive", "24-0107:4", "--json")

@@ -22,12 +22,15 @@ from calib.model.result.report import (
     DatasetUse,
     DataShare,
     Determined,
+    Deviating,
     Disagreement,
     Fit,
     GroupMotion,
     Halves,
     Influence,
+    LearnedPrior,
     Misfit,
+    PriorWidths,
     Reason,
     Report,
     Shell,
@@ -127,6 +130,14 @@ DETERMINED = st.builds(
     st.lists(st.none() | FINITE, max_size=2).map(tuple),
     st.lists(DATA_SHARES, max_size=2).map(tuple),
 )
+THREE = st.tuples(FINITE, FINITE, FINITE)
+PRIOR_WIDTHS = st.builds(PriorWidths, COUNTS, st.booleans(), COUNTS, FINITE, FINITE, FINITE, THREE)
+DEVIATING = st.builds(Deviating, st.booleans(), COUNTS, FINITE)
+LEARNED_PRIORS = st.builds(
+    LearnedPrior,
+    st.lists(PRIOR_WIDTHS, max_size=2).map(tuple),
+    st.lists(DEVIATING, max_size=2).map(tuple),
+)
 REPORTS = st.builds(
     Report,
     overall=FITS,
@@ -143,6 +154,7 @@ REPORTS = st.builds(
     groups=st.lists(GROUPS, max_size=2).map(tuple),
     misfits=st.lists(REJECTED, max_size=2).map(tuple),
     determined=st.none() | DETERMINED,
+    prior=st.none() | LEARNED_PRIORS,
 )
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Spread: SPREADS,
@@ -160,6 +172,9 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Misfit: REJECTED,
     DataShare: DATA_SHARES,
     Determined: DETERMINED,
+    PriorWidths: PRIOR_WIDTHS,
+    Deviating: DEVIATING,
+    LearnedPrior: LEARNED_PRIORS,
     Report: REPORTS,
     ChangeStamp: STAMPS,
     Certification: CERTIFICATIONS,

@@ -226,7 +226,7 @@ def test_the_squared_residuals_in_px_are_those_of_the_reflections_that_are_kept(
 @cache
 def small_solution() -> tuple[Layout, Refinement, PanelSystem]:
     layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=900)
-    system = PanelSystem(layout, Freedom.FULL, PanelPrior())
+    system = PanelSystem(layout, Freedom.FULL, PanelPrior(held=True))
     found = refined([scan.dataset], system, options(), quiet)
     return layout, found, system
 

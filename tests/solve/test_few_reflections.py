@@ -17,7 +17,7 @@ from calib.model.experiment.pose import facing_pose
 from calib.simulate.scan import ScanPlan, simulated_scan
 from calib.simulate.truth import random_correction
 from calib.solve.panels.solution import Solution
-from calib.solve.prior import PanelPrior
+from calib.solve.prior import KINDS, PanelPrior
 from support.forward import measured
 from support.scenes import (
     general_scene,
@@ -59,7 +59,9 @@ def test_a_panel_says_what_its_correction_rests_on() -> None:
 def test_an_unmeasured_panel_moves_with_its_group_and_is_as_uncertain_as_it_was_assembled() -> None:
     layout, _, found = shadowed()
     sigma, values = found.estimate.sigma[0], found.estimate.correction.values
-    prior = PanelPrior().sigma()
+    assert found.report.prior is not None
+    (level,) = found.report.prior.levels
+    prior = np.array(level.widths)[list(KINDS)]
     assert (sigma > 0.99 * prior).all()
     assert (sigma < 1.35 * prior).all()
     # It moves only with the rigid motion that fits the rest.
@@ -81,7 +83,7 @@ def test_a_sparse_panel_leans_on_the_prior() -> None:
     sparse = replace(near, reflections=table.where(chosen))
     sigma = []
     for tolerance in (0.2, 0.02):
-        prior = PanelPrior(shift_mm=tolerance)
+        prior = PanelPrior(shift_mm=tolerance, held=True)
         found = solution([sparse], layout, options(prior=prior))
         sigma.append(found.estimate.sigma[4])
         assert found.estimate.status[4] is PanelStatus.SPARSE
@@ -93,9 +95,9 @@ def test_a_sparse_panel_leans_on_the_prior() -> None:
 
 def test_a_tight_prior_holds_and_a_loose_one_lets_go() -> None:
     layout, truth, near, _ = near_and_far()
-    tight = solution([near], layout, options(prior=PanelPrior(1e-5, 1e-5, 1e-7)))
+    tight = solution([near], layout, options(prior=PanelPrior(1e-5, 1e-5, 1e-7, held=True)))
     assert np.abs(tight.estimate.correction.values).max() < 1e-4
-    loose = solution([near], layout, options(prior=PanelPrior(10.0, 10.0, 0.1)))
+    loose = solution([near], layout, options(prior=PanelPrior(10.0, 10.0, 0.1, held=True)))
     assert shape_difference_mm(layout, loose.estimate.correction, truth) < 0.06
     assert (loose.estimate.sigma >= near_alone(Freedom.FULL).estimate.sigma - 1e-9).all()
 

@@ -39,14 +39,15 @@ def test_weights_allow_for_the_parameters_that_were_refined() -> None:
 def test_the_covariance_of_datasets_is_scaled_by_the_scatter_that_is_left() -> None:
     """By chi-square per degree of freedom, and by what the rejection of outliers costs."""
     layout, _, scan = simulation("PILATUS 300K", distance_mm=120.0, n_reflections=300)
-    found = solution([scan.dataset], layout)
+    held = options(prior=PanelPrior(held=True))
+    found = solution([scan.dataset], layout, held)
     convergence = found.report.convergence
     left = convergence.chi_square / convergence.degrees_of_freedom
     assert abs(left - 1.0) > 0.01  # so that it makes a difference
     pose = scan.dataset.detector.lab_from_root
     assert pose is not None
     executor = LocalExecutor([scan.dataset])
-    _, refined = refine_datasets(executor, [pose], layout, options(), quiet)
+    _, refined = refine_datasets(executor, [pose], layout, held, quiet)
     expected = refined.last.covariance * left * covariance_inflation()
     assert found.estimate.covariance == pytest.approx(expected, rel=1e-9)
 

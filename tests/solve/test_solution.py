@@ -52,8 +52,9 @@ def test_a_second_distance_determines_what_one_cannot() -> None:
     layout, truth, near = simulation(seed=11, distance_mm=150.0, n_reflections=3000)
     _, _, far = simulation(seed=12, distance_mm=400.0, n_reflections=3000)
     _, _, twice = simulation(seed=13, distance_mm=400.0, n_reflections=6000)
-    both = solution([near.dataset, far.dataset], layout).estimate
-    one = solution([twice.dataset], layout).estimate
+    held = options(prior=PanelPrior(held=True))
+    both = solution([near.dataset, far.dataset], layout, held).estimate
+    one = solution([twice.dataset], layout, held).estimate
     errors = [corner_errors(layout, e.correction, truth, near.true_pose) for e in (both, one)]
     assert errors[0].normal_um < 0.5 * errors[1].normal_um
     assert both.sigma[:, 2].mean() < 0.5 * one.sigma[:, 2].mean()

@@ -45,7 +45,8 @@ def report(freedom: Freedom = Freedom.FULL) -> Report:
 
 def refined(dataset: Dataset, freedom: Freedom = Freedom.FULL) -> tuple[Refinement, PanelSystem]:
     system = PanelSystem(plain()[0], freedom, PanelPrior())
-    return jointly([dataset], system, options(freedom), quiet), system
+    found = jointly([dataset], system, options(freedom), quiet)
+    return found, found.system
 
 
 def with_fit(found: Refinement, fit: DatasetFit) -> Refinement:

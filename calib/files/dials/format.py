@@ -6,7 +6,7 @@ What reads reflections is loaded when reflections are read.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -79,6 +79,11 @@ class DialsFiles:
         from calib.files.dials.pairing import datasets_of
 
         return partial(datasets_of, self.pair.light())
+
+    def as_modules(self, modules: Mapping[int, ModuleMap]) -> DialsFiles:
+        """The same files, read as if the only panel of some detectors were cut into modules."""
+        models = self.file.split(modules).experiments
+        return DialsFiles(replace(self.pair, modules=dict(modules), models=models))
 
     def positions(self) -> Positions:
         """The positions in the table; raises ``FileFormatError`` where it has none in mm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from calib.errors import InputError
 from calib.files.atomic import file_sha256
 from calib.files.dials.pairs import Pair, pair_files
 from calib.files.dials.plausibility import indexing_residual, outside_panel
-from calib.files.dials.select import read_reflections
+from calib.files.dials.refl import read_table
+from calib.files.dials.refl_modules import split_table
+from calib.files.dials.select import Selected, read_reflections
 from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
 from calib.model.experiment import epochs
 from calib.model.experiment.dataset import Apart, Dataset, Source
-from calib.model.experiment.experiment import Detector
+from calib.model.experiment.experiment import Detector, ExperimentList
 from calib.model.experiment.reflections import Reflections
 
 _FEW = 0.01
@@ -52,10 +55,14 @@ def datasets_of(pair: Pair) -> list[Dataset]:
 
     Those whose reflections do not match their experiments have ``apart`` set.
     """
-    models = pair.file.experiments
+    models = pair.models or pair.file.experiments
     for index in sorted({entry.detector for entry in models.experiments}):
         refuse_one_panel(models.detectors[index], str(pair.experiment_path))
-    reflections, px, notices = read_reflections(pair)
+    selected = read_reflections(pair)
+    reflections, px, notices = selected.reflections, selected.px, selected.notices
+    if pair.modules:
+        reflections, text = _on_modules(pair, selected)
+        notices += text
     if pair.file.offset_maps:
         notices.append(
             f"{pair.file.name} names maps of pixel offsets ({', '.join(pair.file.offset_maps)}); "
@@ -76,7 +83,7 @@ def datasets_of(pair: Pair) -> list[Dataset]:
         own, detector = reflections, models.detectors[index]
         if len(detectors) > 1 or (detector_of != index).any():
             own = reflections.where(detector_of[reflections.experiment] == index)
-        apart = _apart(pair, own, detector)
+        apart = _apart(pair, models, own, detector)
         own_notices = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
         scans = models.epochs_of(index)
@@ -88,7 +95,49 @@ def datasets_of(pair: Pair) -> list[Dataset]:
     return out
 
 
-def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | None:
+def _on_modules(pair: Pair, selected: Selected) -> tuple[Reflections, list[str]]:
+    """The selected reflections as ``calib split`` moves them, and a notice about those left out.
+
+    Raises what ``refl_modules.split_table`` raises, and ``InputError`` where none is on a module.
+    """
+    if pair.reflection_path is None or pair.index is None:
+        return selected.reflections, []
+    entries = pair.file.experiments.experiments
+    detectors = np.array([entry.detector for entry in entries] + [-1])
+    experiment = pair.experiment_of_rows(read_table(pair.reflection_path, ("id",)))
+    if len(set(detectors[:-1].tolist())) == 1:
+        experiment[:] = 0
+    moved = split_table(
+        pair.reflection_path,
+        pair.index,
+        pair.modules,
+        {index: pair.file.experiments.detectors[index] for index in pair.modules},
+        detectors[experiment],
+        with_shoeboxes=True,
+    )
+    old, row = selected.reflections, selected.row
+    centroid = np.array(old.centroid_mm)
+    centroid[:, :2] += moved.shift_mm[row]
+    keep = moved.keep[row]
+    if len(keep) and not keep.any():
+        raise InputError(
+            "outside-panels",
+            f"none of the {len(keep)} indexed reflections is on a module.",
+            place=str(pair.reflection_path),
+            remedy=TOGETHER,
+        )
+    new = replace(old, panel=np.maximum(moved.panel[row], 0), centroid_mm=centroid).where(keep)
+    lost = int((~keep).sum())
+    notices = [
+        f"{lost} of {len(keep)} indexed reflections in {pair.reflection_path.name} are in gaps "
+        "between modules or on several modules, and are left out."
+    ]
+    return new, notices if lost else []
+
+
+def _apart(
+    pair: Pair, models: ExperimentList, reflections: Reflections, detector: Detector
+) -> Apart | None:
     """The indexing residual where reflections do not match their experiments, else None.
 
     Raises ``InputError`` for reflections that are not on these panels.
@@ -113,7 +162,7 @@ def _apart(pair: Pair, reflections: Reflections, detector: Detector) -> Apart | 
             f"outside their panels in {pair.experiment_path}.",
             remedy=TOGETHER,
         )
-    found = indexing_residual(pair.file.experiments, detector, reflections)
+    found = indexing_residual(models, detector, reflections)
     if not found.is_far:
         return None
     return Apart(float(np.median(found.relative)), len(reflections))

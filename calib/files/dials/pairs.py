@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from calib.files.dials.refl import Table, read_table_index
 from calib.files.dials.refl_header import TableIndex, looks_like_table
 from calib.files.refusals import TOGETHER
 from calib.model.base.arrays import Ints
+from calib.model.detector.module_map import ModuleMap
+from calib.model.experiment.experiment import ExperimentList
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +30,10 @@ class Pair:
     """None where no table was given."""
     index: TableIndex | None
     """What the table holds; None where no table was given."""
+    modules: Mapping[int, ModuleMap] = field(default_factory=dict)
+    """By index of the detector: the modules into which its only panel is cut."""
+    models: ExperimentList | None = None
+    """The experiments with these detectors cut; None where none is."""
 
     @property
     def names(self) -> str:

@@ -6,7 +6,7 @@ The table is read in blocks of rows, and only what is kept of each stays in memo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,21 +35,30 @@ _BLOCK = 1 << 18
 """Rows at a time."""
 
 
-def read_reflections(pair: Pair) -> tuple[Reflections, dict[int, PxAgreement], list[str]]:
-    """All usable reflections of a pair, how far mm and px agree for each detector, and notices.
+class Selected(NamedTuple):
+    """The usable reflections of a pair."""
 
-    ``experiment`` is an index into the whole experiment list. Raises ``InputError`` and
-    ``FileFormatError``.
-    """
+    reflections: Reflections
+    """``experiment`` is an index into the whole experiment list."""
+    px: dict[int, PxAgreement]
+    """How far mm and px agree, by index of the detector."""
+    notices: list[str]
+    row: Ints
+    """(n,) of each reflection in the table; none unless detectors are cut into modules."""
+
+
+def read_reflections(pair: Pair) -> Selected:
+    """All usable reflections of a pair. Raises ``InputError`` and ``FileFormatError``."""
     if pair.reflection_path is None or pair.index is None:
-        return Reflections.none(), {}, []
+        return Selected(Reflections.none(), {}, [], np.zeros(0, dtype=np.int64))
     place = str(pair.reflection_path)
     check_columns(pair.index, place)
     gathered = _Gathered(pair, place)
     if "id" in pair.index.columns and "miller_index" in pair.index.columns:
         for block in read_blocks(pair.reflection_path, tuple(_ELEMENT_SHAPES), _BLOCK):
             gathered.add(block)
-    return gathered.reflections(), gathered.px, gathered.notices()
+    row = np.concatenate([np.zeros(0, dtype=np.int64), *gathered.rows])
+    return Selected(gathered.reflections(), gathered.px, gathered.notices(), row)
 
 
 def check_columns(index: TableIndex, place: str) -> None:
@@ -91,6 +100,7 @@ class _Gathered:
         self.pair, self.place, n = pair, place, pair.index.nrows
         self.missing = [name for name in _NEEDED if name not in pair.index.columns]
         self.row, self.n_indexed, self.n_kept = 0, 0, 0
+        self.rows: list[Ints] = []
         self.n_rows = n
         self.bad = {_MM: _NotFinite(), _VARIANCE: _NotFinite()}
         self.beyond = {name: _NotFinite() for name in _BOUNDS}
@@ -142,6 +152,8 @@ class _Gathered:
         self._refuse_without_crystal(experiment)
         chosen = self._with_variance(experiment, block.array(_VARIANCE)[rows])
         rows, experiment = rows[chosen], experiment[chosen]
+        if self.pair.modules:
+            self.rows.append(rows + self.row)
         part = slice(self.n_kept, self.n_kept + len(rows))
         self.n_kept = part.stop
         if len(rows) == block.nrows:

@@ -104,7 +104,7 @@ def read_shoeboxes(path: Path, span: ColumnSpan, bbox: Ints | None) -> Shoeboxes
             "bad-column",
             "the shoeboxes cannot be read.",
             place=f"{path}, column shoebox",
-            remedy="use --no-shoeboxes, or write the table again with DIALS.",
+            remedy="use calib split with --no-shoeboxes, or write the table again with DIALS.",
         )
     return found
 

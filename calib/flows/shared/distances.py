@@ -12,9 +12,6 @@ from calib.model.base.text import joined
 from calib.model.detector.correction import Freedom
 from calib.model.result.report import SAME_DISTANCE
 
-FULL_FROM_RATIO = 1.5
-"""Distances that differ by this factor determine all six parameters of a panel."""
-
 
 def merged_distances(distances_mm: Sequence[float]) -> tuple[float, ...]:
     """Distances in ascending order, those within 1 % of one another as their mean."""
@@ -31,17 +28,12 @@ def freedom_for(asked: Freedom | None, distances_mm: Sequence[float]) -> tuple[F
     """Which parameters are refined, and the reason; ``distances_mm`` as merged."""
     if asked is not None:
         return asked, "asked for with --freedom"
-    ratio = distances_mm[-1] / distances_mm[0]
     shown = f"{joined([f'{distance:.0f}' for distance in distances_mm])} mm"
-    if ratio >= FULL_FROM_RATIO:
-        return Freedom.FULL, f"distances of {shown} differ by a factor of {ratio:.2g}"
     if len(distances_mm) == 1:
-        return Freedom.IN_PLANE, (
-            f"one distance only ({shown}): out-of-plane parameters are not reproducible"
+        return Freedom.FULL, (
+            f"one distance only ({shown}): the prior restrains what it determines poorly"
         )
-    return Freedom.IN_PLANE, (
-        f"distances of {shown} differ by less than a factor of {FULL_FROM_RATIO}"
-    )
+    return Freedom.FULL, f"distances of {shown}"
 
 
 def check_distance(distance_mm: float) -> None:

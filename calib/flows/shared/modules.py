@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from calib.config.layouts import known_detectors
 from calib.errors import LayoutError
-from calib.files.reader import serial_from
+from calib.files.reader import DataFiles, serial_from
+from calib.flows.shared.identity import known_detector
+from calib.model.base.text import joined
 from calib.model.detector.families import Registry
 from calib.model.detector.known_detector import KnownDetector
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.pose import DetectorPose, layout_of, locate_detector
+from calib.model.store.protocol import StoreLike
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +29,62 @@ class Split:
     """Whether each half of a module is a panel."""
     pose: DetectorPose | None = None
     """Where its panels are; None where it has one."""
+
+
+def read_as_modules(
+    data: DataFiles, store: StoreLike, serial: str | None, *, place: str
+) -> tuple[DataFiles, list[str]]:
+    """The same files with the only panel of each detector read as modules, and what was done.
+
+    A detector that the store knows by its serial is cut into the panels that it is registered
+    with. Raises as ``modules_of``.
+    """
+    models = data.file.experiments
+    used = sorted({entry.detector for entry in models.experiments})
+    alone = [k for k in used if len(models.detectors[k].panels) == 1]
+    if not alone:
+        return data, []
+    found = [registered_modules(models.detectors[k], k, store, serial, place=place) for k in alone]
+    with _at(place):
+        data = data.as_modules({one.index: one.known.modules for one in found})
+    return data, [f"{data.file.stem}: {one_panel_was_split(found)}."]
+
+
+def one_panel_was_split(found: Sequence[Split]) -> str:
+    """What was done to detectors of one panel, as a clause."""
+    names = (f"the {len(one.known.modules)} modules of a {one.known.name}" for one in found)
+    return f"one panel was split into {joined(list(dict.fromkeys(names)))}"
+
+
+def registered_modules(
+    detector: Detector, index: int, store: StoreLike, serial: str | None, *, place: str
+) -> Split:
+    """The modules of a detector of one panel: those registered under its serial, if any, else as
+    ``modules_of``."""
+    registry = known_detectors()
+    name = serial or serial_from(detector.identifier)
+    record = known_detector(store, name) if name else None
+    known = None if record is None else registry.of_panels(record.layout, detector.identifier)
+    if known is not None and len(known.modules) > 1:
+        with _at(place):
+            refuse_other_size(
+                known,
+                detector,
+                "give the serial of the detector that took these data with --serial.",
+            )
+        return Split(index, known)
+    try:
+        return modules_of(registry, detector, index, serial=serial, place=place)
+    except LayoutError as error:
+        if error.code != "ambiguous-layout":
+            raise
+        raise LayoutError(
+            error.code,
+            error.problem,
+            place=error.place,
+            remedy=f"register the detector first: calib detector add {name or 'SERIAL'} --layout "
+            "NAME.",
+        ) from error
 
 
 def modules_of(
@@ -53,14 +113,15 @@ def modules_of(
             )
         else:
             known = registry.get(layout)
-            _refuse_other_size(known, detector)
+            refuse_other_size(
+                known, detector, "leave out --layout, or name another (calib layout list)."
+            )
         if halves:
             known = known.in_halves()
         if len(known.modules) == 1:
             raise LayoutError(
                 "one-module",
-                f"a {known.name} is a single module, of which there is nothing to calibrate.",
-                remedy="use the file as it is.",
+                f"a {known.name} is a single module, so there are no panels to calibrate.",
             )
     return Split(index, known, halves)
 
@@ -90,8 +151,7 @@ def merged_pose(
             raise LayoutError(
                 "unknown-layout",
                 f"the {len(detector.panels)} panels are not the modules of a known flat detector.",
-                remedy="describe its modules in a file for calib layout add "
-                "(docs/reference/layouts.md), and name it with --layout.",
+                remedy="make its modules known with calib layout add (docs/reference/layouts.md).",
             )
         pose = locate_detector(known.layout(), detector, [])
         if pose.correction is None and not drop_correction:
@@ -113,7 +173,8 @@ def _at(place: str) -> Iterator[None]:
         raise LayoutError(error.code, error.problem, place=place, remedy=error.remedy) from error
 
 
-def _refuse_other_size(known: KnownDetector, detector: Detector) -> None:
+def refuse_other_size(known: KnownDetector, detector: Detector, remedy: str) -> None:
+    """Raise ``LayoutError`` where the only panel of a detector is not the image of ``known``."""
     panel, size = detector.panels[0], known.modules.size_px
     if panel.size_px == size and known.has_pixel(panel.pixel_mm):
         return
@@ -121,5 +182,5 @@ def _refuse_other_size(known: KnownDetector, detector: Detector) -> None:
         "other-layout",
         f"the panel has {panel.size_px[0]} x {panel.size_px[1]} pixels of {panel.pixel_mm[0]:g} "
         f"mm, but a {known.name} has {size[0]} x {size[1]} of {known.pixel_mm:g} mm.",
-        remedy="leave out --layout, or name another (calib layout list).",
+        remedy=remedy,
     )

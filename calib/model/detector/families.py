@@ -87,8 +87,8 @@ class Registry:
         raise LayoutError(
             "unknown-layout",
             f"no known detector{stated} writes an image of {image}{other}.",
-            remedy="describe its modules in a file for calib layout add "
-            "(docs/reference/layouts.md), and name it with --layout.",
+            remedy="make its modules known with calib layout add (docs/reference/layouts.md), or "
+            "name the layout with calib split --layout.",
         )
 
     def of_panels(

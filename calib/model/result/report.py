@@ -224,6 +224,53 @@ class Determined:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorWidths:
+    """Typical deviation of the panels, or groups, of one level from what they are mounted on."""
+
+    level: int
+    """1 for what is mounted on the detector itself."""
+    of_groups: bool
+    """Groups of panels rather than panels."""
+    n_contrasts: int
+    """Number of independent deviations of those with reflections."""
+    shift_mm: float
+    """Standard deviation of shifts in the plane."""
+    normal_mm: float
+    """The same along the normal."""
+    tilt_rad: float
+    """The same of rotations."""
+    log_sigma: tuple[float, float, float]
+    """Standard uncertainties of the logarithms of these three."""
+
+    @property
+    def widths(self) -> tuple[float, float, float]:
+        """The standard deviations in mm, mm and rad."""
+        return self.shift_mm, self.normal_mm, self.tilt_rad
+
+
+@dataclass(frozen=True, slots=True)
+class Deviating:
+    """A panel or group whose deviation is beyond what is typical of its level."""
+
+    is_group: bool
+    index: int
+    factor: float
+    """Its width relative to that of its level."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPrior:
+    """Widths of the prior of the panels, as learned from the data."""
+
+    levels: tuple[PriorWidths, ...]
+    deviating: tuple[Deviating, ...] = ()
+
+    def by_stratum(self) -> dict[tuple[bool, int], PriorWidths]:
+        """The widths by whether they are of groups, and level."""
+        return {(one.of_groups, one.level): one for one in self.levels}
+
+
+@dataclass(frozen=True, slots=True)
 class Disagreement:
     """Comparison of the solutions from two distances."""
 
@@ -295,3 +342,5 @@ class Report:
     """How much the data determine; None if not recorded."""
     comparisons: tuple[Comparison, ...] = ()
     """Parts of the data against others; empty if there is one part, or if not recorded."""
+    prior: LearnedPrior | None = None
+    """Widths of the prior that were learned from the data; None if tolerances were used."""

@@ -16,6 +16,7 @@ from calib.report.calibration.datasets import dataset_table, dataset_view
 from calib.report.calibration.distances import disagreement_blocks, disagreement_view
 from calib.report.calibration.groups import group_table
 from calib.report.calibration.panels import panel_blocks, panel_views
+from calib.report.calibration.prior import prior_blocks
 from calib.report.calibration.rejected import rejected_blocks, rejected_view
 from calib.report.calibration.residuals import (
     counts,
@@ -144,6 +145,7 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *group_table(view["groups"]),
         *panel_blocks(view, all_panels=all_panels),
         *information_blocks(view["determined"]),
+        *prior_blocks(view["prior"]),
         *([Sentences("Not determined by these data", tuple(undetermined))] if undetermined else []),
         *([Sentences("Least well determined (1 sigma)", tuple(weak))] if weak else []),
         *disagreement_blocks(view["disagreements"]),

@@ -8,6 +8,7 @@ from calib.model.detector.correction import PANEL_PARAMETERS, PARAMETERS
 from calib.model.result.report import Determined, Report
 from calib.report.blocks import Block, Sentences, View
 from calib.report.calibration.groups import group_view
+from calib.report.calibration.prior import prior_view
 from calib.report.scalar import number
 
 _WORDS = {one.name: one.words for one in PANEL_PARAMETERS}
@@ -22,6 +23,7 @@ def directions_view(report: Report) -> dict[str, Any]:
             {"words": mode.words, "sigma_um": number(mode.sigma_um)} for mode in report.weak_modes
         ],
         "determined": information_view(report.determined),
+        "prior": prior_view(report.prior),
         "groups": [group_view(group) for group in report.groups],
     }
 

@@ -87,6 +87,14 @@ def solve_positive_definite(matrix: Floats, right: Floats) -> Floats:
     return np.asarray(found)
 
 
+def gauge_free(precision: Floats, gauge: Floats) -> Floats:
+    """Inverse covariance (m, m) of a prior with the rigid motions ``gauge`` (m, k) free."""
+    if not gauge.shape[1]:
+        return precision
+    held = precision @ gauge
+    return np.asarray(precision - held @ solve_positive_definite(gauge.T @ held, held.T))
+
+
 def pivoted_factor(matrix: Floats, least: float) -> Floats:
     """F (r, m) with F^T F = M, for M (m, m) positive semidefinite of rank r.
 

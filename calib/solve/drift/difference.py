@@ -31,11 +31,10 @@ from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.result.drift import UncertaintyParts
-from calib.solve.algebra.linalg import block_diagonal
+from calib.solve.algebra.linalg import block_diagonal, gauge_free
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 from calib.solve.algebra.statistics import chance_above
 from calib.solve.panels.repeatability import occasions_factor, repeatability
-from calib.solve.panels.system import gauge_free
 from calib.solve.prior import PanelPrior
 
 _RANK = 1e-6

@@ -69,6 +69,8 @@ class Refinement:
     """The last computed step, which was not applied; it holds the covariance."""
     longest_shift: float
     """Largest shift of that step in sigma, of panels, poses and crystals."""
+    system: PanelSystem
+    """With the widths of the prior learned from the datasets at the solution."""
     converged: bool
     iterations: int
     kept: tuple[int, ...] = ()
@@ -94,7 +96,7 @@ def refine_jointly(
         near = _converged(
             executor, start, system, progress, _Stage("approach", moving, _NEAR_SIGMA)
         )
-        start, moving = near.correction, 0
+        start, moving, system = near.correction, 0, near.system
         executor.map(restore_all, start)
     nearing = _Stage("panels", _MOVING_ITERATIONS, most=_MOVING_ITERATIONS)
     if moving:
@@ -108,7 +110,8 @@ def refine_jointly(
         start = _converged(executor, start, system, progress, nearing).correction
     found = _converged(executor, start, system, progress, _Stage("panels", moving, done=moving))
     if any(executor.map(free_scan_varying, found.correction, options)):
-        found = _converged(executor, found.correction, system, progress, _Stage("crystals", 0))
+        stage = _Stage("crystals", 0)
+        found = _converged(executor, found.correction, found.system, progress, stage)
     executor.map(finish)
     return replace(found, kept=participants.kept, misfits=participants.excluded)
 
@@ -225,6 +228,8 @@ def _converged(
                 changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
             )
         total = sum_equations(_linearise_all(executor, correction, progress, stage.name, iteration))
+        if iteration > stage.moving:
+            system = system.learned(correction, [total])
         step = system.step_of(correction, [total])
         longest = max(step.shift_sigma, *executor.map(nuisance_shift, step.tangent))
         converged = decided and longest < stage.until_sigma
@@ -237,6 +242,7 @@ def _converged(
         correction=correction,
         last=step,
         longest_shift=longest,
+        system=system,
         converged=converged,
         iterations=iteration,
     )

@@ -116,6 +116,14 @@ def validation_report(refined: Refinement, system: PanelSystem, found: Validatio
     )
 
 
+def with_stored(refined: Refinement, system: PanelSystem) -> PanelSystem:
+    """The system with the widths of the prior learned from the stored datasets as well."""
+    folds = PART_FOLDS[Part.WHOLE]
+    total = sum_equations(refined.executor.imap(equations_of_folds, refined.correction, folds))
+    stored = system.stored_at(refined.correction, Part.WHOLE)
+    return system.learned(refined.correction, [total, *stored])
+
+
 def step_of_part(refined: Refinement, system: PanelSystem, part: Part) -> PanelStep:
     """Step from the solution to that of a part of the reflections of all datasets."""
     total = sum_equations(

@@ -20,10 +20,10 @@ import numpy as np
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.result.report import SAME_DISTANCE, Disagreement
-from calib.solve.algebra.linalg import solve_positive_definite
+from calib.solve.algebra.linalg import gauge_free, solve_positive_definite
 from calib.solve.algebra.statistics import chance_above
 from calib.solve.dataset.panel_equations import PanelEquations
-from calib.solve.panels.system import PanelSystem, gauge_free
+from calib.solve.panels.system import PanelSystem
 
 
 def distance_groups(distances_mm: Sequence[float]) -> tuple[list[float], list[int]]:

@@ -16,8 +16,8 @@ from calib.solve.panels.system import PanelSystem
 MEASURED_FROM = 50
 """Reflections that a measured panel needs; a panel with fewer is sparse."""
 _MEASURED_SHARE = 0.7
-"""A panel is sparse if the sigma of a parameter is a larger fraction of the prior's. At the square
-root of one half, data and prior contribute equally to a parameter."""
+"""A panel is sparse if the sigma of a shift in the plane is a larger fraction of the tolerance. At
+the square root of one half, data and tolerance would contribute equally."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +42,13 @@ class Solution:
 
 def panel_states(used: Ints, covariance: Floats, system: PanelSystem) -> tuple[PanelStatus, ...]:
     """Status of each panel, from its number of used reflections ``used`` (n,) and the covariance
-    (n f, n f) of the free parameters."""
-    free = list(system.freedom.free)
-    sigma = np.sqrt(np.diag(covariance)).reshape(-1, len(free))
-    known: Bools = np.all(sigma < _MEASURED_SHARE * system.tolerance.reshape(sigma.shape), axis=1)
+    (n f, n f) of the free parameters.
+
+    Heights and tilts do not count: at one distance they follow the others' for the most part.
+    """
+    sigma = np.sqrt(np.diag(covariance)).reshape(len(used), -1)[:, :2]
+    tolerance = system.tolerance.reshape(len(used), -1)[:, :2]
+    known: Bools = np.all(sigma < _MEASURED_SHARE * tolerance, axis=1)
     return tuple(
         PanelStatus.UNMEASURED
         if count == 0

@@ -17,18 +17,20 @@ subtracted again.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from calib.errors import SolveError
-from calib.model.base.arrays import Floats
+from calib.model.base.arrays import Bools, Floats
 from calib.model.detector.correction import N_PARAMETERS, Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.summary import Part, Statement
-from calib.solve.algebra.linalg import congruence, inverse, solve_positive_definite, whitener
+from calib.solve.algebra.linalg import congruence, gauge_free, inverse, whitener
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 from calib.solve.dataset.panel_equations import PanelEquations
+from calib.solve.panels.prior_widths import DataEquations, learn_widths
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.prior import PanelPrior
 
@@ -63,8 +65,12 @@ class Normal:
     """(n f, n f) information of the data."""
     matrix: Floats
     """(n f, n f) information with prior and gauge."""
+    pull: Floats
+    """(n f,) right-hand side of the data."""
     vector: Floats
-    """(n f,)"""
+    """(n f,) right-hand side with prior and gauge."""
+    fixed: Floats
+    """(n f, n f) information of the gauge convention."""
     free: tuple[int, ...]
     """The f free parameters of a panel."""
     spread: Floats
@@ -106,9 +112,54 @@ class PanelSystem:
         self.freedom = freedom
         self.prior = prior
         self.precision = prior.precision(layout, freedom.free)
-        self.tolerance = np.sqrt(np.diag(prior.covariance(layout, freedom.free)))
+        typed = replace(prior, learned=None)
+        self.tolerance = np.sqrt(np.diag(typed.covariance(layout, freedom.free)))
+        """(n f,) assembly tolerances of the free parameters, also where widths are learned."""
+        self.nodes: tuple[PanelPrior, ...] = ()
+        """Priors that represent the uncertainty of the learned widths; empty if it is small."""
         self.stored = tuple(stored)
         self._sums: dict[Part, StoredEquations] = {}
+
+    def learned(self, correction: Correction, equations: Sequence[PanelEquations]) -> PanelSystem:
+        """The system with the widths of its prior learned from ``equations`` at ``correction``;
+        the same system if the prior is held."""
+        if self.prior.held:
+            return self
+        normal = self.normal(correction, equations)
+        x = correction.values[:, self.freedom.free].ravel()
+        stated = DataEquations(
+            information=normal.information,
+            vector=normal.pull + normal.information @ x,
+            gauge=normal.gauge,
+            fixed=normal.fixed,
+            seen=_seen(equations),
+        )
+        prior, nodes = learn_widths(self.prior, self.layout, self.freedom.free, stated)
+        found = copy(self)
+        found.nodes = nodes
+        found._set_prior(prior)
+        return found
+
+    def _set_prior(self, prior: PanelPrior) -> None:
+        self.prior = prior
+        self.precision = prior.precision(self.layout, self.freedom.free)
+
+    def covariance(self, correction: Correction, equations: Sequence[PanelEquations]) -> Floats:
+        """Covariance (n f, n f) of the solution at ``correction``, integrated over the uncertainty
+        of the prior's widths: the mean over its nodes of their covariances and of the squared
+        differences of their solutions."""
+        step = self.step_of(correction, equations)
+        if not self.nodes:
+            return step.covariance
+        free, total = list(self.freedom.free), np.zeros_like(step.covariance)
+        there = step.correction.values[:, free].ravel()
+        for node in self.nodes:
+            other = copy(self)
+            other._set_prior(node)
+            found = other.step_of(correction, equations)
+            apart = found.correction.values[:, free].ravel() - there
+            total += found.covariance + np.outer(apart, apart)
+        return np.asarray(total / len(self.nodes))
 
     def stored_at(self, correction: Correction, part: Part) -> list[PanelEquations]:
         """The stored equations at ``correction``, summed; empty if there are none."""
@@ -175,7 +226,7 @@ class PanelSystem:
         x = correction.values[:, free].ravel()
         prior = self.precision
         matrix, rhs = information + prior, vector - prior @ x
-        within = np.zeros((0, 0))
+        within, fixed = np.zeros((0, 0)), np.zeros_like(matrix)
         if gauge.shape[1]:
             prior = gauge_free(prior, gauge)
             pull = weight[:, None] * gauge
@@ -183,7 +234,9 @@ class PanelSystem:
             fixed = pull @ within @ pull.T
             matrix = information + prior + fixed
             rhs = vector - prior @ x - fixed @ x
-        return Normal(information, matrix, rhs, self.freedom.free, spread, gauge, within)
+        return Normal(
+            information, matrix, vector, rhs, fixed, self.freedom.free, spread, gauge, within
+        )
 
     def gauge_weight(self, correction: Correction, equations: Sequence[PanelEquations]) -> Floats:
         """Information (n f,) on each parameter from its panel's own reflections and tolerance."""
@@ -203,9 +256,7 @@ class PanelSystem:
         return np.asarray(gauge @ (whiten.T @ combinations[:, share < _SEEN_BY_DATA]))
 
 
-def gauge_free(precision: Floats, gauge: Floats) -> Floats:
-    """Inverse covariance (m, m) of a prior with the rigid motions ``gauge`` (m, k) free."""
-    if not gauge.shape[1]:
-        return precision
-    held = precision @ gauge
-    return np.asarray(precision - held @ solve_positive_definite(gauge.T @ held, held.T))
+def _seen(equations: Sequence[PanelEquations]) -> Bools:
+    """(n,) panels with reflections."""
+    alone = sum(one.panel_information for one in equations)
+    return np.asarray(np.trace(np.asarray(alone), axis1=1, axis2=2) > 0.0)

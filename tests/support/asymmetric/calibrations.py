@@ -15,12 +15,15 @@ from calib.model.result.report import (
     DatasetUse,
     DataShare,
     Determined,
+    Deviating,
     Disagreement,
     Fit,
     GroupMotion,
     Halves,
     Influence,
+    LearnedPrior,
     Misfit,
+    PriorWidths,
     Reason,
     Report,
     Shell,
@@ -202,6 +205,13 @@ def wide_report() -> Report:
             71,
             (0.9996, 0.9873, 0.8642, 0.7531, 0.6429, 0.9218),
             (DataShare("overall scale", 0.4387), DataShare("bow about slow", 0.0769)),
+        ),
+        prior=LearnedPrior(
+            (
+                PriorWidths(1, True, 18, 0.3127, 0.1564, 0.003127, (0.21, 0.22, 0.23)),
+                PriorWidths(2, False, 60, 0.0173, 0.0092, 0.000416, (0.07, 0.31, 0.12)),
+            ),
+            (Deviating(True, 1, 2.19), Deviating(False, 5, 1.43), Deviating(False, 3, 11.7)),
         ),
     )
 

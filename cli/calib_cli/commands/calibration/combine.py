@@ -9,6 +9,7 @@ import typer
 from calib_cli.commands.calibration.derivation import (
     Details,
     FreedomChoice,
+    HoldPrior,
     LevelRatio,
     Levels,
     PriorNormal,
@@ -50,6 +51,7 @@ def combine(
     prior_shift_um: PriorShift = 100.0,
     prior_normal_um: PriorNormal = 50.0,
     prior_tilt_mrad: PriorTilt = 1.0,
+    hold_prior: HoldPrior = False,
     levels: Levels = "all",
     level_ratio: LevelRatio = 10.0,
     serial: Serial = None,
@@ -71,7 +73,9 @@ def combine(
     """
     from calib.api.derivation import combine as combined
 
-    prior = prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio)
+    prior = prior_of(
+        prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio, held=hold_prior
+    )
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = combined(
             sources,

@@ -35,7 +35,7 @@ FreedomChoice = Annotated[
         "--freedom",
         metavar="in-plane|full",
         help="Refine these panel parameters.",
-        show_default="full if distances differ by 1.5 times or more",
+        show_default="full",
         rich_help_panel=METHOD,
     ),
 ]
@@ -64,6 +64,14 @@ PriorTilt = Annotated[
         metavar="MRAD",
         help="Set the tolerance of the angles.",
         rich_help_panel=PRIOR,
+    ),
+]
+HoldPrior = Annotated[
+    bool,
+    typer.Option(
+        "--hold-prior",
+        help="Use the tolerances as they are, rather than learn typical deviations from the data.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 Levels = Annotated[
@@ -97,7 +105,13 @@ Details = Annotated[
 
 
 def prior_of(
-    shift_um: float, normal_um: float, tilt_mrad: float, levels: str, level_ratio: float
+    shift_um: float,
+    normal_um: float,
+    tilt_mrad: float,
+    levels: str,
+    level_ratio: float,
+    *,
+    held: bool,
 ) -> PanelPrior:
     """The prior from the options; raises ``InputError`` for a tolerance out of range."""
     from calib.solve.prior import PanelPrior
@@ -108,6 +122,7 @@ def prior_of(
         _positive("--prior-tilt-mrad", tilt_mrad) * 1e-3,
         _ratio(level_ratio),
         _levels(levels),
+        held,
     )
 
 

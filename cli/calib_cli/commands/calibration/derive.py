@@ -11,6 +11,7 @@ import typer
 from calib_cli.commands.calibration.derivation import (
     Details,
     FreedomChoice,
+    HoldPrior,
     LevelRatio,
     Levels,
     PriorNormal,
@@ -94,6 +95,7 @@ def derive(
     prior_shift_um: PriorShift = 100.0,
     prior_normal_um: PriorNormal = 50.0,
     prior_tilt_mrad: PriorTilt = 1.0,
+    hold_prior: HoldPrior = False,
     levels: Levels = "all",
     level_ratio: LevelRatio = 10.0,
     ignore_flags: Annotated[
@@ -207,7 +209,9 @@ def derive(
     """
     from calib.api.derivation import derive as derived
 
-    prior = prior_of(prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio)
+    prior = prior_of(
+        prior_shift_um, prior_normal_um, prior_tilt_mrad, levels, level_ratio, held=hold_prior
+    )
     with open_store(ctx, store, read_only=dry_run) as opened, derive_progress() as progress:
         done = derived(
             paths,

@@ -86,6 +86,8 @@ def add(
         notify(f"Detector {serial} is already registered; nothing was changed.")
     elif dry_run:
         notify(f"Would register detector {serial}.")
+    if done.split:
+        notify(f"Note: one panel was split into the modules of a {done.split}.")
     if time_zone is None:
         notify(
             f"Times without offset are read in {done.record.time_zone} for this detector"
