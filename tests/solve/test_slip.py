@@ -18,7 +18,15 @@ from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
 from calib.solve.dataset.fit import Slip
 from calib.solve.dataset.prediction import PANEL_COLUMNS
-from calib.solve.dataset.slip import _by_itself, _parted, _steepest, split
+from calib.solve.dataset.slip import (
+    HeldOutLosses,
+    _by_itself,
+    _parted,
+    _steepest,
+    is_kept,
+    slips_of,
+    split,
+)
 from calib.solve.options import Crystals, SolveOptions
 from calib.solve.panels.solution import Solution
 from calib.solve.prior import PanelPrior
@@ -177,3 +185,47 @@ def test_the_smaller_part_of_a_scan_that_slipped_far_is_not_distrusted() -> None
     trust = fit.keep * fit.trust
     assert trust[early].mean() > 0.9
     assert trust[~early].mean() > 0.6
+
+
+BEST = HeldOutLosses(split=900.0, static=1500.0, smooth=1000.0)
+MIDDLE = HeldOutLosses(split=1200.0, static=1500.0, smooth=1000.0)
+WORST = HeldOutLosses(split=1600.0, static=1500.0, smooth=1000.0)
+
+
+def test_a_slip_is_kept_if_it_is_best_somewhere_and_worst_nowhere() -> None:
+    assert is_kept([BEST]) and is_kept([BEST, MIDDLE]) and is_kept([MIDDLE, BEST])
+    assert not is_kept([MIDDLE])
+    assert not is_kept([MIDDLE, MIDDLE])
+    assert not is_kept([BEST, WORST])
+    assert not is_kept([WORST, BEST])
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        HeldOutLosses(split=960.0, static=1500.0, smooth=1000.0),
+        HeldOutLosses(split=96.0, static=110.0, smooth=110.0),
+        HeldOutLosses(split=900.0, static=940.0, smooth=1000.0),
+    ],
+    ids=["little better than smooth", "few reflections", "little better than static"],
+)
+def test_a_slip_must_predict_clearly_better(losses: HeldOutLosses) -> None:
+    assert not losses.is_best
+    assert not losses.is_worst
+
+
+@pytest.mark.long
+def test_a_slip_that_the_panels_absorbed_is_found_where_they_were_drawn() -> None:
+    """At panels that explain the residuals of a static crystal, a slip is not striking."""
+    plan = ScanPlan(1500, range_rad=SHORT_RAD, slip_rad=5e-4)
+    none = Correction.none(len(LAYOUT))
+    pose = facing_pose(LAYOUT, 200.0, beam_centre_mm=(1.5, -2.0))
+    made = simulated_scan(np.random.default_rng(6), LAYOUT, none, pose, plan, "scan")
+    chosen = options(crystals=Crystals.AUTO)
+    start = started(made.dataset, LAYOUT, chosen)
+    nominal, _ = start.refined_at(none, robust=True, iterations=5)
+    far = Correction(np.random.default_rng(7).normal(size=(10, 6)) * [2, 2, 0, 0, 0, 0])
+    refined, _ = start.refined_at(far, robust=True, iterations=5)
+    assert slips_of(refined, far, chosen) == ()
+    (slip,) = slips_of(refined, far, chosen, nominal)
+    assert np.degrees(slip.phi_rad) == pytest.approx(0.5 * np.degrees(SHORT_RAD), abs=A_DEGREE)

@@ -7,12 +7,13 @@ at angles beyond phi_s. The sum of squares decreases by
     g(phi_s) = u^T M^-1 u,  M = N_s - N_s N^-1 N_s,  u = v_s - N_s N^-1 v,
 
 which cumulative sums give for all angles at once. A smooth change can resemble a slip: held-out
-reflections decide between the two.
+reflections decide between the two, with the panels as refined and as drawn.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -51,29 +52,79 @@ _TRUSTED = 0.8
 _SMOOTH_INTERVALS = 3
 
 
-def slips_of(fit: DatasetFit, correction: Correction, options: SolveOptions) -> tuple[Slip, ...]:
+@dataclass(frozen=True, slots=True)
+class HeldOutLosses:
+    """Weighted sums of squares of held-out reflections with three models of a crystal."""
+
+    split: float
+    """Two static crystals, before and after a slip."""
+    static: float
+    smooth: float
+    """One crystal that varies smoothly."""
+
+    @property
+    def is_best(self) -> bool:
+        """Whether the slip predicts clearly better than either other model."""
+        best = min(self.static, self.smooth)
+        return self.split <= min(_WORTH * best, self.static - _UNLIKELY_HELD_OUT)
+
+    @property
+    def is_worst(self) -> bool:
+        """Whether the slip predicts worse than both other models."""
+        return self.split > max(self.static, self.smooth) + _UNLIKELY_HELD_OUT
+
+
+def is_kept(losses: Sequence[HeldOutLosses]) -> bool:
+    """Whether a slip is kept: best with the panels in one of the places at which they were fixed,
+    and with none of them the worst of the three models."""
+    return any(one.is_best for one in losses) and not any(one.is_worst for one in losses)
+
+
+def slips_of(
+    fit: DatasetFit,
+    correction: Correction,
+    options: SolveOptions,
+    nominal: DatasetFit | None = None,
+) -> tuple[Slip, ...]:
     """Slips of the crystals of a dataset, in the order in which ``split`` applies them.
 
-    Panels are fixed at ``correction``; each scan is tested by itself, with a subset of its
-    reflections. Empty with ``Crystals.STATIC``.
+    Panels are fixed at ``correction`` and, if ``nominal`` is the fit of the same reflections with
+    nominal panels, there as well: panels that were refined with a static crystal have absorbed a
+    part of a slip, and nominal ones may be far from their places. Each scan is tested by itself,
+    with a subset of its reflections. Empty with ``Crystals.STATIC``.
     """
     found: list[Slip] = []
-    fit = fit.of_admitted()
+    fits, corrections = [fit.of_admitted()], [correction]
+    if nominal is not None:
+        fits.append(nominal.of_admitted())
+        corrections.append(Correction.none(len(fit.layout)))
     if options.crystals is Crystals.STATIC:
         return ()
-    n = np.bincount(fit.seen.experiment, minlength=len(fit.instrument.still))
+    n = np.bincount(fits[0].seen.experiment, minlength=len(fit.instrument.still))
     for experiment in np.flatnonzero((n >= 2 * _FEWEST_BESIDE) & ~fit.instrument.still).tolist():
-        own, parts, alone = 0, [experiment], fit.of_experiment(experiment)
+        own, parts = 0, [experiment]
+        alone = [one.of_experiment(experiment) for one in fits]
         while own < _MOST_SLIPS:
-            alone = _by_itself(alone, correction)
-            slip = most_striking(alone, correction)
-            if slip is None or not _is_worth(alone, slip, correction):
+            alone = [_by_itself(one, at) for one, at in zip(alone, corrections, strict=True)]
+            slip = _kept_slip(alone, corrections)
+            if slip is None:
                 break
-            parts.append(len(fit.dataset.experiments.experiments))
+            parts.append(len(fits[0].dataset.experiments.experiments))
             found.append(slip)
-            fit, own = split(fit, slip), own + 1
-            alone = fit.where(np.isin(fit.seen.experiment, parts))
+            fits, own = [split(one, slip) for one in fits], own + 1
+            alone = [one.where(np.isin(one.seen.experiment, parts)) for one in fits]
     return tuple(found)
+
+
+def _kept_slip(fits: Sequence[DatasetFit], corrections: Sequence[Correction]) -> Slip | None:
+    """The most striking slip with panels at any of ``corrections`` that is kept."""
+    for fit, correction in zip(fits, corrections, strict=True):
+        slip = most_striking(fit, correction)
+        if slip is not None and is_kept(
+            [_losses(one, slip, at) for one, at in zip(fits, corrections, strict=True)]
+        ):
+            return slip
+    return None
 
 
 def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
@@ -91,11 +142,13 @@ def _by_itself(fit: DatasetFit, correction: Correction) -> DatasetFit:
     return replace(fit, keep=found.keep, trust=found.trust, scale=scale)
 
 
-def _is_worth(fit: DatasetFit, slip: Slip, correction: Correction) -> bool:
-    """Whether held-out reflections are predicted better with the slip."""
-    parted, still = (_tested(one, correction) for one in (split(fit, slip), fit))
-    smooth = _tested(_smooth(fit, slip.experiment), correction)
-    return parted <= min(_WORTH * min(still, smooth), still - _UNLIKELY_HELD_OUT)
+def _losses(fit: DatasetFit, slip: Slip, correction: Correction) -> HeldOutLosses:
+    """How well held-out reflections are predicted with the slip and without."""
+    return HeldOutLosses(
+        split=_tested(split(fit, slip), correction),
+        static=_tested(fit, correction),
+        smooth=_tested(_smooth(fit, slip.experiment), correction),
+    )
 
 
 def _tested(fit: DatasetFit, correction: Correction) -> float:

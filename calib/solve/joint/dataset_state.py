@@ -203,7 +203,8 @@ def free_scan_varying(
     if fit.seen.basis is not None:  # already scan-varying
         return state, False
     rigid = replace(state.rigid, keep=fit.keep)
-    slips = slips_of(fit, correction, options)
+    nominal = replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
+    slips = slips_of(fit, correction, options, nominal)
     for slip in slips:
         fit, rigid = split(fit, slip), split(rigid, slip)
     how = variation_of(fit, correction, options)
