@@ -112,6 +112,8 @@ def apply(
     as_known_at: Time | int | None = None,
     distance_policy: str = "exact",
     time_policy: str = "prior",
+    one_panel: str | None = None,
+    nominal: bool = False,
     copy_if_missing: bool = False,
     force: bool = False,
     dry_run: bool = False,
@@ -150,6 +152,13 @@ def apply(
         A position of the log, or a time: what was recorded later is ignored.
     distance_policy, time_policy
         As for ``resolve``.
+    one_panel
+        What to do with a detector that is described as one panel. ``"panels"``: split it into its
+        modules, and correct these. ``"positions"``: keep the panel, and move observed positions to
+        where an ideal detector would have seen them. Default: split it if DIALS can read its images
+        as modules, else refuse.
+    nominal
+        Take a correction off instead of applying one. Nothing is recorded.
     copy_if_missing
         Copy the files unchanged where no calibration is certified.
     force
@@ -184,6 +193,7 @@ def apply(
     """
     from calib.flows.apply import ApplyRequest
     from calib.flows.apply import apply as apply_request
+    from calib.flows.layouts.one_panel import OnePanel
 
     request = ApplyRequest(
         experiments=Path(experiments),
@@ -198,6 +208,8 @@ def apply(
         as_known_at=moment_text(as_known_at),
         distance_policy=choice_of(DistancePolicy, distance_policy, "distance_policy"),
         time_policy=choice_of(TimePolicy, time_policy, "time_policy"),
+        one_panel=None if one_panel is None else choice_of(OnePanel, one_panel, "one_panel"),
+        nominal=nominal,
         copy_if_missing=copy_if_missing,
         force=force,
     )

@@ -73,6 +73,9 @@ class ExperimentFile(Protocol):
         """Files with one array for each panel (masks, gains) that belong to these detectors;
         ``split`` and ``merged`` remove them."""
 
+    def image_files(self, detectors: Collection[int]) -> tuple[str, ...]:
+        """The names or templates of the images of these detectors."""
+
     def with_frames(self, frames: Mapping[int, PanelFrames]) -> ExperimentFile:
         """The same file with other panel frames, by index of the detector, relative to what
         ``root_frames`` says; everything else stays as it is."""
@@ -107,6 +110,19 @@ class DataFiles(Protocol):
     def with_positions(self, centroid_mm: Floats) -> Callable[[BinaryIO], None]:
         """A writer (for ``atomic.write_safely``) of the file of reflections with other
         positions in mm, (n, 3); everything else stays as it is."""
+
+    @property
+    def has_ideal_positions(self) -> bool:
+        """Whether observed positions are those of ``with_ideal_positions``."""
+
+    def with_ideal_positions(
+        self, centroid_px: Floats | None, centroid_mm: Floats
+    ) -> Callable[[BinaryIO], None]:
+        """A writer of the file of reflections with other observed positions, (n, 3) in px (where
+        the file has them) and in mm; the originals are kept in columns of their own."""
+
+    def with_original_positions(self) -> Callable[[BinaryIO], None]:
+        """A writer that undoes ``with_ideal_positions``."""
 
     def split(
         self, modules: Mapping[int, ModuleMap], detector_of: Ints, *, with_shoeboxes: bool

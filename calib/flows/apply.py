@@ -18,6 +18,8 @@ from calib.files.atomic import Outputs, file_sha256, read_bytes
 from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
 from calib.files.output_target import OutputRule
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
+from calib.flows.layouts.one_panel import OnePanel, Prepared, prepared
+from calib.flows.layouts.positions import ideal_positions
 from calib.flows.receipts import log_heads, receipt_bytes, receipt_path
 from calib.flows.shared.retired import retired_warnings
 from calib.flows.shared.selection import Selection, select_certified, select_named
@@ -60,6 +62,10 @@ class ApplyRequest:
     """A position of the log or a time, as text: later records are ignored."""
     distance_policy: DistancePolicy = DistancePolicy.EXACT
     time_policy: TimePolicy = TimePolicy.PRIOR
+    one_panel: OnePanel | None = None
+    """What to do with a detector of one panel; None: split it if DIALS can read the result."""
+    nominal: bool = False
+    """Take a correction off instead."""
     copy_if_missing: bool = False
     """Copy the input unchanged where no calibration is certified."""
     force: bool = False
@@ -96,8 +102,38 @@ def apply(
         checked_name(path.name, "the name of an output")  # the receipt records it
     given = [path for path in (request.experiments, request.reflections) if path is not None]
     (data,) = read_data(given, need_reflections=request.reflections is not None)
+    place = str(request.experiments)
+    if data.has_ideal_positions and not request.nominal:
+        data.positions()  # refuses to move them again
+    if data.has_ideal_positions:
+        return _restored(request, store, data, outputs, given, dry_run=dry_run)
+    if request.nominal and any(len(one.panels) == 1 for one in data.file.experiments.detectors):
+        raise InputError(
+            "no-correction",
+            "the detector has one panel, and its observed positions were not moved, so there is "
+            "no correction to take off.",
+            place=place,
+            remedy="use the file as it is.",
+        )
+    with prepared(
+        data, store, serial=request.serial, route=request.one_panel, place=place
+    ) as ready:
+        return _apply(ready, request, store, stamp, outputs, given, dry_run=dry_run)
+
+
+def _apply(
+    ready: Prepared,
+    request: ApplyRequest,
+    store: StoreLike,
+    stamp: ChangeStamp,
+    outputs: tuple[Path, ...],
+    given: list[Path],
+    *,
+    dry_run: bool,
+) -> Applied:
+    """Apply to experiments of which no detector has one panel."""
     targets = targets_in(
-        data.file,
+        ready.file,
         request.experiments,
         store,
         serial=request.serial,
@@ -106,6 +142,8 @@ def apply(
         distance_mm=request.distance_mm,
         now=stamp.at,
     )
+    if request.nominal:
+        return _uncorrected(ready, request, store, targets, outputs, given, dry_run=dry_run)
     if request.calibration is None:
         refuse_without_time(targets, request.experiments)
     try:
@@ -123,17 +161,15 @@ def apply(
                 remedy="withdraw it, and certify another calibration.",
             )
     chosen_for = list(zip(targets, selected, strict=True))
-    warnings = [text for pair in chosen_for for text in _warnings(*pair, store, stamp.at)]
+    warnings = list(ready.notices)
+    warnings += [text for pair in chosen_for for text in _warnings(*pair, store, stamp.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
     corrections = [(target, choice.correction) for target, choice in chosen_for]
     receipt = receipt_path(outputs[0])
     with Outputs(inputs=given, store=store.files, force=request.force) as staged:
-        written = [staged.stage(outputs[0], _corrected(data.file, corrections).data, EXPERIMENTS)]
-        if request.reflections is not None:
-            rewritten = data.with_positions(_moved_reflections(data, corrections))
-            written.append(staged.stage(outputs[1], rewritten, REFLECTIONS))
+        written = _staged(staged, ready, corrections, outputs)
         applications = [
             Application(
                 serial=done.serial,
@@ -164,6 +200,67 @@ def apply(
             f"{receipt.name} keeps it. Deliver it later with calib usage push {receipt}."
         )
     return Applied(detectors, outputs, receipt, recorded, False, tuple(warnings))
+
+
+def _staged(
+    staged: Outputs, ready: Prepared, corrections: Corrections, outputs: tuple[Path, ...]
+) -> list[str]:
+    """Stage the corrected experiments and reflections; the SHA-256 of each."""
+    data = ready.data
+    if ready.positions:
+        written = [staged.stage(outputs[0], data.file.data, EXPERIMENTS)]
+        moved = ideal_positions(ready, corrections)
+        return [*written, staged.stage(outputs[1], moved, REFLECTIONS)]
+    written = [staged.stage(outputs[0], _corrected(data.file, corrections).data, EXPERIMENTS)]
+    if len(outputs) > 1:
+        rewritten = data.with_positions(_moved_reflections(data, corrections))
+        written.append(staged.stage(outputs[1], rewritten, REFLECTIONS))
+    return written
+
+
+def _uncorrected(
+    ready: Prepared,
+    request: ApplyRequest,
+    store: StoreLike,
+    targets: Sequence[Target],
+    outputs: tuple[Path, ...],
+    given: list[Path],
+    *,
+    dry_run: bool,
+) -> Applied:
+    """Write the experiments with the panels at their nominal positions; no receipt."""
+    none = [(target, Correction.none(len(target.record.layout))) for target in targets]
+    if not dry_run:
+        with Outputs(inputs=given, store=store.files, force=request.force) as staged:
+            _staged(staged, ready, none, outputs)
+            staged.commit()
+    texts = [
+        f"took off the correction {target.pose.carries}."
+        if target.pose.carries not in ("", DRAWN)
+        else "the panels had no correction."
+        if target.pose.carries
+        else f"took off an unknown correction of up to {1e3 * target.pose.residual_mm:.0f} um."
+        for target in targets
+    ]
+    return Applied((), outputs, None, False, False, tuple(dict.fromkeys((*ready.notices, *texts))))
+
+
+def _restored(
+    request: ApplyRequest,
+    store: StoreLike,
+    data: DataFiles,
+    outputs: tuple[Path, ...],
+    given: list[Path],
+    *,
+    dry_run: bool,
+) -> Applied:
+    """Write the experiments, and the reflections with their original positions; no receipt."""
+    if not dry_run:
+        with Outputs(inputs=given, store=store.files, force=request.force) as staged:
+            staged.stage(outputs[0], data.file.data, EXPERIMENTS)
+            staged.stage(outputs[1], data.with_original_positions(), REFLECTIONS)
+            staged.commit()
+    return Applied((), outputs, None, False, False, ("restored the observed positions.",))
 
 
 def _checked_outputs(request: ApplyRequest, store: StoreLike) -> tuple[Path, ...]:

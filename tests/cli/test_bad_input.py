@@ -146,13 +146,27 @@ def one_panel(dataset: Dataset) -> Dataset:
 
 def test_an_experiment_of_one_panel(here: Path, night1: Dataset) -> None:
     write_dataset(one_panel(night1), here)
-    for words in (("apply", "whole.expt"),):
-        refused(
-            *words,
-            problem="whole.expt: the detector is described as one panel of 487 x 619 pixels; it "
-            "must be split into its modules first.",
-            remedy="use calib split, and give the files that it writes",
-        )
+    content = json.loads(Path("whole.expt").read_text())
+    content["imageset"] = [{"__id__": "ImageSequence", "template": "a_####.h5", "params": {}}]
+    content["experiment"][0]["imageset"] = 0
+    Path("whole.expt").write_text(json.dumps(content))
+    named = ("apply", "whole.expt", "--calibration", "24-0107:3")
+    refused(
+        *named,
+        problem="whole.expt: the detector is described as one panel, and DIALS cannot read its "
+        "images as the modules of a PILATUS 300K: dials.find_spots and dials.integrate would stop.",
+        remedy="use --as panels to index and refine with the modules, or --as positions to keep "
+        "the panel and correct observed positions",
+    )
+    done(*named, "--as", "panels")
+    positions = ("whole.refl", "--as", "positions", "-o", "moved.expt")
+    done(*named, *positions)
+    answer = calib(
+        "apply", "moved.expt", "moved.refl", "--calibration", "24-0107:3", "-o", "b.expt"
+    )
+    assert "restore them with calib apply --nominal" in answer.stderr
+    done("apply", "moved.expt", "moved.refl", "--nominal")
+    assert Path("moved_calibrated.refl").read_bytes() == Path("whole.refl").read_bytes()
 
 
 def test_a_pickle(here: Path) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from calib.errors import FileFormatError
+from calib.files.dials.dataset_write import dataset_table
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.format import DialsFormat
 from calib.files.dials.pairing import load_datasets
 from calib.files.dials.refl import table_bytes
-from calib.files.dials.refl_write import dataset_table
 from calib.model.experiment.dataset import Dataset
 from support.experiment_json import as_bytes, experiment_list, group
 from support.pair_folder import Folder

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from calib.files.dials.dataset_write import dataset_table
 from calib.files.dials.pairing import load_datasets
 from calib.files.dials.plausibility import indexing_residual
-from calib.files.dials.refl_write import dataset_table
 from calib.model.experiment.dataset import Dataset
 from support.pair_folder import Folder
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from calib.errors import InputError
+from calib.files.dials.dataset_write import dataset_table
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.expt_write import experiments_bytes, reference_geometry_bytes
 from calib.files.dials.refl import ELEMENTS
-from calib.files.dials.refl_write import dataset_table
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
 from calib.model.detector.frames import RigidMotion, rotation_from_vector

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from calib.errors import FileFormatError, InputError
+from calib.files.dials.dataset_write import dataset_table
 from calib.files.dials.pairing import load_datasets
 from calib.files.dials.pairs import pair_files
 from calib.files.dials.refl import Column, read_table, table_bytes
-from calib.files.dials.refl_write import dataset_table
 from calib.model.experiment.dataset import Dataset
 from support.pair_folder import TOGETHER, Folder, refused
 

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from calib.errors import CalibError
+from calib.files.dials.dataset_write import dataset_table
 from calib.files.dials.expt_write import experiments_bytes
 from calib.files.dials.pairing import load_datasets
 from calib.files.dials.refl import Column, Table, table_bytes
-from calib.files.dials.refl_write import dataset_table
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
 from calib.model.detector.frames import RigidMotion

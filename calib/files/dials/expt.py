@@ -23,6 +23,7 @@ from calib.files.dials.expt_modules import (
     in_style,
     merged_detector,
     split_detector,
+    values_of,
 )
 from calib.files.dials.json_text import JsonText
 from calib.files.dials.json_value import Node
@@ -198,18 +199,18 @@ class ExperimentFile:
 
     def lookup_files(self, detectors: Collection[int]) -> tuple[str, ...]:
         """The files of masks, gains and pedestals of the imagesets of these detectors."""
+        return values_of(self._imagesets(detectors), LOOKUPS)
+
+    def image_files(self, detectors: Collection[int]) -> tuple[str, ...]:
+        """The names or templates of the images of these detectors."""
+        return values_of(self._imagesets(detectors), ("template", "images"))
+
+    def _imagesets(self, detectors: Collection[int]) -> list[Any]:
         document = JsonText.decode(self.data, self.name)
         top = {str(member.key): member for member in document.members(document.skip_space(0))}
-        imagesets = top["imageset"].value if "imageset" in top else []
+        found = top["imageset"].value if "imageset" in top else []
         used = {e.imageset for e in self.experiments.experiments if e.detector in detectors}
-        found = [
-            str(one[key])
-            for number, one in enumerate(imagesets if isinstance(imagesets, list) else [])
-            if number in used and isinstance(one, dict)
-            for key in LOOKUPS
-            if one.get(key)
-        ]
-        return tuple(dict.fromkeys(found))
+        return [one for k, one in enumerate(found if isinstance(found, list) else []) if k in used]
 
     def _with_detectors(
         self, made: Mapping[int, Callable[[Any], Any]], *, multi_panel: bool

@@ -137,6 +137,13 @@ def imageset_edits(
         yield imageset.start + 1, imageset.start + 1, f'"params": {json.dumps(new)}, '
 
 
+def values_of(imagesets: Sequence[Any], keys: Sequence[str]) -> tuple[str, ...]:
+    """The texts under these keys of imagesets, also those in lists, each once."""
+    found = [one[key] for one in imagesets if isinstance(one, dict) for key in keys if one.get(key)]
+    texts = (str(text) for one in found for text in (one if isinstance(one, list) else [one]))
+    return tuple(dict.fromkeys(texts))
+
+
 def in_style(document: JsonText, member: Member, value: Any) -> str:
     """The JSON of a value, written like the value whose place it takes: compact or indented."""
     text = document.text[member.start : member.end]

@@ -119,6 +119,27 @@ class DialsFiles:
 
         return rewritten_columns(self._table()[0], {_MM: centroid_mm})
 
+    @property
+    def has_ideal_positions(self) -> bool:
+        """Whether the table's observed positions are not the original ones."""
+        from calib.files.dials.ideal_positions import has_ideal_positions
+
+        return self.pair.index is not None and has_ideal_positions(self.pair.index)
+
+    def with_ideal_positions(
+        self, centroid_px: Floats | None, centroid_mm: Floats
+    ) -> Callable[[BinaryIO], None]:
+        """A writer of the table with other observed positions, which keeps the originals."""
+        from calib.files.dials.ideal_positions import ideal_writer
+
+        return ideal_writer(*self._table(), centroid_px, centroid_mm)
+
+    def with_original_positions(self) -> Callable[[BinaryIO], None]:
+        """A writer of the table with its original positions."""
+        from calib.files.dials.ideal_positions import original_writer
+
+        return original_writer(*self._table())
+
     def split(
         self, modules: Mapping[int, ModuleMap], detector_of: Ints, *, with_shoeboxes: bool
     ) -> MovedTable:

@@ -7,6 +7,7 @@ text and types that are not known stay raw bytes and are carried as they are.
 from __future__ import annotations
 
 import shutil
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BufferedReader
@@ -138,6 +139,39 @@ def table_bytes(table: Table) -> bytes:
     return bytes(packer.bytes())
 
 
+def write_columns(
+    target: BinaryIO,
+    index: TableIndex,
+    n_rows: int,
+    typenames: Mapping[str, str],
+    column: Callable[[str], tuple[int, Iterable[bytes | memoryview]]],
+) -> None:
+    """Write a table of these columns: ``column`` gives the size and the bytes of each."""
+    packer = msgpack.Packer(use_bin_type=True, autoreset=False)
+    packer.pack_array_header(3)
+    packer.pack(TABLE_MAGIC)
+    packer.pack(index.version)
+    packer.pack_map_header(3)
+    packer.pack("identifiers")
+    packer.pack(index.identifiers)
+    packer.pack("nrows")
+    packer.pack(n_rows)
+    packer.pack("data")
+    packer.pack_map_header(len(typenames))
+    target.write(packer.bytes())
+    for name, typename in typenames.items():
+        size, parts = column(name)
+        packer = msgpack.Packer(use_bin_type=True, autoreset=False)
+        packer.pack(name)
+        packer.pack_array_header(2)
+        packer.pack(typename)
+        packer.pack_array_header(2)
+        packer.pack(n_rows)
+        target.write(packer.bytes() + _binary_head(size))
+        for part in parts:
+            target.write(part)
+
+
 def rewrite_columns(
     source: Path,
     target: Path,
@@ -246,3 +280,12 @@ def column_bytes(column: Column, name: str) -> bytes:
             place=f"column {name}",
         )
     return np.ascontiguousarray(values, dtype=dtype).tobytes()
+
+
+def _binary_head(size: int) -> bytes:
+    """The msgpack head of a BIN."""
+    if size < 1 << 8:
+        return struct.pack(">BB", 0xC4, size)
+    if size < 1 << 16:
+        return struct.pack(">BH", 0xC5, size)
+    return struct.pack(">BI", 0xC6, size)

@@ -8,21 +8,26 @@ does not change, and the way back is exact.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
 from calib.errors import FileFormatError
-from calib.files.dials.refl import ELEMENTS, Column, Table, column_bytes, read_table
+from calib.files.dials.ideal_positions import refuse_ideal_positions
+from calib.files.dials.refl import (
+    ELEMENTS,
+    Column,
+    Table,
+    column_bytes,
+    read_table,
+    write_columns,
+)
 from calib.files.dials.refl_header import TableIndex
 from calib.files.dials.shoeboxes import FOREGROUND, VALID, Shoeboxes, read_shoeboxes
-from calib.files.kinds import TABLE_MAGIC
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.module_map import ModuleMap
 from calib.model.experiment.experiment import Detector
@@ -69,29 +74,8 @@ class MovedTable:
     def write(self, target: BinaryIO) -> None:
         """Write the table to a file, a column at a time."""
         names = [name for name in self.index.columns if name not in self.left_out]
-        packer = msgpack.Packer(use_bin_type=True, autoreset=False)
-        packer.pack_array_header(3)
-        packer.pack(TABLE_MAGIC)
-        packer.pack(self.index.version)
-        packer.pack_map_header(3)
-        packer.pack("identifiers")
-        packer.pack(self.index.identifiers)
-        packer.pack("nrows")
-        packer.pack(self.n_kept)
-        packer.pack("data")
-        packer.pack_map_header(len(names))
-        target.write(packer.bytes())
-        for name in names:
-            size, parts = self._column(name)
-            packer = msgpack.Packer(use_bin_type=True, autoreset=False)
-            packer.pack(name)
-            packer.pack_array_header(2)
-            packer.pack(self.index.columns[name].typename)
-            packer.pack_array_header(2)
-            packer.pack(self.n_kept)
-            target.write(packer.bytes() + _binary_head(size))
-            for part in parts:
-                target.write(part)
+        typenames = {name: self.index.columns[name].typename for name in names}
+        write_columns(target, self.index, self.n_kept, typenames, self._column)
 
     def _column(self, name: str) -> tuple[int, Iterator[bytes | memoryview]]:
         """The number of bytes of a column, and its bytes."""
@@ -138,6 +122,7 @@ def split_table(
     shoeboxes: whose bounding box) is on several modules. Raises ``FileFormatError`` where the
     positions are missing or the panel is not 0.
     """
+    refuse_ideal_positions(index, str(path))
     table = read_table(path, ("panel", "bbox", *_PLACES))
     n = table.nrows
     boxes = _shoeboxes(path, index, table) if with_shoeboxes else None
@@ -159,7 +144,7 @@ def split_table(
                 remedy="give the .expt and .refl files that were written together.",
             )
         place = _places(table, rows, detectors[number], str(path))
-        module = _module_at(own, place)
+        module = own.at(place)
         keep[rows] = module >= 0
         on[rows] = module
         box[rows] = own.boxes_px[np.maximum(module, 0)]
@@ -195,6 +180,7 @@ def merged_table(
     ``first_px`` gives by index of the detector the first pixel (p, 2) of each panel of the file.
     Raises ``FileFormatError`` where a reflection names another panel.
     """
+    refuse_ideal_positions(index, str(path))
     table = read_table(path, ("panel", "bbox"))
     n = table.nrows
     boxes = _shoeboxes(path, index, table)
@@ -249,17 +235,6 @@ def _places(table: Table, rows: Ints, detector: Detector, place: str) -> Floats:
     return out
 
 
-def _module_at(modules: ModuleMap, place_px: Floats) -> Ints:
-    """(k,) the module at each position; -1 in gaps and outside of the image."""
-    size = np.array(modules.size_px)
-    with np.errstate(invalid="ignore"):
-        inside = ((place_px >= 0.0) & (place_px < size)).all(axis=1)
-    fast, slow = place_px[inside].astype(np.int64).T
-    out = np.full(len(place_px), -1, dtype=np.int64)
-    out[inside] = modules.labels()[slow, fast]
-    return out
-
-
 def _on_several(
     table: Table, boxes: Shoeboxes | None, rows: Ints, box: Ints, modules: ModuleMap, n: int
 ) -> Bools:
@@ -286,12 +261,3 @@ def _beyond(bbox: Ints, box: Ints) -> Bools:
     """(n,) whether bounding boxes reach beyond rectangles (n, 4) of the image."""
     low = (bbox[:, [0, 2]] < box[:, :2]).any(axis=1)
     return np.asarray(low | (bbox[:, [1, 3]] > box[:, 2:]).any(axis=1))
-
-
-def _binary_head(size: int) -> bytes:
-    """The msgpack head of a BIN."""
-    if size < 1 << 8:
-        return struct.pack(">BB", 0xC4, size)
-    if size < 1 << 16:
-        return struct.pack(">BH", 0xC5, size)
-    return struct.pack(">BI", 0xC6, size)

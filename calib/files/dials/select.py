@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calib.errors import FileFormatError, InputError
+from calib.files.dials.ideal_positions import refuse_ideal_positions
 from calib.files.dials.pairs import Pair
 from calib.files.dials.plausibility import PxAgreement
 from calib.files.dials.refl import ELEMENTS, Table, read_blocks
@@ -62,7 +63,9 @@ def read_reflections(pair: Pair) -> Selected:
 
 
 def check_columns(index: TableIndex, place: str) -> None:
-    """Raise ``FileFormatError`` where a column that is used has elements of another type."""
+    """Raise ``FileFormatError`` where a column that is used has elements of another type, and
+    ``InputError`` where its positions were moved."""
+    refuse_ideal_positions(index, place)
     for name, span in index.columns.items():
         if name in _ELEMENT_SHAPES:
             _check_element(name, span.typename, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from calib.flows.shared.targets import detector_of_rows
 from calib.model.base.arrays import Ints
 from calib.model.base.text import checked_name
 from calib.model.detector.families import Registry
+
+_CBF = re.compile(r"\.cbf(\.gz|\.bz2)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
     def moved(detector_of: Ints) -> MovedReflections:
         return data.split(maps, detector_of, with_shoeboxes=request.with_shoeboxes)
 
-    notices = [_how_images_are_read(one) for one in found]
+    notices = [how_images_are_read(one, data.file) for one in found]
     return _convert(request, data, found, lambda: data.file.split(maps), moved, notices, dry_run)
 
 
@@ -159,14 +162,14 @@ def _convert(
         raise LayoutError(
             error.code, error.problem, place=str(request.experiments), remedy=error.remedy
         ) from error
-    reflections = moved(_detector_of(data)) if request.reflections is not None else None
+    reflections = moved(detector_of(data)) if request.reflections is not None else None
     lookups = data.file.lookup_files({one.index for one in found})
     if lookups:
         notices.append(
             "files with an array for each panel no longer fit and were removed from the imageset: "
             f"{', '.join(lookups)}."
         )
-    notices += _left_out(reflections)
+    notices += left_out(reflections)
     if reflections is not None and data.n_reflections and not reflections.n_kept:
         raise InputError(
             "outside-panels",
@@ -197,7 +200,7 @@ def _outputs(request: SplitRequest) -> tuple[Path, ...]:
     return tuple(outputs)
 
 
-def _detector_of(data: DataFiles) -> Ints:
+def detector_of(data: DataFiles) -> Ints:
     """(n,) the detector of each reflection; -1 where it is unknown."""
     models = data.file.experiments
     used = {entry.detector for entry in models.experiments}
@@ -206,16 +209,32 @@ def _detector_of(data: DataFiles) -> Ints:
     return detector_of_rows(models, data.positions())
 
 
-def _how_images_are_read(one: Split) -> str:
-    if one.known.family.dials_splits and not one.halves:
-        return f"DIALS reads the images of a {one.known.name} as modules if they are mini-CBF."
+def how_images_are_read(one: Split, file: ExperimentFile) -> str:
+    """What DIALS can do with the modules of a detector, as a sentence."""
+    if dials_reads_modules(one, file):
+        return f"DIALS reads mini-CBF images of a {one.known.name} as modules."
     return (
         f"DIALS reads the images of a {one.known.name} as one panel, so dials.find_spots and "
         "dials.integrate cannot use these experiments; indexing and refinement can."
     )
 
 
-def _left_out(moved: MovedReflections | None) -> list[str]:
+def dials_reads_modules(one: Split, file: ExperimentFile) -> bool:
+    """Whether DIALS reads the images of a detector as its modules: mini-CBF of a PILATUS.
+
+    Of a full CBF the panel has an identifier, which dxtbx leaves empty for mini-CBF of a PILATUS.
+    """
+    images = file.image_files({one.index})
+    return (
+        one.known.family.dials_splits
+        and not one.halves
+        and (not images or not file.experiments.detectors[one.index].identifier)
+        and all(_CBF.search(name) for name in images)
+    )
+
+
+def left_out(moved: MovedReflections | None) -> list[str]:
+    """Sentences about reflections, pixels and columns that are not in a moved table."""
     if moved is None:
         return []
     counts: Mapping[str, int] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.errors import LayoutError
-from calib.model.base.arrays import Ints, frozen
+from calib.model.base.arrays import Floats, Ints, frozen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +48,15 @@ class ModuleMap:
             boxes += [(fast, slow, fast + half, bottom), (end - half, slow, end, bottom)]
             names += [f"{name}a", f"{name}b"]
         return ModuleMap(tuple(names), np.array(boxes), self.size_px)
+
+    def at(self, px: Floats) -> Ints:
+        """(n,) the module at each position (n, 2) in px; -1 in gaps and outside of the image."""
+        with np.errstate(invalid="ignore"):
+            inside = ((px >= 0.0) & (px < np.array(self.size_px))).all(axis=1)
+        fast, slow = px[inside].astype(np.int64).T
+        out = np.full(len(px), -1, dtype=np.int64)
+        out[inside] = self.labels()[slow, fast]
+        return out
 
     def labels(self) -> Ints:
         """(slow, fast) index of the module of each pixel; -1 in gaps."""

@@ -48,6 +48,13 @@ class IfMissing(StrEnum):
     COPY = "copy"
 
 
+class OnePanelName(StrEnum):
+    """The names of ``calib.flows.layouts.one_panel.OnePanel``, without loading numpy."""
+
+    PANELS = "panels"
+    POSITIONS = "positions"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One experiment list with its reflections, and the output files."""
@@ -149,6 +156,21 @@ def apply(
             rich_help_panel=VALIDITY,
         ),
     ] = IfMissing.FAIL,
+    one_panel: Annotated[
+        OnePanelName | None,
+        typer.Option(
+            "--as",
+            metavar="panels|positions",
+            help="Of a detector with one panel, correct the modules, or keep the panel and correct "
+            "observed positions.",
+            show_default="panels, if DIALS can read them",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
+    nominal: Annotated[
+        bool,
+        typer.Option("--nominal", help="Take a correction off instead.", rich_help_panel=ADVANCED),
+    ] = False,
     force: Force = False,
     by: By = None,
     store: StorePlace = None,
@@ -187,6 +209,8 @@ def apply(
                 as_known_at=as_known_at,
                 distance_policy=distance_policy,
                 time_policy=time_policy,
+                one_panel=one_panel,
+                nominal=nominal,
                 copy_if_missing=if_missing is IfMissing.COPY,
                 force=force,
                 dry_run=dry_run,
