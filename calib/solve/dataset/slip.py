@@ -7,7 +7,7 @@ at angles beyond phi_s. The sum of squares decreases by
     g(phi_s) = u^T M^-1 u,  M = N_s - N_s N^-1 N_s,  u = v_s - N_s N^-1 v,
 
 which cumulative sums give for all angles at once. A smooth change can resemble a slip: held-out
-reflections decide between the two, with the panels as refined and as drawn.
+reflections decide between the two, with refined panels and with nominal ones.
 """
 
 from __future__ import annotations
