@@ -15,6 +15,7 @@ from calib.model.detector.layout import Layout
 from calib.solve.algebra.rigid_motion import adjoints, gauge_directions, tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.normal_equations import Blocks
+from calib.solve.dataset.observations import FOLDS
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN
@@ -170,12 +171,12 @@ def blocks_of(fit: DatasetFit, correction: Correction) -> tuple[Blocks, Floats]:
 def test_folds_add_up_to_the_whole() -> None:
     fit, correction = general_fit(), near_truth()
     blocks, _ = blocks_of(fit, correction)
-    parts = [fit.eliminate(blocks.of_folds((k,)), correction) for k in range(4)]
+    parts = [fit.eliminate(blocks.of_folds((k,)), correction) for k in range(FOLDS)]
     whole = sum(part.panel_information for part in parts)
     found = fit.eliminate(blocks, correction).panel_information
     assert np.abs(whole - found).max() < RELATIVE * np.abs(found).max()
-    assert {0, 1, 2, 3} == set(blocks.fold.tolist())
-    total = sum(blocks.of_folds((k,)).chi_square for k in range(4))
+    assert set(range(FOLDS)) == set(blocks.fold.tolist())
+    total = sum(blocks.of_folds((k,)).chi_square for k in range(FOLDS))
     assert total == pytest.approx(blocks.chi_square)
 
 

@@ -78,8 +78,8 @@ def test_every_reflection_is_in_the_whole_once_and_in_one_half_and_worked_on_or_
     }
     assert (counts[Part.WHOLE] == 1).all()
     assert np.array_equal(counts[Part.WORKING], ~seen.held_out)
-    assert np.array_equal(counts[Part.HALF_A], seen.fold // 2 == 0)
-    assert np.array_equal(counts[Part.HALF_B], seen.fold // 2 == 1)
+    assert np.array_equal(counts[Part.HALF_A], seen.fold // 2 % 2 == 0)
+    assert np.array_equal(counts[Part.HALF_B], seen.fold // 2 % 2 == 1)
 
 
 def test_every_row_keeps_its_own_numbers_through_the_sorting() -> None:
@@ -233,9 +233,10 @@ def test_a_fifth_is_held_out_in_short_blocks_and_the_halves_are_equal(
 ) -> None:
     seen, _ = folds_by_block(width_deg, n_images)
     assert seen.held_out.mean() == pytest.approx(0.2, abs=0.03)
-    half = seen.fold // 2
+    half = seen.fold // 2 % 2
     assert half.mean() == pytest.approx(0.5, abs=0.06)
-    assert set(seen.fold) == set(range(FOLDS))
+    compared = abs(width_deg) * n_images > 20.0
+    assert set(seen.fold) == set(range(FOLDS if compared else 4))
 
 
 @pytest.mark.parametrize(("width_deg", "n_images"), SCANS)

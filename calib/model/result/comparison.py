@@ -10,7 +10,7 @@ class Compared(StrEnum):
     """What is compared."""
 
     HALVES = "halves"
-    """The first half of the scans of a dataset with the second."""
+    """The first halves of the scans of a dataset with the last ones."""
     DATASET = "dataset"
     """A dataset with all others."""
     DISTANCE = "distance"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import hypot
 
@@ -143,6 +143,8 @@ class DatasetUse:
     disputed_panels: tuple[int, ...] = ()
     """Panels of whose reflections, flagged or not, less than half agree: it does not measure
     them."""
+    halves: Comparison | None = None
+    """The first halves of its scans against the last ones; None if not compared."""
 
 
 class Reason(StrEnum):
@@ -341,6 +343,17 @@ class Report:
     determined: Determined | None = None
     """How much the data determine; None if not recorded."""
     comparisons: tuple[Comparison, ...] = ()
-    """Parts of the data against others; empty if there is one part, or if not recorded."""
+    """Datasets, distances and occasions against all others; empty if there are no others, or if not
+    recorded."""
     prior: LearnedPrior | None = None
     """Widths of the prior that were learned from the data; None if tolerances were used."""
+
+    @property
+    def all_comparisons(self) -> tuple[Comparison, ...]:
+        """Those of halves of scans, and ``comparisons``."""
+        halves = [
+            replace(use.halves, datasets=(place,))
+            for place, use in enumerate(self.datasets)
+            if use.halves is not None
+        ]
+        return (*halves, *self.comparisons)

@@ -32,7 +32,7 @@ _MOST_NAMES = 3
 
 def comparison_views(report: Report) -> list[dict[str, Any]]:
     """Each comparison; sizes in um."""
-    return [_view(one, report) for one in report.comparisons]
+    return [_view(one, report) for one in report.all_comparisons]
 
 
 def comparison_warnings(report: Report) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def comparison_warnings(report: Report) -> list[dict[str, Any]]:
             "panel": one.worst_panel,
             "size": number(one.worst_um),
         }
-        for one in report.comparisons
+        for one in report.all_comparisons
         if one.agreement is Agreement.DISAGREES
     ]
 

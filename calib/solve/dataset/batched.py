@@ -19,7 +19,7 @@ import numpy as np
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.solve.algebra.rigid_motion import adjoints
 from calib.solve.dataset.batched_sums import Accumulator, Batch, EliminatedCrystals
-from calib.solve.dataset.observations import FOLDS, Observations
+from calib.solve.dataset.observations import EARLY, FOLDS, LATE, Observations
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Predictor
@@ -47,7 +47,7 @@ class BatchedCrystals:
     """(3, n) inverse variances; 0 for excluded reflections."""
     about_mm: Floats
     """(3,) centre of rotation of the pose."""
-    folds: tuple[int, ...] = (0, 1, 2, 3)
+    folds: tuple[int, ...] = EARLY + LATE
     kept: dict[tuple[int, ...], EliminatedCrystals] = field(default_factory=dict)
     """Sums computed so far, by folds."""
 
@@ -157,11 +157,21 @@ def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...])
     They are if groups of (experiment, panel, fold) have few reflections, and all crystals are
     static and measured in a single experiment. ``crystal`` (e,) is the crystal of each experiment.
     """
-    if seen.basis is not None or len(seen) >= _FEW_IN_GROUP * (len(seen.group_start) - 1):
+    if seen.basis is not None or len(seen) >= _FEW_IN_GROUP * _n_groups(seen):
         return False
     used: Bools = np.bincount(seen.experiment, minlength=len(crystal)) > 0
     alone = np.bincount(crystal[used]).max(initial=0) == 1
     return bool(alone) and max(coefficients) == 1
+
+
+def _n_groups(seen: Observations) -> int:
+    """Number of groups (experiment, panel, fold), where halves of scans count as one fold."""
+    head = seen.group_start[:-1]
+    keys = np.stack([seen.experiment[head], seen.panel[head], seen.fold[head] % LATE[0]])
+    late = seen.fold[head] >= LATE[0]
+    # Late groups follow those of the same experiment and panel that are not.
+    early = set(map(tuple, keys[:, ~late].T.tolist())) if late.any() else set()
+    return int((~late).sum()) + sum(tuple(key) not in early for key in keys[:, late].T.tolist())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

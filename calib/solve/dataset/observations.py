@@ -17,8 +17,11 @@ from calib.model.experiment.reflections import (
 )
 from calib.solve.dataset.selection import fit_for_use, folds_of
 
-FOLDS = 4
-"""Every reflection is in one of two halves and held out or not: fold = 2 * half + held out."""
+FOLDS = 8
+"""Every reflection is in one of two halves of alternate blocks, held out or not, and in the first
+or last half of its scan: fold = 4 * late + 2 * half + held out."""
+WITHOUT_HELD_OUT, EARLY, LATE = (0, 2, 4, 6), (0, 1, 2, 3), (4, 5, 6, 7)
+"""The folds of reflections that are not held out, of first halves of scans, and of last halves."""
 _FEW_IN_GROUP = 5
 _STILL_SIGMA_RAD = 1e-3
 """Assumed scatter of delta-psi until it is estimated."""
@@ -33,7 +36,7 @@ class Observations:
     panel: Ints
     """(n,)"""
     fold: Ints
-    """(n,) 2 * half + held out."""
+    """(n,) 4 * late + 2 * half + held out."""
     hkl: NDArray[np.float32]
     """(3, n), exact in 32 bits"""
     observed: Floats

@@ -18,6 +18,7 @@ from calib.model.detector.frames import vector_from_rotation
 from calib.model.experiment.experiment import Scan
 from calib.solve.algebra.bspline import ORDER, basis, located
 from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.observations import WITHOUT_HELD_OUT
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS
 from calib.solve.dataset.symmetry import VOIGT
 from calib.solve.options import Crystals, SolveOptions
@@ -34,7 +35,6 @@ _LARGEST_BATCHED = 20_000
 much more memory."""
 _ITERATIONS = 2
 """Few are needed: the static solution is a good start."""
-_WITHOUT_HELD_OUT = (0, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
     fit = fit.across_panels()
     for _ in range(_ITERATIONS):
         blocks = fit.blocks_of_crystals(correction)
-        fit = fit.moved(fit.crystals_step(blocks.of_folds(_WITHOUT_HELD_OUT)))
+        fit = fit.moved(fit.crystals_step(blocks.of_folds(WITHOUT_HELD_OUT)))
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]
     return float(np.nansum(residuals**2 * fit.weights[:, tested]))

@@ -9,6 +9,8 @@ import numpy as np
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.experiment.dataset import Dataset
 
+_SHORTEST_COMPARED_RAD = np.radians(20.0)
+"""Range of a scan whose halves are compared."""
 _HELD_OUT_EVERY = 5
 _SHORT_BLOCK_RAD = np.radians(2.0)
 _FEWEST_BLOCKS = 15
@@ -91,12 +93,13 @@ def fit_for_use(dataset: Dataset) -> Bools:
 
 
 def folds_of(dataset: Dataset, keep: Ints) -> Ints:
-    """Folds (len(keep),) of these reflections: 2 * half + held out.
+    """Folds (len(keep),) of these reflections: 4 * late + 2 * half + held out.
 
     Scans are cut into blocks of phi that are short compared with the crystal's variation: odd
     blocks form one half, even blocks the other; every fifth is held out, but never the first or
-    last of a scan. Of stills, which have no neighbours, alternate ones form the halves, and every
-    fifth reflection of each is held out.
+    last of a scan. Reflections are late in the last half of a scan that is long enough for its
+    halves to be compared. Of stills, which have no neighbours, alternate ones form the halves, and
+    every fifth reflection of each is held out.
     """
     table, entries = dataset.reflections, _Entries.of(dataset)
     experiment = table.experiment[keep]
@@ -109,7 +112,8 @@ def folds_of(dataset: Dataset, keep: Ints) -> Ints:
         block = ((phi - entries.start_rad[mine]) / span * n_blocks).astype(np.int64)
         block = np.clip(block, 0, n_blocks - 1)
         held = (block % _HELD_OUT_EVERY == _HELD_OUT_EVERY // 2) & (block < n_blocks - 1)
-        fold[scan] = 2 * (block % 2) + held
+        late = (phi - entries.start_rad[mine] > 0.5 * span) & (span > _SHORTEST_COMPARED_RAD)
+        fold[scan] = 4 * late + 2 * (block % 2) + held
     still = np.flatnonzero(entries.still[experiment])
     if len(still):
         still = still[np.argsort(experiment[still], kind="stable")]

@@ -22,6 +22,7 @@ from calib.model.detector.correction import Correction
 from calib.model.detector.frames import rotation_from_vector
 from calib.model.experiment.experiment import ExperimentList, Scan
 from calib.solve.dataset.fit import DatasetFit, Slip
+from calib.solve.dataset.observations import WITHOUT_HELD_OUT
 from calib.solve.dataset.outliers import classify_outliers, robust_scale
 from calib.solve.dataset.prediction import PANEL_COLUMNS
 from calib.solve.dataset.scan_varying import INTERVALS_RAD
@@ -44,7 +45,6 @@ not enough."""
 _SAMPLE_SIZE = 10_000
 """Reflections of the subset that decides."""
 _ITERATIONS = 4
-_WITHOUT_HELD_OUT = (0, 2)
 _MOST_SLIPS = 3
 """Of one scan."""
 _TRUSTED = 0.8
@@ -159,7 +159,7 @@ def _tested(fit: DatasetFit, correction: Correction) -> float:
     still = np.zeros(PANEL_COLUMNS * len(fit.layout))
     for _ in range(_ITERATIONS):
         blocks, _residuals = fit.blocks(correction)
-        working = fit.eliminate(blocks.of_folds(_WITHOUT_HELD_OUT), correction)
+        working = fit.eliminate(blocks.of_folds(WITHOUT_HELD_OUT), correction)
         fit = fit.moved(working.nuisance_step(still))
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]

@@ -9,23 +9,26 @@ import numpy as np
 
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import N_PARAMETERS, Correction
+from calib.model.result.comparison import Compared
 from calib.model.result.report import BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
 from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.observations import EARLY, LATE, WITHOUT_HELD_OUT
 from calib.solve.dataset.outliers import MOST_REJECTED_ON_PANEL, POPULATED
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals, held_out_residuals
 from calib.solve.joint.dataset_state import DatasetState
+from calib.solve.panels.comparisons import CommonSolution, Contrast
 from calib.solve.panels.system import PanelStep, PanelSystem
 
 PART_FOLDS: Mapping[Part, tuple[int, ...]] = {
-    Part.WHOLE: (0, 1, 2, 3),
-    Part.WORKING: (0, 2),
-    Part.HALF_A: (0, 1),
-    Part.HALF_B: (2, 3),
+    Part.WHOLE: EARLY + LATE,
+    Part.WORKING: WITHOUT_HELD_OUT,
+    Part.HALF_A: (0, 1, 4, 5),
+    Part.HALF_B: (2, 3, 6, 7),
 }
-"""Folds (2 * half + held out) of each part of the reflections."""
+"""Folds (4 * late + 2 * half + held out) of each part of the reflections."""
 _ITERATIONS = 6
 
 
@@ -74,6 +77,26 @@ def equations_of_folds(
     return state, complement.panel_equations()
 
 
+def contrast_of_halves(
+    state: DatasetState, correction: Correction, system: PanelSystem
+) -> tuple[DatasetState, Contrast | None]:
+    """The first halves of the dataset's scans against the last ones; None without such scans.
+
+    Each half has its own pose, beam, crystals and shift of spots, with priors of the same widths.
+    ``system`` has all six parameters of the panels free.
+    """
+    fit, blocks = state.fit, state.blocks
+    assert blocks is not None  # noqa: S101 - linearised at the solution
+    if not (fit.seen.fold[fit.keep] >= LATE[0]).any():
+        return state, None
+    early, late = (
+        fit.eliminate(blocks.of_folds(folds), correction).panel_equations()
+        for folds in (EARLY, LATE)
+    )
+    common = CommonSolution(system, correction, [early, late])
+    return state, common.contrast(early, Compared.HALVES, (0,))
+
+
 def validate_dataset(
     state: DatasetState, correction: Correction, working: PanelStep
 ) -> tuple[DatasetState, tuple[DatasetDiagnostics, DatasetResiduals]]:
@@ -103,7 +126,7 @@ def validate_dataset(
         held_fit, rigid_held.residuals(none), held_fit.residuals(working.correction)
     )
     halves = np.zeros((2, n), dtype=np.int64)
-    np.add.at(halves, (fit.seen.fold[fit.keep] // 2, fit.seen.panel[fit.keep]), 1)
+    np.add.at(halves, (fit.seen.fold[fit.keep] // 2 % 2, fit.seen.panel[fit.keep]), 1)
     diagnostics = DatasetDiagnostics(
         use=use,
         n_trusted=fit.n_trusted,

@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from calib.model.base.arrays import Floats
+from calib.model.detector.correction import Freedom
 from calib.model.result.report import (
     Convergence,
     DatasetUse,
@@ -25,10 +26,12 @@ from calib.model.result.report import (
 )
 from calib.model.result.summary import Part, Statement
 from calib.solve.algebra.residual_histogram import ResidualHistogram
+from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.dataset_validation import (
     PART_FOLDS,
     DatasetDiagnostics,
+    contrast_of_halves,
     cross_validate,
     equations_of_folds,
     in_shells,
@@ -36,6 +39,8 @@ from calib.solve.joint.dataset_validation import (
 )
 from calib.solve.joint.refinement import Progress, Refinement, sum_equations
 from calib.solve.joint.summary import fits_of, statement_of, summarise
+from calib.solve.panels.comparisons import compared
+from calib.solve.panels.dataset_comparisons import pixel_mm
 from calib.solve.panels.distances import disagreements, distance_groups
 from calib.solve.panels.halves import halves_of
 from calib.solve.panels.system import PanelStep, PanelSystem
@@ -77,6 +82,7 @@ def validate(refined: Refinement, system: PanelSystem, progress: Progress) -> Va
         progress("testing", 0, float("nan"), len(diagnostics))
     assert used is not None  # noqa: S101 - a derivation has a dataset
     assert held is not None  # noqa: S101 - the same
+    diagnostics = _with_halves(refined, system, diagnostics)
     by_distance = _by_distance(refined, [one.use.distance_mm for one in diagnostics])
     parts = refined.executor.map(summarise, refined.correction)
     statements = tuple(
@@ -168,6 +174,23 @@ def convergence_of(refined: Refinement, diagnostics: Sequence[DatasetDiagnostics
         chi_square=sum(one.chi_square for one in diagnostics),
         degrees_of_freedom=round(n_data - n_nuisance - refined.last.n_determined),
     )
+
+
+def _with_halves(
+    refined: Refinement, system: PanelSystem, diagnostics: Sequence[DatasetDiagnostics]
+) -> list[DatasetDiagnostics]:
+    """The diagnostics with the halves of each dataset's scans compared."""
+    convergence = convergence_of(refined, diagnostics)
+    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    free = PanelSystem(system.layout, Freedom.FULL, system.prior)
+    found = refined.executor.map(contrast_of_halves, refined.correction, free)
+    places = [place for place, one in enumerate(found) if one is not None]
+    noise = achieved * covariance_inflation()
+    contrasts = [one.with_noise(noise) for one in found if one is not None]
+    out = list(diagnostics)
+    for place, halves in zip(places, compared(contrasts, pixel_mm(system.layout)), strict=True):
+        out[place] = replace(out[place], use=replace(out[place].use, halves=halves))
+    return out
 
 
 def _halves(

@@ -25,7 +25,7 @@ def disagreements_in_words(report: Report) -> list[str]:
     return [
         f"{_what(one, report)}: panels differ by {one.size_um:.0f} um rms beyond what noise and "
         f"repeatability explain{_where(one)}. {_CAUSES[one.kind]}"
-        for one in report.comparisons
+        for one in report.all_comparisons
         if one.agreement is Agreement.DISAGREES
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -123,8 +123,19 @@ def test_each_part_of_a_report_has_its_fields_under_their_names() -> None:
             zip(("x", "y", "phi"), use.weight_scale, strict=True)
         )
         check_same_names(
-            own, use, "rmsd", "left_out", "weight_scale", "influence", "sample_root_mm"
+            own, use, "rmsd", "left_out", "weight_scale", "influence", "sample_root_mm", "halves"
         )
+    names = [use.name for use in report.datasets]
+    halves = [
+        replace(one.halves, datasets=(k,))
+        for k, one in enumerate(report.datasets)
+        if one.halves is not None
+    ]
+    for found, own in zip([*halves, *report.comparisons], shown["comparisons"], strict=True):
+        assert own["datasets"] == [names[place] for place in found.datasets]
+        check_same_names(own, found, "datasets")
+    (wrong,) = shown["warnings"]
+    assert wrong == {"code": "datasets-disagree", "dataset": "night2", "panel": 11, "size": 43.1}
     for shell, own in zip(report.shells, shown["shells"], strict=True):
         assert own["n_held_out"] == shell.held_out.after.n
         check_before_after(own["held_out_rmsd_px"], shell.held_out)
