@@ -39,10 +39,11 @@ class Comparison:
     """The datasets of the part, by their place in the report."""
     agreement: Agreement
     chi_square: float
-    """Of displacements in the plane, against noise and repeatability."""
+    """Of displacements in the plane, against noise alone."""
     degrees_of_freedom: int
     p_value: float
-    """Probability of a larger chi-square by chance, corrected for the number of comparisons."""
+    """Probability of larger displacements by chance, from noise and repeatability together,
+    corrected for the number of comparisons."""
     size_um: float
     """Displacement beyond expectation, as the root mean square over the panels."""
     visible_um: float | None
@@ -56,5 +57,5 @@ class Comparison:
 
     @property
     def chi_square_per_degree(self) -> float:
-        """Chi-square per degree of freedom; 1 is expected."""
+        """Chi-square per degree of freedom; 1 is expected from noise."""
         return self.chi_square / max(self.degrees_of_freedom, 1)

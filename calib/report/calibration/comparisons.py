@@ -75,7 +75,7 @@ def comparison_blocks(views: Sequence[View]) -> list[Block]:
         (
             "part",
             "outcome",
-            "chi-square per degree",
+            "chi-square per degree (noise)",
             "p",
             "size",
             "visible",

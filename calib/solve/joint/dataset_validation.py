@@ -19,7 +19,8 @@ from calib.solve.dataset.outliers import MOST_REJECTED_ON_PANEL, POPULATED
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals, held_out_residuals
 from calib.solve.joint.dataset_state import DatasetState
-from calib.solve.panels.comparisons import CommonSolution, Contrast
+from calib.solve.panels.comparisons import IN_PLANE, CommonSolution, Contrast
+from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM, HALVES, repeatability
 from calib.solve.panels.system import PanelStep, PanelSystem
 
 PART_FOLDS: Mapping[Part, tuple[int, ...]] = {
@@ -94,7 +95,8 @@ def contrast_of_halves(
         for folds in (EARLY, LATE)
     )
     common = CommonSolution(system, correction, [early, late])
-    return state, common.contrast(early, Compared.HALVES, (0,))
+    repeat = HALVES * repeatability(system.layout, DEFAULT_REPEAT_MM, IN_PLANE)
+    return state, common.contrast(early, Compared.HALVES, (0,), repeat)
 
 
 def validate_dataset(

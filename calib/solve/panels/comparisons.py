@@ -47,7 +47,8 @@ _MUST_SEE = 3.0
 """A comparison that cannot see a displacement this many times larger has tested nothing."""
 _SEEN_MM = 0.05
 """Directions known less accurately than this are not compared."""
-_PLANE = (0, 1, 5)
+IN_PLANE = (0, 1, 5)
+"""The compared parameters of a panel."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,7 @@ class CommonSolution:
         self._step = self._covariance @ normal.vector
         self._spread = normal.spread
         n = len(system.layout)
-        rows = 6 * np.arange(n)[:, None] + np.array(_PLANE)
+        rows = 6 * np.arange(n)[:, None] + np.array(IN_PLANE)
         self._rows = rows.ravel()
         arm = np.linalg.norm(0.5 * system.layout.size_mm, axis=1)
         self.unit = np.stack([np.ones(n), np.ones(n), 1.0 / arm], axis=1).ravel()
@@ -152,8 +153,10 @@ class _Test:
     """Statistics of one contrast against its total covariance."""
 
     chi_square: float
+    """Against noise alone."""
     degrees: int
     p_value: float
+    """Against noise and repeatability."""
     size_mm: float
     """Root mean square displacement beyond expectation."""
     information: float
@@ -165,7 +168,7 @@ class _Test:
 
     @staticmethod
     def of(contrast: Contrast) -> _Test:
-        n = len(contrast.vector) // len(_PLANE)
+        n = len(contrast.vector) // len(IN_PLANE)
         values, vectors = np.linalg.eigh(contrast.matrix)
         good = values > _SEEN_MM**-2.0
         values, vectors = values[good], vectors[:, good]
@@ -178,8 +181,7 @@ class _Test:
             repeat = vectors.T @ contrast.repeat @ vectors
         spread = np.eye(degrees) + repeat * np.outer(root, root)
         shrink = whitener(spread) if degrees else spread
-        chi_square = float(((shrink @ in_sigma) ** 2).sum())
-        by_panel = vectors.reshape(n, len(_PLANE), degrees)
+        by_panel = vectors.reshape(n, len(IN_PLANE), degrees)
         shifts = [0, 1]
         known = float(((by_panel[:, shifts] ** 2) * values).sum())
         excess = max(noise - float(np.trace(spread)), 0.0)
@@ -190,9 +192,9 @@ class _Test:
         blocks = by_panel @ total @ by_panel.transpose(0, 2, 1)
         panel_p, panel_mm = _panels(by_panel, moved, blocks)
         return _Test(
-            chi_square=chi_square,
+            chi_square=noise,
             degrees=degrees,
-            p_value=chance_above(chi_square, degrees),
+            p_value=chance_above(float(((shrink @ in_sigma) ** 2).sum()), degrees),
             size_mm=float(size),
             information=0.5 * float((seen**2).sum()),
             panel_p=panel_p,
@@ -231,7 +233,7 @@ def _named(contrast: Contrast, chance: float, limit_mm: float) -> tuple[int, ...
 
 def _without(contrast: Contrast, panel: int) -> Contrast:
     """The contrast of the other panels with one panel displaced freely."""
-    own = slice(len(_PLANE) * panel, len(_PLANE) * (panel + 1))
+    own = slice(len(IN_PLANE) * panel, len(IN_PLANE) * (panel + 1))
     across = contrast.matrix[own]
     solved = np.linalg.pinv(across[:, own], hermitian=True) @ np.column_stack(
         [across, contrast.vector[own]]

@@ -12,7 +12,7 @@ from calib.model.detector.layout import Layout
 from calib.model.result.comparison import Compared, Comparison
 from calib.model.result.report import DatasetUse
 from calib.solve.dataset.panel_equations import PanelEquations
-from calib.solve.panels.comparisons import CommonSolution, Contrast, compared
+from calib.solve.panels.comparisons import IN_PLANE, CommonSolution, Contrast, compared
 from calib.solve.panels.distances import distance_groups
 from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM, repeatability
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
@@ -21,7 +21,6 @@ from calib.solve.prior import PanelPrior
 
 _MOST_DATASETS = 40
 """Of more datasets, only those with the most reflections are compared by themselves."""
-_IN_PLANE = (0, 1, 5)
 _Part = tuple[Compared, tuple[int, ...]]
 
 
@@ -59,7 +58,7 @@ def dataset_contrasts(
     system = PanelSystem(layout, Freedom.FULL, prior)
     total = StoredEquations(layout, stored).at(correction)
     common = CommonSolution(system, correction, [total])
-    once = repeatability(layout, DEFAULT_REPEAT_MM, _IN_PLANE)
+    once = repeatability(layout, DEFAULT_REPEAT_MM, IN_PLANE)
     for kind, members in parts:
         own: PanelEquations = StoredEquations(layout, stored[members]).at(correction)
         yield common.contrast(own, kind, members, _factor(members, occasions) * once)
