@@ -127,20 +127,22 @@ def solve_datasets(
     normal = system.normal(refined.correction, equations)
     sigma = estimate.sigma[:, options.freedom.free]
     moved = influences(layout, normal, refined.correction, twist_equations, sigma)
+    parts = compared_datasets(
+        layout,
+        system.prior,
+        refined.correction,
+        twist_equations,
+        report.datasets,
+        None if occasions is None else [occasions[place] for place in refined.kept],
+        achieved * covariance_inflation(),
+    )
     report = replace(
         report,
         weak_modes=weak_modes(layout, estimate, estimate.measured),
         determined=determined(system, normal, refined.last.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
-        comparisons=compared_datasets(
-            layout,
-            system.prior,
-            refined.correction,
-            twist_equations,
-            report.datasets,
-            None if occasions is None else [occasions[place] for place in refined.kept],
-            achieved * covariance_inflation(),
-        ),
+        comparisons=parts.comparisons,
+        repeatability=parts.repeatability,
         prior=system.prior.learned,
         datasets=tuple(
             replace(use, influence=influence)

@@ -127,21 +127,23 @@ def solve_summaries(
     normal = system.normal(correction, system.stored_at(correction, Part.WHOLE))
     uses = _uses(statements, twist_equations, system, normal, estimate, now)
     report = _report(statements, system, step, convergence, uses, now)
+    parts = compared_datasets(
+        layout,
+        system.prior,
+        correction,
+        twist_equations,
+        uses,
+        occasions,
+        achieved * covariance_inflation(),
+    )
     report = replace(
         report,
         halves=_halves(system, correction, step, used),
         weak_modes=weak_modes(layout, estimate, estimate.measured),
         determined=determined(system, normal, step.covariance, estimate.measured),
         groups=group_motions(layout, estimate),
-        comparisons=compared_datasets(
-            layout,
-            system.prior,
-            correction,
-            twist_equations,
-            uses,
-            occasions,
-            achieved * covariance_inflation(),
-        ),
+        comparisons=parts.comparisons,
+        repeatability=parts.repeatability,
         prior=system.prior.learned,
     )
     return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))

@@ -61,7 +61,7 @@ ADDED = {
     "sigma_um", "repeatability_um", "comparisons", "still", "n_readmitted", "n_outliers_kept",
     "limited_panels", "disputed_panels", "layout_name", "earlier_time_zones", "retired", "edits",
     "retirements", "edit", "retirement", "relabelling", "relabelled", "replaces", "log_head",
-    "compared_head", "prior",
+    "compared_head", "prior", "repeatability",
 }  # fmt: skip
 """Keys that later versions added."""
 REPEATING, NOISE_ONLY = {"diff", "history"}, ("--repeat-um", "0")

@@ -59,3 +59,19 @@ class Comparison:
     def chi_square_per_degree(self) -> float:
         """Chi-square per degree of freedom; 1 is expected from noise."""
         return self.chi_square / max(self.degrees_of_freedom, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeatability:
+    """How well panels repeat from one occasion to another, beyond noise (1 sigma in um)."""
+
+    panel_um: float
+    """Of each panel along each of its axes: the estimate, shrunk to what was known before."""
+    estimated_um: float
+    """The estimate from these data alone."""
+    at_least_um: float
+    """The estimate less two standard errors."""
+    before_um: float
+    """What was known before: the history of the detector, or the default."""
+    n_occasions: int
+    """The number of independent occasions."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import hypot
 
-from calib.model.result.comparison import Comparison
+from calib.model.result.comparison import Comparison, Repeatability
 
 SAME_DISTANCE = 0.01
 """Distances that differ by less than this fraction count as one."""
@@ -347,6 +347,9 @@ class Report:
     recorded."""
     prior: LearnedPrior | None = None
     """Widths of the prior that were learned from the data; None if tolerances were used."""
+    repeatability: Repeatability | None = None
+    """Estimated from these data; None if they are of fewer than four occasions or of unknown
+    times."""
 
     @property
     def all_comparisons(self) -> tuple[Comparison, ...]:

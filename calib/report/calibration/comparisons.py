@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from calib.model.base.text import joined
-from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.model.result.comparison import Agreement, Compared, Comparison, Repeatability
 from calib.model.result.report import Report
 from calib.report.blocks import NONE, Block, Sentences, Table, View, fixed, general
 from calib.report.scalar import number
@@ -87,6 +87,31 @@ def comparison_blocks(views: Sequence[View]) -> list[Block]:
         n_text=2,
     )
     return [table, Sentences("", (_BLIND,))]
+
+
+def repeatability_view(found: Repeatability | None) -> dict[str, Any] | None:
+    """The repeatability from one occasion to another, in um; None if it was not estimated."""
+    if found is None:
+        return None
+    return {
+        "panel_um": number(found.panel_um),
+        "estimated_um": number(found.estimated_um),
+        "at_least_um": number(found.at_least_um),
+        "before_um": number(found.before_um),
+        "n_occasions": found.n_occasions,
+    }
+
+
+def repeatability_blocks(view: View | None) -> list[Block]:
+    """The repeatability in a sentence, if it was estimated."""
+    if view is None:
+        return []
+    words = (
+        f"{fixed(view['panel_um'], 1)} um from one occasion to another (1 sigma): "
+        f"{fixed(view['estimated_um'], 1)} um from {view['n_occasions']} occasions, at least "
+        f"{fixed(view['at_least_um'], 1)} um, and {fixed(view['before_um'], 1)} um known before."
+    )
+    return [Sentences("Repeatability of panels", (words,))]
 
 
 def _row(view: View) -> tuple[str, ...]:

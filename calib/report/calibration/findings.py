@@ -11,6 +11,8 @@ from calib.report.calibration.comparisons import (
     comparison_blocks,
     comparison_views,
     comparison_warnings,
+    repeatability_blocks,
+    repeatability_view,
 )
 from calib.report.calibration.datasets import dataset_table, dataset_view
 from calib.report.calibration.distances import disagreement_blocks, disagreement_view
@@ -61,6 +63,7 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         **directions_view(report),
         "disagreements": [disagreement_view(one) for one in report.disagreements],
         "comparisons": comparison_views(report),
+        "repeatability": repeatability_view(report.repeatability),
         "warnings": comparison_warnings(report),
         "misfits": [rejected_view(one) for one in report.misfits],
         "acceptance": {
@@ -150,6 +153,7 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *([Sentences("Least well determined (1 sigma)", tuple(weak))] if weak else []),
         *disagreement_blocks(view["disagreements"]),
         *comparison_blocks(view["comparisons"]),
+        *repeatability_blocks(view["repeatability"]),
         verdict(view),
     ]
 

@@ -13,6 +13,10 @@ _SHELL_TOLERANCE = 1.02
 """A resolution shell may get worse by this factor, which is within its statistical scatter."""
 _MIN_MEASURED_FRACTION = 0.1
 """Fraction of the panels that must be measured."""
+_MAX_REPEAT_UM = 5.0
+"""Repeatability of a detector of which one calibration can be used on several occasions."""
+_MAX_REPEAT_RATIO = 3.0
+"""The same, relative to what was known before."""
 _MAX_SCATTER_PX = 1.5
 """Median residual of a dataset; correctly indexed crystals reach a tenth of it."""
 
@@ -30,6 +34,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
     - cross-validation: no dataset fits worse with corrections from the other datasets than with
       the nominal geometry;
     - no part of the data disagrees with the others (``calib.solve.panels.comparisons``);
+    - panels repeat from one occasion to another to 5 um and to three times what was known before;
     - no dataset has twice as many outliers as may be rejected, nor on more than a tenth of the
       panels;
     - observed over stated standard deviations of no coordinate are three times those of the others,
@@ -44,6 +49,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *_shells(report),
         *_cross_validation(report),
         *disagreements_in_words(report),
+        *_repeatability(report),
         *outlier_reasons(report.datasets, len(report.panels)),
         *scale_reasons(report.datasets),
         *_coverage(estimate),
@@ -120,6 +126,21 @@ def _cross_validation(report: Report) -> list[str]:
         if dataset.left_out is not None
         for axis, before, after in _axes(dataset.left_out)
         if after > before
+    ]
+
+
+def _repeatability(report: Report) -> list[str]:
+    found = report.repeatability
+    if found is None:
+        return []
+    most = min(_MAX_REPEAT_UM, _MAX_REPEAT_RATIO * found.before_um)
+    if found.at_least_um <= most:
+        return []
+    return [
+        f"Panels move by {found.estimated_um:.1f} um from one occasion to another (1 sigma, at "
+        f"least {found.at_least_um:.1f} um), more than {most:.1f} um: the mean over "
+        f"{found.n_occasions} occasions describes none of them. Derive a calibration for each "
+        "occasion, and certify each for its own time."
     ]
 
 

@@ -47,6 +47,8 @@ _MUST_SEE = 3.0
 """A comparison that cannot see a displacement this many times larger has tested nothing."""
 _SEEN_MM = 0.05
 """Directions known less accurately than this are not compared."""
+_MOSTLY = 0.5
+"""Fraction of a parameter within the known directions from which on it is compared."""
 IN_PLANE = (0, 1, 5)
 """The compared parameters of a panel."""
 
@@ -149,6 +151,72 @@ def compared(contrasts: Sequence[Contrast], pixel_mm: float) -> tuple[Comparison
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PanelDisplacements:
+    """The displacements of n panels in the r directions that are known well enough."""
+
+    values: Floats
+    """(r,) information in each direction, 1 / mm^2."""
+    by_panel: Floats
+    """(n, 3, r) the directions."""
+    in_sigma: Floats
+    """(r,) displacements in units of their noise."""
+    repeat: Floats
+    """(r, r) covariance of a detector that has not changed, mm^2."""
+    tested: Bools
+    """(n,) panels that are compared in both directions of their plane."""
+    rows: tuple[tuple[int, ...], ...]
+    """The compared parameters of each tested panel: both shifts and, if it is known, the
+    rotation."""
+
+    @staticmethod
+    def of(contrast: Contrast) -> PanelDisplacements:
+        n = len(contrast.vector) // len(IN_PLANE)
+        values, vectors = np.linalg.eigh(contrast.matrix)
+        good = values > _SEEN_MM**-2.0
+        values, vectors = values[good], vectors[:, good]
+        repeat = np.zeros((len(values), len(values)))
+        if contrast.repeat is not None:
+            repeat = vectors.T @ contrast.repeat @ vectors
+        by_panel = vectors.reshape(n, len(IN_PLANE), -1)
+        known = (by_panel**2).sum(axis=2) > _MOSTLY
+        tested: Bools = np.asarray(known[:, :2].all(axis=1))
+        return PanelDisplacements(
+            values=values,
+            by_panel=by_panel,
+            in_sigma=(vectors.T @ contrast.vector) / np.sqrt(values),
+            repeat=repeat,
+            tested=tested,
+            rows=tuple((0, 1, 2) if one else (0, 1) for one in known[tested, 2].tolist()),
+        )
+
+    def moved(self) -> Floats:
+        """(n, 3) displacements in mm."""
+        return np.asarray(self.by_panel @ (self.in_sigma / np.sqrt(self.values)))
+
+    def covariance(self, multiple: float) -> Floats:
+        """(n, 3, 3) their covariances, with ``multiple`` times the repeatability, in mm^2."""
+        total = multiple * self.repeat + np.diag(1.0 / self.values)
+        return np.asarray(self.by_panel @ total @ self.by_panel.transpose(0, 2, 1))
+
+    def squares(self, multiple: float) -> Floats:
+        """Chi-square of each tested panel against this covariance."""
+        moved, blocks = self.moved()[self.tested], self.covariance(multiple)[self.tested]
+        found = []
+        for own, block, rows in zip(moved, blocks, self.rows, strict=True):
+            shift = own[list(rows)]
+            found.append(float(shift @ np.linalg.solve(block[np.ix_(rows, rows)], shift)))
+        return np.array(found)
+
+    def beyond_mm(self) -> Floats:
+        """(n,) length of each panel's shift beyond expectation."""
+        blocks = self.covariance(1.0)
+        expected = blocks[:, 0, 0] + blocks[:, 1, 1]
+        return np.asarray(
+            np.sqrt(np.maximum((self.moved()[:, :2] ** 2).sum(axis=1) - expected, 0.0))
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Test:
     """Statistics of one contrast against its total covariance."""
 
@@ -168,33 +236,25 @@ class _Test:
 
     @staticmethod
     def of(contrast: Contrast) -> _Test:
-        n = len(contrast.vector) // len(IN_PLANE)
-        values, vectors = np.linalg.eigh(contrast.matrix)
-        good = values > _SEEN_MM**-2.0
-        values, vectors = values[good], vectors[:, good]
-        degrees = int(good.sum())
-        root = np.sqrt(values)
-        in_sigma = (vectors.T @ contrast.vector) / root
-        noise = float(in_sigma @ in_sigma)
-        repeat = np.zeros((degrees, degrees))
-        if contrast.repeat is not None:
-            repeat = vectors.T @ contrast.repeat @ vectors
-        spread = np.eye(degrees) + repeat * np.outer(root, root)
+        own = PanelDisplacements.of(contrast)
+        degrees, root = len(own.values), np.sqrt(own.values)
+        spread = np.eye(degrees) + own.repeat * np.outer(root, root)
         shrink = whitener(spread) if degrees else spread
-        by_panel = vectors.reshape(n, len(IN_PLANE), degrees)
-        shifts = [0, 1]
-        known = float(((by_panel[:, shifts] ** 2) * values).sum())
+        noise = float(own.in_sigma @ own.in_sigma)
+        shifts = own.by_panel[:, :2]
+        known = float((shifts**2 * own.values).sum())
         excess = max(noise - float(np.trace(spread)), 0.0)
         size = np.sqrt(2.0 * excess / known) if known else 0.0
-        seen = (by_panel[:, shifts] * root) @ shrink.T
-        moved = by_panel @ (in_sigma / root)
-        total = repeat + np.diag(1.0 / values)
-        blocks = by_panel @ total @ by_panel.transpose(0, 2, 1)
-        panel_p, panel_mm = _panels(by_panel, moved, blocks)
+        seen = (shifts * root) @ shrink.T
+        panel_p, panel_mm = np.ones(len(own.tested)), np.zeros(len(own.tested))
+        tested, squares = np.flatnonzero(own.tested), own.squares(1.0)
+        for panel, rows, square in zip(tested.tolist(), own.rows, squares.tolist(), strict=True):
+            panel_p[panel] = chance_above(square, len(rows))
+        panel_mm[tested] = own.beyond_mm()[tested]
         return _Test(
             chi_square=noise,
             degrees=degrees,
-            p_value=chance_above(float(((shrink @ in_sigma) ** 2).sum()), degrees),
+            p_value=chance_above(float(((shrink @ own.in_sigma) ** 2).sum()), degrees),
             size_mm=float(size),
             information=0.5 * float((seen**2).sum()),
             panel_p=panel_p,
@@ -210,25 +270,42 @@ class _Test:
 
 
 def _named(contrast: Contrast, chance: float, limit_mm: float) -> tuple[int, ...]:
-    """Panels that are displaced significantly, ascending.
+    """Panels that are displaced significantly, ascending; if these are more than a third, those
+    that are in the alignment of all."""
+    found, _ = without_moved(contrast, chance, limit_mm)
+    if len(found) <= _most_moved(contrast):
+        return found
+    return tuple(_moved(_Test.of(contrast), chance, limit_mm))
+
+
+def without_moved(
+    contrast: Contrast, chance: float = CHANCE, limit_mm: float = _LEAST_MM
+) -> tuple[tuple[int, ...], Contrast]:
+    """Panels that are displaced significantly, ascending, and the contrast of the others.
 
     They are found one by one, and each is free from then on, so that it does not displace the
-    others in the common alignment. If these are more than a third, the significant panels in the
-    alignment of all are returned instead.
+    others in the common alignment. The search ends when they are more than a third.
     """
     found: list[int] = []
-    first = left = contrast
-    while True:
+    left = contrast
+    while len(found) <= _most_moved(contrast):
         test = _Test.of(left)
-        wrong = np.flatnonzero((test.panel_p < chance) & (test.panel_mm > limit_mm)).tolist()
+        wrong = _moved(test, chance, limit_mm)
         if not wrong:
-            return tuple(sorted(found))
-        if len(found) == max(1, len(test.panel_p) // 3):
-            test = _Test.of(first)
-            wrong = np.flatnonzero((test.panel_p < chance) & (test.panel_mm > limit_mm)).tolist()
-            return tuple(wrong)
-        found.append(min(wrong, key=lambda panel: (test.panel_p[panel], -test.panel_mm[panel])))
+            break
+        surest = np.lexsort((-test.panel_mm[wrong], test.panel_p[wrong]))[0]
+        found.append(wrong[int(surest)])
         left = _without(left, found[-1])
+    return tuple(sorted(found)), left
+
+
+def _moved(test: _Test, chance: float, limit_mm: float) -> list[int]:
+    found = (test.panel_p < chance) & (test.panel_mm > limit_mm)
+    return [int(panel) for panel in np.flatnonzero(found)]
+
+
+def _most_moved(contrast: Contrast) -> int:
+    return max(1, len(contrast.vector) // len(IN_PLANE) // 3)
 
 
 def _without(contrast: Contrast, panel: int) -> Contrast:
@@ -242,25 +319,6 @@ def _without(contrast: Contrast, panel: int) -> Contrast:
     vector = contrast.vector - across.T @ solved[:, -1]
     matrix[own], matrix[:, own], vector[own] = 0.0, 0.0, 0.0
     return replace(contrast, matrix=0.5 * (matrix + matrix.T), vector=vector)
-
-
-def _panels(by_panel: Floats, moved: Floats, blocks: Floats) -> tuple[Floats, Floats]:
-    """p-value and displacement beyond expectation (n,) of each panel.
-
-    A panel is tested if it is compared in both directions of its plane.
-    """
-    n = len(moved)
-    share = (by_panel[:, :2] ** 2).sum(axis=2)
-    tested: Bools = np.asarray((share > 0.5).all(axis=1))
-    p_value, size = np.ones(n), np.zeros(n)
-    for panel in np.flatnonzero(tested).tolist():
-        rows = [0, 1, 2] if (by_panel[panel, 2] ** 2).sum() > 0.5 else [0, 1]
-        block, shift = blocks[panel][np.ix_(rows, rows)], moved[panel, rows]
-        value = float(shift @ np.linalg.solve(block, shift))
-        p_value[panel] = chance_above(value, len(rows))
-        beyond = float(moved[panel, :2] @ moved[panel, :2] - np.trace(blocks[panel][:2, :2]))
-        size[panel] = np.sqrt(max(beyond, 0.0))
-    return p_value, size
 
 
 def _holm(p_value: Floats) -> Floats:

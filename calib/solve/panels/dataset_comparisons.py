@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
-from calib.model.result.comparison import Compared, Comparison
+from calib.model.result.comparison import Compared, Comparison, Repeatability
 from calib.model.result.report import DatasetUse
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.comparisons import IN_PLANE, CommonSolution, Contrast, compared
 from calib.solve.panels.distances import distance_groups
 from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM, repeatability
+from calib.solve.panels.repeatability_estimate import estimated_repeatability
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
 from calib.solve.panels.system import PanelSystem
 from calib.solve.prior import PanelPrior
@@ -22,6 +24,14 @@ from calib.solve.prior import PanelPrior
 _MOST_DATASETS = 40
 """Of more datasets, only those with the most reflections are compared by themselves."""
 _Part = tuple[Compared, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetComparisons:
+    """Comparisons of datasets, and the repeatability estimated from their occasions."""
+
+    comparisons: tuple[Comparison, ...]
+    repeatability: Repeatability | None
 
 
 def compared_datasets(
@@ -32,15 +42,22 @@ def compared_datasets(
     uses: Sequence[DatasetUse],
     occasions: Sequence[int] | None,
     inflation: float,
-) -> tuple[Comparison, ...]:
+) -> DatasetComparisons:
     """The verdict on each part of the datasets against all others, none twice.
 
     ``stored`` holds the equations of the datasets ``uses``, in the same order; ``occasions`` the
     number of the occasion of each, None where the times are unknown. ``inflation`` is the variance
     of noise relative to that of the equations.
     """
-    contrasts = dataset_contrasts(layout, prior, correction, stored, uses, occasions)
-    return compared([one.with_noise(inflation) for one in contrasts], pixel_mm(layout))
+    found = dataset_contrasts(layout, prior, correction, stored, uses, occasions)
+    contrasts = [one.with_noise(inflation) for one in found]
+    repeatability = None
+    if occasions is not None:
+        wanted = set(_groups(occasions))
+        own = [one for one in contrasts if one.datasets in wanted]
+        if len(own) == len(wanted):
+            repeatability = estimated_repeatability(own)
+    return DatasetComparisons(compared(contrasts, pixel_mm(layout)), repeatability)
 
 
 def dataset_contrasts(

@@ -134,6 +134,8 @@ def test_each_part_of_a_report_has_its_fields_under_their_names() -> None:
     for found, own in zip([*halves, *report.comparisons], shown["comparisons"], strict=True):
         assert own["datasets"] == [names[place] for place in found.datasets]
         check_same_names(own, found, "datasets")
+    assert report.repeatability is not None
+    check_same_names(shown["repeatability"], report.repeatability)
     (wrong,) = shown["warnings"]
     assert wrong == {"code": "datasets-disagree", "dataset": "night2", "panel": 11, "size": 43.1}
     for shell, own in zip(report.shells, shown["shells"], strict=True):

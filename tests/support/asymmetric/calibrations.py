@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
-from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.model.result.comparison import Agreement, Compared, Comparison, Repeatability
 from calib.model.result.report import (
     Acceptance,
     BeforeAfter,
@@ -212,6 +212,7 @@ def wide_report() -> Report:
                 Compared.OCCASION, (0, 1), Agreement.NOT_TESTED, 2.9, 3, 0.87, 0.0, None, (), 8, 1.3
             ),
         ),
+        repeatability=Repeatability(4.39, 4.13, 3.71, 4.97, 7),
         determined=Determined(
             78,
             71,
