@@ -166,7 +166,7 @@ def is_batched(seen: Observations, crystal: Ints, coefficients: tuple[int, ...])
 
 def _n_groups(seen: Observations) -> int:
     """Number of groups (experiment, panel, fold), where halves of scans count as one fold."""
-    head = seen.group_start[:-1]
+    head = seen.group_start[:-1] if len(seen) else np.zeros(0, dtype=np.int64)
     keys = np.stack([seen.experiment[head], seen.panel[head], seen.fold[head] % LATE[0]])
     late = seen.fold[head] >= LATE[0]
     # Late groups follow those of the same experiment and panel that are not.
