@@ -30,10 +30,10 @@ from calib.solve.prior import group_moves
 DEFAULT_REPEAT_MM = 0.005
 """The length r where nothing states it. Two scans of one night on a PILATUS 2M need 4 to 4.5 um to
 differ by a chi-square of 1 per degree of freedom."""
-HALVES = 1.0
-"""The factor on R of the difference between two halves of a scan: half of that between two
-occasions. Panels do not move, but errors that no model describes differ: halves of a real scan
-differ by up to 7 um rms beyond noise."""
+HALVES = 2.0
+"""The factor on R of the difference between two halves of a scan, as between two occasions. Panels
+do not move, but errors that no model describes differ as much: halves of a real scan by up to 9 um
+rms beyond noise."""
 _COMMON = 0.5
 """c. One kelvin expands 400 mm of aluminium by 9 um, which is 3 um rms."""
 _PATTERNS = (
