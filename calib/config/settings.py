@@ -82,6 +82,8 @@ _KINDS = {
     "connect_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
     "clock_gap_days": _Kind(400.0, _A_NUMBER_OF_DAYS, _days),
     "clock_tolerance_days": _Kind(1.0, _A_NUMBER_OF_DAYS, _days),
+    "timestamp_url": _Kind(None, "the address of a time-stamp authority", _text),
+    "timestamp_roots": _Kind(None, "a file with its root certificates in PEM format", _text),
 }
 
 
@@ -128,6 +130,18 @@ class Settings:
     def clock_tolerance(self) -> timedelta:
         """How far the time of a change may be from the clock of the server or file system."""
         return timedelta(days=self.all["clock_tolerance_days"].value)
+
+    @property
+    def timestamp_url(self) -> str | None:
+        """Address of the time-stamp authority (RFC 3161); None if not set."""
+        found: str | None = self.all["timestamp_url"].value
+        return found
+
+    @property
+    def timestamp_roots(self) -> Path | None:
+        """File with the root certificates of that authority; None if not set."""
+        found: str | None = self.all["timestamp_roots"].value
+        return None if found is None else Path(found).expanduser()
 
 
 def variable_of(name: str) -> str:

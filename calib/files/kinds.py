@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from calib.config.location import SQLITE_MAGIC
 
+_SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
+"""The object identifier of signed data (PKCS #7) in DER."""
 HEAD = 4096
 """Bytes at the beginning of a file by which its kind is recognised."""
 TABLE_MAGIC = "dials::af::reflection_table"
@@ -59,6 +61,10 @@ SUMMARY = FileKind(
     lambda head: head.startswith((HDF5_MAGIC, ZIP_MAGIC)) and b"calib/summary/" in head,
 )
 CHECKPOINT = FileKind("a checkpoint of calib", _json("format", r"calib/checkpoint/\d+"))
+TIMESTAMP = FileKind(
+    "a time stamp of an authority",
+    lambda head: head.startswith(b"0") and _SIGNED_DATA in head,
+)
 KEY = FileKind("a key", lambda head: b"-----BEGIN " in head)
 KEYS = FileKind("a history of keys", _json("format", r"calib/keys/\d+"))
 LAYOUTS = FileKind(
@@ -66,7 +72,19 @@ LAYOUTS = FileKind(
     lambda head: re.search(rb'(?m)^format\s*=\s*"calib/family/', head) is not None,
 )
 NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
-WRITTEN = (EXPERIMENTS, REFLECTIONS, RECEIPT, BUNDLE, SUMMARY, CHECKPOINT, KEY, KEYS, LAYOUTS, NOTE)
+WRITTEN = (
+    EXPERIMENTS,
+    REFLECTIONS,
+    RECEIPT,
+    BUNDLE,
+    SUMMARY,
+    CHECKPOINT,
+    TIMESTAMP,
+    KEY,
+    KEYS,
+    LAYOUTS,
+    NOTE,
+)
 """Every kind that calib writes by way of ``atomic``."""
 _OTHERS = (
     FileKind("an SQLite database", lambda head: head.startswith(SQLITE_MAGIC)),

@@ -27,6 +27,7 @@ from calib.files.native.checkpoint import (
 from calib.files.native.key_history import KeyHistory, known_keys
 from calib.files.native.key_rotation import Rotated, rotate_key
 from calib.files.native.keys import default_key
+from calib.files.native.timestamps import request_timestamp
 from calib.flows.shared.anchored import (
     append_to_store,
     checkpoints_in_store,
@@ -56,6 +57,8 @@ class Verified:
     """Whether the signature of a receipt or report was verified; None where none was given."""
     head: LogHead | None = None
     """The head of a report that was compared; None where none was given."""
+    timestamps: tuple[datetime, ...] = ()
+    """The verified time stamps of the checkpoints in a folder."""
 
 
 def verify(
@@ -64,12 +67,14 @@ def verify(
     public_key: Path | None = None,
     head: str | None = None,
     place: StoreLike | None = None,
+    roots: Path | None = None,
 ) -> Verified:
     """Compare the whole store with its log, and the log with a checkpoint or with all checkpoints
     in a folder, or with the heads in a receipt or report, where one is given, and with a ``head``
-    as reports print it: ``POSITION:HASH``. ``place`` is a store with checkpoints."""
+    as reports print it: ``POSITION:HASH``. ``place`` is a store with checkpoints, ``roots`` has
+    the certificates with which time stamps in a folder are verified."""
     if head is not None:
-        done = verify(store, checkpoint, public_key, None, place)
+        done = verify(store, checkpoint, public_key, None, place, roots)
         return _with_head(store, done, _head_from(head), done.signed)
     if place is not None:
         found, untrusted = checkpoints_in_store(place, public_key or known_keys(default_key()))
@@ -84,17 +89,19 @@ def verify(
     known: tuple[Checkpoint, ...]
     n_checkpoints: int | None = None
     signed: bool | None = None
+    timestamps: tuple[datetime, ...] = ()
     compromised: tuple[Path, ...] = ()
     if checkpoint.is_dir():
-        anchor = read_anchor(checkpoint, keys)
+        anchor = read_anchor(checkpoint, keys, roots)
         known, compromised = anchor.checkpoints, anchor.compromised
-        n_checkpoints = len(known)
+        n_checkpoints, timestamps = len(known), anchor.timestamps
     elif is_receipt(checkpoint):
         received, signed = read_receipt_head(checkpoint, public_key)
         known = (received,)
     else:
         known = (read_checkpoint(checkpoint, keys),)
-    return _compared(store, known, n_checkpoints, compromised, signed)
+    done = _compared(store, known, n_checkpoints, compromised, signed)
+    return replace(done, timestamps=timestamps)
 
 
 def _compared(
@@ -171,9 +178,10 @@ def anchor(
     folders: Sequence[Path],
     stamp: ChangeStamp,
     stores: Sequence[StoreLike] = (),
+    timestamp_url: str | None = None,
 ) -> tuple[Checkpoint, tuple[Anchored, ...]]:
     """Sign the last hash of each chain and append them to each folder, and to the log of each of
-    these other stores.
+    these other stores. An authority with that address stamps the files in the folders.
 
     Raises ``IntegrityError`` (``log-rewritten``) where the log no longer contains what the newest
     checkpoint of a place contains; then nothing is appended.
@@ -192,7 +200,8 @@ def anchor(
         found, _ = checkpoints_in_store(place, known_keys(key))
         if found:
             _refuse_rewritten(found[-1], checkpoint, place.address)
-    done = [append_checkpoint(folder, checkpoint, data, store.files) for folder in folders]
+    token = request_timestamp(timestamp_url, data) if folders and timestamp_url else None
+    done = [append_checkpoint(folder, checkpoint, data, store.files, token) for folder in folders]
     done += [append_to_store(place, checkpoint, data, key, stamp) for place in stores]
     return checkpoint, tuple(done)
 

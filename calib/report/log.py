@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ def audit_view(
     compromised: Sequence[Path] = (),
     signed: bool | None = None,
     compared: LogHead | None = None,
+    timestamps: Sequence[datetime] = (),
 ) -> dict[str, Any]:
     """The result of verifying a log: with the newest checkpoint that was compared. For a folder of
     checkpoints, how many were, and the files of those that were not, since their key is
@@ -67,6 +69,7 @@ def audit_view(
     if n_checkpoints is not None:
         view["n_checkpoints"] = n_checkpoints
         view["compromised_checkpoints"] = [str(path) for path in compromised]
+        view["timestamps"] = [instant(at) for at in timestamps]
     return view
 
 
@@ -188,6 +191,12 @@ def audit_blocks(view: View) -> list[Block]:
         ]
         if view.get("n_checkpoints", 1) > 1:
             against.append(f"Compared with {view['n_checkpoints']} checkpoints in all.")
+    if view.get("timestamps"):
+        stamps = view["timestamps"]
+        against.append(
+            f"Verified time stamps of {len(stamps)} checkpoints, the last of "
+            f"{at_second(max(stamps))}."
+        )
     if view.get("compromised_checkpoints"):
         against.append(
             f"Not compared: {len(view['compromised_checkpoints'])} checkpoints signed with a "

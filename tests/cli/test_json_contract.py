@@ -301,6 +301,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
         rare = {"null_directions[]", "notices[]", "warnings[]", "environment_differences[]"}
         rare |= {"reflections.columns_left_out[]"}  # tests/files/test_modules.py
         rare |= {"notices[]"} if name in ("split", "merge") else set()
+        rare |= {"timestamps[]"}  # tests/cli/test_timestamps.py
         rare |= {"datasets[].slips_deg[]"}  # tests/solve/test_slip.py
         # tests/solve/test_flagged.py, test_residual_reasons.py
         rare |= {"datasets[].disputed_panels[]", "datasets[].limited_panels[]"}

@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from calib.errors import CalibError, InputError, StoreError, StoreReadOnlyError
+from calib.model.store.amendment import DetectorEdit, Retirement
 from calib.model.store.backup import StoreRole
 from calib.model.store.record import StoredCalibration
 from calib.model.store.rule import DEMAND_ACTOR, Rule
+from calib.model.store.signing import RecordedCheckpoint
 from calib.store.api import maintenance
 from calib.store.store import Store
 from support import raw
@@ -74,13 +76,27 @@ def certify(address: str) -> None:
         store.rules.set(Rule(0, DEMAND_ACTOR, rule, stamp()))
 
 
+def edit(address: str) -> None:
+    with Store.open(address) as store:
+        place = make_url(address).username or ""
+        change = DetectorEdit(0, SERIAL, None, None, place, None, "moved", stamp())
+        store.detectors.edit(change, stamp())
+        store.detectors.retire(Retirement(0, SERIAL, NOON, "replaced", stamp()), stamp())
+
+
+def anchor(address: str) -> None:
+    with Store.open(address) as store:
+        store.log.add_checkpoint(RecordedCheckpoint(0, "cd" * 32, NOON, 7, "{}", stamp()), stamp())
+
+
 MAY = {
     StoreRole.READER: set(),
     StoreRole.APPLIER: {apply},
     StoreRole.CONTRIBUTOR: {add_summary},
     StoreRole.DERIVER: {derive},
-    StoreRole.CERTIFIER: {certify},
-    StoreRole.ADMIN: {apply, derive, certify},
+    StoreRole.CERTIFIER: {certify, edit},
+    StoreRole.ANCHOR: {anchor},
+    StoreRole.ADMIN: {apply, derive, certify, edit, anchor},
 }
 
 
@@ -93,7 +109,7 @@ def test_a_role_may_do_what_its_kind_needs_and_nothing_else(
         with Store.open(address) as store:
             assert store.resolve(SERIAL, NOON, 150.0).calibration.version == 1
             assert store.log.audit().findings == ()
-        for act in (apply, derive, certify, add_summary):
+        for act in (apply, derive, certify, edit, anchor, add_summary):
             if act is add_summary and kind in (StoreRole.DERIVER, StoreRole.ADMIN):
                 continue  # it may, but the row is there already
             if act in may:

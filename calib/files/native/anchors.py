@@ -12,13 +12,15 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from calib.errors import CalibError, FileFormatError, InputError, StoreError
 from calib.files.atomic import write_safely
-from calib.files.kinds import CHECKPOINT
+from calib.files.kinds import CHECKPOINT, TIMESTAMP
 from calib.files.native.checkpoint import checkpoint_signed_by, read_checkpoint
 from calib.files.native.key_history import KeyHistory
+from calib.files.native.timestamps import read_timestamp, timestamp_path
 from calib.model.store.log import Checkpoint
 from calib.model.store.signing import Anchored
 
@@ -36,6 +38,8 @@ class AnchoredCheckpoints:
     """In the order of their files: by position, then by time."""
     compromised: tuple[Path, ...]
     """The files that were signed with a key that is compromised."""
+    timestamps: tuple[datetime, ...] = ()
+    """The verified time stamps of the checkpoints that have one."""
 
 
 def refuse_no_folder(place: Path) -> None:
@@ -50,33 +54,45 @@ def refuse_no_folder(place: Path) -> None:
 
 
 def append_checkpoint(
-    place: Path, checkpoint: Checkpoint, data: bytes, store: Sequence[Path] = ()
+    place: Path,
+    checkpoint: Checkpoint,
+    data: bytes,
+    store: Sequence[Path] = (),
+    timestamp: bytes | None = None,
 ) -> Anchored:
-    """Write a checkpoint, of which ``data`` is the signed text, to a new file in a folder. In a
-    repository it is committed, and pushed where the branch has an upstream.
+    """Write a checkpoint, of which ``data`` is the signed text, to a new file in a folder, and its
+    time stamp beside it. In a repository it is committed, and pushed where the branch has an
+    upstream.
 
     Raises what ``write_safely`` raises, and ``StoreError`` (``anchor-failed``, ``not-pushed``).
     """
     refuse_no_folder(place)
     name = f"checkpoint-{checkpoint.last_position:08d}-{checkpoint.made_at:%Y%m%dT%H%M%S.%fZ}.json"
     path = place / name
+    names = [name]
+    if timestamp is not None:
+        token = timestamp_path(path)
+        write_safely(token, timestamp, TIMESTAMP, store=store)
+        names.append(token.name)
     write_safely(path, data, CHECKPOINT, store=store)
     if not (place / ".git").exists():
         return Anchored(path, None, None)
     try:
-        _git(place, "add", "--", name)
+        _git(place, "add", "--", *names)
         subject = f"Add checkpoint at position {checkpoint.last_position}"
-        _git(place, "commit", "--quiet", "-m", subject, "--only", "--", name)
+        _git(place, "commit", "--quiet", "-m", subject, "--only", "--", *names)
         commit = _git(place, "rev-parse", "HEAD")
     except StoreError:
-        path.unlink(missing_ok=True)
-        _forget(place, name)
+        for one in names:
+            (place / one).unlink(missing_ok=True)
+            _forget(place, one)
         raise
     return Anchored(path, commit, _pushed(place))
 
 
-def read_anchor(place: Path, public_key: Path) -> AnchoredCheckpoints:
-    """All checkpoints in a folder, their signatures verified.
+def read_anchor(place: Path, public_key: Path, roots: Path | None = None) -> AnchoredCheckpoints:
+    """All checkpoints in a folder, their signatures verified, and with root certificates their time
+    stamps.
 
     Raises ``FileFormatError`` (``no-checkpoint``) where there is none, and what
     ``read_checkpoint`` raises for one that is not genuine.
@@ -91,15 +107,17 @@ def read_anchor(place: Path, public_key: Path) -> AnchoredCheckpoints:
             "checkpoint.",
         )
     keys = KeyHistory.read(public_key)
-    found, compromised = [], []
+    found, compromised, timestamps = [], [], []
     for path in paths:
+        at = None if roots is None else read_timestamp(path, roots)
+        timestamps += [] if at is None else [at]
         try:
-            found.append(checkpoint_signed_by(keys, path, public_key))
+            found.append(checkpoint_signed_by(keys, path, public_key, at))
         except CalibError as error:
             if error.code != "key-compromised":
                 raise
             compromised.append(path)
-    return AnchoredCheckpoints(tuple(found), tuple(compromised))
+    return AnchoredCheckpoints(tuple(found), tuple(compromised), tuple(timestamps))
 
 
 def newest_checkpoint(place: Path, public_key: Path) -> Checkpoint | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +113,21 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
     return checkpoint_signed_by(KeyHistory.read(public_key), path, public_key)
 
 
-def checkpoint_signed_by(keys: KeyHistory, path: Path, public_key: Path) -> Checkpoint:
-    """The same with the ``keys`` that ``public_key`` contains."""
-    return checkpoint_in(read_bytes(path), keys, path, public_key)
+def checkpoint_signed_by(
+    keys: KeyHistory, path: Path, public_key: Path, proven_at: datetime | None = None
+) -> Checkpoint:
+    """The same with the ``keys`` that ``public_key`` contains. ``proven_at`` is when it existed
+    according to its time stamp: a key that was compromised later can be trusted."""
+    return checkpoint_in(read_bytes(path), keys, path, public_key, proven_at)
 
 
-def checkpoint_in(data: bytes, keys: KeyHistory, path: Path, public_key: Path) -> Checkpoint:
+def checkpoint_in(
+    data: bytes,
+    keys: KeyHistory,
+    path: Path,
+    public_key: Path,
+    proven_at: datetime | None = None,
+) -> Checkpoint:
     """The same of the bytes of a file; ``path`` is where they are from."""
     checkpoint, signature = _parsed(data, path)
     if signature is None:
@@ -125,7 +135,7 @@ def checkpoint_in(data: bytes, keys: KeyHistory, path: Path, public_key: Path) -
     signer = keys.signer(signature, checkpoint.signed_bytes())
     if signer is None:
         raise _forged(path, public_key)
-    _refuse_untrusted(signer, checkpoint, path)
+    _refuse_untrusted(signer, checkpoint, path, proven_at)
     return checkpoint
 
 
@@ -198,10 +208,13 @@ def _compromised(signer: SigningKey, path: Path) -> FileFormatError:
     )
 
 
-def _refuse_untrusted(signer: SigningKey, checkpoint: Checkpoint, path: Path) -> None:
-    """Raise for a compromised key, with which a checkpoint of any time can be made, and for a key
-    that was retired before the checkpoint was made."""
-    if signer.compromised_since is not None:
+def _refuse_untrusted(
+    signer: SigningKey, checkpoint: Checkpoint, path: Path, proven_at: datetime | None
+) -> None:
+    """Raise for a compromised key, with which a checkpoint of any time can be made, unless it is
+    proven to be older, and for a key that was retired before the checkpoint was made."""
+    since = signer.compromised_since
+    if since is not None and (proven_at is None or proven_at >= since):
         raise _compromised(signer, path)
     if signer.retired_at is not None and checkpoint.made_at > signer.retired_at:
         raise FileFormatError(

@@ -63,6 +63,7 @@ from calib.report.resolution import resolution_blocks, resolution_view
 from calib.report.scalar import moment_view
 from support.asymmetric import calibrations, certified, detector, recorded
 from support.asymmetric.case import Case
+from support.asymmetric.certified import instant
 
 
 def certification(*, changing: bool) -> Case:
@@ -176,6 +177,7 @@ def audit(*, verified: bool) -> Case:
         n_checkpoints=None if verified else 3,
         compromised=() if verified else (Path("anchors/checkpoint-00000002.json"),),
         compared=None if verified else LogHead(23, "7b" * 32),
+        timestamps=() if verified else (instant(8, 9, 10), instant(8, 11, 12)),
     )
     return Case(view, audit_blocks(view))
 

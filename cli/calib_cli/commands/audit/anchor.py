@@ -40,6 +40,7 @@ def anchor(
     Example:
       calib audit anchor anchors
     """
+    from calib.config.settings import read_settings
     from calib.flows.audit import anchor as anchored
     from calib.report.log import anchor_view
 
@@ -49,7 +50,9 @@ def anchor(
         others = [
             stack.enter_context(other_store(place)) for place in places if is_other_store(place)
         ]
-        made, done = anchored(opened, key, folders, stamp(by), others)
+        made, done = anchored(
+            opened, key, folders, stamp(by), others, read_settings().timestamp_url
+        )
     view = anchor_view(made, done)
     if as_json:
         write_json(view)

@@ -60,6 +60,7 @@ def verify(
     Example:
       calib audit verify
     """
+    from calib.config.settings import read_settings
     from calib.flows.audit import verify as verified
     from calib.flows.shared.heads import signed_head
     from calib.report.log import audit_blocks, audit_view, head_facts, head_view
@@ -71,7 +72,7 @@ def verify(
             place = stack.enter_context(other_store(checkpoint, read_only=True))
         elif checkpoint is not None:
             file = Path(checkpoint)
-        done = verified(opened, file, public_key, head, place)
+        done = verified(opened, file, public_key, head, place, read_settings().timestamp_roots)
         now = head_view(signed_head(opened))
     view = audit_view(
         done.audit,
@@ -80,6 +81,7 @@ def verify(
         compromised=done.compromised,
         signed=done.signed,
         compared=done.head,
+        timestamps=done.timestamps,
     )
     view["log_head"] = now
     if as_json:
