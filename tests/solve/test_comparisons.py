@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,14 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.families import known_layout
 from calib.model.result.comparison import Agreement, Compared, Comparison
+from calib.model.result.report import DatasetUse
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.comparisons import CommonSolution, compared
+from calib.solve.panels.dataset_comparisons import _parts
+from calib.solve.panels.disagreement import disagreements_in_words
 from calib.solve.panels.repeatability import repeatability
 from calib.solve.panels.system import PanelSystem
+from support.asymmetric import calibrations
 from support.linear import PRIOR, Seen, seen
 
 LAYOUT = known_layout("PILATUS 1M")
@@ -163,3 +168,44 @@ def test_noise_that_is_larger_than_the_weights_state_counts() -> None:
     assert noisy.chi_square == pytest.approx(plain.chi_square / 4.0)
     assert plain.visible_um is not None
     assert noisy.visible_um == pytest.approx(2.0 * plain.visible_um)
+
+
+def use(distance_mm: float, n_reflections: int = 1000) -> DatasetUse:
+    one = calibrations.wide_report().datasets[0]
+    return replace(one, distance_mm=distance_mm, n_reflections=n_reflections)
+
+
+def test_each_part_of_the_datasets_is_compared_once() -> None:
+    uses = [use(mm) for mm in (150.0, 400.0, 150.5, 401.0)]
+    singly = [(Compared.DATASET, (k,)) for k in range(4)]
+    distance, first = (Compared.DISTANCE, (0, 2)), (Compared.DATASET, (0, 1))
+    assert _parts(uses, None) == [*singly, distance, first]
+    night = (Compared.OCCASION, (0, 3))
+    assert _parts(uses, [1, 0, 0, 1]) == [*singly, distance, (Compared.DATASET, (1, 2))]
+    assert _parts(uses, [0, 1, 2, 0]) == [*singly, distance, (Compared.DATASET, (0, 3))]
+    assert _parts([use(150.0)] * 5, [1, 0, 0, 1, 0])[5:] == [
+        (Compared.DATASET, (1, 2)),
+        (Compared.OCCASION, (1, 2, 4)),
+    ]
+    assert night not in _parts(uses, None)
+    assert _parts(uses[:1], [0]) == []
+    assert _parts(uses[:2], None) == [(Compared.DATASET, (0,))]
+
+
+def test_of_many_datasets_those_with_the_most_reflections_are_compared_singly() -> None:
+    uses = [use(150.0, 100 + k) for k in range(60)]
+    found = [members for kind, members in _parts(uses, None) if len(members) == 1]
+    assert found == [(k,) for k in range(20, 60)]
+
+
+def test_a_reason_names_part_panels_sizes_and_remedy() -> None:
+    report = calibrations.wide_report()
+    (words,) = disagreements_in_words(report)
+    assert words.startswith(
+        "night2 disagrees with the others: panels 5 and 11 differ, panel 11 by 43 um beyond what "
+        "noise and repeatability explain (17 um rms over all panels). A panel moved"
+    )
+    none = replace(report.comparisons[0], panels=(), datasets=(0, 1))
+    (words,) = disagreements_in_words(replace(report, comparisons=(none,)))
+    assert "The first 2 datasets (night4 and night2) disagree with the others: panels" in words
+    assert "most significantly panel 11 by 43 um beyond" in words

@@ -70,7 +70,7 @@ def test_halves_of_a_scan_whose_crystal_changes_unseen_disagree(effect: Effect) 
     (reason,) = disagreements_in_words(found.report)
     assert reason in found.acceptance.reasons
     assert "The first and second halves of the scans of scan disagree" in reason
-    assert f"{one.size_um:.0f} um" in reason
+    assert f"({one.size_um:.0f} um rms over all panels)" in reason
 
 
 def test_halves_are_cut_in_the_middle_of_the_scan_and_add_up_to_it() -> None:

@@ -1,4 +1,5 @@
-"""Comparisons of datasets with one another: each alone, each distance, each occasion."""
+"""Comparisons of datasets with one another: each alone, each distance, each occasion, and the first
+ones, in the order of time or in that in which they were given."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ from calib.solve.prior import PanelPrior
 
 _MOST_DATASETS = 40
 """Of more datasets, only those with the most reflections are compared by themselves."""
+_FEWEST_IN_HALVES, _FEWEST_IN_QUARTERS = 4, 8
+"""Datasets from which on the first half, or quarter, of them is compared with the others."""
 _Part = tuple[Compared, tuple[int, ...]]
 
 
@@ -98,6 +101,8 @@ def _parts(uses: Sequence[DatasetUse], occasions: Sequence[int] | None) -> list[
     _, distance = distance_groups([use.distance_mm for use in uses])
     wanted: list[_Part] = [(Compared.DATASET, (place,)) for place in largest]
     wanted += [(Compared.DISTANCE, one) for one in _groups(distance)]
+    order = list(range(n)) if occasions is None else sorted(range(n), key=occasions.__getitem__)
+    wanted += [(Compared.DATASET, tuple(sorted(order[:cut]))) for cut in _cuts(n)]
     if occasions is not None:
         wanted += [(Compared.OCCASION, one) for one in _groups(occasions)]
     found: list[_Part] = []
@@ -108,6 +113,13 @@ def _parts(uses: Sequence[DatasetUse], occasions: Sequence[int] | None) -> list[
             seen |= {own, frozenset(range(n)) - own}
             found.append((kind, members))
     return found
+
+
+def _cuts(n_datasets: int) -> list[int]:
+    """After how many datasets a detector that changed in between is looked for: a half, and of
+    eight datasets or more each quarter."""
+    quarters = (1, 2, 3) if n_datasets >= _FEWEST_IN_QUARTERS else (2,)
+    return [n_datasets * k // 4 for k in quarters] if n_datasets >= _FEWEST_IN_HALVES else []
 
 
 def _groups(numbers: Sequence[int]) -> list[tuple[int, ...]]:

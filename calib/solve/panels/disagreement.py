@@ -23,8 +23,8 @@ _CAUSES = {
 def disagreements_in_words(report: Report) -> list[str]:
     """A sentence for each comparison that found a difference, with its cause and remedy."""
     return [
-        f"{_what(one, report)}: panels differ by {one.size_um:.0f} um rms beyond what noise and "
-        f"repeatability explain{_where(one)}. {_CAUSES[one.kind]}"
+        f"{_what(one, report)}: {_where(one)} beyond what noise and repeatability explain "
+        f"({one.size_um:.0f} um rms over all panels). {_CAUSES[one.kind]}"
         for one in report.all_comparisons
         if one.agreement is Agreement.DISAGREES
     ]
@@ -37,6 +37,8 @@ def _what(one: Comparison, report: Report) -> str:
         case Compared.HALVES:
             return f"The first and second halves of the scans of {listed} disagree"
         case Compared.DATASET:
+            if len(names) > 1:
+                return f"The first {len(names)} datasets ({listed}) disagree with the others"
             others = [use.name for use in report.datasets if use.name not in names]
             return f"{listed} disagrees with {others[0] if len(others) == 1 else 'the others'}"
         case Compared.DISTANCE:
@@ -48,9 +50,10 @@ def _what(one: Comparison, report: Report) -> str:
 
 def _where(one: Comparison) -> str:
     if not one.panels:
-        return f", most on panel {one.worst_panel} ({one.worst_um:.0f} um)"
+        return f"panels differ, most significantly panel {one.worst_panel} by {one.worst_um:.0f} um"
     shown = joined([str(panel) for panel in one.panels[:_MOST_PANELS]])
     more = len(one.panels) - _MOST_PANELS
-    words = f"{shown} and {more} more" if more > 0 else shown
-    kind = "panel" if len(one.panels) == 1 else "panels"
-    return f", significantly on {kind} {words} (up to {one.worst_um:.0f} um)"
+    words = f"{shown} and {more} more differ" if more > 0 else f"{shown} differ"
+    if len(one.panels) == 1:
+        return f"panel {shown} differs by {one.worst_um:.0f} um"
+    return f"panels {words}, panel {one.worst_panel} by {one.worst_um:.0f} um"
