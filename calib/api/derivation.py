@@ -30,7 +30,9 @@ def derive(
     ignore_flags: bool = False,
     pose_per_experiment: bool = False,
     space_group: str | None = None,
-    free_beam: bool = False,
+    free_beam: bool = True,
+    free_strain: bool = True,
+    free_shift: bool = True,
     crystals: str = "auto",
     crystal_interval_deg: float | None = None,
     keep_all: bool = False,
@@ -77,12 +79,19 @@ def derive(
     space_group
         Symmetry of all crystals, such as ``"P43212"``. Default: from the files.
     free_beam
-        Refine the beam's tilt towards the spindle as well.
+        Refine the beam's tilt towards the spindle in scans, with a prior of 1 mrad.
+    free_strain
+        Refine the strains that the symmetry of a crystal forbids, with a prior whose width is
+        learned from the data, from 0.1 % on.
+    free_shift
+        Refine a smooth shift of the spots during each scan, as beam or detector may drift; only
+        where crystals vary.
     crystals
-        Whether orientation and cell may vary along a scan: ``"auto"``, ``"static"`` or
-        ``"varying"``.
+        Whether orientation and cell vary smoothly along scans (``"auto"``, ``"varying"``) or not
+        (``"static"``).
     crystal_interval_deg
-        Length of the intervals of that variation, in degrees. Default: chosen from the data.
+        Length of the intervals of that variation, in degrees. Default: the
+        smaller of 15 and a third of the scan.
     keep_all
         Keep datasets and experiments that do not fit the others.
     workers
@@ -138,6 +147,8 @@ def derive(
         pose_per_experiment=pose_per_experiment,
         space_group=space_group,
         free_beam=free_beam,
+        free_strain=free_strain,
+        free_shift=free_shift,
         crystals=choice_of(Crystals, crystals, "crystals"),
         crystal_interval_deg=crystal_interval_deg,
         keep_all=keep_all,

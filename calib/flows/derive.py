@@ -68,7 +68,9 @@ class DeriveRequest:
     ignore_flags: bool = False
     pose_per_experiment: bool = False
     space_group: str | None = None
-    free_beam: bool = False
+    free_beam: bool = True
+    free_strain: bool = True
+    free_shift: bool = True
     crystals: Crystals = Crystals.AUTO
     crystal_interval_deg: float | None = None
     keep_all: bool = False
@@ -223,6 +225,8 @@ def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
         pose_per_experiment=request.pose_per_experiment,
         hall_symbol=hall_from_name(request.space_group) if request.space_group else None,
         free_beam=request.free_beam,
+        free_strain=request.free_strain,
+        free_shift=request.free_shift,
         crystals=request.crystals,
         crystal_interval_rad=_interval_rad(request.crystal_interval_deg),
         keep_all=request.keep_all,

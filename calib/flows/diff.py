@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from calib.errors import InputError
 from calib.model.detector.layout import Layout
 from calib.model.experiment.occasions import independent_occasions
-from calib.model.result.drift import Drift
+from calib.model.result.drift import Drift, Verdict
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, StoredCalibration
 from calib.solve.dataset.outliers import covariance_inflation
@@ -52,9 +52,19 @@ def diff(
 def between(
     layout: Layout, one: StoredCalibration, other: StoredCalibration, repeat_mm: float
 ) -> Drift:
-    """The drift from one calibration to the other."""
+    """The drift from one calibration to the other; without a verdict on the detector where they
+    were derived with different versions of the method."""
     shared = shared_data(one.record, other.record)
-    return drift(layout, _compared(one), _compared(other), shared, repeat_mm)
+    found = drift(layout, _compared(one), _compared(other), shared, repeat_mm)
+    methods = one.record.method, other.record.method
+    if methods[0] == methods[1]:
+        return found
+    note = (
+        f"The first calibration was derived with version {methods[0]} of the method, the second "
+        f"with version {methods[1]}: a difference may come from the method, and says nothing of "
+        "the detector. Derive the older one again from its files to compare them."
+    )
+    return replace(found, verdict=Verdict.METHOD, moved=(), notes=(note, *found.notes))
 
 
 def shared_data(one: CalibrationRecord, other: CalibrationRecord) -> tuple[float, float]:

@@ -48,6 +48,8 @@ def diagnose(named: Location | None, login: str, now: datetime) -> Diagnosis:
     try:
         checks += maintenance.environment(location, now)
         checks += maintenance.check(location)
+        if all(check.fine for check in checks):
+            checks.append(maintenance.check_method(location))
     except CalibError as error:
         checks.append(_trouble("store", error))
     return Diagnosis(settings, tuple(checks))

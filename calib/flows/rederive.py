@@ -16,7 +16,7 @@ from calib.flows.derive import DeriveProgress, DeriveRequest, derive
 from calib.flows.shared.equal import EQUAL_SIGMA, largest_difference_sigma
 from calib.flows.shared.provenance import this_environment
 from calib.model.detector.correction import Freedom
-from calib.model.result.report import Reason
+from calib.model.result.report import NARROW, Reason
 from calib.model.store.protocol import StoreLike
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import CalibrationRecord, ChangeStamp, StoredCalibration
@@ -82,6 +82,9 @@ def rederive(
         differences = provenance.environment.difference(here)
     if found.record.code_version != __version__:
         differences = (f"calib {found.record.code_version} against {__version__}", *differences)
+    if found.record.method != again.method:
+        words = f"method changed: version {found.record.method} against {again.method}"
+        differences = (words, *differences)
     return Rederived(
         stored=found,
         again=again,
@@ -124,6 +127,16 @@ def _recombination(found: StoredCalibration) -> CombineRequest:
     )
 
 
+def _crystals(record: CalibrationRecord) -> Crystals:
+    """How crystals were modelled; where version 1 of the method chose, what it chose if it chose
+    the same for all datasets."""
+    chosen = Crystals(record.parameters["crystals"])
+    vary = any(use.crystal_interval_deg is not None for use in record.report.datasets)
+    if record.method == NARROW and chosen is Crystals.AUTO and not vary:
+        return Crystals.STATIC
+    return chosen
+
+
 def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveRequest:
     """The request with a calibration's parameters, for its files at other paths."""
     parameters: Mapping[str, Any] = record.parameters
@@ -139,7 +152,9 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             pose_per_experiment=parameters["pose"] == "per-experiment",
             space_group=None if hall is None else name_from_hall(hall),
             free_beam=parameters["free_beam"],
-            crystals=Crystals(parameters["crystals"]),
+            free_strain=parameters.get("free_strain", False),
+            free_shift=parameters.get("free_shift", False),
+            crystals=_crystals(record),
             crystal_interval_deg=parameters["crystal_interval_deg"],
             keep_all=parameters.get("keep_all", False),
             # Its own summaries, except of the datasets read, are those that it was added to.

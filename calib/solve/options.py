@@ -17,11 +17,11 @@ class Crystals(StrEnum):
     """How crystals are modelled along their scans."""
 
     AUTO = "auto"
-    """Scan-varying in scans of more than 90 degrees, if held-out residuals improve."""
+    """Scan-varying for every crystal measured in one scan only."""
     STATIC = "static"
     """Static in all scans."""
     VARYING = "varying"
-    """Scan-varying for every crystal measured in one scan of three or more intervals."""
+    """The same as ``AUTO``; calibrations of version 1 of the method record which one it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,17 @@ class SolveOptions:
     hall_symbol
         Hall symbol of the space group of all crystals; None: as in the files.
     free_beam
-        Refine the tilt of the beam towards the spindle.
+        Refine the tilt of the beam towards the spindle in scans, with a prior of 1 mrad.
+    free_strain
+        Refine strains that the symmetry forbids, with a prior whose width is learned, from 0.1 %
+        on; not in crystals that are eliminated in batches.
+    free_shift
+        Refine a shift of the spots that is smooth in time, in scans whose crystals vary, with a
+        prior whose width is learned.
     crystals
         How crystals are modelled along their scans.
     crystal_interval_rad
-        Length of a spline interval in rad; None: chosen from the data.
+        Length of a spline interval in rad; None: the smaller of 15 degrees and a third of a scan.
     keep_all
         Keep datasets and experiments that appear to be misindexed.
     """
@@ -58,7 +64,9 @@ class SolveOptions:
     obey_flags: bool = False
     pose_per_experiment: bool = False
     hall_symbol: str | None = None
-    free_beam: bool = False
+    free_beam: bool = True
+    free_strain: bool = True
+    free_shift: bool = True
     crystals: Crystals = Crystals.AUTO
     crystal_interval_rad: float | None = None
     keep_all: bool = False
@@ -73,6 +81,8 @@ class SolveOptions:
             "pose": "per-experiment" if self.pose_per_experiment else "shared",
             "hall_symbol": self.hall_symbol,
             "free_beam": self.free_beam,
+            "free_strain": self.free_strain,
+            "free_shift": self.free_shift,
             "crystals": self.crystals.value,
             "keep_all": self.keep_all,
             "crystal_interval_deg": (

@@ -24,8 +24,8 @@ from calib.model.experiment.experiment import (
 )
 from calib.model.experiment.reflections import Reflections
 from calib.solve.dataset.batched import is_batched
-from calib.solve.dataset.fit import Slip
 from calib.solve.dataset.observations import Observations
+from calib.solve.dataset.parameters import Slip
 from calib.solve.dataset.selection import fit_for_use, folds_of
 from calib.solve.dataset.slip import split
 from calib.solve.drift.difference import CalibrationDifference

@@ -122,23 +122,58 @@ def test_scan_points_of_several_crystals_start_the_spline_of_each() -> None:
     assert parts[2] == pytest.approx(parts[0][:, ::-1], abs=1e-3)
 
 
+def three_experiments(data: Dataset, n_with_reflections: int = 3) -> Dataset:
+    """The scan of ``data`` as experiments with a crystal each, the last ones without
+    reflections."""
+    models, table = data.experiments, data.reflections
+    entries = tuple(replace(models.experiments[0], crystal=k, identifier=str(k)) for k in range(3))
+    experiment = np.repeat(np.arange(n_with_reflections), len(table))
+    repeated = table.where(np.tile(np.arange(len(table)), n_with_reflections))
+    return replace(
+        data,
+        experiments=replace(models, experiments=entries, crystals=models.crystals * 3),
+        reflections=replace(repeated, experiment=experiment),
+    )
+
+
 def test_the_interval_that_is_reported_is_the_shortest_of_crystals_that_vary() -> None:
     """Of 180 degrees k coefficients make k - 3 intervals; static crystals have none."""
-    data = with_scan_points(scan(1e-3), 0.0)
-    models = data.experiments
-    entries = tuple(replace(models.experiments[0], crystal=k) for k in range(3))
-    crystals = models.crystals * 3
-    several = replace(data, experiments=replace(models, experiments=entries, crystals=crystals))
-    fit = started(several, LAYOUT, options())
+    fit = started(three_experiments(scan(1e-3).dataset), LAYOUT, options())
+    seen = replace(fit.seen, basis=np.zeros((4, len(fit.seen))))
     for coefficients, expected in (
         ((1, 1, 1), None),
         ((1, 9, 1), 30.0),
         ((9, 1, 18), 12.0),
         ((18, 9, 1), 12.0),
     ):
-        held = replace(fit.instrument, crystal=np.arange(3), coefficients=coefficients)
-        varying = replace(fit, instrument=held)
+        held = replace(fit.instrument, coefficients=coefficients)
+        varying = replace(fit, seen=seen, instrument=held)
         assert varying.interval_deg == pytest.approx(expected)
+
+
+def test_experiments_without_reflections_have_no_influence_on_splines() -> None:
+    """Neither their scan points nor the range of their scans."""
+    chosen = options(crystals=Crystals.VARYING)
+    data = with_scan_points(scan(WIDE_RAD), 0.0)
+    alone = following(started(data, LAYOUT, chosen), chosen)
+    several = three_experiments(data, n_with_reflections=1)
+    models = several.experiments
+    points = models.crystals[0].a_at_scan_points
+    assert points is not None
+    reversed_points = replace(models.crystals[0], a_at_scan_points=points[::-1].copy())
+    shorter = replace(models.scans[0], width_rad=0.5 * models.scans[0].width_rad)
+    several = replace(
+        several,
+        experiments=replace(
+            models,
+            crystals=(models.crystals[0], reversed_points, reversed_points),
+            scans=(models.scans[0], shorter),
+            experiments=(*models.experiments[:2], replace(models.experiments[2], scan=1)),
+        ),
+    )
+    fit = following(started(several, LAYOUT, chosen), chosen)
+    assert fit.nuisance.drift == pytest.approx(alone.nuisance.drift)
+    assert fit.interval_deg == alone.interval_deg
 
 
 def test_crystals_that_vary_already_are_not_freed_again() -> None:

@@ -16,7 +16,7 @@ from calib.model.result.report import DatasetUse
 from calib.simulate.scan import ScanPlan, SimulatedScan, simulated_scan
 from calib.simulate.score import corner_errors
 from calib.simulate.truth import random_correction
-from calib.solve.dataset.fit import Slip
+from calib.solve.dataset.parameters import Slip
 from calib.solve.dataset.prediction import PANEL_COLUMNS
 from calib.solve.dataset.slip import (
     HeldOutLosses,
@@ -52,7 +52,10 @@ def scan(range_rad: float, slip_rad: float, drift_rad: float = 0.0) -> Simulated
 
 @cache
 def solved(data: SimulatedScan, crystals: Crystals) -> Solution:
-    chosen = SolveOptions(Freedom.FULL, PanelPrior(), crystals=crystals)
+    free = crystals is not Crystals.STATIC
+    chosen = SolveOptions(
+        Freedom.FULL, PanelPrior(), free_beam=free, free_strain=free, crystals=crystals
+    )
     return solution([data.dataset], LAYOUT, chosen)
 
 

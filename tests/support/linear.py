@@ -10,6 +10,7 @@ import numpy as np
 from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.detector.layout import Layout
+from calib.solve.algebra.bspline import Penalty
 from calib.solve.algebra.rigid_motion import gauge_directions, tangents_from_parameters
 from calib.solve.dataset.schur import SchurComplement
 from calib.solve.panels.system import PanelSystem
@@ -94,8 +95,11 @@ def estimate(
             np.zeros((6, 0)),
             np.zeros((0, 6 * len(layout) + 1)),
             0,
+            0,
             (),
             0,
+            0.0,
+            Penalty(),
         )
         for one in datasets
     ]

@@ -141,8 +141,11 @@ def states(found: Refinement) -> list[DatasetState]:
 
 
 def options(freedom: Freedom = Freedom.FULL, **changes: object) -> SolveOptions:
-    """The default options with some changed; crystals stand still, as the simulated ones do."""
-    given = {"freedom": freedom, "prior": PanelPrior(), "crystals": Crystals.STATIC, **changes}
+    """The default options with some changed; what the simulated data do not do is held: crystals
+    are static and have their symmetry, and the beam is where the file says."""
+    beam_and_cell = {"free_beam": False, "free_strain": False, "free_shift": False}
+    held = {"crystals": Crystals.STATIC, **beam_and_cell}
+    given = {"freedom": freedom, "prior": PanelPrior(), **held, **changes}
     return SolveOptions(**given)  # type: ignore[arg-type]
 
 

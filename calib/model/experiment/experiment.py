@@ -72,6 +72,11 @@ class Scan:
         """The angle at the end of the last image."""
         return self.start_rad + self.n_images * self.width_rad
 
+    @property
+    def range_rad(self) -> float:
+        """The range of angles, whatever the direction of rotation."""
+        return abs(self.end_rad - self.start_rad)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crystal:

@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """No significant difference."""
     DRIFTED = "drifted"
     """A significant difference."""
+    METHOD = "method changed"
+    """They were derived with different versions of the method, which may explain a difference."""
     REPLACED = "panel replaced"
     """One or a few panels moved far more than the others, as a replaced panel would."""
 

@@ -96,6 +96,11 @@ class Influence:
     """The panel with the largest shift."""
 
 
+NARROW, METHOD = 1, 2
+"""Versions of the method: the first one, in which beam, symmetry and crystals of short scans were
+held unless asked otherwise; and the current one, in which they are free with priors."""
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetUse:
     """The contribution of one dataset to a derivation."""
@@ -145,6 +150,8 @@ class DatasetUse:
     them."""
     halves: Comparison | None = None
     """The first halves of its scans against the last ones; None if not compared."""
+    method: int = NARROW
+    """The version of the method that refined it."""
 
 
 class Reason(StrEnum):

@@ -17,7 +17,7 @@ from calib.model.base.content import from_content, to_content
 from calib.model.base.zones import TimeZones
 from calib.model.detector.correction import CorrectionEstimate, Freedom
 from calib.model.detector.layout import Layout
-from calib.model.result.report import Acceptance, Report
+from calib.model.result.report import NARROW, Acceptance, Report
 from calib.model.store.validity import DistanceRange, Validity
 
 
@@ -134,6 +134,11 @@ class CalibrationRecord:
     code_version: str
     report: Report
     acceptance: Acceptance
+
+    @property
+    def method(self) -> int:
+        """The oldest version of the method among its datasets."""
+        return min((use.method for use in self.report.datasets), default=NARROW)
 
     @property
     def covariance_sha256(self) -> str:

@@ -34,6 +34,7 @@ def dataset_view(dataset: DatasetUse) -> dict[str, Any]:
         "influence": _influence_view(dataset.influence),
         "linearisation_error_sigma": number(dataset.linearisation_error_sigma),
         "summary": dataset.summary or None,
+        "method": dataset.method,
         "weight_scale": {
             name: number(value)
             for name, value in zip(("x", "y", "phi"), dataset.weight_scale, strict=True)

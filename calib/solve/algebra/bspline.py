@@ -17,23 +17,36 @@ import numpy as np
 
 from calib.model.base.arrays import Floats, Ints
 
-ORDER = 4
-"""Number of spline coefficients that a reflection of a scan-varying crystal depends on."""
+ORDER, LINEAR = 4, 2
+"""Number of spline coefficients that a reflection of a scan-varying crystal depends on: of cubic
+splines, and where crystals change linearly (one interval, b = (1 - u, u))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """Smoothness: one standard deviation of the second differences of spline coefficients."""
+    """Standard deviations that are learned from the data: how smooth crystals are along scans, and
+    how close to their symmetry."""
 
     turn_rad: float = 5e-4
-    """Of the rotation."""
+    """Of the second differences of spline coefficients of the rotation."""
     strain: float = 5e-4
-    """Of the strain, without unit."""
+    """Of those of the strain, without unit."""
+    forbidden: float = 1e-3
+    """Of each strain that the symmetry forbids, as its mean over the scan."""
+    net_turn: float = 1.0
+    """Of the net rotation over a scan, in units of the fixed prior (``ChangePrior``)."""
+    net_strain: float = 1.0
+    """Of the net strain, likewise."""
+    shift_mm: float = 0.1
+    """Of the shift of spots, in each direction, that is linear in time."""
+    bend_mm: float = 0.05
+    """Of each coefficient of higher degree."""
 
-    def precision(self) -> Floats:
-        """Inverse variances (9,) of the second differences: rotation in rad, strain."""
-        sigma = np.array([self.turn_rad] * 3 + [self.strain] * 6)
-        return np.asarray(sigma**-2.0)
+    @property
+    def widths(self) -> Floats:
+        """(7,) all of them, in the order of the fields."""
+        crystal = [self.turn_rad, self.strain, self.forbidden, self.net_turn, self.net_strain]
+        return np.array([*crystal, self.shift_mm, self.bend_mm])
 
 
 def basis(fraction: Floats) -> Floats:
@@ -52,6 +65,11 @@ def basis(fraction: Floats) -> Floats:
     )
 
 
+def linear_basis(fraction: Floats) -> Floats:
+    """Basis (2, n) of a straight line at positions ``fraction`` (n,) in [0, 1]."""
+    return np.stack([1.0 - fraction, fraction])
+
+
 def located(phi: Floats, start_rad: float, end_rad: float, n_intervals: int) -> tuple[Ints, Floats]:
     """Interval index (n,) and position in [0, 1] within the interval (n,) of each angle in rad.
 
@@ -60,6 +78,16 @@ def located(phi: Floats, start_rad: float, end_rad: float, n_intervals: int) -> 
     place = (phi - start_rad) / (end_rad - start_rad) * n_intervals
     interval = np.clip(np.floor(place).astype(np.int64), 0, n_intervals - 1)
     return interval, np.clip(place - interval, 0.0, 1.0)
+
+
+def net_change(n_coefficients: int, order: int) -> Floats:
+    """(n,) what the coefficients of a spline of ``order`` 4, or of a straight line (2), are
+    multiplied by and summed: the change from the first interval's start to the last one's end."""
+    out = np.zeros(n_coefficients)
+    if n_coefficients > 1:
+        out[0], out[-1] = -1.0, 1.0
+        out *= (n_coefficients - order + 1) / (n_coefficients - 1)
+    return out
 
 
 def second_differences(n_coefficients: int) -> Floats:

@@ -17,15 +17,16 @@ from functools import reduce
 import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
+from calib.solve.algebra.priors import BeamPrior
 from calib.solve.algebra.rigid_motion import adjoints
 from calib.solve.dataset.batched_sums import Accumulator, Batch, EliminatedCrystals
+from calib.solve.dataset.normal_equations import POSE_COLUMNS
 from calib.solve.dataset.observations import EARLY, FOLDS, LATE, Observations
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS, RESIDUAL_COLUMN, Predictor
 from calib.solve.dataset.schur import PoseElimination
 from calib.solve.dataset.symmetry import turned_strains
-from calib.solve.dataset.whitening import POSE_COLUMNS
 from calib.solve.parallel.threads import in_order
 
 _BATCH = 8192
@@ -192,11 +193,18 @@ class BatchedSchurComplement(PanelEquations):
     """The last step that was requested: of pose and beam (7,), and of crystals (c, r) in sigma."""
 
     @staticmethod
-    def of(batched: BatchedCrystals, *, free_beam: bool, panels: bool) -> BatchedSchurComplement:
+    def of(
+        batched: BatchedCrystals, *, beam_prior: BeamPrior | None, panels: bool
+    ) -> BatchedSchurComplement:
         """Eliminate crystals and pose; without ``panels``, which costs less, only steps with fixed
         panels can be computed."""
         totals = batched.summed(panels=panels)
-        pose = PoseElimination.of(totals.total, totals.alone, free_beam=free_beam)
+        pose = PoseElimination.of(
+            totals.total,
+            totals.alone,
+            beam_prior=beam_prior,
+            beam_rad=batched.predictor.nuisance.beam_rad,
+        )
         n_known = int((totals.back != 0.0).any(axis=1).sum())
         return BatchedSchurComplement(
             information=pose.information,
@@ -213,10 +221,9 @@ class BatchedSchurComplement(PanelEquations):
         """The panel equations alone."""
         return PanelEquations(self.information, self.vector, self.panel_information)
 
-    def largest_shift(self, panel_step: Floats) -> float:
-        """Largest component of ``nuisance_step`` along a determined direction, in sigma."""
-        rigid = self._rigid(panel_step)
-        _, crystals = self._step(panel_step)
+    def largest_shift(self) -> float:
+        """Largest shift of the nuisance parameters in sigma, as of ``SchurComplement``."""
+        rigid, crystals = self.pose.reach[:, -1], self.crystals.tail[:, :, -1]
         return float(max(np.abs(rigid).max(initial=0.0), np.abs(crystals).max(initial=0.0)))
 
     def nuisance_step(self, panel_step: Floats) -> Step:

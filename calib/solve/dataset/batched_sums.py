@@ -17,10 +17,11 @@ from itertools import pairwise
 import numpy as np
 
 from calib.model.base.arrays import Floats, Ints
+from calib.solve.algebra.whitening import whiten_all
+from calib.solve.dataset.normal_equations import POSE_COLUMNS, TAIL_COLUMNS
 from calib.solve.dataset.observations import Observations
 from calib.solve.dataset.parameters import CRYSTAL_COLUMNS
 from calib.solve.dataset.prediction import BEAM_COLUMN, PANEL_COLUMNS
-from calib.solve.dataset.whitening import POSE_COLUMNS, whiten_all
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,8 +85,6 @@ class Batch:
         return out.transpose(0, 3, 1, 2).reshape(len(out), -1, PANEL_COLUMNS * n_panels)
 
 
-TAIL_COLUMNS = POSE_COLUMNS + 2
-"""Number of columns for pose, beam and residual."""
 _POSE = slice(0, POSE_COLUMNS)
 _PANELS = slice(0, PANEL_COLUMNS)
 

@@ -11,7 +11,8 @@ from calib.model.detector.correction import Correction
 from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
-from calib.solve.algebra.bspline import ORDER, Penalty, basis, located
+from calib.solve.algebra.bspline import LINEAR, ORDER, Penalty, basis, linear_basis, located
+from calib.solve.algebra.priors import BeamPrior, PosePrior
 from calib.solve.dataset.batched import BatchedCrystals, BatchedSchurComplement, is_batched
 from calib.solve.dataset.normal_equations import Blocks, accumulate, residuals_at
 from calib.solve.dataset.observations import Observations, usable_observations
@@ -20,16 +21,20 @@ from calib.solve.dataset.parameters import (
     CRYSTAL_COLUMNS,
     Instrument,
     NuisanceParameters,
+    Slip,
     Step,
     starting_point,
 )
 from calib.solve.dataset.prediction import PANEL_COLUMNS, Predictor
 from calib.solve.dataset.schur import SchurComplement, eliminate
-from calib.solve.dataset.whitening import BlocksWithPose, PosePrior, eliminate_crystal
 from calib.solve.options import SolveOptions
 
+LONGEST_INTERVAL_RAD = np.radians(15.0)
 _FEWEST_INTERVALS = 3
 _FEWEST_IN_INTERVAL = 40
+_MOST_GROUPS = 8_000
+"""Of reflections of one experiment, panel, fold and interval: each costs 15 us in every pass."""
+_LONGEST_STRETCH = 64.0
 _CONVERGED_SIGMA = 0.02
 """Iteration ends when no whitened nuisance parameter moves by more than this."""
 _USUAL_SHARE, _SMALLEST_SHARE = 0.2, 1e-3
@@ -37,17 +42,6 @@ _USUAL_SHARE, _SMALLEST_SHARE = 0.2, 1e-3
 one: pose and crystals can fit a few reflections exactly."""
 _ENOUGH_TO_APPROACH = 6_000
 """Number of reflections of the subset from which pose and crystals are first refined."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slip:
-    """Where a crystal slipped, and how far."""
-
-    experiment: int
-    phi_rad: float
-    turn_rad: tuple[float, float, float]
-    """Rotation vector from the orientation before the slip to that after it, in the crystal's
-    frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,9 +60,14 @@ class DatasetFit:
     of rejections."""
     scale: Floats
     """(3,) observed over stated standard deviation of x, y and phi."""
-    free_beam: bool
+    beam_prior: BeamPrior | None
+    """None: the beam is held."""
     pose_prior: PosePrior | None
     penalty: Penalty = field(default_factory=Penalty)
+    n_of_splines: float | None = None
+    """How many parameters of crystals the data determine; None: all, as long as none vary."""
+    free_shift: bool = True
+    """Whether spots may shift with time, in scans whose crystals vary by splines."""
     slips: tuple[Slip, ...] = ()
     """Where scans were split because their crystals had slipped."""
     disputed: tuple[int, ...] = ()
@@ -84,6 +83,7 @@ class DatasetFit:
             lab_from_root,
             hall_symbol=options.hall_symbol,
             pose_per_experiment=options.pose_per_experiment,
+            free_strain=options.free_strain,
         )
         seen = usable_observations(
             dataset, ignore_flags=options.ignore_flags, obey_flags=options.obey_flags
@@ -98,8 +98,9 @@ class DatasetFit:
             keep=keep,
             trust=keep.astype(np.float64),
             scale=np.ones(3),
-            free_beam=options.free_beam,
+            beam_prior=BeamPrior() if options.free_beam and not instrument.still.all() else None,
             pose_prior=PosePrior() if options.pose_per_experiment else None,
+            free_shift=options.free_shift,
         )
 
     def thinned(self, most: int) -> DatasetFit:
@@ -132,78 +133,90 @@ class DatasetFit:
         seen, keep, trust = self.seen.run(low, high), self.keep[low:high], self.trust[low:high]
         return replace(self, seen=seen, keep=keep, trust=trust)
 
-    def varying(self, interval_rad: float, *, from_rad: float = 0.0) -> DatasetFit:
-        """The same fit with scan-varying crystals: splines with intervals of about ``interval_rad``
-        in scans of ``from_rad`` or more.
+    def varying(self, interval_rad: float | None = None) -> DatasetFit:
+        """The same fit with scan-varying crystals: splines with intervals of about
+        ``interval_rad``, by default the smaller of 15 degrees and a third of the scan.
 
-        A crystal varies if it was measured in a single scan, of at least three intervals. Intervals
-        are lengthened until they have 40 reflections on average.
+        A crystal varies if it was measured in a single scan. Intervals are lengthened until they
+        have 40 reflections on average and there are few enough groups of reflections; if there
+        never are, crystals change linearly.
         """
-        models, held = self.dataset.experiments, self.instrument
-        coefficients, intervals = [1] * len(held.coefficients), {}
-        times_measured = np.bincount(held.crystal[self._used], minlength=len(coefficients))
+        stretch = 1.0
+        while stretch <= _LONGEST_STRETCH:
+            counts = self._intervals(interval_rad, stretch)
+            if not counts:
+                return self
+            found = self._with_splines(counts, linear=False)
+            if len(found.seen.group_start) <= _MOST_GROUPS:
+                return found
+            if max(counts.values()) == 1:
+                break
+            stretch *= 2.0
+        return self._with_splines(dict.fromkeys(counts, 1), linear=True)
+
+    def _intervals(self, interval_rad: float | None, stretch: float) -> dict[int, int]:
+        """The number of intervals of each experiment whose crystal may vary, with intervals
+        ``stretch`` times longer than asked for."""
+        models, held, counts = self.dataset.experiments, self.instrument, {}
+        measured = np.bincount(held.crystal[self._used], minlength=len(held.coefficients))
+        n_kept = np.bincount(self.seen.experiment[self.keep], minlength=len(held.crystal)).tolist()
         for experiment in np.flatnonzero(self._used & ~held.still).tolist():
-            crystal = int(held.crystal[experiment])
-            if times_measured[crystal] != 1:
+            if measured[held.crystal[experiment]] != 1:
                 continue
-            scan = models.scans[models.experiments[experiment].scan or 0]
-            span = abs(scan.end_rad - scan.start_rad)
-            n_kept = int((self.keep & (self.seen.experiment == experiment)).sum())
-            count = min(round(span / interval_rad), n_kept // _FEWEST_IN_INTERVAL)
-            if count >= _FEWEST_INTERVALS and span >= from_rad:
-                intervals[experiment] = (scan, count)
-                coefficients[crystal] = count + ORDER - 1
-        if not intervals:
-            return self
+            span = models.scans[models.experiments[experiment].scan or 0].range_rad
+            length = interval_rad or min(LONGEST_INTERVAL_RAD, span / _FEWEST_INTERVALS)
+            most = n_kept[experiment] // _FEWEST_IN_INTERVAL
+            counts[experiment] = max(1, min(round(span / (length * stretch)), most))
+        return counts
+
+    def _with_splines(self, counts: dict[int, int], *, linear: bool) -> DatasetFit:
+        """The same fit with splines of these numbers of intervals, or straight lines."""
+        models, held = self.dataset.experiments, self.instrument
+        order = LINEAR if linear else ORDER
+        coefficients, ranges = [1] * len(held.coefficients), list(held.range_rad)
+        scans = {one: models.scans[models.experiments[one].scan or 0] for one in counts}
+        for experiment, count in counts.items():
+            coefficients[held.crystal[experiment]] = count + order - 1
+            ranges[held.crystal[experiment]] = scans[experiment].range_rad
         offset = np.concatenate([[0], np.cumsum(coefficients)])
         first = offset[held.crystal[self.seen.experiment]]
-        weights = np.zeros((ORDER, len(self.seen)))
+        weights = np.zeros((order, len(self.seen)))
         weights[0] = 1.0
-        for experiment, (scan, count) in intervals.items():
-            mine = self.seen.experiment == experiment
-            low, high = sorted((scan.start_rad, scan.end_rad))
+        bounds = np.searchsorted(self.seen.experiment, np.arange(len(held.crystal) + 1))
+        for experiment, count in counts.items():
+            mine = slice(int(bounds[experiment]), int(bounds[experiment + 1]))
+            low, high = sorted((scans[experiment].start_rad, scans[experiment].end_rad))
             place, share = located(self.seen.observed[2, mine], low, high, count)
             first[mine] += place
-            weights[:, mine] = basis(share)
-        seen, order = self.seen.varying(first, weights)
+            weights[:, mine] = linear_basis(share) if linear else basis(share)
+        seen, order_of = self.seen.varying(first, weights)
+        shifting = held.shifting.copy()
+        shifting[list(counts)] = self.free_shift and not linear
         return replace(
             self,
             seen=seen,
-            keep=self.keep[order],
-            trust=self.trust[order],
-            instrument=replace(held, coefficients=tuple(coefficients)),
+            keep=self.keep[order_of],
+            trust=self.trust[order_of],
+            instrument=replace(
+                held,
+                coefficients=tuple(coefficients),
+                order=order,
+                range_rad=tuple(ranges),
+                shifting=shifting,
+            ),
             nuisance=replace(self.nuisance, drift=np.zeros((CRYSTAL_COLUMNS, int(offset[-1])))),
         )
-
-    def blocks_of_crystals(self, correction: Correction) -> Blocks:
-        """Normal equations in blocks, of a fit returned by ``across_panels``."""
-        return accumulate(self.predictor(correction), self.seen, self.weights)[0]
-
-    def across_panels(self) -> DatasetFit:
-        """The fit with reflections grouped across panels; its blocks serve for crystals only."""
-        seen, order = self.seen.varying(self.seen.first, self.seen.basis, by_panel=False)
-        return replace(self, seen=seen, keep=self.keep[order], trust=self.trust[order])
-
-    def crystals_step(self, blocks: Blocks) -> Step:
-        """The step of the crystals with panels, pose and beam fixed; ``blocks`` are those of
-        ``across_panels``."""
-        held, nothing = self.instrument, np.zeros((len(blocks.matrices), PANEL_COLUMNS, 6))
-        wide, n = BlocksWithPose.of(blocks, nothing), len(self.layout)
-        crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
-        for which in range(len(crystal)):
-            one = eliminate_crystal(
-                wide, which, held, self.nuisance, n, prior=None, penalty=self.penalty
-            )
-            own = one.basis @ (one.back @ one.reach[:, -1])
-            crystal[which] = own.reshape(-1, CRYSTAL_COLUMNS)
-        still = np.zeros_like(self.nuisance.deviation)
-        return Step(np.zeros(6), still, tuple(crystal), 0.0)
 
     @property
     def _used(self) -> Bools:
         """(e,) whether an experiment has usable reflections."""
         counts = np.bincount(self.seen.experiment, minlength=len(self.instrument.crystal))
         return np.asarray(counts > 0)
+
+    @property
+    def experiments_used(self) -> list[int]:
+        """Indices of the experiments with usable reflections; only these have a crystal."""
+        return [int(experiment) for experiment in np.flatnonzero(self._used)]
 
     @property
     def weights(self) -> Floats:
@@ -244,12 +257,17 @@ class DatasetFit:
     @property
     def interval_deg(self) -> float | None:
         """Shortest interval of any crystal's spline in degrees; None if all crystals are static."""
+        if self.seen.basis is None:
+            return None
         models, held, found = self.dataset.experiments, self.instrument, []
-        for index, entry in enumerate(models.experiments):
-            count = held.coefficients[int(held.crystal[index])]
+        for experiment in self.experiments_used:
+            count, entry = (
+                held.coefficients[held.crystal[experiment]],
+                models.experiments[experiment],
+            )
             if count > 1 and entry.scan is not None:
-                scan = models.scans[entry.scan]
-                found.append(abs(scan.end_rad - scan.start_rad) / (count - ORDER + 1))
+                n_intervals = count - len(self.seen.basis) + 1
+                found.append(models.scans[entry.scan].range_rad / n_intervals)
         return float(np.degrees(min(found))) if found else None
 
     @property
@@ -264,8 +282,13 @@ class DatasetFit:
         experiments, held = np.unique(self.seen.experiment), self.instrument
         poses = 1 if self.pose_prior is None else len(experiments)
         crystals = np.unique(held.crystal[experiments]).tolist()
-        cells: int = sum((3 + held.strains[c].shape[1]) * held.coefficients[c] for c in crystals)
-        return 6 * poses + int(self.free_beam) + cells
+        strains = [own.shape[1] for own in held.strains]
+        if not self.is_batched:
+            strains = [n + own.shape[1] for n, own in zip(strains, held.forbidden, strict=True)]
+        cells: int = sum((3 + strains[c]) * held.coefficients[c] for c in crystals)
+        if self.seen.basis is not None and self.n_of_splines is not None:
+            cells = round(self.n_of_splines)
+        return 6 * poses + int(self.beam_prior is not None) + cells
 
     def predictor(self, correction: Correction) -> Predictor:
         """Predictor for panels at ``correction`` and the current nuisance parameters."""
@@ -283,13 +306,13 @@ class DatasetFit:
         residuals."""
         chosen = self.weights if weights is None else weights
         if not self.is_batched:
-            return accumulate(self.predictor(correction), self.seen, chosen)
+            return accumulate(self.predictor(correction), self.seen, chosen, self._centre_mm())
         return self._equations(correction, chosen), self.residuals(correction)
 
     def _equations(self, correction: Correction, weights: Floats) -> Blocks | BatchedCrystals:
         predictor = self.predictor(correction)
         if not self.is_batched:
-            return accumulate(predictor, self.seen, weights)[0]
+            return accumulate(predictor, self.seen, weights, self._centre_mm())[0]
         return BatchedCrystals(predictor, self.seen, weights, self._centre_mm())
 
     @property
@@ -299,19 +322,25 @@ class DatasetFit:
         return self.pose_prior is None and is_batched(self.seen, held.crystal, held.coefficients)
 
     def eliminate(
-        self, blocks: Blocks | BatchedCrystals, correction: Correction, *, panels: bool = True
+        self,
+        blocks: Blocks | BatchedCrystals,
+        correction: Correction,
+        *,
+        panels: bool = True,
+        learn: bool = False,
     ) -> SchurComplement | BatchedSchurComplement:
         """Normal equations of the panels with crystals and pose eliminated; without ``panels``,
-        which costs less, they serve for steps with fixed panels only."""
+        which costs less, they serve for steps with fixed panels only. With ``learn`` the penalty of
+        the crystals is learned from the blocks."""
         if isinstance(blocks, BatchedCrystals):
-            return BatchedSchurComplement.of(blocks, free_beam=self.free_beam, panels=panels)
+            return BatchedSchurComplement.of(blocks, beam_prior=self.beam_prior, panels=panels)
         return eliminate(
             blocks,
             self.predictor(correction),
-            about_mm=self._centre_mm(),
-            free_beam=self.free_beam,
+            beam_prior=self.beam_prior,
             pose_prior=self.pose_prior,
             penalty=self.penalty,
+            learn=learn,
         )
 
     def moved(self, step: Step) -> DatasetFit:
@@ -363,7 +392,7 @@ class DatasetFit:
         del residuals
         blocks = self._equations(correction, weights)
         complement = self.eliminate(blocks, correction, panels=False)
-        near = complement.largest_shift(still) < _CONVERGED_SIGMA
+        near = complement.largest_shift() < _CONVERGED_SIGMA
         return blocks, None if near else complement.nuisance_step(still)
 
     def _centre_mm(self) -> Floats:

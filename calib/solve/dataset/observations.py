@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,12 @@ or last half of its scan: fold = 4 * late + 2 * half + held out."""
 WITHOUT_HELD_OUT, EARLY, LATE = (0, 2, 4, 6), (0, 1, 2, 3), (4, 5, 6, 7)
 """The folds of reflections that are not held out, of first halves of scans, and of last halves."""
 _FEW_IN_GROUP = 5
+_CHUNK = 8192
+"""Reflections processed at a time, so that their derivatives stay in the processor's cache."""
+_SHORT_RUNS = 32
+"""Mean reflections per panel and experiment below which parts span several panels."""
+_ENOUGH = 1024
+"""Smallest number of reflections in a part of its own."""
 _STILL_SIGMA_RAD = 1e-3
 """Assumed scatter of delta-psi until it is estimated."""
 
@@ -54,7 +61,8 @@ class Observations:
     first: Ints
     """(n,) index of the first spline coefficient that a reflection depends on."""
     basis: Floats | None
-    """(4, n) basis functions of this and the next three coefficients; None if no crystal varies."""
+    """(4, n) how much it depends on this and the next three, or (2, n) on this and the next; None
+    where no crystal varies."""
     flagged: Bools | None = None
     """(n,) usable reflections that an earlier refinement flagged as outliers, to be judged anew;
     None if there are none."""
@@ -62,17 +70,12 @@ class Observations:
     def __len__(self) -> int:
         return len(self.experiment)
 
-    def varying(
-        self, first: Ints, basis: Floats | None, *, by_panel: bool = True
-    ) -> tuple[Observations, Ints]:
-        """The same reflections grouped by spline coefficient as well, and their order (n,);
-        ``first`` (n,) and ``basis`` (4, n) are as in the fields of the same names.
-
-        Without ``by_panel`` groups extend across panels: few and large, for crystals alone.
+    def varying(self, first: Ints, basis: Floats | None) -> tuple[Observations, Ints]:
+        """The same reflections, grouped by their spline coefficients too, and the order (n,) in
+        which they come; ``first`` (n,) and ``basis`` as in the fields of these names.
         """
-        panel = self.panel if by_panel else np.zeros_like(self.panel)
-        order = np.lexsort((first, self.fold, panel, self.experiment))
-        keys = np.stack([k[order] for k in (self.experiment, panel, self.fold, first)])
+        order = np.lexsort((first, self.fold, self.panel, self.experiment))
+        keys = np.stack([k[order] for k in (self.experiment, self.panel, self.fold, first)])
         change = (np.diff(keys, axis=1) != 0).any(axis=0)
         start = np.concatenate([[0], np.flatnonzero(change) + 1, [len(order)]])
         chosen = self._taken(order, start)
@@ -119,6 +122,29 @@ class Observations:
             basis=None if self.basis is None else np.ascontiguousarray(self.basis[:, chosen]),
             flagged=None if self.flagged is None else self.flagged[chosen],
         )
+
+    def parts(self) -> list[slice]:
+        """Runs of reflections: one panel of one experiment where it has many, else several."""
+        start = self.group_start
+        head = start[:-1]
+        new = (np.diff(self.experiment[head]) != 0) | (np.diff(self.panel[head]) != 0)
+        if len(self) < _SHORT_RUNS * (1 + int(new.sum())):
+            return [slice(low, min(low + _CHUNK, len(self))) for low in range(0, len(self), _CHUNK)]
+        bounds = [0, *head[1:][new].tolist(), len(self)]
+        parts, low = [], 0
+        for begin, end in pairwise(bounds):
+            if low < begin and (end - begin >= _ENOUGH or end - low > _CHUNK):
+                parts.append(slice(low, begin))
+                low = begin
+            while end - low > _CHUNK:
+                parts.append(slice(low, low + _CHUNK))
+                low += _CHUNK
+            if low >= begin and end - low >= _ENOUGH:
+                parts.append(slice(low, end))
+                low = end
+        if low < len(self):
+            parts.append(slice(low, len(self)))
+        return parts
 
     @property
     def held_out(self) -> Bools:

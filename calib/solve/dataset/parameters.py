@@ -14,9 +14,17 @@ from calib.errors import InputError
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.experiment.dataset import Dataset
-from calib.model.experiment.experiment import Crystal
-from calib.solve.dataset.symmetry import allowed_strains, strain_matrix, symmetric_settings
+from calib.model.experiment.experiment import Crystal, Scan
+from calib.solve.algebra.priors import complement
+from calib.solve.dataset.symmetry import (
+    allowed_strains,
+    strain_matrix,
+    symmetric_settings,
+    turned_back_strains,
+)
 
+SHIFT_DEGREES = 3
+"""Degrees, from 1 on, of the Legendre polynomials of time that describe how spots shift."""
 CRYSTAL_COLUMNS = 9
 """Rotation (3) and strain (6, over ``symmetry.VOIGT``) of a crystal."""
 
@@ -33,13 +41,26 @@ class Instrument:
     still: Bools
     """(e,) whether an experiment is a still, of which F, S and axis are not used."""
     crystal: Ints
-    """(e,) index of the crystal of each experiment."""
+    """(e,) index of the crystal of each experiment; 0, without meaning, where an experiment has no
+    reflections."""
     pose: Ints
     """(e,) index of the pose of each experiment."""
     strains: tuple[Floats, ...]
     """Per crystal (6, k): the strains that its symmetry allows, in its initial orientation."""
+    forbidden: tuple[Floats, ...]
+    """Per crystal (6, 6 - k): the other strains if they are refined with a prior, else (6, 0)."""
     coefficients: tuple[int, ...]
     """Number of spline coefficients of each crystal; 1 if it is static."""
+    order: int
+    """How many of them each reflection depends on: 1 where all crystals are static, 2 where they
+    change linearly, else 4."""
+    range_rad: tuple[float, ...]
+    """Range over which each crystal varies; 0 if it is static."""
+    scan_rad: Floats
+    """(2, e) the angles between which time goes from -1 to 1: start and end of each scan as in the
+    file; 0 and 1 for stills."""
+    shifting: Bools
+    """(e,) in which experiments spots may shift with time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +74,8 @@ class Step:
     crystal: tuple[Floats, ...]
     """Per crystal (k, 9): steps of its k spline coefficients."""
     beam_rad: float
+    shift_mm: Floats | None = None
+    """(e, d, 3) of the shift of spots in each experiment; None where it does not change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +94,16 @@ class NuisanceParameters:
     """(3, e) 1/Angstrom, the incident wave vectors."""
     deviation: Floats
     """(p, 6) deviation of each pose from the shared one, in mm and rad."""
+    strained: Floats
+    """(c, 6) the strain of each crystal since the start, over ``symmetry.VOIGT``, in its frame at
+    the start."""
+    beam_rad: float
+    """How far the beam has tilted since the start."""
+    about_beam_rad: float
+    """How far the shared pose has rotated about z of the laboratory since the start."""
+    shift_mm: Floats
+    """(e, d, 3) how the detector moves, to all appearances, during each experiment: coefficients
+    of the Legendre polynomials of degree 1 to d of time, along the laboratory's axes."""
     drift: Floats
     """(9, k) spline coefficients of all crystals, one crystal after the other: rotation in rad and
     strain (over ``symmetry.VOIGT``) relative to ``a_matrix``; zero for static crystals."""
@@ -87,13 +120,16 @@ class NuisanceParameters:
         arm = self.translation_mm - centre_lab_mm
         translation = centre_lab_mm + np.einsum("pij,pj->pi", turn, arm) + pose_step[:, :3]
         drift, a_matrix, turned = self.drift.copy(), self.a_matrix.copy(), self.turned.copy()
+        strained = self.strained.copy()
         count = np.array([len(own) for own in step.crystal], dtype=np.int64)
         first = np.cumsum(count) - count
         still = np.flatnonzero(count == 1)
         if len(still):
             own = np.concatenate([step.crystal[index] for index in still.tolist()])
             by = rotation_from_vector(own[:, :3])
-            a_matrix[still] = by @ (np.eye(3) + strain_matrix(own[:, 3:])) @ a_matrix[still]
+            strain = strain_matrix(own[:, 3:])
+            a_matrix[still] = by @ (np.eye(3) + strain) @ a_matrix[still]
+            strained[still] += turned_back_strains(strain, turned[still])
             turned[still] = by @ turned[still]
         for index in np.flatnonzero(count > 1).tolist():
             drift[:, first[index] : first[index] + count[index]] += step.crystal[index].T
@@ -108,8 +144,23 @@ class NuisanceParameters:
             turned=turned,
             s0=s0,
             deviation=self.deviation + step.deviation,
+            strained=strained,
+            beam_rad=self.beam_rad + step.beam_rad,
+            about_beam_rad=self.about_beam_rad + float(step.pose[5]),
+            shift_mm=self.shift_mm if step.shift_mm is None else self.shift_mm + step.shift_mm,
             drift=drift,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Where a crystal slipped, and how far."""
+
+    experiment: int
+    phi_rad: float
+    turn_rad: tuple[float, float, float]
+    """Rotation vector from the orientation before the slip to that after it, in the crystal's
+    frame."""
 
 
 def tilt_axes(s0: Floats, spindle: Floats) -> Floats:
@@ -131,6 +182,7 @@ def starting_point(
     *,
     hall_symbol: str | None,
     pose_per_experiment: bool,
+    free_strain: bool,
 ) -> tuple[Instrument, NuisanceParameters]:
     """Fixed models and initial nuisance parameters, from the models in the files.
 
@@ -160,7 +212,7 @@ def starting_point(
         place = dataset.name
         raise InputError(error.code, error.problem, place=place, remedy=error.remedy) from error
     n = len(models.experiments)
-    eye = np.eye(3)
+    eye, entries = np.eye(3), list(enumerate(models.experiments))
     instrument = Instrument(
         setting=np.stack(
             [g.setting @ _rotation_to_z(g.axis).T if g else eye for g in gonios], axis=-1
@@ -170,7 +222,14 @@ def starting_point(
         crystal=np.array([renumbered.get(-1 if c is None else c, 0) for c in crystals]),
         pose=np.arange(n) if pose_per_experiment else np.zeros(n, dtype=np.int64),
         strains=strains,
+        forbidden=tuple(complement(own) if free_strain else own[:, :0] for own in strains),
         coefficients=(1,) * len(strains),
+        order=1,
+        range_rad=(0.0,) * len(strains),
+        scan_rad=np.array(
+            [(0.0, 1.0) if still[k] else _angles(models.scans[e.scan or 0]) for k, e in entries]
+        ).T,
+        shifting=np.zeros(n, dtype=np.bool_),
     )
     n_poses = n if pose_per_experiment else 1
     nuisance = NuisanceParameters(
@@ -180,9 +239,25 @@ def starting_point(
         turned=np.repeat(np.eye(3)[None], len(chosen), axis=0),
         s0=np.array([beam.s0 for beam in models.beams]).T[:, [e.beam for e in models.experiments]],
         deviation=np.zeros((n_poses, 6)),
+        strained=np.zeros((len(chosen), 6)),
+        beam_rad=0.0,
+        about_beam_rad=0.0,
+        shift_mm=np.zeros((n, SHIFT_DEGREES, 3)),
         drift=np.zeros((CRYSTAL_COLUMNS, len(strains))),
     )
     return instrument, nuisance
+
+
+def legendre(instrument: Instrument, experiment: Ints, phi: Floats) -> Floats:
+    """(d, n) the Legendre polynomials of degree 1 to d of the time of n reflections at angles
+    ``phi`` (n,) of experiments (n,) or (1,)."""
+    start, end = instrument.scan_rad[:, experiment]
+    t = np.clip((2.0 * phi - start - end) / (end - start), -1.0, 1.0)
+    return np.stack([t, 1.5 * t**2 - 0.5, 2.5 * t**3 - 1.5 * t])
+
+
+def _angles(scan: Scan) -> tuple[float, float]:
+    return scan.start_rad, scan.end_rad
 
 
 def _symmetric(

@@ -19,10 +19,14 @@ import numpy as np
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import N_PARAMETERS
 from calib.model.detector.layout import PanelFrames
-from calib.solve.algebra.bspline import ORDER
 from calib.solve.algebra.vectors import cross, dot, shared, turned, turned_back
 from calib.solve.dataset.observations import Observations
-from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Instrument, NuisanceParameters
+from calib.solve.dataset.parameters import (
+    CRYSTAL_COLUMNS,
+    Instrument,
+    NuisanceParameters,
+    legendre,
+)
 from calib.solve.dataset.rotation import ScanRays, rotated
 from calib.solve.dataset.stills import StillRays
 
@@ -31,6 +35,8 @@ BEAM_COLUMN = PANEL_COLUMNS + CRYSTAL_COLUMNS
 """Columns of the derivatives: panel (6), crystal (9), beam tilt (1), and the residual."""
 RESIDUAL_COLUMN = BEAM_COLUMN + 1
 N_COLUMNS = RESIDUAL_COLUMN + 1
+_ROTATION = slice(PANEL_COLUMNS, PANEL_COLUMNS + 3)
+_STRAIN = slice(PANEL_COLUMNS + 3, BEAM_COLUMN)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,8 +117,10 @@ class Predictor:
         s0 = nuisance.s0[:, experiment]
         a_matrix = np.take(self.a_matrix, held.crystal[experiment], axis=2)
         r_crystal = turned(a_matrix, seen.hkl[:, part].astype(np.float64))
+        change: _Change | None = None
         if seen.basis is not None:
-            r_crystal = _drifted(r_crystal, nuisance.drift, seen.first[part], seen.basis[:, part])
+            change = _Change.of(r_crystal, nuisance.drift, seen.first[part], seen.basis[:, part])
+            r_crystal = change.after
         rays: ScanRays | StillRays
         if len(experiment) and held.still[experiment[0]]:
             rays = StillRays.of(r_crystal, s0)
@@ -123,6 +131,9 @@ class Predictor:
         place = held.pose[experiment] * n_panels + panel
         rotation = np.take(self.panel_rotation.reshape(3, 3, -1), place, axis=2)
         centre = np.take(self.panel_centre_mm.reshape(3, -1), place, axis=1)
+        if held.shifting.any():
+            factors = legendre(held, experiment, seen.observed[2, part])
+            centre = centre + np.einsum("dn,ndi->in", factors, nuisance.shift_mm[experiment])
         k = turned_back(rotation, rays.s1)
         away = turned_back(rotation, centre)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -140,7 +151,13 @@ class Predictor:
         fast, slow, normal = rotation[:, 0], rotation[:, 1], rotation[:, 2]
         by_s1 = (reach * (fast - q1 * normal), reach * (slow - q2 * normal))
         for row, covector in enumerate(rays.by_crystal(*by_s1)):
-            _crystal_derivatives(out[row], covector, r_crystal)
+            rotation, strain = out[row, _ROTATION], out[row, _STRAIN]
+            rotation[:] = cross(r_crystal, covector)
+            if change is None:
+                _strain_derivatives(strain, covector, r_crystal)
+            else:
+                rotation[:] = change.by_coefficients(rotation)
+                _strain_derivatives(strain, change.back(covector), change.before)
         if isinstance(rays, ScanRays):
             ds1, out[2, BEAM_COLUMN] = rays.by_beam_tilt()
             for row, c in enumerate(by_s1):
@@ -148,22 +165,50 @@ class Predictor:
         return Prediction(calculated, out)
 
 
-def _drifted(r: Floats, drift: Floats, first: Ints, basis: Floats) -> Floats:
-    """Vectors (3, n) exp([w]x) (1 + e) r, with w and e from the spline of the crystal."""
-    change = np.zeros((drift.shape[0], len(first)))
-    for k in range(ORDER):
-        change += basis[k] * drift[:, np.minimum(first + k, drift.shape[1] - 1)]
-    w, e = change[:3], change[3:]
-    strained = r + np.stack(
-        [
-            e[0] * r[0] + e[5] * r[1] + e[4] * r[2],
-            e[5] * r[0] + e[1] * r[1] + e[3] * r[2],
-            e[4] * r[0] + e[3] * r[1] + e[2] * r[2],
-        ]
-    )
-    angle = np.sqrt(dot(w, w))
-    axis = w / np.maximum(angle, 1e-300)
-    return rotated(strained, axis, np.cos(angle), np.sin(angle))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Change:
+    """The change r' = exp([w]x) (1 + e) r of reciprocal lattice vectors (3, n), with w and e from
+    the splines of the crystals."""
+
+    before: Floats
+    """(3, n) r"""
+    after: Floats
+    """(3, n) r'"""
+    turn: Floats
+    """(3, n) w"""
+    angle: Floats
+    """(n,) its length."""
+
+    @staticmethod
+    def of(r: Floats, drift: Floats, first: Ints, basis: Floats) -> _Change:
+        change = np.zeros((drift.shape[0], len(first)))
+        for k in range(len(basis)):
+            change += basis[k] * drift[:, np.minimum(first + k, drift.shape[1] - 1)]
+        w, e = change[:3], change[3:]
+        strained = r + np.stack(
+            [
+                e[0] * r[0] + e[5] * r[1] + e[4] * r[2],
+                e[5] * r[0] + e[1] * r[1] + e[3] * r[2],
+                e[4] * r[0] + e[3] * r[1] + e[2] * r[2],
+            ]
+        )
+        angle = np.sqrt(dot(w, w))
+        after = rotated(strained, w / np.maximum(angle, 1e-300), np.cos(angle), np.sin(angle))
+        return _Change(r, after, w, angle)
+
+    def back(self, v: Floats) -> Floats:
+        """exp(-[w]x) v for vectors (3, n)."""
+        axis = self.turn / np.maximum(self.angle, 1e-300)
+        return rotated(v, axis, np.cos(self.angle), -np.sin(self.angle))
+
+    def by_coefficients(self, v: Floats) -> Floats:
+        """J^T v, where exp([w + dw]x) = exp([J dw]x) exp([w]x): from derivatives (3, n) with
+        respect to a further rotation to those with respect to w."""
+        half = 0.5 * np.sinc(0.5 * self.angle / np.pi) ** 2
+        square = self.angle**2
+        third = (1.0 - square / 20.0 * (1.0 - square / 42.0)) / 6.0
+        once = cross(self.turn, v)
+        return np.asarray(v - half * once + third * cross(self.turn, once))
 
 
 def _panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats) -> None:
@@ -178,11 +223,9 @@ def _panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats)
     out[1, 5] = -ux
 
 
-def _crystal_derivatives(out: Floats, covector: Floats, r: Floats) -> None:
-    """With respect to rotation w and strain e in the crystal frame: dr = w x r + e r."""
-    c, first = covector, PANEL_COLUMNS
-    out[first : first + 3] = cross(r, c)
-    out[first + 3 : first + 6] = r * c
-    out[first + 6] = r[1] * c[2] + r[2] * c[1]
-    out[first + 7] = r[0] * c[2] + r[2] * c[0]
-    out[first + 8] = r[0] * c[1] + r[1] * c[0]
+def _strain_derivatives(out: Floats, c: Floats, r: Floats) -> None:
+    """Of c . e r by the strain e, over ``symmetry.VOIGT``."""
+    out[:3] = r * c
+    out[3] = r[1] * c[2] + r[2] * c[1]
+    out[4] = r[0] * c[2] + r[2] * c[0]
+    out[5] = r[0] * c[1] + r[1] * c[0]

@@ -1,9 +1,9 @@
-"""Crystals that change along a scan: whether to refine them as such, and their initial splines.
+"""Crystals that change along a scan: which are refined as such, and their initial splines.
 
-Held-out reflections decide whether a crystal is refined as scan-varying. If a file has setting
-matrices A_i at angles phi_i, the splines start from these: with A the matrix that the refinement
-starts from, A_i A^-1 = exp([w_i]x) (1 + e_i) by polar decomposition, and the coefficients are a
-least-squares fit to w_i and e_i.
+Every crystal may change smoothly: one that changes but is refined as static shifts the panels.
+If a file has setting matrices A_i at angles phi_i, the splines start from these: with A the matrix
+that the refinement starts from, A_i A^-1 = exp([w_i]x) (1 + e_i) by polar decomposition, and the
+coefficients are a least-squares fit to w_i and e_i.
 """
 
 from __future__ import annotations
@@ -16,80 +16,53 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import vector_from_rotation
 from calib.model.experiment.experiment import Scan
-from calib.solve.algebra.bspline import ORDER, basis, located
+from calib.solve.algebra.bspline import ORDER, basis, linear_basis, located
+from calib.solve.dataset.crystal_equations import crystal_equations
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.dataset.observations import WITHOUT_HELD_OUT
-from calib.solve.dataset.parameters import CRYSTAL_COLUMNS
+from calib.solve.dataset.normal_equations import Blocks
+from calib.solve.dataset.parameters import CRYSTAL_COLUMNS, Step
 from calib.solve.dataset.symmetry import VOIGT
 from calib.solve.options import Crystals, SolveOptions
 
-AUTOMATIC_FROM_RAD = np.radians(90.0)
-INTERVALS_RAD = (np.radians(30.0), np.radians(15.0))
-"""Lengths of intervals that are tried; shorter ones overfit real sweeps."""
-_WORTH = 0.98
-"""A finer model must reduce the held-out sum of squares to less than this fraction."""
-_SAMPLE_SIZE = 10_000
-"""Reflections of the subset that decides."""
 _LARGEST_BATCHED = 20_000
 """Largest number of reflections for crystals eliminated in batches, since blocks with splines take
 much more memory."""
-_ITERATIONS = 2
-"""Few are needed: the static solution is a good start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variation:
     """How crystals may change along the scans of a dataset."""
 
-    interval_rad: float
-    """Length of a spline's intervals."""
-    from_rad: float
-    """Crystals are static in scans shorter than this."""
+    interval_rad: float | None
+    """Length of a spline's intervals; None: by the range of each scan."""
 
     def of(self, fit: DatasetFit) -> DatasetFit:
-        """The fit with such crystals; unchanged if no scan is long enough."""
-        return fit.varying(self.interval_rad, from_rad=self.from_rad)
+        """The fit with such crystals; unchanged if none may vary."""
+        return fit.varying(self.interval_rad)
 
 
-def variation_of(
-    fit: DatasetFit, correction: Correction, options: SolveOptions
-) -> Variation | None:
-    """Variation with which the crystals of a dataset are refined; None if they are static.
-
-    ``Crystals.AUTO`` compares the weighted sum of squares of held-out blocks with static crystals
-    and with each interval, for a subset of the reflections, with panels at ``correction`` and pose
-    fixed.
-    """
-    asked = options.crystal_interval_rad
+def variation_of(fit: DatasetFit, options: SolveOptions) -> Variation | None:
+    """Variation with which the crystals of a dataset are refined; None if they are static, on
+    request or because there are too many reflections for crystals eliminated in batches."""
     if options.crystals is Crystals.STATIC or (fit.is_batched and len(fit.seen) > _LARGEST_BATCHED):
         return None
-    if options.crystals is Crystals.VARYING:
-        return Variation(asked or INTERVALS_RAD[-1], 0.0)
-    thin = fit.thinned(_SAMPLE_SIZE)
-    chosen, lowest = None, np.inf
-    for interval in (asked,) if asked else INTERVALS_RAD:
-        tried = Variation(interval, AUTOMATIC_FROM_RAD)
-        varying = tried.of(thin)
-        if varying is thin:
-            continue
-        if chosen is None and lowest == np.inf:
-            lowest = _held_out_chi_square(thin, correction)
-        found = _held_out_chi_square(varying, correction)
-        if found < _WORTH * lowest:
-            lowest, chosen = found, tried
-    return chosen
+    return Variation(options.crystal_interval_rad)
 
 
-def _held_out_chi_square(fit: DatasetFit, correction: Correction) -> float:
-    """Weighted sum of squares of the held-out reflections that are kept, predicted by crystals
-    refined without them, with pose and panels fixed."""
-    fit = fit.across_panels()
-    for _ in range(_ITERATIONS):
-        blocks = fit.blocks_of_crystals(correction)
-        fit = fit.moved(fit.crystals_step(blocks.of_folds(WITHOUT_HELD_OUT)))
-    tested = fit.keep & fit.seen.held_out
-    residuals = fit.residuals(correction)[:, tested]
-    return float(np.nansum(residuals**2 * fit.weights[:, tested]))
+def crystals_step(fit: DatasetFit, correction: Correction) -> Step:
+    """The step of scan-varying crystals with panels, pose and beam fixed, and spots that do not
+    shift."""
+    held = replace(fit.instrument, shifting=np.zeros_like(fit.instrument.shifting))
+    blocks, _ = replace(fit, instrument=held).blocks(correction)
+    assert isinstance(blocks, Blocks)  # noqa: S101 - varying crystals are not batched
+    crystal = [np.zeros((count, CRYSTAL_COLUMNS)) for count in held.coefficients]
+    n = len(fit.layout)
+    for which, sums in blocks.by_crystal(held.crystal).items():
+        equations = crystal_equations(sums, which, held, fit.nuisance, n, prior=None)
+        one = equations.eliminate(fit.penalty)
+        own = one.basis @ (one.back @ one.reach[:, -1])
+        crystal[which] = own.reshape(-1, CRYSTAL_COLUMNS)
+    return Step(np.zeros(6), np.zeros_like(fit.nuisance.deviation), tuple(crystal), 0.0)
 
 
 def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
@@ -99,28 +72,30 @@ def following(fit: DatasetFit, options: SolveOptions) -> DatasetFit:
     has_scan_points = any(crystal.a_at_scan_points is not None for crystal in models.crystals)
     if options.crystals is Crystals.STATIC or not has_scan_points:
         return fit
-    automatic = options.crystals is Crystals.AUTO
-    varying = fit.varying(
-        options.crystal_interval_rad or INTERVALS_RAD[-1],
-        from_rad=AUTOMATIC_FROM_RAD if automatic else 0.0,
-    )
+    varying = fit.varying(options.crystal_interval_rad)
+    if varying.seen.basis is None:
+        return fit
+    order = len(varying.seen.basis)
     held, drift = varying.instrument, varying.nuisance.drift.copy()
     offset = np.concatenate([[0], np.cumsum(held.coefficients)])
-    for index, entry in enumerate(models.experiments):
-        own = int(held.crystal[index])
+    for index in varying.experiments_used:
+        entry, own = models.experiments[index], int(held.crystal[index])
         count = held.coefficients[own]
         if count == 1 or entry.scan is None or entry.crystal is None:
             continue
         points = models.crystals[entry.crystal].a_at_scan_points
         if points is None:
             continue
-        found = _fitted(points, varying.nuisance.a_matrix[own], models.scans[entry.scan], count)
-        drift[:, offset[own] : offset[own + 1]] = found
+        scan, a_matrix = models.scans[entry.scan], varying.nuisance.a_matrix[own]
+        drift[:, offset[own] : offset[own + 1]] = _fitted(points, a_matrix, scan, count, order)
     return replace(varying, nuisance=replace(varying.nuisance, drift=drift))
 
 
-def _fitted(points: Floats, a_matrix: Floats, scan: Scan, n_coefficients: int) -> Floats:
-    """Spline coefficients (9, k) for setting matrices (m, 3, 3) evenly spaced along the scan."""
+def _fitted(
+    points: Floats, a_matrix: Floats, scan: Scan, n_coefficients: int, order: int
+) -> Floats:
+    """Coefficients (9, k) of a spline, or a straight line (``order`` 2), for setting matrices
+    (m, 3, 3) evenly spaced along the scan."""
     changed = points @ np.linalg.inv(a_matrix)
     left, stretch, right = np.linalg.svd(changed)
     turn = left @ right
@@ -130,10 +105,10 @@ def _fitted(points: Floats, a_matrix: Floats, scan: Scan, n_coefficients: int) -
     wanted[:, 3:] = np.stack([strain[:, i, j] for i, j in VOIGT], axis=1)
     low, high = sorted((scan.start_rad, scan.end_rad))
     phi = np.linspace(scan.start_rad, scan.end_rad, len(points))
-    place, share = located(phi, low, high, n_coefficients - ORDER + 1)
+    place, share = located(phi, low, high, n_coefficients - order + 1)
     design = np.zeros((len(points), n_coefficients))
-    weights = basis(share)
-    for k in range(ORDER):
+    weights = basis(share) if order == ORDER else linear_basis(share)
+    for k in range(order):
         design[np.arange(len(points)), place + k] = weights[k]
     coefficients, *_ = np.linalg.lstsq(design, wanted, rcond=None)
     return np.asarray(coefficients.T)

@@ -21,11 +21,11 @@ from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import Correction
 from calib.model.detector.frames import rotation_from_vector
 from calib.model.experiment.experiment import ExperimentList, Scan
-from calib.solve.dataset.fit import DatasetFit, Slip
+from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.observations import WITHOUT_HELD_OUT
 from calib.solve.dataset.outliers import classify_outliers, robust_scale
+from calib.solve.dataset.parameters import Slip
 from calib.solve.dataset.prediction import PANEL_COLUMNS
-from calib.solve.dataset.scan_varying import INTERVALS_RAD
 from calib.solve.options import Crystals, SolveOptions
 
 _FEWEST_BESIDE = 60
@@ -49,7 +49,6 @@ _MOST_SLIPS = 3
 """Of one scan."""
 _TRUSTED = 0.8
 """A scan with a smaller fraction of trusted reflections is classified by itself."""
-_SMOOTH_INTERVALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def _losses(fit: DatasetFit, slip: Slip, correction: Correction) -> HeldOutLosse
     return HeldOutLosses(
         split=_tested(split(fit, slip), correction),
         static=_tested(fit, correction),
-        smooth=_tested(_smooth(fit, slip.experiment), correction),
+        smooth=_tested(fit.varying(), correction),
     )
 
 
@@ -164,15 +163,6 @@ def _tested(fit: DatasetFit, correction: Correction) -> float:
     tested = fit.keep & fit.seen.held_out
     residuals = fit.residuals(correction)[:, tested]
     return float(np.nansum(residuals**2 * fit.weights[:, tested]))
-
-
-def _smooth(fit: DatasetFit, experiment: int) -> DatasetFit:
-    """The fit with scan-varying crystals, in at least three intervals of the scan of
-    ``experiment``."""
-    models = fit.dataset.experiments
-    scan = models.scans[models.experiments[experiment].scan or 0]
-    span = abs(scan.end_rad - scan.start_rad)
-    return fit.varying(min(INTERVALS_RAD[-1], span / _SMOOTH_INTERVALS))
 
 
 def most_striking(fit: DatasetFit, correction: Correction) -> Slip | None:
@@ -244,14 +234,20 @@ def split(fit: DatasetFit, slip: Slip) -> DatasetFit:
         crystal=np.array([*held.crystal.tolist(), n_crystals]),
         pose=held.pose[again],
         strains=(*held.strains, held.strains[crystal]),
+        forbidden=(*held.forbidden, held.forbidden[crystal]),
         coefficients=(*held.coefficients, 1),
+        range_rad=(*held.range_rad, 0.0),
+        scan_rad=held.scan_rad[:, again],
+        shifting=held.shifting[again],
     )
     turn = rotation_from_vector(np.array(slip.turn_rad))
     nuisance = replace(
         nuisance,
         a_matrix=np.concatenate([nuisance.a_matrix, (turn @ nuisance.a_matrix[crystal])[None]]),
         turned=np.concatenate([nuisance.turned, (turn @ nuisance.turned[crystal])[None]]),
+        strained=np.concatenate([nuisance.strained, nuisance.strained[crystal][None]]),
         s0=nuisance.s0[:, again],
+        shift_mm=nuisance.shift_mm[again],
         drift=np.zeros((len(nuisance.drift), n_crystals + 1)),
     )
     if fit.pose_prior is not None:

@@ -81,6 +81,13 @@ def turned_strains(strains: Floats, turn: Floats) -> Floats:
     return np.stack([turned[..., i, j] for i, j in VOIGT], axis=-2)
 
 
+def turned_back_strains(strains: Floats, turn: Floats) -> Floats:
+    """The components (..., 6) over ``VOIGT`` of strains (..., 3, 3), in the frame before crystals
+    were turned by ``turn`` (..., 3, 3): U^T e U."""
+    before = np.swapaxes(turn, -1, -2) @ strains @ turn
+    return np.stack([before[..., i, j] for i, j in VOIGT], axis=-1)
+
+
 def strain_matrix(components: Floats) -> Floats:
     """The symmetric (..., 3, 3) matrices of six components (..., 6) over ``VOIGT``."""
     basis = np.array([_strain(i) for i in range(6)])

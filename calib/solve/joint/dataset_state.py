@@ -164,25 +164,28 @@ def update_weights(
 
 
 def linearise(
-    state: DatasetState, correction: Correction
+    state: DatasetState, correction: Correction, learn: bool
 ) -> tuple[DatasetState, tuple[PanelEquations, SquaredPx]]:
-    """Panel equations of the dataset at ``correction``, and its squared residuals."""
+    """Panel equations of the dataset at ``correction``, and its squared residuals; with ``learn``
+    the penalty of scan-varying crystals is learned anew."""
     fit = state.fit
     blocks, residuals = fit.blocks(correction)
-    complement = fit.eliminate(blocks, correction)
+    complement = fit.eliminate(blocks, correction, learn=learn)
     equations = complement.panel_equations()
     # The matrix has been returned; keeping it for hundreds of datasets would need too much memory.
     complement = replace(complement, information=np.zeros((0, 0)))
-    return replace(state, blocks=blocks, complement=complement), (
+    if isinstance(complement, SchurComplement):
+        fit = replace(fit, penalty=complement.penalty, n_of_splines=complement.n_from_data)
+    return replace(state, fit=fit, blocks=blocks, complement=complement), (
         equations,
         _squared_px(fit, residuals),
     )
 
 
-def nuisance_shift(state: DatasetState, tangent: Floats) -> tuple[DatasetState, float]:
-    """Largest shift, in sigma, of pose and crystals for a step of the panels (6 n,)."""
+def nuisance_shift(state: DatasetState) -> tuple[DatasetState, float]:
+    """Largest shift, in sigma, of pose and crystals."""
     assert state.complement is not None  # noqa: S101 - linearised before
-    return state, state.complement.largest_shift(tangent)
+    return state, state.complement.largest_shift()
 
 
 def apply_step(state: DatasetState, tangent: Floats) -> tuple[DatasetState, None]:
@@ -207,7 +210,7 @@ def free_scan_varying(
     slips = slips_of(fit, correction, options, nominal)
     for slip in slips:
         fit, rigid = split(fit, slip), split(rigid, slip)
-    how = variation_of(fit, correction, options)
+    how = variation_of(fit, options)
     if how is not None:
         fit, rigid = how.of(fit), how.of(rigid)
     elif not slips:
@@ -219,6 +222,7 @@ def finish(state: DatasetState) -> tuple[DatasetState, None]:
     """Give the fit with nominal panels the reflections and weights of the solution."""
     fit = state.fit
     rigid = replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
+    rigid = replace(rigid, penalty=fit.penalty, n_of_splines=fit.n_of_splines)
     return DatasetState(fit, rigid, state.blocks), None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.comparison import Compared
-from calib.model.result.report import BeforeAfter, DatasetUse
+from calib.model.result.report import METHOD, BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
 from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.dataset.fit import DatasetFit
@@ -203,6 +203,7 @@ def _use(fit: DatasetFit, used: Residuals) -> DatasetUse:
         n_outliers_kept=int((fit.keep & (fit.trust < 1.0)).sum()),
         limited_panels=_limited_panels(fit),
         disputed_panels=fit.disputed,
+        method=METHOD,
         weight_scale=(float(fit.scale[0]), float(fit.scale[1]), float(fit.scale[2])),
     )
 

@@ -227,11 +227,12 @@ def _converged(
             decided = iteration > stage.moving + 1 and (
                 changed <= _SETTLED_SHARE * total or iteration > _DECIDING_ITERATIONS
             )
-        total = sum_equations(_linearise_all(executor, correction, progress, stage.name, iteration))
+        found = _linearise_all(executor, correction, progress, stage.name, iteration, not decided)
+        total = sum_equations(found)
         if iteration > stage.moving:
             system = system.learned(correction, [total])
         step = system.step_of(correction, [total])
-        longest = max(step.shift_sigma, *executor.map(nuisance_shift, step.tangent))
+        longest = max(step.shift_sigma, *executor.map(nuisance_shift))
         converged = decided and longest < stage.until_sigma
         if converged or iteration == _MOST_ITERATIONS:
             break  # validation needs the equations at the current point
@@ -263,11 +264,16 @@ def sum_equations(equations: Iterator[PanelEquations]) -> PanelEquations:
 
 
 def _linearise_all(
-    executor: Executor, correction: Correction, progress: Progress, stage: str, iteration: int
+    executor: Executor,
+    correction: Correction,
+    progress: Progress,
+    stage: str,
+    iteration: int,
+    learn: bool,
 ) -> Iterator[PanelEquations]:
     """Panel equations of each dataset at ``correction``, with a progress report for each."""
     rmsd = _RunningRmsd()
-    for equations, squared in executor.imap(linearise, correction):
+    for equations, squared in executor.imap(linearise, correction, learn):
         rmsd.add(squared)
         progress(stage, iteration, rmsd.px, rmsd.n_datasets)
         yield equations

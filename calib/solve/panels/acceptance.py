@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.detector.correction import CorrectionEstimate, PanelStatus
-from calib.model.result.report import Acceptance, BeforeAfter, Report
+from calib.model.result.report import METHOD, Acceptance, BeforeAfter, Report
 from calib.solve.panels.disagreement import disagreements_in_words
 from calib.solve.panels.residual_reasons import outlier_reasons, scale_reasons
 
@@ -39,7 +39,8 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
       panels;
     - observed over stated standard deviations of no coordinate are three times those of the others,
       and of no dataset three times those of the other datasets, if its residuals are, too;
-    - a tenth of the panels is measured.
+    - a tenth of the panels is measured;
+    - all datasets were refined with the current version of the method.
     """
     reasons = [
         *_convergence(report),
@@ -53,6 +54,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *outlier_reasons(report.datasets, len(report.panels)),
         *scale_reasons(report.datasets),
         *_coverage(estimate),
+        *_method(report),
     ]
     if reasons:
         return Acceptance(False, tuple(reasons))
@@ -149,6 +151,15 @@ def _coverage(estimate: CorrectionEstimate) -> list[str]:
     if measured >= _MIN_MEASURED_FRACTION * len(estimate.status):
         return []
     return [f"Only {measured} of {len(estimate.status)} panels are measured."]
+
+
+def _method(report: Report) -> list[str]:
+    return [
+        f"{dataset.name} was refined with version {dataset.method} of the method, whose errors may "
+        f"exceed its sigma; the current version is {METHOD}. Read it again with --relinearise."
+        for dataset in report.datasets
+        if dataset.method < METHOD
+    ]
 
 
 def _axes(both: BeforeAfter) -> list[tuple[str, float, float]]:

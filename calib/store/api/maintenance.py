@@ -115,6 +115,36 @@ def restore(
     return restore(place, path, journal)
 
 
+def check_method(location: str | Path | Location) -> Check:
+    """The certified calibrations whose errors may exceed their sigmas, since the method that
+    derived them took more to be known than it was."""
+    from calib.model.result.report import METHOD
+    from calib.model.store.backup import Check
+    from calib.model.store.record import State
+    from calib.store.api.calibrations import CalibrationApi
+    from calib.store.api.detectors import DetectorApi
+
+    database = Database(_location(location), read_only=True)
+    try:
+        calibrations = CalibrationApi(database)
+        older = [
+            f"{line.serial}:{line.version}"
+            for detector in DetectorApi(database).list()
+            for line in calibrations.list(detector.serial)
+            if line.state is State.CERTIFIED and calibrations.get(line.id).record.method < METHOD
+        ]
+    finally:
+        database.close()
+    if not older:
+        return Check("method", True, "no certified calibration is of an older version.")
+    return Check(
+        "method",
+        True,
+        f"certified, but derived with an older version of the method: {', '.join(older)}; derive "
+        "them again from their files.",
+    )
+
+
 def check(location: str | Path | Location) -> list[Check]:
     """Check a store as a database: its file, schema, foreign keys and triggers."""
     from calib.store.maintenance.check import check

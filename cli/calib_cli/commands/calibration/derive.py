@@ -127,18 +127,34 @@ def derive(
     free_beam: Annotated[
         bool,
         typer.Option(
-            "--free-beam",
-            help="Refine the tilt of the beam towards the spindle as well.",
+            "--free-beam/--hold-beam",
+            help="Refine the tilt of the beam towards the spindle (prior: 1 mrad), or hold it.",
             rich_help_panel=ADVANCED,
         ),
-    ] = False,
+    ] = True,
+    free_strain: Annotated[
+        bool,
+        typer.Option(
+            "--free-strain/--hold-strain",
+            help="Refine strains that the symmetry of a crystal forbids, or impose the symmetry.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = True,
+    free_shift: Annotated[
+        bool,
+        typer.Option(
+            "--free-shift/--hold-shift",
+            help="Refine a smooth shift of the spots during scans, as of a drifting beam, or hold "
+            "them.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = True,
     crystals: Annotated[
         CrystalsName,
         typer.Option(
             "--crystals",
             metavar="auto|static|varying",
-            help="Let orientation and cell vary smoothly along a scan; auto: in scans over 90 "
-            "degrees, if held-out reflections improve.",
+            help="Let orientation and cell vary smoothly along scans, or hold them (static).",
             rich_help_panel=ADVANCED,
         ),
     ] = CrystalsName.AUTO,
@@ -148,7 +164,7 @@ def derive(
             "--crystal-interval",
             metavar="DEG",
             help="Set the interval of the crystals' smooth variation.",
-            show_default="chosen from the data",
+            show_default="15, or a third of a scan",
             rich_help_panel=ADVANCED,
         ),
     ] = None,
@@ -228,6 +244,8 @@ def derive(
             pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
             space_group=space_group,
             free_beam=free_beam,
+            free_strain=free_strain,
+            free_shift=free_shift,
             crystals=crystals,
             crystal_interval_deg=crystal_interval,
             keep_all=keep_all,
