@@ -24,7 +24,7 @@ from support.isolated import CRASHED, FAILED, HUNG, READ, REFUSED, outcomes
 from support.readers import misbehaving, solved_summary, summary_checksum
 from support.summaries import SEAL, members_of, resealed, summary, written
 
-MANY = 50 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1
+MANY = 100 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 1
 """Times the inputs of the default profile."""
 NUMBERS = (
     0.0, -1.0, 1e-300, 1e30, 1e155, -1e308, 1.7e308, 5e-324, 2**53 + 1, 2**62, -(2**63), 2**63,

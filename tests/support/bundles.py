@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calib.files.native.bundle import bundle_writer, read_bundle
-from calib.model.store.bundle import Bundle, BundleEntry, _hashed
+from calib.model.store.bundle import Bundle, BundleEntry, BundleRows, _hashed
 from calib.model.store.log import entry_id, rows_id
 
 
@@ -26,6 +26,10 @@ def moved(bundle: Bundle, folder: Path) -> Bundle:
 def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
     """The bundle with another value (or none: ``...``) in a whole column, and its log rewritten to
     match."""
+    return resealed(replace(bundle, rows=_with_column(bundle, table, column, value)))
+
+
+def _with_column(bundle: Bundle, table: str, column: str, value: object) -> tuple[BundleRows, ...]:
     rows = []
     for one in bundle.rows:
         columns = dict(one.columns)
@@ -34,6 +38,12 @@ def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
             if value is ...:
                 del columns[column]
         rows.append(replace(one, columns=columns))
+    return tuple(rows)
+
+
+def resealed(bundle: Bundle) -> Bundle:
+    """The bundle with its log rewritten to match its rows."""
+    rows = bundle.rows
     hashed = {(one.position, one.table): rows_id(_hashed(one.columns)) for one in rows}
     entries: list[BundleEntry] = []
     for bundled in bundle.entries:
@@ -45,4 +55,4 @@ def forged(bundle: Bundle, table: str, column: str, value: object) -> Bundle:
         entry = replace(bundled.entry, contents=contents, previous=previous)
         entry = replace(entry, hash=entry_id(entry, bundled.by))
         entries.append(replace(bundled, entry=entry))
-    return replace(bundle, entries=tuple(entries), rows=tuple(rows))
+    return replace(bundle, entries=tuple(entries))

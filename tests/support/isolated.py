@@ -53,7 +53,7 @@ def outcomes(
 
 def _start(reader: Reader, inputs: Sequence[bytes]) -> tuple[BaseProcess, Connection]:
     context = get_context("forkserver")
-    context.set_forkserver_preload(["support.readers"])
+    context.set_forkserver_preload(["support.readers", "support.hostile_files"])
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_read_all, args=(reader, inputs, theirs), daemon=True)
     process.start()

@@ -215,10 +215,10 @@ class _Reader:
     def columns(self) -> dict[str, ColumnSpan]:
         out: dict[str, ColumnSpan] = {}
         for _ in range(self.map("the columns")):
-            column = str(self.value())
+            column = self.text("the name of a column")
             if self.array(f"column {column}") != 2:
                 raise self.bad("type name and values", f"has a malformed column {column!r}")
-            typename = str(self.value())
+            typename = self.text(f"the type of column {column}")
             if self.array(f"values of column {column}") != 2:
                 raise self.bad("number of rows and bytes", f"has a malformed column {column!r}")
             count = self.value()
@@ -228,6 +228,12 @@ class _Reader:
                 )
             out[column] = ColumnSpan(typename, count, *self.binary())
         return out
+
+    def text(self, what: str) -> str:
+        found = self.value()
+        if not isinstance(found, str):
+            raise self.bad(f"text ({what})", f"has {str(found)[:40]!r}")
+        return found
 
     def value(self, depth: int = 0) -> Any:
         """A whole value; a BIN is read too (only unknown header entries hold one here)."""

@@ -22,10 +22,16 @@ _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
 
 
-def checked_words(text: str, called: str, most: int = LONGEST_TEXT) -> str:
-    """The text itself; raises ``InputError`` (``bad-text``) if it contains control characters,
-    which would stay in the record for ever and could control a terminal, or is longer than
-    ``most`` characters."""
+def checked_words(text: object, called: str, most: int = LONGEST_TEXT) -> str:
+    """The text itself; raises ``InputError`` (``bad-text``) if it is none, if it contains control
+    characters, which would stay in the record for ever and could control a terminal, or is longer
+    than ``most`` characters."""
+    if not isinstance(text, str):
+        raise InputError(
+            "bad-text",
+            f"{called} is {str(text)[:40]!r}, which is not text.",
+            remedy="plain text on one line.",
+        )
     if len(text) > most:
         raise InputError(
             "bad-text",

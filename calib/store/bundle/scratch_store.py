@@ -93,6 +93,11 @@ def _insert_rows(connection: Connection, bundle: Bundle) -> None:
                 f"all columns of its table {rows.table}.",
                 remedy="upgrade calib: pip install --upgrade calib-metrology.",
             )
+        if not any(rows.columns.values()):
+            raise broken_bundle(why=f"a change has no rows of {rows.table}.")
+        for column in table.columns:
+            if not column.nullable and column.name not in rows.columns:
+                raise broken_bundle(why=f"{rows.table} has no column {column.name}.")
         for name, values in rows.columns.items():
             kind = table.columns[name].type.python_type
             if not all(value is None or _fits(kind, value) for value in values):
