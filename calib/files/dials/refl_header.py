@@ -232,7 +232,7 @@ class _Reader:
     def text(self, what: str) -> str:
         found = self.value()
         if not isinstance(found, str):
-            raise self.bad(f"text ({what})", f"has {str(found)[:40]!r}")
+            raise self.bad("text", f"has {str(found)[:40]!r} as {what}")
         return found
 
     def value(self, depth: int = 0) -> Any:

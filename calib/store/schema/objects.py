@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.dialects import postgresql
 
 from calib.model.store.log import Finding
 from calib.store.schema import revision
@@ -146,6 +147,12 @@ _NAMED = (
         "WHERE a.attnum > 0 AND NOT a.attisdropped",
     ),
 )
+_ORDINARY = "SELECT relname FROM ours WHERE relkind = 'r'"
+_COLUMNS = (
+    "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
+    "a.attcollation <> t.typcollation FROM ours c JOIN pg_attribute a ON a.attrelid = c.oid "
+    "JOIN pg_type t ON t.oid = a.atttypid WHERE a.attnum > 0 AND NOT a.attisdropped"
+)
 
 
 def _on_postgres(connection: Connection) -> Iterator[Finding]:
@@ -157,11 +164,34 @@ def _on_postgres(connection: Connection) -> Iterator[Finding]:
     for statement in _POSTGRES:
         for table, problem in connection.exec_driver_sql(ours + statement):
             yield Finding(table, SCHEMA, problem)
+    ordinary = {name for (name,) in connection.exec_driver_sql(f"{ours} {_ORDINARY}")}
     for kind, statement in _NAMED:
-        expected = _names(kind)
-        for table, name in connection.exec_driver_sql(ours + statement):
-            if (table, name) not in expected:
-                yield Finding(table, SCHEMA, f"the {kind} {name} was not made by calib")
+        found = {(row[0], row[1]) for row in connection.exec_driver_sql(ours + statement)}
+        for table, name in sorted(found - _names(kind)):
+            yield Finding(table, SCHEMA, f"the {kind} {name} was not made by calib")
+        for table, name in sorted(_names(kind) - found):
+            own = kind != "index" or (table, name) not in _names("constraint")
+            if table in ordinary and own:  # any other table has a finding of its own
+                yield Finding(table, SCHEMA, f"the {kind} {name} is missing")
+    for table, name, *definition in connection.exec_driver_sql(ours + _COLUMNS):
+        if tuple(definition) != _columns().get((table, name), tuple(definition)):
+            yield Finding(table, SCHEMA, f"the definition of the column {name} was changed")
+
+
+@cache
+def _columns() -> dict[tuple[str, str], tuple[str, bool, bool]]:
+    """Of each column: its type, whether it must have a value, and whether it sorts in another way
+    than the database."""
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    return {
+        (table.name, column.name): (
+            column.type.compile(dialect).lower(),
+            not column.nullable,
+            False,
+        )
+        for table in METADATA.tables.values()
+        for column in table.columns
+    }
 
 
 @cache
@@ -172,7 +202,7 @@ def _names(kind: str) -> frozenset[tuple[str, str]]:
         if kind == "column":
             found |= {(table.name, column.name) for column in table.columns}
         else:
-            found |= {(table.name, str(one.name)) for one in table.constraints}
+            found |= {(table.name, str(one.name)) for one in table.constraints if one.name}
         if kind == "index":
             found |= {(table.name, str(index.name)) for index in table.indexes}
     return frozenset(found)
