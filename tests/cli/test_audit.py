@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,23 @@ def test_without_a_key_the_remedy_is_to_create_one(certified: Path) -> None:
     assert answer.error["code"] == "no-checkpoint"
     answer = calib("audit", "checkpoint", "d.json", "--key", "c.json", "--json")
     assert answer.error["code"] == "not-a-key"
+
+
+def test_a_private_key_of_a_wrong_length_is_refused(certified: Path) -> None:
+    der = bytes.fromhex("302d020100300506032b65700421041f") + bytes(31)
+    text = f"-----BEGIN PRIVATE KEY-----\n{b64encode(der).decode()}\n-----END PRIVATE KEY-----\n"
+    Path("short.pem").write_text(text)
+    answer = calib("audit", "checkpoint", "c.json", "--key", "short.pem", "--json")
+    assert (answer.code, answer.error["code"]) == (2, "not-a-key")
+
+
+def test_a_checkpoint_with_a_chain_that_is_no_text_is_refused(certified: Path) -> None:
+    done("audit", "key", "key.pem")
+    done("audit", "checkpoint", "c.json", "--key", "key.pem")
+    content = json.loads(Path("c.json").read_text())
+    for value in ({}, 7, None, ["x"]):
+        content["heads"][0]["chain"] = value
+        Path("c.json").write_text(json.dumps(content))
+        words = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
+        answer = calib("audit", "verify", *words, "--json")
+        assert (answer.code, answer.error["code"]) == (2, "no-checkpoint")

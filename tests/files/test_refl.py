@@ -155,6 +155,16 @@ def test_rewriting_changes_the_named_columns_only(
     assert out.getvalue() == table_bytes(expected)
 
 
+@pytest.mark.parametrize(("column", "kind"), [(7, "int"), (None, "int"), ("id", 7), ("id", ["id"])])
+def test_names_of_columns_and_types_are_text(tmp_path: Path, column: object, kind: object) -> None:
+    path, data = tmp_path / "x.refl", {column: [kind, [1, bytes(4)]]}
+    header = {"identifiers": {}, "nrows": 1, "data": data}
+    path.write_bytes(msgpack.packb(["dials::af::reflection_table", 1, header]))
+    with pytest.raises(FileFormatError) as caught:
+        read_table(path)
+    assert caught.value.code == "bad-table"
+
+
 def test_rewriting_keeps_unknown_header_entries(tmp_path: Path) -> None:
     payload = struct.pack("<2d", 1.5, 2.5)
     header = {

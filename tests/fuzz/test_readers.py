@@ -34,5 +34,5 @@ def test_a_changed_file_is_refused_or_read_as_it_is(name: str) -> None:
 
 
 def test_a_changed_bundle_that_was_sealed_again_is_refused_or_read_for_ever() -> None:
-    """Whoever forges a bundle can give it hashes that match."""
+    """A forged bundle can come with hashes that match it."""
     assert assert_no_wrong_outcome(loaded_bundle, N_SEALED) == {READ, REFUSED}

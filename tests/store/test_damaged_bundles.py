@@ -197,6 +197,8 @@ def test_a_decompression_bomb_is_refused_in_time(tmp_path: Path, text: bytes, ti
         ("application", "output_names", "7"),
         ("application", "output_names", 7),
         ("artifact", "content", ...),
+        ("calibration", "position", ...),
+        ("calibration_dataset", "ordinal", ...),
         ("artifact", "content", "text"),
     ],
     ids=lambda value: str(value)[:30],

@@ -20,7 +20,7 @@ from support.records import NOON, SERIAL, application, calibration, certificatio
 from support.tampering import Tamperer, bypass
 
 LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
-TAMPERINGS = 1000 if LONG else 40
+TAMPERINGS = 1500 if LONG else 40
 OTHER = "24-0108"
 
 

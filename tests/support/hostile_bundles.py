@@ -1,6 +1,6 @@
 """Bundles that were changed at random and sealed again, loaded into a store.
 
-For use in another process (``support.isolated``): each number stands for a change.
+For use in another process (``support.isolated``): each number selects a change.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def public_from_bytes(raw: bytes) -> Ed25519PublicKey:
 
 def read_private(path: Path) -> Ed25519PrivateKey:
     """The private key in a file; ``InputError`` (``no-key``) where there is none."""
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -105,7 +105,7 @@ def read_private(path: Path) -> Ed25519PrivateKey:
         )
     try:
         key = load_pem_private_key(read_bytes(path), None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise _no_key(path, "private")
@@ -114,7 +114,7 @@ def read_private(path: Path) -> Ed25519PrivateKey:
 
 def read_public(path: Path) -> Ed25519PublicKey:
     """The public key in a file; ``InputError`` (``no-key``) where there is none."""
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -127,7 +127,7 @@ def read_public(path: Path) -> Ed25519PublicKey:
         )
     try:
         key = load_pem_public_key(read_bytes(path))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise _no_key(path, "public")
