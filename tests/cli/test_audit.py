@@ -119,7 +119,8 @@ def test_a_checkpoint_with_a_chain_that_is_no_text_is_refused(certified: Path) -
     done("audit", "key", "key.pem")
     done("audit", "checkpoint", "c.json", "--key", "key.pem")
     content = json.loads(Path("c.json").read_text())
-    for value in ({}, 7, None, ["x"]):
+    values: tuple[object, ...] = ({}, 7, None, ["x"])
+    for value in values:
         content["heads"][0]["chain"] = value
         Path("c.json").write_text(json.dumps(content))
         words = ("--checkpoint", "c.json", "--public-key", "key.pem.pub")
