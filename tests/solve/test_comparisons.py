@@ -198,6 +198,15 @@ def test_of_many_datasets_those_with_the_most_reflections_are_compared_singly() 
     assert found == [(k,) for k in range(20, 60)]
 
 
+def test_of_many_disagreements_the_largest_are_reasons() -> None:
+    report = calibrations.wide_report()
+    one = report.comparisons[0]
+    many = tuple(replace(one, worst_um=20.0 + k) for k in range(5))
+    words = disagreements_in_words(replace(report, comparisons=many))
+    assert [" by 24 um" in words[0], " by 22 um" in words[2]] == [True, True]
+    assert words[3:] == ["2 further comparisons of parts of the data disagree."]
+
+
 def test_a_reason_names_part_panels_sizes_and_remedy() -> None:
     report = calibrations.wide_report()
     (words,) = disagreements_in_words(report)

@@ -6,7 +6,7 @@ from calib.model.base.text import joined
 from calib.model.result.comparison import Agreement, Compared, Comparison
 from calib.model.result.report import Report
 
-_MOST_PANELS = 5
+_MOST_REASONS, _MOST_NAMES, _MOST_PANELS = 3, 3, 5
 _CAUSES = {
     Compared.HALVES: "The crystal, the beam or the detector moved during the scan in a way that no "
     "parameter describes. Leave the dataset out, or derive from shorter scans.",
@@ -21,18 +21,31 @@ _CAUSES = {
 
 
 def disagreements_in_words(report: Report) -> list[str]:
-    """A sentence for each comparison that found a difference, with its cause and remedy."""
-    return [
+    """A sentence for each comparison that found a difference, with its cause and remedy: those of
+    the largest ones, and the number of the others."""
+    found = [one for one in report.all_comparisons if one.agreement is Agreement.DISAGREES]
+    found.sort(key=lambda one: -one.worst_um)
+    words = [
         f"{_what(one, report)}: {_where(one)} beyond what noise and repeatability explain "
-        f"({one.size_um:.0f} um rms over all panels). {_CAUSES[one.kind]}"
-        for one in report.all_comparisons
-        if one.agreement is Agreement.DISAGREES
+        f"({one.size_um:.0f} um rms over all panels). {_cause(one)}"
+        for one in found[:_MOST_REASONS]
     ]
+    more = len(found) - len(words)
+    if more > 0:
+        words.append(f"{more} further comparisons of parts of the data disagree.")
+    return words
+
+
+def _cause(one: Comparison) -> str:
+    if one.kind is Compared.DATASET and len(one.datasets) > 1:
+        return _CAUSES[Compared.OCCASION]
+    return _CAUSES[one.kind]
 
 
 def _what(one: Comparison, report: Report) -> str:
     names = [report.datasets[place].name for place in one.datasets]
-    listed = joined(names)
+    more = len(names) - _MOST_NAMES
+    listed = joined([*names[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
     match one.kind:
         case Compared.HALVES:
             return f"The first and second halves of the scans of {listed} disagree"
