@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor
+from math import ceil
 
 from calib.errors import InputError
 from calib.flows.shared.retired import retired_validity_warnings
@@ -15,16 +15,13 @@ from calib.model.base.bounds import EXTENT_MM, POSITION, brief, is_instant
 from calib.model.base.text import checked_words
 from calib.model.base.zones import TimeZones
 from calib.model.experiment.epochs import FIRST_DATA
-from calib.model.store.certification_rules import Consequences
+from calib.model.store.certification_rules import Consequences, default_range
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Certification, ChangeStamp, StoredCalibration
 from calib.model.store.validity import DistanceRange, Validity
 
 GAP = 0.1
 """Default extrapolation limit: this fraction of the longest distance, rounded up to mm."""
-REACH = 2.0
-"""Default range of distances: from the shortest divided by this factor to the longest times this
-factor, rounded outwards to mm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +93,10 @@ def certify(
     )
     distances = found.record.distances_mm
     limit_mm = float(ceil(GAP * distances[-1]))
+    reach = default_range(distances)
     reach = DistanceRange(
-        float(floor(distances[0] / REACH)) if min_distance_mm is None else min_distance_mm,
-        min(float(ceil(distances[-1] * REACH)), EXTENT_MM.maximum)
-        if max_distance_mm is None
-        else max_distance_mm,
+        reach.minimum_mm if min_distance_mm is None else min_distance_mm,
+        reach.maximum_mm if max_distance_mm is None else max_distance_mm,
     )
     certification = Certification(
         number=0,
@@ -152,7 +148,7 @@ def refuse_draft(found: StoredCalibration, override: str) -> None:
     raise InputError(
         "not-accepted",
         f"{found.name} failed acceptance and is a draft: {reasons}",
-        remedy="use --override REASON to certify it nevertheless.",
+        remedy="derive again from better data; --override REASON certifies it nevertheless.",
     )
 
 

@@ -165,7 +165,8 @@ def test_a_rejected_derivation_is_1_and_stored_as_a_draft(here: Path) -> None:
     people = command(*words[:-1])
     assert people.code == 1
     assert "Not accepted (draft)" in people.stdout
-    assert f"calib certify {name} --override" in people.stderr
+    assert "It is a draft, which is not used: derive again" in people.stderr
+    assert "calib certify" not in people.stderr
     refusal = command("certify", name, "--from", "2026-03-01", "--reason", "new")
     assert refusal.code == 2
     assert f"Error: {name} failed acceptance and is a draft: " in refusal.stderr

@@ -89,7 +89,60 @@ def test_a_calibration_is_not_proposed_for_data_much_older_than_its_own(
     assert found.calibration.id == added.id
     with pytest.raises(NotFoundError) as caught:
         store.resolve(SERIAL, NOON - 400 * DAY, 9000.0)
-    assert caught.value.remedy == "derive a calibration from data of that time."
+    assert caught.value.remedy == (
+        "derive a calibration from data of that time and at that distance."
+    )
     store.certifications.withdraw(added.id, "moved", later)
-    assert remedy(9.0).startswith(f"calib certify {added.name} ")
+    assert remedy(9.0).startswith(f"calib certify {stored.name} ")
     assert remedy(20.0) == "derive a calibration from data of that time."
+
+
+def test_a_calibration_is_not_proposed_for_data_much_later_than_its_own(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """Not by more than the time after which look-ups give a warning."""
+    added, _ = store.calibrations.add(calibration(seed=7), (NOON, NOON + DAY), stamp())
+
+    def remedy(days: float) -> str:
+        with pytest.raises(NotFoundError) as caught:
+            store.resolve(SERIAL, NOON + days * DAY, 150.0)
+        return caught.value.remedy
+
+    for end in (None, NOON + 2 * DAY):
+        assert remedy(181.0).startswith(f"calib certify {added.name} ")
+        assert remedy(181.1).startswith("derive a calibration from data of that time")
+        if end is None:
+            store.certifications.certify(certification(added, NOON, NOON + 2 * DAY))
+    found = store.resolve(SERIAL, NOON + 181.1 * DAY, 150.0, time_policy=TimePolicy.CLOSEST)
+    assert found.calibration.id == added.id
+
+
+def test_drafts_and_withdrawn_calibrations_are_not_proposed(
+    store: Store, stored: StoredCalibration
+) -> None:
+    derive = "derive a calibration from data"
+    second = add(store, 1, accepted=True)
+    add(store, 2, accepted=False)
+    assert "calib certify 24-0107:2 " in refused(store).remedy
+    made = store.certifications.certify(certification(second))
+    before = store.log.entries(last=1)[0].position
+    store.certifications.withdraw(made.number, "a loose cable", stamp())
+    assert "calib certify 24-0107:1 " in refused(store).remedy
+    only = store.certifications.certify(certification(stored))
+    store.certifications.withdraw(only.number, "a loose cable", stamp())
+    assert refused(store).remedy == f"{derive} of that time."
+    assert refused(store, 9000.0).remedy == f"{derive} of that time."
+    first = before - 1
+    assert "calib certify 24-0107:2 " in refused(store, known=first).remedy
+
+
+def test_a_first_certification_is_proposed_only_for_its_default_distances(
+    store: Store, stored: StoredCalibration
+) -> None:
+    """From half the shortest to twice the longest distance of its data, 150 and 400 mm."""
+    for distance_mm in (75.0, 799.9):
+        assert "calib certify 24-0107:1 " in refused(store, distance_mm).remedy
+    for distance_mm in (74.9, 800.0):
+        remedy = refused(store, distance_mm).remedy
+        assert remedy == "derive a calibration from data at that distance."
+    assert "give it in mm: --distance-mm 150." in refused(store, 0.15).remedy

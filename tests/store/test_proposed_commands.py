@@ -40,11 +40,13 @@ def certifications(draw: st.DrawFn) -> list[Certification]:
     return found
 
 
-def certified(number: int, validity: Validity, distances: DistanceRange) -> Certification:
+def certified(
+    number: int, validity: Validity, distances: DistanceRange, gap_mm: float = 1000.0
+) -> Certification:
     stamp = ChangeStamp(NOON + number * HOUR, "ada", "beamline")
     name = f"{number:064x}"
     return Certification(
-        number, name, SERIAL, number, validity, distances, "swap", "", stamp, None, ""
+        number, name, SERIAL, number, validity, distances, "swap", "", stamp, None, "", gap_mm
     )
 
 
@@ -174,3 +176,40 @@ def test_a_miss_of_a_tenth_of_a_millimetre_is_one_in_distance() -> None:
     for order in permutations((both, late)):
         new = proposed(none_covers(list(order), AT, DISTANCE_MM).remedy, order)
         assert new.version == 2
+
+
+DERIVE = "derive a calibration from data"
+
+
+def test_distances_beyond_the_extrapolation_limit_are_not_proposed() -> None:
+    one = certified(1, Validity(AT, None), DistanceRange(100.0, 200.0), gap_mm=20.0)
+    for distance_mm, limit_mm in ((220.0, 221.0), (80.0, 200.0)):
+        new = proposed(none_covers([one], AT, distance_mm).remedy, [one])
+        assert distance_mm in new.distances
+        assert new.distances.maximum_mm <= limit_mm
+    for distance_mm in (220.1, 79.9, 9000.0):
+        assert none_covers([one], AT, distance_mm).remedy == f"{DERIVE} at that distance."
+    earlier = AT - HOUR
+    assert proposed(none_covers([one], earlier, 210.0).remedy, [one]).distances.maximum_mm == 211.0
+    assert none_covers([one], earlier, 9000.0).remedy == f"{DERIVE} at that distance."
+    both = none_covers([one], earlier, 9000.0, lambda _one: False).remedy
+    assert both == f"{DERIVE} of that time and at that distance."
+    reach = DistanceRange(75.0, 800.0)  # half to twice the distances of its data
+    for distance_mm in (75.0, 799.9):
+        found = none_covers([one], AT, distance_mm, reach=lambda _one: reach)
+        assert distance_mm in proposed(found.remedy, [one]).distances
+    for distance_mm in (74.9, 800.0):
+        found = none_covers([one], AT, distance_mm, reach=lambda _one: reach)
+        assert found.remedy == f"{DERIVE} at that distance."
+
+
+def test_a_draft_is_not_proposed_for_other_times_or_distances() -> None:
+    one = certified(1, Validity(AT, AT + HOUR), DistanceRange(100.0, 200.0))
+
+    def remedy(at: datetime, distance_mm: float) -> str:
+        found = none_covers([one], at, distance_mm, lambda _one: True, lambda _one: None)
+        return found.remedy
+
+    closest = ", or accept one of another time: --time-policy closest."
+    assert remedy(AT - HOUR, 150.0) == remedy(AT + HOUR, 150.0) == f"{DERIVE} of that time{closest}"
+    assert remedy(AT, 200.0) == f"{DERIVE} at that distance."

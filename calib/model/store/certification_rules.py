@@ -15,6 +15,7 @@ from heapq import heappop, heappush
 from itertools import combinations, pairwise
 
 from calib.errors import InputError
+from calib.model.base.bounds import EXTENT_MM
 from calib.model.store.record import Certification
 from calib.model.store.validity import DistanceRange, Validity
 
@@ -66,6 +67,20 @@ class Change:
     region: Region
     before: Certification | None
     after: Certification | None
+
+
+REACH = 2.0
+"""Default range of distances: from the shortest divided by this factor to the longest times this
+factor, rounded outwards to mm."""
+
+
+def default_range(distances_mm: Sequence[float]) -> DistanceRange:
+    """The distances for which a calibration from data at these distances is certified by default;
+    they are in ascending order."""
+    return DistanceRange(
+        float(math.floor(distances_mm[0] / REACH)),
+        min(float(math.ceil(distances_mm[-1] * REACH)), EXTENT_MM.maximum),
+    )
 
 
 def region_of(certification: Certification) -> Region:

@@ -274,7 +274,7 @@ def _certifiable(connection: Connection, certification: Certification) -> Any:
         raise InputError(
             "not-accepted",
             f"{name} failed acceptance and is a draft.",
-            remedy='derive again from better data, or certify it with --override "REASON".',
+            remedy='derive again from better data; --override "REASON" certifies it nevertheless.',
         )
     return row
 

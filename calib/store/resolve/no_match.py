@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from calib.errors import NotFoundError
-from calib.model.store.certification_rules import live
+from calib.model.store.certification_rules import default_range, live
 from calib.model.store.record import Certification
 from calib.model.store.validity import DistanceRange, Validity, duration
 from calib.model.store.validity import shown_instant as _iso
 from calib.store.records.certifications import of_detector, read_certifications
-from calib.store.schema.tables import CALIBRATION, CALIBRATION_DATASET, DEED
+from calib.store.resolve.ranking import LONG
+from calib.store.schema.tables import (
+    CALIBRATION,
+    CALIBRATION_DATASET,
+    CERTIFICATION,
+    DEED,
+    RELABELLING,
+    WITHDRAWAL,
+)
 
 _DAY = timedelta(days=1)
 _LEAST_MM = 10.0
 """A distance below this was probably given in metres."""
 _METRES = "if {:g} is in metres, give it in mm: --distance-mm {:g}."
-_OF_THAT_TIME = "derive a calibration from data of that time"
+_DERIVE = "derive a calibration from data {}"
+_OF_THAT_TIME, _AT_THAT_DISTANCE = "of that time", "at that distance"
 _CLOSEST = "--time-policy closest"
 
 
@@ -40,10 +50,18 @@ def no_match(
     if certified:
 
         def is_sound(one: Certification) -> bool:
-            return _may_reach_back(connection, one.calibration_id, at, one.validity.start, known_at)
+            start = one.validity.start
+            if at >= start:
+                return _may_reach_on(connection, one.calibration_id, at, start)
+            return _may_reach_back(connection, one.calibration_id, at, start, known_at)
 
-        return _none_covers(certified, at, distance_mm, is_sound)
-    return _never_certified(connection, serial, detector, at, known_at)
+        def reach(one: Certification) -> DistanceRange | None:
+            wanted = select(CALIBRATION.c.accepted, CALIBRATION.c.distances_mm)
+            row = connection.execute(wanted.where(CALIBRATION.c.id == one.calibration_id)).one()
+            return default_range(json.loads(row.distances_mm)) if row.accepted else None
+
+        return _none_covers(certified, at, distance_mm, is_sound, reach)
+    return _never_certified(connection, serial, detector, at, distance_mm, known_at)
 
 
 def _none_covers(
@@ -51,8 +69,10 @@ def _none_covers(
     at: datetime,
     distance_mm: float,
     is_sound: Callable[[Certification], bool] = lambda _one: True,
+    reach: Callable[[Certification], DistanceRange | None] = lambda one: one.distances,
 ) -> NotFoundError:
-    """``is_sound`` says whether a calibration may be certified for the earlier time of the data."""
+    """``is_sound`` says whether a calibration may be certified for the time of the data, ``reach``
+    for which distances it may be by default; None for a draft."""
 
     def distance_to(one: Certification) -> tuple[bool, timedelta, float]:
         late, far = one.validity.gap_to(at), one.distances.gap_to(distance_mm)
@@ -80,7 +100,7 @@ def _none_covers(
         f"{_span(nearest.validity)}, {nearest.distances.minimum_mm:.6g} to "
         f"{nearest.distances.maximum_mm:.6g} mm "
         f"(the data are {' and '.join(offsets)}).",
-        remedy=_remedy(nearest, at, distance_mm, is_sound)
+        remedy=_remedy(nearest, at, distance_mm, is_sound, reach)
         or _command(_name(nearest), validity, distances),
     )
 
@@ -90,15 +110,39 @@ def _remedy(
     at: datetime,
     distance_mm: float,
     is_sound: Callable[[Certification], bool],
+    reach: Callable[[Certification], DistanceRange | None],
 ) -> str:
-    """What to do where the nearest calibration should not be certified for the point; empty where
-    it may be."""
+    """What to do where the nearest calibration should not be certified for the point: the distance
+    is beyond its extrapolation limit and beyond the reach of its data, or the time is, or it is a
+    draft. Empty where it may be."""
     if distance_mm < _LEAST_MM:
         return _METRES.format(distance_mm, 1e3 * distance_mm)
-    if at < nearest.validity.start and not is_sound(nearest):
-        closest = f", or accept one of another time: {_CLOSEST}"
-        return f"{_OF_THAT_TIME}{closest if distance_mm in nearest.distances else ''}."
-    return ""
+    supported = reach(nearest)
+    draft = supported is None
+    in_time, far = at in nearest.validity, nearest.distances.gap_to(distance_mm)
+    off_time = not in_time and (draft or not is_sound(nearest))
+    off_distance = far > 0.0 and (
+        supported is None or (far > nearest.gap_mm and distance_mm not in supported)
+    )
+    if not (off_time or off_distance):
+        return ""
+    wanted = [_OF_THAT_TIME] * off_time + [_AT_THAT_DISTANCE] * off_distance
+    closest = f", or accept one of another time: {_CLOSEST}"
+    return f"{_DERIVE.format(' and '.join(wanted))}{'' if far or in_time else closest}."
+
+
+def _may_reach_on(
+    connection: Connection, calibration_id: str, at: datetime, start: datetime | None
+) -> bool:
+    """Whether data at ``at`` are so soon after those of the calibration, or after the start of its
+    certification, that look-ups would give no warning."""
+    taken = connection.execute(
+        select(func.max(CALIBRATION_DATASET.c.started))
+        .join(CALIBRATION, CALIBRATION.c.position == CALIBRATION_DATASET.c.calibration)
+        .where(CALIBRATION.c.id == calibration_id)
+    ).scalar()
+    checked = [one for one in (taken, start) if one is not None]
+    return not checked or at - max(checked) <= LONG
 
 
 def _may_reach_back(
@@ -125,26 +169,59 @@ def _may_reach_back(
 
 
 def _never_certified(
-    connection: Connection, serial: str, detector: int, at: datetime, known_at: int
+    connection: Connection,
+    serial: str,
+    detector: int,
+    at: datetime,
+    distance_mm: float,
+    known_at: int,
 ) -> NotFoundError:
-    newest = connection.execute(
-        select(CALIBRATION.c.version, CALIBRATION.c.id)
-        .where(CALIBRATION.c.detector == detector, CALIBRATION.c.position <= known_at)
-        .order_by(CALIBRATION.c.accepted.desc(), CALIBRATION.c.version.desc())
-        .limit(1)
-    ).first()
-    if newest is None:
+    """The error where nothing is certified; proposes the newest calibration that was accepted and
+    neither withdrawn nor recorded under another serial."""
+    mine = (CALIBRATION.c.detector == detector) & (CALIBRATION.c.position <= known_at)
+    if connection.execute(select(CALIBRATION.c.position).where(mine).limit(1)).first() is None:
         return NotFoundError(
             "not-certified",
             f"detector {serial} has no calibration yet.",
             remedy=f"calib derive ... --serial {shlex.quote(serial)}.",
         )
-    sound = _may_reach_back(connection, newest.id, at, at, known_at)
-    command = _command(f"{serial}:{newest.version}", Validity(_midnight(at), None), None)
+    newest = connection.execute(
+        select(CALIBRATION.c.version, CALIBRATION.c.id, CALIBRATION.c.distances_mm)
+        .where(mine, CALIBRATION.c.accepted, ~_withdrawn(known_at), ~_relabelled(known_at))
+        .order_by(CALIBRATION.c.version.desc())
+        .limit(1)
+    ).first()
+    sound = newest is not None and (
+        _may_reach_back(connection, newest.id, at, at, known_at)
+        and _may_reach_on(connection, newest.id, at, None)
+    )
+    wanted = [_OF_THAT_TIME] * (not sound)
+    if newest is not None and distance_mm not in default_range(json.loads(newest.distances_mm)):
+        wanted += [_AT_THAT_DISTANCE]
+    if distance_mm < _LEAST_MM:
+        remedy = _METRES.format(distance_mm, 1e3 * distance_mm)
+    elif wanted or newest is None:
+        remedy = f"{_DERIVE.format(' and '.join(wanted))}."
+    else:
+        remedy = _command(f"{serial}:{newest.version}", Validity(_midnight(at), None), None)
     return NotFoundError(
-        "not-certified",
-        f"no calibration of detector {serial} is certified.",
-        remedy=command if sound else f"{_OF_THAT_TIME}.",
+        "not-certified", f"no calibration of detector {serial} is certified.", remedy=remedy
+    )
+
+
+def _withdrawn(known_at: int) -> ColumnElement[bool]:
+    """Condition: a certification of the calibration was withdrawn."""
+    return exists().where(
+        CERTIFICATION.c.calibration == CALIBRATION.c.position,
+        WITHDRAWAL.c.certification == CERTIFICATION.c.position,
+        WITHDRAWAL.c.position <= known_at,
+    )
+
+
+def _relabelled(known_at: int) -> ColumnElement[bool]:
+    """Condition: the calibration was recorded again under the right serial."""
+    return exists().where(
+        RELABELLING.c.calibration == CALIBRATION.c.position, RELABELLING.c.position <= known_at
     )
 
 

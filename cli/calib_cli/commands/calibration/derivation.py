@@ -219,11 +219,11 @@ def _notify_next_step(stored: StoredCalibration | None, *, new: bool, details: b
             notify("--details prints datasets, panels and weak modes.")
         return
     if not new:
-        notify(f"The same derivation is already stored as {stored.name}.")
+        notify(f"The result is already stored as {stored.name}.")
     if not details:
         notify(f"Datasets, panels and weak modes: calib show {stored.name}")
     if not stored.record.acceptance.accepted:
-        notify(f'To certify it all the same: calib certify {stored.name} --override "REASON" ...')
+        notify("It is a draft, which is not used: derive again from better data.")
         return
     start = instant(min(stored.starts, default=None)) or "DATE"
     notify(f'Next: calib certify {stored.name} --from {start} --reason "..."')
