@@ -11,6 +11,7 @@ from calib.files.atomic import write_safely
 from calib.files.reader import read_experiments
 from calib.files.writer import EXPORTS, ExportFormat
 from calib.flows.shared.distances import check_distance
+from calib.flows.shared.modules import registered_modules
 from calib.model.experiment.calibrated_detector import CalibratedDetector
 from calib.model.experiment.experiment import Beam, Detector, Sensors
 from calib.model.experiment.pose import facing_pose, locate_detector
@@ -51,7 +52,11 @@ def export_geometry(
         pose = facing_pose(layout, shortest if distance_mm is None else distance_mm)
         order = tuple(range(len(layout)))
     else:
-        models = read_experiments(like).experiments
+        file = read_experiments(like)
+        models = file.experiments
+        if models.detectors and len(models.detectors[0].panels) == 1:
+            one = registered_modules(models.detectors[0], 0, store, record.serial, place=str(like))
+            models = file.split({0: one.known.modules}).experiments
         detector, beam = models.detectors[0], models.beams[0]
         try:
             placement = locate_detector(

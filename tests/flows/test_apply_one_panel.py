@@ -13,8 +13,10 @@ import pytest
 from calib.errors import CalibError
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.refl import read_table
+from calib.files.writer import ExportFormat
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.derive import DeriveRequest, derive
+from calib.flows.export import export_geometry
 from calib.flows.layouts.one_panel import OnePanel
 from calib.flows.layouts.positions import ideal_position
 from calib.flows.layouts.split import SplitRequest, split
@@ -164,6 +166,26 @@ def test_a_correction_is_taken_off(store: Store, files: tuple[Path, Path], tmp_p
     assert np.allclose(frames[0].origin_mm, frames[1].origin_mm, atol=1e-9)
     back, mm = (read_table(path).array("xyzobs.mm.value") for path in (refl, kept))
     assert back == pytest.approx(mm, abs=1e-9)
+
+
+def test_the_pose_of_an_export_is_that_of_one_panel(
+    store: Store, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    split(SplitRequest(files[0], tmp_path / "parts.expt"))
+    written = []
+    for like in (files[0], tmp_path / "parts.expt"):
+        output = tmp_path / f"like_{like.name}"
+        export_geometry(
+            store,
+            f"{SERIAL}:1",
+            form=ExportFormat.DIALS,
+            serial=None,
+            like=like,
+            distance_mm=None,
+            output=output,
+        )
+        written.append(output.read_bytes())
+    assert written[0] == written[1]
 
 
 def test_there_is_nothing_to_take_off_one_panel(store: Store, files: tuple[Path, Path]) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from calib.files.dials.refl import read_table
 from calib.flows.layouts.split import SplitRequest, merge, split
@@ -59,6 +60,34 @@ def test_splitting_an_imported_pilatus_image_gives_the_bytes_of_multi_panel(
     assert ours.replace(old, new) == modules.read_bytes()
     merge(SplitRequest(modules, tmp_path / "merged.expt"))
     assert (tmp_path / "merged.expt").read_bytes().replace(new, old) == one.read_bytes()
+
+
+@pytest.mark.long
+def test_dials_finds_the_same_spots_on_the_modules_of_a_real_image(
+    dials: Dials, real_data: Path, tmp_path: Path
+) -> None:
+    (image,) = (real_data / "image").glob("*.cbf.bz2")
+    dials.run("dials.import", image, "output.experiments=one.expt", cwd=tmp_path)
+    split(SplitRequest(tmp_path / "one.expt", tmp_path / "modules.expt"))
+    for name in ("one", "modules"):
+        output = f"output.reflections={name}.refl"
+        dials.run("dials.find_spots", f"{name}.expt", "nproc=1", output, cwd=tmp_path)
+    done = split(
+        SplitRequest(tmp_path / "one.expt", tmp_path / "split.expt", tmp_path / "one.refl")
+    )
+    assert done.reflections is not None
+    assert done.reflections.n_kept > 200
+    ours, theirs = (read_table(tmp_path / f"{name}.refl") for name in ("split", "modules"))
+    found = [
+        {
+            tuple(row)
+            for row in np.column_stack(
+                [table.array("panel"), table.array("xyzobs.px.value").round(6)]
+            ).tolist()
+        }
+        for table in (ours, theirs)
+    ]
+    assert len(found[0] & found[1]) > 0.98 * ours.nrows
 
 
 def test_dials_reads_a_table_that_was_split_and_places_its_spots_there(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from calib.model.store.backup import StoreRevision
-from support.asymmetric import amended, calibration_cases, recorded, store_cases
+from support.asymmetric import amended, calibration_cases, layout_cases, recorded, store_cases
 from support.asymmetric.case import Case
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -41,6 +41,9 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "history": calibration_cases.history,
     "history-empty": lambda: calibration_cases.history_empty(at=False),
     "history-empty-at": lambda: calibration_cases.history_empty(at=True),
+    "layout": lambda: layout_cases.layout(all_panels=False),
+    "layout-panels": lambda: layout_cases.layout(all_panels=True),
+    "layouts": layout_cases.layouts,
     "list": calibration_cases.listed,
     "loaded": store_cases.loaded,
     "log": store_cases.log,
@@ -64,6 +67,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "show": lambda: calibration_cases.shown(all_panels=False),
     "show-panels": lambda: calibration_cases.shown(all_panels=True),
     "show-uncertified": calibration_cases.shown_uncertified,
+    "split": layout_cases.split,
     "summaries": calibration_cases.summaries,
 }
 """Name of the golden files -> what makes their content."""
