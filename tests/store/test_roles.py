@@ -18,7 +18,16 @@ from calib.store.api import maintenance
 from calib.store.store import Store
 from support import raw
 from support.filled import add_summary_content, fill
-from support.records import NOON, SERIAL, application, calibration, certification, detector, stamp
+from support.records import (
+    HOUR,
+    NOON,
+    SERIAL,
+    application,
+    calibration,
+    certification,
+    detector,
+    stamp,
+)
 
 PASSWORD = "correct-horse-battery"  # noqa: S105
 HOSTILE = (
@@ -71,7 +80,8 @@ def derive(address: str) -> None:
 def certify(address: str) -> None:
     with Store.open(address) as store:
         found = store.calibrations.get(f"{SERIAL}:1")
-        store.certifications.certify(certification(found), supersede=True)
+        start = NOON - store.log.moment().position * HOUR  # another one for each role
+        store.certifications.certify(certification(found, start), supersede=True)
         rule = "no" if store.rules.list()[0].value == "yes" else "yes"
         store.rules.set(Rule(0, DEMAND_ACTOR, rule, stamp()))
 
@@ -107,7 +117,7 @@ def test_a_role_may_do_what_its_kind_needs_and_nothing_else(
     for kind, may in MAY.items():
         address = as_role(kind)
         with Store.open(address) as store:
-            assert store.resolve(SERIAL, NOON, 150.0).calibration.version == 1
+            assert store.resolve(SERIAL, NOON + HOUR, 150.0).calibration.version == 1
             assert store.log.audit().findings == ()
         for act in (apply, derive, certify, edit, anchor, add_summary):
             if act is add_summary and kind in (StoreRole.DERIVER, StoreRole.ADMIN):
