@@ -12,11 +12,19 @@ from calib.errors import InputError
 from calib.model.store.amendment import DetectorEdit, Retirement
 from calib.model.store.log import LATEST
 from calib.model.store.record import ChangeStamp
+from calib.store.database.raw_sql import SqlStatement
 from calib.store.log.log import recording
 from calib.store.log.verification import verify_edits, verify_retirements
 from calib.store.log.written import insert_rows
 from calib.store.records.detectors import EDIT, detector_position
 from calib.store.schema.tables import DEED, DETECTOR, DETECTOR_EDIT, RETIREMENT
+
+_NO_RETIREMENT = SqlStatement(
+    "SELECT (SELECT count(*) FROM retirement WHERE detector = t.position), "
+    "(SELECT count(*) FROM entry WHERE chain = t.serial AND kind = 'retirement') "
+    "FROM detector t WHERE t.serial = :serial"
+)
+"""Whether there are neither rows nor entries of retirements; no row for an unknown detector."""
 
 
 def add_edit(connection: Connection, edit: DetectorEdit, stamp: ChangeStamp) -> DetectorEdit:
@@ -80,9 +88,10 @@ def read_retirements(
 
     Raises ``IntegrityError`` (``changed-retirement``) unless they are what was recorded.
     """
+    if _NO_RETIREMENT.rows(connection, serial=serial) == [(0, 0)]:
+        return []  # asked for each file that is processed
     detector = detector_position(connection, serial)
-    if not verify_retirements(connection, detector, serial):
-        return []
+    verify_retirements(connection, detector, serial)
     return [
         Retirement(row.position, row.serial, row.retired_from, row.reason, _stamp(row))
         for row in _rows(connection, RETIREMENT, detector, known_at)
