@@ -70,13 +70,13 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installed again only when what is to be installed has changed.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt calib/version.py
 	$(call make_venv,$(VENV))
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints.txt --editable ".[dev]"
 	@touch $@
 
-$(LOWEST_READY): pyproject.toml constraints-lowest.txt
+$(LOWEST_READY): pyproject.toml constraints-lowest.txt calib/version.py
 	$(call make_venv,$(LOWEST))
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check \
 	    --constraint constraints-lowest.txt --editable ".[test]"

@@ -28,8 +28,8 @@ def outlier_reasons(datasets: Sequence[DatasetUse], n_panels: int) -> list[str]:
         if outliers >= _TWICE * MOST_REJECTED * n and use.n_outliers_kept:
             reasons.append(
                 f"{use.name}: {outliers} of {n} reflections are outliers, more than twice the "
-                f"{MOST_REJECTED:.0%} that may be rejected: perhaps a second lattice, or wrong "
-                "Miller indices. Index it again, or exclude it."
+                f"{MOST_REJECTED:.0%} that may be rejected: perhaps a second lattice, wrong Miller "
+                "indices or poor centroids. Index it again, or exclude it."
             )
         elif len(use.limited_panels) > max(1.0, _MOST_LIMITED * n_panels):
             reasons.append(
