@@ -10,6 +10,7 @@ from benchmarks.truth.cases import Case
 from benchmarks.truth.catalogue import NOTHING, entry_of
 from benchmarks.truth.scenes import Scene
 from calib.flows.shared.results import Derived
+from calib.report.calibration.findings import warning_views
 from calib.simulate.gauge_free import GaugeFreeError, gauge_free_error
 
 WIDENED = 1.5
@@ -124,7 +125,7 @@ def verdict(
 
 def codes_of(derived: Derived) -> tuple[str, ...]:
     """The codes of the warnings of a derivation, in order."""
-    codes = {warning.code for warning in getattr(derived.record.report, "warnings", ())}
+    codes = {warning["code"] for warning in warning_views(derived.record.report)}
     if any(_SLIPPED.search(notice) for notice in derived.notices):
         codes.add("slip")
     if derived.record.report.misfits:

@@ -24,6 +24,7 @@ from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.influence import influences
 from calib.solve.panels.solution import MEASURED_FROM, Solution, panel_states
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
+from calib.solve.panels.structure import panel_structure
 from calib.solve.panels.system import PanelSystem
 from calib.solve.panels.weak_modes import determined, weak_modes
 from calib.solve.parallel.executor import Executor, LocalExecutor
@@ -114,8 +115,9 @@ def solve_datasets(
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     twist_equations = TwistEquations.of(layout, statements, Part.WHOLE)
     equations = [StoredEquations(layout, twist_equations).at(refined.correction)]
-    covariance = system.covariance(refined.correction, equations) * achieved
-    covariance *= covariance_inflation()
+    covariance = system.covariance(refined.correction, equations)
+    structure = panel_structure(layout, statements, options.freedom.free, covariance, achieved)
+    covariance = covariance * achieved * covariance_inflation() + structure.covariance
     used = np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels])
     estimate = CorrectionEstimate(
         correction=refined.correction,
@@ -144,6 +146,7 @@ def solve_datasets(
         comparisons=parts.comparisons,
         repeatability=parts.repeatability,
         prior=system.prior.learned,
+        structure=structure.found,
         datasets=tuple(
             replace(use, influence=influence)
             for use, influence in zip(report.datasets, moved, strict=True)

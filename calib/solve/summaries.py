@@ -30,6 +30,7 @@ from calib.solve.panels.influence import influences
 from calib.solve.panels.linearisation import linearisation_errors
 from calib.solve.panels.solution import Solution, panel_states
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
+from calib.solve.panels.structure import panel_structure
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem
 from calib.solve.panels.weak_modes import determined, weak_modes
 from calib.solve.prior import PanelPrior
@@ -115,7 +116,8 @@ def solve_summaries(
     )
     achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
     covariance = system.covariance(correction, system.stored_at(correction, Part.WHOLE))
-    covariance *= achieved * covariance_inflation()
+    structure = panel_structure(layout, statements, freedom.free, covariance, achieved)
+    covariance = covariance * achieved * covariance_inflation() + structure.covariance
     used = np.sum([one.used_on_panel for one in statements], axis=0)
     estimate = CorrectionEstimate(
         correction=correction,
@@ -145,6 +147,7 @@ def solve_summaries(
         comparisons=parts.comparisons,
         repeatability=parts.repeatability,
         prior=system.prior.learned,
+        structure=structure.found,
     )
     return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))
 

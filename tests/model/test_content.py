@@ -35,6 +35,7 @@ from calib.model.result.report import (
     Report,
     Shell,
     Spread,
+    Structure,
     WeakMode,
 )
 from calib.model.store import record
@@ -138,6 +139,13 @@ LEARNED_PRIORS = st.builds(
     st.lists(PRIOR_WIDTHS, max_size=2).map(tuple),
     st.lists(DEVIATING, max_size=2).map(tuple),
 )
+STRUCTURES = st.builds(
+    Structure,
+    st.lists(FINITE, max_size=2).map(tuple),
+    FINITE,
+    st.lists(COUNTS, max_size=2).map(tuple),
+    st.lists(FINITE, max_size=2).map(tuple),
+)
 REPORTS = st.builds(
     Report,
     overall=FITS,
@@ -155,6 +163,7 @@ REPORTS = st.builds(
     misfits=st.lists(REJECTED, max_size=2).map(tuple),
     determined=st.none() | DETERMINED,
     prior=st.none() | LEARNED_PRIORS,
+    structure=st.none() | STRUCTURES,
 )
 STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     Spread: SPREADS,
@@ -175,6 +184,7 @@ STRATEGIES: dict[type, st.SearchStrategy[Any]] = {
     PriorWidths: PRIOR_WIDTHS,
     Deviating: DEVIATING,
     LearnedPrior: LEARNED_PRIORS,
+    Structure: STRUCTURES,
     Report: REPORTS,
     ChangeStamp: STAMPS,
     Certification: CERTIFICATIONS,

@@ -14,6 +14,7 @@ from calib.errors import FileFormatError, InputError
 from calib.model.base.content import from_content, to_content
 from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.fit_table import FitTable, ShellTable
+from calib.model.result.panel_sums import PanelSums
 from calib.model.result.report import DatasetUse
 from calib.model.result.summary import Additional, Equations, Part, Statement, Summary
 
@@ -99,6 +100,7 @@ def summary_of(take: Take, values: Mapping[str, Any], additional: Additional) ->
         shells=ShellTable.from_content(report["shells"]),
         n_held_out=from_content(tuple[int, int], report["n_held_out"]),
         null_directions=from_content(tuple[str, ...], report["null_directions"]),
+        sums=PanelSums.of_arrays(additional.arrays, n),
     )
     started = values["started"]
     return Summary(

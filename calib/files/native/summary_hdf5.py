@@ -25,6 +25,7 @@ from calib.files.native.summary_content import (
     summary_of,
     values_of,
 )
+from calib.model.result.panel_sums import GROUP, MEMBERS
 from calib.model.result.summary import FORMAT, Additional, Summary
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ SUFFIX = ".calib.h5"
 _LEAST_LIMIT = 64 * 2**20
 _LARGEST_RATIO = 100
 """Limit of the size of arrays as a multiple of the file's, or the limit above if that is more."""
+_UNKNOWN = (None,)
 _END_OF_FILE = slice(40, 48)
 """Of HDF5's superblock of version 0, which is what ``libver="earliest"`` writes."""
 
@@ -45,7 +47,8 @@ def hdf5_bytes(summary: Summary) -> bytes:
     """
     import h5py
 
-    if summary.additional:
+    added = summary.additional.arrays
+    if summary.additional.values or not added.keys() <= set(MEMBERS):
         raise InputError(
             "not-in-hdf5",
             f"the summary of {summary.statement.use.name} has content of a later version of calib, "
@@ -58,7 +61,7 @@ def hdf5_bytes(summary: Summary) -> bytes:
         file.attrs["checksum"] = summary.checksum
         for name, value in values_of(summary).items():
             file.attrs[name] = "" if value is None else value
-        for name, values in arrays_of(summary).items():
+        for name, values in (arrays_of(summary) | dict(added)).items():
             file.create_dataset(
                 name,
                 data=values,
@@ -129,7 +132,13 @@ def _read(file: h5py.File, place: str, size: int) -> tuple[Summary, str]:
         "n_nuisance": int(_attribute(file, "n_nuisance")),
         "kept": str(_attribute(file, "kept")),
     }
-    summary = summary_of(arrays.taken, values, Additional())
+    added = {}
+    if file.id.links.exists(GROUP.encode()):
+        shapes = _UNKNOWN * 3, _UNKNOWN * 3, _UNKNOWN * 4, _UNKNOWN * 3
+        added = {
+            name: arrays.taken(name, shape) for name, shape in zip(MEMBERS, shapes, strict=True)
+        }
+    summary = summary_of(arrays.taken, values, Additional(added))
     return summary, str(_attribute(file, "checksum"))
 
 

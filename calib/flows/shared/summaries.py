@@ -17,7 +17,7 @@ from calib.errors import (
 from calib.files.native.summary import in_current_format, summary_bytes, summary_from_bytes
 from calib.flows.shared.distances import merged_distances
 from calib.model.result.report import DatasetUse
-from calib.model.result.summary import FILE_FORMAT, Statement, Summary, SummaryFile
+from calib.model.result.summary import FILE_FORMAT, Additional, Statement, Summary, SummaryFile
 from calib.model.store.bundle import Bundle
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
@@ -205,7 +205,16 @@ def new_summaries(
 ) -> list[SummaryEntry]:
     """Summaries of new statements; ``starts`` as of ``Summary.started``."""
     return [
-        SummaryEntry.of(Summary(statement, detector.serial, detector.layout_id, __version__, start))
+        SummaryEntry.of(
+            Summary(
+                statement,
+                detector.serial,
+                detector.layout_id,
+                __version__,
+                start,
+                Additional({} if statement.sums is None else statement.sums.arrays()),
+            )
+        )
         for statement, start in zip(statements, starts, strict=True)
     ]
 

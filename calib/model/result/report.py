@@ -268,6 +268,21 @@ class Deviating:
 
 
 @dataclass(frozen=True, slots=True)
+class Structure:
+    """What rigid panels and independent residuals leave, and what the covariance allows for."""
+
+    sizes_px: tuple[float, ...]
+    """Of each panel: the standard deviation of displacements of its parts, beyond noise."""
+    margin_px: float
+    """The same of the margins of all panels alike, as a bias at edges makes it."""
+    significant: tuple[int, ...]
+    """Panels where it is 0.03 px or more, and significant."""
+    excess: tuple[float, ...]
+    """Of each dataset: variance of the panels between blocks of time over that of independent
+    residuals, for the parameter where it is largest; 1 where none is larger."""
+
+
+@dataclass(frozen=True, slots=True)
 class LearnedPrior:
     """Widths of the prior of the panels, as learned from the data."""
 
@@ -357,6 +372,8 @@ class Report:
     repeatability: Repeatability | None = None
     """Estimated from these data; None if they are of fewer than four occasions or of unknown
     times."""
+    structure: Structure | None = None
+    """Displacements inside panels and correlated noise; None if not recorded."""
 
     @property
     def all_comparisons(self) -> tuple[Comparison, ...]:

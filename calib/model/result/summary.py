@@ -27,6 +27,7 @@ from calib.model.base.canonical import content_id
 from calib.model.base.content import to_content
 from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.fit_table import FitTable, ShellTable
+from calib.model.result.panel_sums import PanelSums
 from calib.model.result.report import DatasetUse
 
 FORMAT = "calib/summary/1"
@@ -113,6 +114,9 @@ class Statement:
     """Number of held-out reflections beyond five robust sigma of either model, and of all."""
     null_directions: tuple[str, ...]
     """Null directions of pose and beam, in words."""
+    sums: PanelSums | None = None
+    """Sums over cells of the panels and blocks of time; None if not recorded. They are among the
+    additional arrays of a summary."""
 
     def __post_init__(self) -> None:
         # Results that depend on the other datasets do not belong to a summary.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.result.report import Convergence, Halves
+from calib.model.result.report import Convergence, Halves, Report
 from calib.model.store.record import CalibrationRecord, State
 from calib.report.blocks import Block, Sentences, View, distances, fixed, general
 from calib.report.calibration.comparisons import (
@@ -27,6 +27,11 @@ from calib.report.calibration.residuals import (
     residual_table,
     rmsd_px,
     shell_view,
+)
+from calib.report.calibration.structure import (
+    structure_blocks,
+    structure_view,
+    structure_warnings,
 )
 from calib.report.calibration.weak_modes import directions_view, information_blocks
 from calib.report.scalar import number
@@ -61,16 +66,22 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "halves": _halves(report.halves),
         "convergence": _convergence(report.convergence),
         **directions_view(report),
+        "structure": structure_view(report.structure),
         "disagreements": [disagreement_view(one) for one in report.disagreements],
         "comparisons": comparison_views(report),
         "repeatability": repeatability_view(report.repeatability),
-        "warnings": comparison_warnings(report),
+        "warnings": warning_views(report),
         "misfits": [rejected_view(one) for one in report.misfits],
         "acceptance": {
             "accepted": record.acceptance.accepted,
             "reasons": list(record.acceptance.reasons),
         },
     }
+
+
+def warning_views(report: Report) -> list[dict[str, Any]]:
+    """What should be looked at: code, dataset, panel and size of each."""
+    return [*comparison_warnings(report), *structure_warnings(report)]
 
 
 def _halves(halves: Halves | None) -> dict[str, Any] | None:
@@ -149,6 +160,7 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *panel_blocks(view, all_panels=all_panels),
         *information_blocks(view["determined"]),
         *prior_blocks(view["prior"]),
+        *structure_blocks(view["structure"]),
         *([Sentences("Not determined by these data", tuple(undetermined))] if undetermined else []),
         *([Sentences("Least well determined (1 sigma)", tuple(weak))] if weak else []),
         *disagreement_blocks(view["disagreements"]),

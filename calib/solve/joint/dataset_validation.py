@@ -10,6 +10,7 @@ import numpy as np
 from calib.model.base.arrays import Floats, Ints
 from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.comparison import Compared
+from calib.model.result.panel_sums import PanelSums
 from calib.model.result.report import METHOD, BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
 from calib.solve.algebra.residual_histogram import ResidualHistogram
@@ -19,6 +20,7 @@ from calib.solve.dataset.outliers import MOST_REJECTED_ON_PANEL, POPULATED
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals, held_out_residuals
 from calib.solve.joint.dataset_state import DatasetState
+from calib.solve.joint.panel_sums import panel_sums
 from calib.solve.panels.comparisons import IN_PLANE, CommonSolution, Contrast
 from calib.solve.panels.repeatability import DEFAULT_REPEAT_MM, HALVES, repeatability
 from calib.solve.panels.system import PanelStep, PanelSystem
@@ -55,6 +57,8 @@ class DatasetDiagnostics:
     """Held-out reflections excluded as outliers."""
     n_held: int
     """Held-out reflections."""
+    sums: PanelSums
+    """Sums over cells of the panels and blocks of time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +120,10 @@ def validate_dataset(
     folds = PART_FOLDS[Part.WORKING]
     blind = rigid.eliminate(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)
     del rigid_blocks
-    used = _used(fit, rigid.residuals(none), fit.residuals(correction))
+    after = fit.residuals(correction)
+    sums = panel_sums(fit, correction, after)
+    used = _used(fit, rigid.residuals(none), after)
+    del after
     use, used_histogram = _use(fit, used), used.histogram(used.panel, n)
     del used
     seen = fit.eliminate(blocks.of_folds(folds), correction)
@@ -142,6 +149,7 @@ def validate_dataset(
         used_in_halves=halves,
         n_wild=n_wild,
         n_held=len(held_fit.seen),
+        sums=sums,
     )
     pooled = DatasetResiduals(used_histogram, held.histogram(held.panel, n), held.d_angstrom)
     return replace(state, rigid=rigid, held=held), (diagnostics, pooled)

@@ -68,6 +68,7 @@ def statement_of(
         shells=ShellTable.of(parts.shells),
         n_held_out=(diagnostics.n_wild, diagnostics.n_held),
         null_directions=diagnostics.null_directions,
+        sums=diagnostics.sums,
     )
 
 

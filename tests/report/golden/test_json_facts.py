@@ -136,8 +136,18 @@ def test_each_part_of_a_report_has_its_fields_under_their_names() -> None:
         check_same_names(own, found, "datasets")
     assert report.repeatability is not None
     check_same_names(shown["repeatability"], report.repeatability)
-    (wrong,) = shown["warnings"]
+    wrong, structure, noise = shown["warnings"]
     assert wrong == {"code": "datasets-disagree", "dataset": "night2", "panel": 11, "size": 43.1}
+    assert report.structure is not None
+    most = max(report.datasets, key=lambda use: use.n_reflections).name
+    assert (structure["code"], structure["dataset"]) == ("panel-structure", most)
+    assert (structure["panel"], structure["size"]) == (13, report.structure.sizes_px[13])
+    assert (noise["code"], noise["dataset"]) == ("correlated-noise", report.datasets[1].name)
+    assert noise["size"] == pytest.approx(1.9)
+    assert shown["structure"]["panels"] == [11, 13, 12]
+    assert shown["structure"]["sizes_px"] == list(report.structure.sizes_px)
+    assert shown["structure"]["margin_px"] == report.structure.margin_px
+    assert shown["structure"]["variance_ratios"] == list(report.structure.excess)
     for shell, own in zip(report.shells, shown["shells"], strict=True):
         assert own["n_held_out"] == shell.held_out.after.n
         check_before_after(own["held_out_rmsd_px"], shell.held_out)

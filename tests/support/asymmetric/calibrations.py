@@ -28,6 +28,7 @@ from calib.model.result.report import (
     Report,
     Shell,
     Spread,
+    Structure,
     WeakMode,
 )
 from calib.model.store.record import CalibrationRecord, ChangeStamp, State, StoredCalibration
@@ -218,6 +219,9 @@ def wide_report() -> Report:
             71,
             (0.9996, 0.9873, 0.8642, 0.7531, 0.6429, 0.9218),
             (DataShare("overall scale", 0.4387), DataShare("bow about slow", 0.0769)),
+        ),
+        structure=Structure(
+            tuple(0.011 + 0.003 * k for k in range(14)), 0.0413, (11, 13, 12), (1.07, 3.61, 1.0)
         ),
         prior=LearnedPrior(
             (
