@@ -101,9 +101,14 @@ def is_other_store(place: str) -> bool:
         return False
 
 
-def other_store(place: str, *, read_only: bool = False) -> Store:
+def other_store(ctx: typer.Context, place: str, *, read_only: bool = False) -> Store:
     """Open a store that a command uses beside its own."""
     from calib.config.location import Location
     from calib.store.store import Store
 
-    return Store.open(Location.parse(place), read_only=read_only, create=False)
+    return Store.open(
+        Location.parse(place),
+        read_only=read_only,
+        create=False,
+        clock_checked=ctx.meta.get(CLOCK_CHECKED, False),
+    )

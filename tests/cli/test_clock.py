@@ -17,8 +17,8 @@ from support.clocks import record_in_future
 from support.commands import calib, done
 from support.records import detector, stamp
 
-OPENED = re.compile(r"open_store\((?!.*read_only=True)")
-"""Where a command opens the store of the user to record something."""
+OPENED = re.compile(r"(open|other)_store\((?=ctx|$)(?!.*read_only=True)")
+"""Where a command opens a store to record something."""
 
 
 @pytest.fixture(autouse=True)

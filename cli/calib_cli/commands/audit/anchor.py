@@ -48,7 +48,9 @@ def anchor(
     with ExitStack() as stack:
         opened = stack.enter_context(open_store(ctx, store, read_only=True))
         others = [
-            stack.enter_context(other_store(place)) for place in places if is_other_store(place)
+            stack.enter_context(other_store(ctx, place))
+            for place in places
+            if is_other_store(place)
         ]
         made, done = anchored(
             opened, key, folders, stamp(by), others, read_settings().timestamp_url
