@@ -16,6 +16,7 @@ from calib.solve.algebra.linalg import (
     whitener,
 )
 from calib.solve.algebra.vectors import shared, turned, turned_back
+from calib.solve.algebra.whitening import whiten
 
 FACTORISATIONS: dict[str, Callable[[Floats], Floats]] = {
     "inverse": inverse,
@@ -105,3 +106,15 @@ def test_vectors_are_turned_by_the_matrix_of_each_or_by_the_only_one(
         own = matrices[:, :, min(place, n_matrices - 1)]
         assert turned(matrices, v)[:, place] == pytest.approx(own @ v[:, place])
         assert turned_back(matrices, v)[:, place] == pytest.approx(own.T @ v[:, place])
+
+
+@pytest.mark.parametrize("size", [9, 31, 32, 120])
+@pytest.mark.parametrize("n_null", [0, 2])
+def test_whitening_leaves_out_the_directions_that_are_undetermined(size: int, n_null: int) -> None:
+    """However the matrix is factorised."""
+    rng = np.random.default_rng(size)
+    factor = rng.normal(size=(size - n_null, size)) * 10.0 ** rng.uniform(-3.0, 3.0, size)
+    matrix = factor.T @ factor
+    found, _ = whiten(matrix, np.diag(matrix), ())
+    assert found.shape == (size, size - n_null)
+    assert found.T @ matrix @ found == pytest.approx(np.eye(size - n_null), abs=1e-6)

@@ -354,19 +354,19 @@ class DatasetFit:
     ) -> tuple[DatasetFit, Blocks | BatchedCrystals]:
         """The fit with pose and crystals refined, panels fixed at ``correction``.
 
-        The blocks are those of the last linearisation. With ``robust``, outliers have no more
-        influence than two standard deviations. Large datasets start with a subset of their
-        reflections.
+        The blocks are those of the last linearisation. With ``robust``, outliers have at most the
+        influence of two standard deviations. Large datasets start with a subset.
         """
         fit = self
         if len(self.seen) > 2 * _ENOUGH_TO_APPROACH and not self.is_batched:
-            thin, _ = self.thinned(_ENOUGH_TO_APPROACH)._iterated(correction, robust, iterations)
+            thin, _ = self.thinned(_ENOUGH_TO_APPROACH).iterated(correction, iterations, robust)
             fit = replace(self, nuisance=thin.nuisance)
-        return fit._iterated(correction, robust, iterations)
+        return fit.iterated(correction, iterations, robust)
 
-    def _iterated(
-        self, correction: Correction, robust: bool, iterations: int
+    def iterated(
+        self, correction: Correction, iterations: int, robust: bool = False
     ) -> tuple[DatasetFit, Blocks | BatchedCrystals]:
+        """``refined_at`` without a subset, for a fit that is near the solution."""
         fit = self
         for left in range(iterations, 0, -1):
             blocks, step = fit._step_at(correction, robust)

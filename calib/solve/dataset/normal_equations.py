@@ -256,18 +256,20 @@ class _Piece:
         crystal = np.concatenate([own for _, own in self.varying], axis=2)
         crystal, basis = np.take(crystal, order, axis=2), np.take(basis[:, whole], order, axis=1)
         self.varying.clear()
+        offsets = self._offsets().tolist()
         for low, high in pairwise([0, *cuts.tolist(), len(order)]):
             sums = self._sums_of((int(keys[0, low]), int(keys[1, low])))
             spread = crystal[:, None, :, low:high] * basis[:, None, low:high]
             rows = spread.reshape(3, -1, high - low)
             product = (rows @ rows.transpose(0, 2, 1)).sum(axis=0)
-            at = CRYSTAL_COLUMNS * (int(keys[2, low]) - self._offset(int(keys[0, low])))
+            at = CRYSTAL_COLUMNS * (int(keys[2, low]) - offsets[int(keys[0, low])])
             end = min(at + len(product), len(sums.crystal))
             sums.crystal[at:end, at:end] += product[: end - at, : end - at]
 
-    def _offset(self, experiment: int) -> int:
-        """Index of the first coefficient of the crystal of an experiment."""
-        return sum(self.held.coefficients[: self.held.crystal[experiment]])
+    def _offsets(self) -> Ints:
+        """(e,) index of the first coefficient of the crystal of each experiment."""
+        counts = np.array(self.held.coefficients)
+        return np.asarray((np.cumsum(counts) - counts)[self.held.crystal])
 
     def _sums_of(self, key: tuple[int, int]) -> _Sums:
         if key not in self.sums:
@@ -299,20 +301,18 @@ class _Piece:
             times = legendre(self.held, seen.experiment[part], seen.observed[2, part])
             moved = columns[:, None, :AXES] * times[:, None]
             columns = np.concatenate([columns, moved.reshape(3, SHIFT_COLUMNS, -1)], axis=1)
+        first = seen.first[part] - self._offsets()[seen.experiment[part]]
+        dense = np.zeros((int(first.max()) + len(basis), len(first)))
+        for k, own in enumerate(basis):
+            dense[first + k, np.arange(len(first))] = own[part]
         for run, key, panel in self.runs.within(part):
             here = slice(run.start - part.start, run.stop - part.start)
             rows = columns[:, :, here]
             detector, coupling = self._sums_of(key).of_panel(panel)
             detector += (rows @ rows.transpose(0, 2, 1)).sum(axis=0)
-            first = seen.first[run]
-            low, n = int(first[0]), run.stop - run.start
-            weights = basis[:, run]
-            if first[-1] != low:
-                weights = np.zeros((int(first[-1]) - low + len(basis), n))
-                for k, own in enumerate(basis):
-                    weights[first - low + k, np.arange(n)] = own[run]
-            at = low - self._offset(key[0])
-            weights = weights[: len(coupling) - at]  # static crystals have a single coefficient
+            at, end = int(first[here.start]), int(first[here.stop - 1]) + len(basis)
+            end = min(end, len(coupling))  # static crystals have a single coefficient
+            weights, n = dense[at:end, here], run.stop - run.start
             mine, own = coupling[at : at + len(weights)], products[:, :, here]
             by_column = weights @ own.reshape(-1, n).T
             mine[:, :TAIL_COLUMNS] += by_column.reshape(-1, TAIL_COLUMNS, CRYSTAL_COLUMNS)

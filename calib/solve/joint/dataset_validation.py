@@ -14,6 +14,7 @@ from calib.model.result.panel_sums import PanelSums
 from calib.model.result.report import METHOD, BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
 from calib.solve.algebra.residual_histogram import ResidualHistogram
+from calib.solve.algebra.rigid_motion import tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.observations import EARLY, LATE, WITHOUT_HELD_OUT
 from calib.solve.dataset.outliers import MOST_REJECTED_ON_PANEL, POPULATED
@@ -116,7 +117,9 @@ def validate_dataset(
     assert blocks is not None  # noqa: S101 - linearised at the solution
     n = len(fit.layout)
     none, still = Correction.none(n), np.zeros(N_PARAMETERS * n)
-    rigid, rigid_blocks = state.rigid.refined_at(none, robust=False, iterations=_ITERATIONS)
+    whole = fit.eliminate(blocks, correction)
+    start = fit.moved(whole.nuisance_step(_tangent(correction, none)))
+    rigid, rigid_blocks = start.iterated(none, _ITERATIONS)
     folds = PART_FOLDS[Part.WORKING]
     blind = rigid.eliminate(rigid_blocks.of_folds(folds), none, panels=False).nuisance_step(still)
     del rigid_blocks
@@ -141,7 +144,7 @@ def validate_dataset(
         n_trusted=fit.n_trusted,
         n_parameters=fit.n_parameters,
         chi_square=blocks.chi_square,
-        null_directions=fit.eliminate(blocks, correction).null_directions,
+        null_directions=whole.null_directions,
         used_on_panel=halves.sum(axis=0),
         rejected_on_panel=np.bincount(fit.seen.panel[fit.admitted & ~fit.keep], minlength=n),
         flagged_on_panel=fit.seen.flagged_on_panel
@@ -174,13 +177,21 @@ def cross_validate(
 
     ``everything`` are the summed panel equations of all datasets.
     """
-    fit = state.fit
+    fit, blocks = state.fit, state.blocks
+    assert blocks is not None  # noqa: S101 - linearised at the solution
     none = Correction.none(len(fit.layout))
-    _, own = equations_of_folds(state, correction, PART_FOLDS[Part.WHOLE])
-    others = system.step_of(correction, [everything.minus(own)])
-    alone, _ = fit.refined_at(others.correction, robust=False, iterations=_ITERATIONS)
+    whole = fit.eliminate(blocks, correction)
+    others = system.step_of(correction, [everything.minus(whole.panel_equations())])
+    start = fit.moved(whole.nuisance_step(others.tangent))
+    alone, _ = start.iterated(others.correction, _ITERATIONS)
     before, after = state.rigid.residuals(none), alone.residuals(others.correction)
     return state, _used(fit, before, after).compared()
+
+
+def _tangent(start: Correction, end: Correction) -> Floats:
+    """(6 n,) the motion of the panels from one correction to another, to first order."""
+    to_tangent = tangents_from_parameters(start)
+    return np.asarray(np.einsum("pab,pb->pa", to_tangent, end.values - start.values).ravel())
 
 
 def _used(fit: DatasetFit, before: Floats, after: Floats) -> Residuals:
