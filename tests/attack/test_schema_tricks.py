@@ -44,7 +44,9 @@ def found_in_file(path: Path, table: str) -> bool:
         checked = any(not check.fine for check in maintenance.check(path))
     except IntegrityError:
         checked = True
-    return table in audited and checked
+    # Stamps and entries are read together, and findings of both name the entry.
+    named = {"deed", "entry"} if table == "deed" else {table}
+    return bool(named & audited) and checked
 
 
 def test_every_trick_with_the_schema_of_a_file_is_found(
