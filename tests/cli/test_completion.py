@@ -97,10 +97,10 @@ def test_zsh_and_fish_show_states_and_distances(
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", f"calib show {SERIAL}:3")
     monkeypatch.setenv("_CALIB_COMPLETE", "complete_zsh")
     shown = calib().stdout
-    assert f'"{SERIAL}\\\\:3":"accepted, 149.9 and 265.0 mm"' in shown
+    assert f'"{SERIAL}\\\\:3":"accepted, 150.0 and 265.0 mm"' in shown
     monkeypatch.setenv("_CALIB_COMPLETE", "complete_fish")
     monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
-    assert calib().stdout == f"{SERIAL}:3\taccepted, 149.9 and 265.0 mm\n"
+    assert calib().stdout == f"{SERIAL}:3\taccepted, 150.0 and 265.0 mm\n"
     monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "is-args")
     assert calib().code == 0
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "calib show 7")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ def storied(here: Path) -> Path:
     return here
 
 
-def history(*words: str) -> dict[str, object]:
-    found: dict[str, object] = done("history", "24-0107", *words, "--json").json
+def history(*words: str) -> dict[str, Any]:
+    found: dict[str, Any] = done("history", "24-0107", *words, "--json").json
     return found
 
 
@@ -49,6 +50,9 @@ def test_a_past_view_does_not_change(storied: Path) -> None:
     done("withdraw", "24-0107:1", "--reason", "wrong")
     done("certify", "24-0107:2", "--from", "2026-03-01", "--reason", "second")
     assert history(*words) == before
+    shown = done("show", "24-0107:1", *words[:2], "--json").json
+    assert shown["log_head"] == before["log_head"]
+    assert before["log_head"]["position"] == 5
     assert history(*words, "--panel", "1")["then"] == panel
     now = done("history", "24-0107", "--at", "2026-03", "--json").json
     assert [one["calibration"] for one in now["holding"]] == ["24-0107:2"]

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calib.errors import InputError, LayoutError, NotFoundError
-from calib.model.base.canonical import canonical_bytes
+from calib.model.base.bounds import FIRST_INSTANT, LAST_INSTANT
+from calib.model.base.canonical import canonical_bytes, instant_from, microseconds
 from calib.model.base.content import to_content
 from calib.model.detector.correction import Freedom
 from calib.model.detector.layout import PanelFrames
@@ -24,7 +25,7 @@ from support.records import (
     NOON,
     SERIAL,
     SERIALS,
-    STAMPS,
+    TEXT,
     calibration,
     certification,
     derivations,
@@ -34,6 +35,8 @@ from support.records import (
 
 STARTS = (NOON, None)
 TICK = timedelta(microseconds=1)
+CLOCKS = st.integers(microseconds(FIRST_INSTANT), microseconds(LAST_INSTANT)).map(instant_from)
+"""All times that an entry may have."""
 COUNTER = itertools.count()
 """Every example has a detector of its own in the one store."""
 
@@ -78,7 +81,7 @@ def test_the_error_for_an_unknown_detector_lists_the_known_ones(known: Store) ->
         known.calibrations.list("24-0999")
 
 
-@given(st.data(), SERIALS, STAMPS)
+@given(st.data(), SERIALS, st.builds(ChangeStamp, CLOCKS, TEXT, TEXT))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_every_record_comes_back_bit_for_bit(
     store: Store, data: st.DataObject, serial: str, who: ChangeStamp
@@ -185,7 +188,7 @@ def test_the_state_follows_from_the_record(known: Store) -> None:
     stored, _ = known.calibrations.add(calibration(), STARTS, stamp())
     assert known.calibrations.get("1").state is State.ACCEPTED
     known.certifications.certify(certification(stored))
-    second = known.certifications.certify(certification(stored))
+    second = known.certifications.certify(certification(stored, NOON + HOUR))
     assert known.calibrations.get("1").state is State.CERTIFIED
     known.certifications.withdraw(second.number, "wrong distance", stamp())
     assert known.calibrations.get("1").state is State.CERTIFIED

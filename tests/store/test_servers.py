@@ -20,7 +20,7 @@ from calib.store.schema import revision
 from calib.store.store import Store
 from support import raw
 from support.postgres import Server
-from support.records import NOON, SERIAL, calibration, certification, detector, stamp
+from support.records import HOUR, NOON, SERIAL, calibration, certification, detector, stamp
 
 PASSWORD = "correct-horse-battery"  # noqa: S105
 
@@ -162,7 +162,7 @@ def test_a_role_without_write_access_can_resolve(
             assert store.calibrations.corrections(SERIAL)
             assert len(store.calibrations.list()) == 1
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write to it"):
-                store.certifications.certify(certification(stored))
+                store.certifications.certify(certification(stored, NOON + HOUR))
             with pytest.raises(StoreReadOnlyError, match="may read the store, but not write to it"):
                 store.require_writable()  # as before long work
     finally:

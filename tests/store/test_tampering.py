@@ -17,6 +17,7 @@ from support import raw
 from support.copies import Fill
 from support.filled import add_amendments, add_summary_content, elsewhere
 from support.records import (
+    HOUR,
     NOON,
     SERIAL,
     application,
@@ -39,7 +40,7 @@ def fill(place: str) -> None:
         )
         flat = calibration(seed=1, freedom=Freedom.IN_PLANE)
         store.calibrations.add(flat, (None, None), stamp())
-        certified = store.certifications.certify(certification(stored))
+        certified = store.certifications.certify(certification(stored, NOON + HOUR))
         store.certifications.certify(certification(stored))
         store.certifications.withdraw(certified.number, "an error", stamp())
         store.applications.record(application(stored))

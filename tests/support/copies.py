@@ -25,7 +25,8 @@ class Copies:
     def file(self, fill: Fill, path: Path) -> None:
         """Copy the store that ``fill`` makes to a new SQLite file."""
         if fill not in self._files:
-            original = self._folder / f"{len(self._files)}.sqlite"
+            # A name of its own: what a fill that failed has left is never opened again.
+            original = self._folder / f"{secrets.token_hex(6)}.sqlite"
             fill(str(original))
             assert [*self._folder.glob(f"{original.name}*")] == [original], "left open"
             self._files[fill] = original

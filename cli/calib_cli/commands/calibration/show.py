@@ -40,8 +40,8 @@ def show(
 
     with open_store(ctx, store, read_only=True) as opened:
         now = datetime.now(UTC)
-        head = head_view(signed_head(opened))
         found = shown(opened, reference, serial=serial, as_known_at=as_known_at, now=now)
+        head = head_view(signed_head(opened, found.known_at.position))
     provenance = provenance_view(found.provenance)
     origins = [origin_view(one) for one in found.origins]
     view = {

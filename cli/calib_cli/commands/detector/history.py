@@ -69,11 +69,11 @@ def history(
     now = datetime.now(UTC)
     with open_store(ctx, store, read_only=True) as opened:
         notify_local_times(opened, serial, at, as_known_at)
-        head = head_view(signed_head(opened))
         if panel is not None:
             held = panel_history(opened, serial, panel, at=at, as_known_at=as_known_at, now=now)
             view = panel_history_view(held.serial, held.panel, held.period, held.then, held.now)
             blocks = panel_history_blocks(view)
+            head = signed_head(opened)  # of what is known now, which the view has too
         else:
             done = read_history(
                 opened,
@@ -95,8 +95,9 @@ def history(
                 done.origins,
             )
             blocks = history_blocks(view)
-    view["log_head"] = head
+            head = signed_head(opened, done.known_at.position)
+    view["log_head"] = head_view(head)
     if as_json:
         write_json(view)
     else:
-        write_blocks([*blocks, head_facts(head)])
+        write_blocks([*blocks, head_facts(view["log_head"])])

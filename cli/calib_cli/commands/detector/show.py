@@ -32,8 +32,8 @@ def show(
     from calib.report.scalar import moment_view
 
     with open_store(ctx, store, read_only=True) as opened:
-        head = head_view(signed_head(opened))
         record, known = opened.detectors.get(serial), opened.log.moment()
+        head = head_view(signed_head(opened, known.position))
         lines = opened.calibrations.list(serial, known.position)
         certifications = opened.certifications.list(serial, known.position)
         placements = opened.placements.list(serial, known.position)
