@@ -158,7 +158,7 @@ def test_the_nuisance_follows_the_panels_as_the_dense_equations_say(
         held, turned = fit.instrument, fit.nuisance.turned[which]
         both = np.concatenate([held.strains[which], held.forbidden[which]], axis=1)
         strains = turned_strains(both, turned)
-        parts, *_ = np.linalg.lstsq(strains, own[3:])
+        parts, *_ = np.linalg.lstsq(strains, own[3:], rcond=None)
         found += [own[:3], parts]
         assert strains @ parts == pytest.approx(own[3:], abs=1e-12)
     if pose_per_experiment:
