@@ -14,6 +14,7 @@ from calib.errors import MissingFileError
 from calib.files.atomic import open_input
 from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
 from calib.files.serial import serial_from
+from calib.model.detector.moved_counts import MovedCounts
 
 if TYPE_CHECKING:
     from calib.model.base.arrays import Floats, Ints
@@ -136,28 +137,8 @@ class DataFiles(Protocol):
         """The reflections on the modules of some detectors, moved to one panel."""
 
 
-class MovedReflections(Protocol):
+class MovedReflections(MovedCounts, Protocol):
     """A file of reflections that were moved to other panels."""
-
-    @property
-    def n_kept(self) -> int:
-        """Reflections in it."""
-
-    @property
-    def n_in_gaps(self) -> int:
-        """Reflections left out, since their spot is on no module."""
-
-    @property
-    def n_across(self) -> int:
-        """Reflections left out, since their spot is on several modules."""
-
-    @property
-    def n_cut(self) -> int:
-        """Shoeboxes of which pixels on other modules are cleared."""
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Columns that cannot be moved."""
 
     def write(self, target: BinaryIO) -> None:
         """Write the file (for ``atomic.write_safely``)."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from calib.model.detector.known_detector import KnownDetector
+from calib.model.detector.moved_counts import MovedCounts
 from calib.report.blocks import NONE, Block, Facts, Table, View, fixed
 
 
@@ -85,30 +86,6 @@ def layout_blocks(view: View, *, all_panels: bool) -> list[Block]:
 
 def _pair(pair: Sequence[int]) -> str:
     return NONE if not pair else f"{pair[0]} x {pair[1]}"
-
-
-class MovedCounts(Protocol):
-    """How many reflections were moved to other panels."""
-
-    @property
-    def n_kept(self) -> int:
-        """Reflections that were moved."""
-
-    @property
-    def n_in_gaps(self) -> int:
-        """Those left out in gaps."""
-
-    @property
-    def n_across(self) -> int:
-        """Those left out on several modules."""
-
-    @property
-    def n_cut(self) -> int:
-        """Shoeboxes that were cut."""
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Columns that were left out."""
 
 
 def conversion_view(

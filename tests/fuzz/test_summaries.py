@@ -21,6 +21,7 @@ from calib.files.native.summary_hdf5 import hdf5_bytes
 from calib.model.detector.correction import Correction
 from calib.model.result.summary import Additional, Summary
 from support.isolated import CRASHED, FAILED, HUNG, READ, REFUSED, outcomes
+from support.mutations import changed_bytes
 from support.readers import misbehaving, solved_summary, summary_checksum
 from support.summaries import SEAL, members_of, resealed, summary, written
 
@@ -49,25 +50,6 @@ JSON: tuple[Any, ...] = (
 def seeded(seed: int | str) -> Random:
     """The same chances in every run."""
     return Random(seed)  # noqa: S311 - nothing is secret here
-
-
-def changed_bytes(chance: Random, content: bytes) -> bytes:
-    """Some bytes changed, cut out, repeated or inserted."""
-    out = bytearray(content)
-    for _ in range(chance.choice((1, 1, 2, 8))):
-        place, n = chance.randrange(len(out) + 1), chance.choice((1, 2, 4, 8, 64, 4096))
-        piece = chance.choice((out[place : place + n], chance.randbytes(n), bytes(n), b"\xff" * n))
-        match chance.randrange(4):
-            case 0:
-                out[place : place + len(piece)] = piece
-            case 1:
-                del out[place : place + n]
-            case 2:
-                out[place:place] = piece
-            case _:
-                if place < len(out):
-                    out[place] ^= 1 << chance.randrange(8)
-    return bytes(out)
 
 
 def changed_headers(chance: Random, content: bytes) -> bytes:
