@@ -7,7 +7,6 @@ import random
 import shutil
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from calib.store.database.database import Database
 from calib.store.maintenance.audit import audit_store
 from calib.store.store import Store
 from support import raw
-from support.copies import Fill
+from support.copies import Copies
 from support.filled import fill_every_table
+from support.postgres import Server
 from support.schema_tricks import Schema, Trick, postgres_trick, sqlite_trick
 
 N = 1500 if os.environ.get("CALIB_TEST_PROFILE") == "long" else 15
@@ -49,15 +49,12 @@ def found_in_file(path: Path, table: str) -> bool:
     return bool(named & audited) and checked
 
 
-def test_every_trick_with_the_schema_of_a_file_is_found(
-    copy_of: Callable[[Fill], str], tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    original = copy_of(fill_every_table)
-    if raw.is_postgres(original):
-        pytest.skip("below")
+def test_every_trick_with_the_schema_of_a_file_is_found(copies: Copies, tmp_path: Path) -> None:
+    original = tmp_path / "calib.sqlite"
+    copies.file(fill_every_table, original)
     triggers: dict[str, list[str]] = defaultdict(list)
     listed = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
-    for table, name in raw.execute(original, listed):
+    for table, name in raw.execute(str(original), listed):
         triggers[table].append(name)
     schema = Schema(triggers, {}, {})
     rng, missed, done = random.Random(20261130), [], 0  # noqa: S311
@@ -88,10 +85,17 @@ def played(path: Path, trick: Trick) -> bool:
             return False
 
 
-def test_every_trick_with_the_schema_of_a_server_is_found(copy_of: Callable[[Fill], str]) -> None:
-    place = copy_of(fill_every_table)
-    if not raw.is_postgres(place):
-        pytest.skip("above")
+@pytest.mark.postgres
+def test_every_trick_with_the_schema_of_a_server_is_found(
+    copies: Copies, postgres_server: Server
+) -> None:
+    with copies.database(fill_every_table, postgres_server) as place:
+        done, missed = tricks_on_server(place)
+    assert not missed, f"{len(missed)} of {done}: {missed[:5]}"
+
+
+def tricks_on_server(place: str) -> tuple[int, list[Trick]]:
+    """How many tricks the server let the owner do, and those that the audit did not name."""
     constraints: dict[str, list[str]] = defaultdict(list)
     listed = (
         "SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
@@ -122,4 +126,4 @@ def test_every_trick_with_the_schema_of_a_server_is_found(copy_of: Callable[[Fil
                 missed.append(trick)
     finally:
         database.close()
-    assert not missed, f"{len(missed)} of {done}: {missed[:5]}"
+    return done, missed
