@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from conftest import missing
 from support.authority import authority
 from support.commands import calib, done
 
 pytest.importorskip("rfc3161_client", reason="the extra timestamp is not installed")
-if shutil.which("openssl") is None:
-    pytest.skip("openssl is not installed", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The address of an authority, and its root certificate."""
+    if shutil.which("openssl") is None:
+        missing("openssl is not installed")
     with authority(tmp_path_factory.mktemp("tsa") / "authority") as found:
         yield found
 
