@@ -52,8 +52,7 @@ def prepared(
     ``InputError`` (``one-panel``) where it cannot, and what ``registered_modules`` raises.
     """
     models = data.file.experiments
-    used = sorted({entry.detector for entry in models.experiments}) or range(len(models.detectors))
-    alone = [k for k in used if len(models.detectors[k].panels) == 1]
+    alone = models.one_panel_detectors
     if not alone:
         yield Prepared(data, data.file, (), False, ())
         return

@@ -40,12 +40,11 @@ def read_as_modules(
     with. Raises as ``modules_of``.
     """
     models = data.file.experiments
-    used = sorted({entry.detector for entry in models.experiments})
-    alone = [k for k in used if len(models.detectors[k].panels) == 1]
+    alone = models.one_panel_detectors
     if not alone:
         return data, []
     found = [registered_modules(models.detectors[k], k, store, serial, place=place) for k in alone]
-    with _at(place):
+    with at_place(place):
         data = data.as_modules({one.index: one.known.modules for one in found})
     return data, [f"{data.file.stem}: {one_panel_was_split(found)}."]
 
@@ -66,7 +65,7 @@ def registered_modules(
     record = known_detector(store, name) if name else None
     known = None if record is None else registry.of_panels(record.layout, detector.identifier)
     if known is not None and len(known.modules) > 1:
-        with _at(place):
+        with at_place(place):
             refuse_other_size(
                 known,
                 detector,
@@ -103,7 +102,7 @@ def modules_of(
     where it is not recognised, has another size, or is a single module.
     """
     panel = detector.panels[0]
-    with _at(place):
+    with at_place(place):
         if layout is None:
             known = registry.recognise(
                 panel.size_px,
@@ -140,7 +139,7 @@ def merged_pose(
     Raises ``LayoutError`` where they are not the modules of a known flat detector, or not at their
     nominal positions and ``drop_correction`` is not set.
     """
-    with _at(place):
+    with at_place(place):
         if layout is None:
             known = registry.of_panels(layout_of(detector)[0], detector.identifier)
         else:
@@ -165,7 +164,7 @@ def merged_pose(
 
 
 @contextmanager
-def _at(place: str) -> Iterator[None]:
+def at_place(place: str) -> Iterator[None]:
     """Name the file in a ``LayoutError``."""
     try:
         yield

@@ -80,9 +80,8 @@ def targets_in(
     if distance_mm is not None:
         check_distance(distance_mm)
     models = file.experiments
-    used = sorted({entry.detector for entry in models.experiments})
     found = []
-    for index in used or range(len(models.detectors)):
+    for index in models.detectors_in_use:
         detector = models.detectors[index]
         refuse_one_panel(detector, str(place))
         name = serial_of(detector, serial, force=force_serial, place=str(place))

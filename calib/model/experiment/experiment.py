@@ -176,6 +176,17 @@ class ExperimentList:
         return tuple(self.scans[index].epoch for index in sorted(scans))
 
     @property
+    def detectors_in_use(self) -> tuple[int, ...]:
+        """The indices of the detectors that experiments use; of all, without experiments."""
+        used = {entry.detector for entry in self.experiments}
+        return tuple(sorted(used or range(len(self.detectors))))
+
+    @property
+    def one_panel_detectors(self) -> tuple[int, ...]:
+        """The indices of the detectors in use that are described as one panel."""
+        return tuple(k for k in self.detectors_in_use if len(self.detectors[k].panels) == 1)
+
+    @property
     def stills(self) -> Bools:
         """(e,) which experiments are stills: without a scan, or with one of zero width."""
         turning = [scan.width_rad != 0.0 for scan in self.scans]
