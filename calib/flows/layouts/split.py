@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from calib.config.layouts import known_detectors
-from calib.errors import InputError, LayoutError
+from calib.errors import InputError
 from calib.files.atomic import Outputs
 from calib.files.kinds import EXPERIMENTS, REFLECTIONS
 from calib.files.output_target import OutputRule
-from calib.files.reader import DataFiles, ExperimentFile, MovedReflections, read_data
-from calib.flows.shared.modules import Split, merged_pose, modules_of
+from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, MovedReflections, read_data
+from calib.flows.shared.modules import Split, at_place, merged_pose, modules_of
 from calib.flows.shared.targets import detector_of_rows
 from calib.model.base.arrays import Ints
 from calib.model.base.text import checked_name
-from calib.model.detector.families import Registry
 
 _CBF = re.compile(r"\.cbf(\.gz|\.bz2)?$", re.IGNORECASE)
 
@@ -45,6 +44,12 @@ class SplitRequest:
     force: bool = False
     """Replace existing outputs by files of their own kind (``files/output_target``)."""
 
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """The files that are given."""
+        both = (self.experiments, self.reflections)
+        return tuple(path for path in both if path is not None)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Converted:
@@ -64,8 +69,9 @@ def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
     ``LayoutError`` for a detector that is not recognised, ``InputError`` where nothing is to be
     split, and what ``Outputs`` raises.
     """
-    data, used = _read(request)
-    alone = [k for k in used if len(data.file.experiments.detectors[k].panels) == 1]
+    outputs, data = _read(request)
+    models = data.file.experiments
+    alone = models.one_panel_detectors
     if not alone:
         raise InputError(
             "already-split",
@@ -77,7 +83,7 @@ def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
     found = [
         modules_of(
             known,
-            data.file.experiments.detectors[k],
+            models.detectors[k],
             k,
             layout=request.layout,
             serial=request.serial,
@@ -87,12 +93,14 @@ def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
         for k in alone
     ]
     maps = {one.index: one.known.modules for one in found}
-
-    def moved(detector_of: Ints) -> MovedReflections:
-        return data.split(maps, detector_of, with_shoeboxes=request.with_shoeboxes)
-
     notices = [how_images_are_read(one, data.file) for one in found]
-    return _convert(request, data, found, lambda: data.file.split(maps), moved, notices, dry_run)
+    with at_place(str(request.experiments)):
+        file = data.file.split(maps)
+    reflections = None
+    if request.reflections is not None:
+        of = detector_of(data)
+        reflections = data.split(maps, of, with_shoeboxes=request.with_shoeboxes)
+    return _written(request, outputs, data, found, file, reflections, notices, dry_run=dry_run)
 
 
 def merge(request: SplitRequest, *, dry_run: bool = False) -> Converted:
@@ -101,8 +109,9 @@ def merge(request: SplitRequest, *, dry_run: bool = False) -> Converted:
     Raises ``LayoutError`` for panels that are not the modules of a known flat detector, or not at
     their nominal positions, and otherwise as ``split``.
     """
-    data, used = _read(request)
-    several = [k for k in used if len(data.file.experiments.detectors[k].panels) > 1]
+    outputs, data = _read(request)
+    models = data.file.experiments
+    several = [k for k in models.detectors_in_use if len(models.detectors[k].panels) > 1]
     if not several:
         raise InputError(
             "already-merged",
@@ -110,13 +119,12 @@ def merge(request: SplitRequest, *, dry_run: bool = False) -> Converted:
             place=str(request.experiments),
             remedy="use the file as it is.",
         )
-    known: Registry = known_detectors()
+    known = known_detectors()
     found, notices = [], []
     for k in several:
-        detector = data.file.experiments.detectors[k]
         one = merged_pose(
             known,
-            detector,
+            models.detectors[k],
             k,
             layout=request.layout,
             drop_correction=request.drop_correction,
@@ -129,40 +137,31 @@ def merge(request: SplitRequest, *, dry_run: bool = False) -> Converted:
                 "positions are at these now; the correction is lost."
             )
     maps = {one.index: (one.known.modules, one.pose) for one in found if one.pose is not None}
-
-    def moved(detector_of: Ints) -> MovedReflections:
-        return data.merged(maps, detector_of)
-
-    return _convert(request, data, found, lambda: data.file.merged(maps), moved, notices, dry_run)
-
-
-def _read(request: SplitRequest) -> tuple[DataFiles, list[int]]:
-    given = [path for path in (request.experiments, request.reflections) if path is not None]
-    _outputs(request)  # before any work is done
-    (data,) = read_data(given, need_reflections=request.reflections is not None)
-    models = data.file.experiments
-    used = sorted({entry.detector for entry in models.experiments})
-    return data, used or list(range(len(models.detectors)))
+    with at_place(str(request.experiments)):
+        file = data.file.merged(maps)
+    reflections = None if request.reflections is None else data.merged(maps, detector_of(data))
+    return _written(request, outputs, data, found, file, reflections, notices, dry_run=dry_run)
 
 
-def _convert(
+def _read(request: SplitRequest) -> tuple[tuple[Path, ...], DataFiles]:
+    """The outputs, checked before any work is done, and the files."""
+    outputs = _outputs(request)
+    (data,) = read_data(request.inputs, need_reflections=request.reflections is not None)
+    return outputs, data
+
+
+def _written(
     request: SplitRequest,
+    outputs: tuple[Path, ...],
     data: DataFiles,
     found: list[Split],
-    experiments: Callable[[], ExperimentFile],
-    moved: Callable[[Ints], MovedReflections],
+    file: ExperimentFile,
+    reflections: MovedReflections | None,
     notices: list[str],
+    *,
     dry_run: bool,
 ) -> Converted:
-    """Make both files, and write them unless this is a dry run."""
-    outputs = _outputs(request)
-    try:
-        file = experiments()
-    except LayoutError as error:
-        raise LayoutError(
-            error.code, error.problem, place=str(request.experiments), remedy=error.remedy
-        ) from error
-    reflections = moved(detector_of(data)) if request.reflections is not None else None
+    """Write both files unless this is a dry run, and list what is no longer in them."""
     lookups = data.file.lookup_files({one.index for one in found})
     if lookups:
         notices.append(
@@ -175,11 +174,10 @@ def _convert(
             "outside-panels",
             f"none of the {data.n_reflections} reflections is on a module.",
             place=str(request.reflections),
-            remedy="give the .expt and .refl files that were written together.",
+            remedy=TOGETHER,
         )
     if not dry_run:
-        given = [path for path in (request.experiments, request.reflections) if path is not None]
-        with Outputs(inputs=given, force=request.force) as staged:
+        with Outputs(inputs=request.inputs, force=request.force) as staged:
             staged.stage(outputs[0], file.data, EXPERIMENTS)
             if reflections is not None:
                 staged.stage(outputs[1], reflections.write, REFLECTIONS)
@@ -189,8 +187,7 @@ def _convert(
 
 def _outputs(request: SplitRequest) -> tuple[Path, ...]:
     """The outputs; raises ``InputError`` where they cannot be written."""
-    given = tuple(path for path in (request.experiments, request.reflections) if path is not None)
-    rule = OutputRule(given, (), request.force)
+    rule = OutputRule(request.inputs, (), request.force)
     outputs = [request.output]
     if request.reflections is not None:
         outputs.append(request.reflections_output or request.output.with_suffix(".refl"))
@@ -224,13 +221,11 @@ def dials_reads_modules(one: Split, file: ExperimentFile) -> bool:
 
     Of a full CBF the panel has an identifier, which dxtbx leaves empty for mini-CBF of a PILATUS.
     """
+    if one.halves or not one.known.family.dials_splits:
+        return False
     images = file.image_files({one.index})
-    return (
-        one.known.family.dials_splits
-        and not one.halves
-        and (not images or not file.experiments.detectors[one.index].identifier)
-        and all(_CBF.search(name) for name in images)
-    )
+    mini = not images or not file.experiments.detectors[one.index].identifier
+    return mini and all(_CBF.search(name) for name in images)
 
 
 def left_out(moved: MovedReflections | None) -> list[str]:
