@@ -13,8 +13,13 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 
 from calib.errors import FileFormatError, InputError
-from calib.files.atomic import open_input
-from calib.files.dials.refl import Column, column_bytes, read_table, write_columns
+from calib.files.dials.refl import (
+    Column,
+    column_bytes,
+    column_parts,
+    read_table,
+    write_columns,
+)
 from calib.files.dials.refl_header import TableIndex
 from calib.model.base.arrays import Floats
 
@@ -24,7 +29,6 @@ KEPT = {
 }
 """The columns of observed positions, and where their originals are kept."""
 _VECTORS = "vec3<double>"
-_CHUNK = 1 << 22
 
 Write = Callable[[BinaryIO], None]
 
@@ -88,20 +92,8 @@ def _writer(
                 payload = column_bytes(Column(_VECTORS, values[name]), name)
                 return len(payload), (payload,)
             span = index.columns[name]
-            return span.size, _parts(path, span.offset, span.size)
+            return span.size, column_parts(path, span)
 
         write_columns(target, index, index.nrows, typenames, column)
 
     return write
-
-
-def _parts(path: Path, offset: int, size: int) -> Iterable[bytes]:
-    """Some bytes of a file, a part at a time."""
-    with open_input(path) as file:
-        file.seek(offset)
-        while size > 0:
-            part = file.read(min(size, _CHUNK))
-            if not part:
-                raise FileFormatError("truncated", "the file became shorter while it was read.")
-            size -= len(part)
-            yield part

@@ -10,7 +10,7 @@ import shutil
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -122,38 +122,35 @@ def read_table_index(path: Path) -> TableIndex:
 
 def table_bytes(table: Table) -> bytes:
     """The file of a table, as DIALS writes it."""
-    packer = msgpack.Packer(use_bin_type=True, autoreset=False)
-    packer.pack_array_header(3)
-    packer.pack(TABLE_MAGIC)
-    packer.pack(table.version)
-    packer.pack_map_header(3)
-    packer.pack("identifiers")
-    packer.pack(dict(table.identifiers))
-    packer.pack("nrows")
-    packer.pack(table.nrows)
-    packer.pack("data")
-    packer.pack_map_header(len(table.columns))
-    for name, column in table.columns.items():
-        packer.pack(name)
-        packer.pack([column.typename, [table.nrows, column_bytes(column, name)]])
-    return bytes(packer.bytes())
+    typenames = {name: column.typename for name, column in table.columns.items()}
+
+    def column(name: str) -> tuple[int, Iterable[bytes]]:
+        payload = column_bytes(table.columns[name], name)
+        return len(payload), (payload,)
+
+    target = BytesIO()
+    write_columns(target, table, table.nrows, typenames, column)
+    return target.getvalue()
 
 
 def write_columns(
     target: BinaryIO,
-    index: TableIndex,
+    head: Table | TableIndex,
     n_rows: int,
     typenames: Mapping[str, str],
     column: Callable[[str], tuple[int, Iterable[bytes | memoryview]]],
 ) -> None:
-    """Write a table of these columns: ``column`` gives the size and the bytes of each."""
+    """Write a table of these columns: ``column`` gives the size and the bytes of each.
+
+    Version and identifiers are those of ``head``.
+    """
     packer = msgpack.Packer(use_bin_type=True, autoreset=False)
     packer.pack_array_header(3)
     packer.pack(TABLE_MAGIC)
-    packer.pack(index.version)
+    packer.pack(head.version)
     packer.pack_map_header(3)
     packer.pack("identifiers")
-    packer.pack(index.identifiers)
+    packer.pack(head.identifiers)
     packer.pack("nrows")
     packer.pack(n_rows)
     packer.pack("data")
@@ -220,7 +217,7 @@ def rewritten_columns(
     def write(target: BinaryIO) -> None:
         with open_input(source) as file:
             for span, payload in spans:
-                _copy(file, target, span.offset - file.tell())
+                target.writelines(_parts(file, span.offset - file.tell()))
                 target.write(payload)
                 file.seek(span.size, 1)
             shutil.copyfileobj(file, target, _CHUNK)
@@ -228,12 +225,19 @@ def rewritten_columns(
     return write
 
 
-def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+def column_parts(path: Path, span: ColumnSpan) -> Iterator[bytes]:
+    """The payload of a column as it is in the file, a part at a time."""
+    with open_input(path) as file:
+        file.seek(span.offset)
+        yield from _parts(file, span.size)
+
+
+def _parts(source: BinaryIO, size: int) -> Iterator[bytes]:
     while size > 0:
         piece = source.read(min(size, _CHUNK))
         if not piece:
             raise FileFormatError("truncated", "the file became shorter while it was read.")
-        target.write(piece)
+        yield piece
         size -= len(piece)
 
 

@@ -23,6 +23,7 @@ from calib.files.dials.refl import (
     Column,
     Table,
     column_bytes,
+    column_parts,
     read_table,
     write_columns,
 )
@@ -84,9 +85,7 @@ class MovedTable:
             parts = self.shoeboxes.moved(self.keep, self.panel, self.shift_px, self.cut_px)
             return int(self.shoeboxes.sizes[self.keep].sum()), parts
         if span.typename not in ELEMENTS:  # kept whole, since no row is left out
-            data = read_table(self.path, (name,)).columns[name].values
-            assert isinstance(data, bytes)  # noqa: S101 - of no type in ELEMENTS
-            return span.size, iter((data,))
+            return span.size, column_parts(self.path, span)
         values = read_table(self.path, (name,)).array(name)[self.keep]
         payload = column_bytes(Column(span.typename, self._moved(name, values)), name)
         return len(payload), iter((payload,))
