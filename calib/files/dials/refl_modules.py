@@ -28,7 +28,14 @@ from calib.files.dials.refl import (
     write_columns,
 )
 from calib.files.dials.refl_header import TableIndex
-from calib.files.dials.shoeboxes import FOREGROUND, VALID, Shoeboxes, read_shoeboxes
+from calib.files.dials.shoeboxes import (
+    FOREGROUND,
+    VALID,
+    Shoeboxes,
+    reaches_out,
+    read_shoeboxes,
+)
+from calib.files.refusals import TOGETHER
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.module_map import ModuleMap
 from calib.model.experiment.experiment import Detector
@@ -125,23 +132,13 @@ def split_table(
     table = read_table(path, ("panel", "bbox", *_PLACES))
     n = table.nrows
     boxes = _shoeboxes(path, index, table) if with_shoeboxes else None
-    on, box = np.zeros(n, dtype=np.int64), np.zeros((n, 4), dtype=np.int64)
+    on, whole = _panels(table), np.iinfo(np.int64).max
+    box = np.tile(np.array([-whole, -whole, whole, whole]), (n, 1))
     keep, across = np.ones(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_)
-    shift_mm = np.zeros((n, 2))
-    old = table.array("panel").astype(np.int64) if "panel" in table else on
-    on[:] = old
-    whole = np.iinfo(np.int64).max
-    box[:] = (-whole, -whole, whole, whole)
-    shift_px = np.zeros((n, 2), dtype=np.int64)
+    shift_px, shift_mm = np.zeros((n, 2), dtype=np.int64), np.zeros((n, 2))
     for number, own in modules.items():
         rows = np.flatnonzero(detector_of == number)
-        if (old[rows] != 0).any():
-            raise FileFormatError(
-                "panel-out-of-range",
-                f"a reflection names panel {int(old[rows].max())}, but the detector has one panel.",
-                place=f"{path}, column panel",
-                remedy="give the .expt and .refl files that were written together.",
-            )
+        _refuse_other_panels(on[rows], 1, path)
         place = _places(table, rows, detectors[number], str(path))
         module = own.at(place)
         keep[rows] = module >= 0
@@ -149,7 +146,7 @@ def split_table(
         box[rows] = own.boxes_px[np.maximum(module, 0)]
         shift_px[rows] = -box[rows, :2]
         shift_mm[rows] = -(box[rows, :2] * np.array(detectors[number].panels[0].pixel_mm))
-        across[rows] = _on_several(table, boxes, rows[module >= 0], box, own, n)[rows]
+        across[_on_several(table, boxes, rows[module >= 0], box, own)] = True
     n_gaps, n_across = int((~keep).sum()), int((across & keep).sum())
     keep &= ~across
     left = tuple(
@@ -160,7 +157,7 @@ def split_table(
     )
     n_cut = 0
     if boxes is not None:
-        reach = np.flatnonzero(keep & _beyond(boxes.bbox, box))
+        reach = np.flatnonzero(keep & reaches_out(boxes.bbox, box))
         n_cut = int(boxes.reaching_out(reach, box[reach], VALID).sum())
     return MovedTable(
         path, index, keep, on, shift_px, shift_mm, box, boxes, n_gaps, n_across, n_cut, left
@@ -183,20 +180,12 @@ def merged_table(
     table = read_table(path, ("panel", "bbox"))
     n = table.nrows
     boxes = _shoeboxes(path, index, table)
-    on = table.array("panel").astype(np.int64) if "panel" in table else np.zeros(n, dtype=np.int64)
+    on = _panels(table)
     shift_px, shift_mm = np.zeros((n, 2), dtype=np.int64), np.zeros((n, 2))
     for number, first in first_px.items():
         rows = np.flatnonzero(detector_of == number)
-        old = on[rows]
-        if len(old) and (old.min() < 0 or old.max() >= len(first)):
-            raise FileFormatError(
-                "panel-out-of-range",
-                f"a reflection names panel {int(old.max())}, but the detector has {len(first)} "
-                "panels.",
-                place=f"{path}, column panel",
-                remedy="give the .expt and .refl files that were written together.",
-            )
-        shift_px[rows] = first[old]
+        _refuse_other_panels(on[rows], len(first), path)
+        shift_px[rows] = first[on[rows]]
         shift_mm[rows] = shift_px[rows] * np.array(pixel_mm[number])
         on[rows] = 0
     everything = np.ones(n, dtype=np.bool_)
@@ -204,11 +193,29 @@ def merged_table(
 
 
 def _shoeboxes(path: Path, index: TableIndex, table: Table) -> Shoeboxes | None:
-    for name, span in index.columns.items():
-        if span.typename == _SHOEBOX and name == "shoebox":
-            bbox = table.array("bbox") if "bbox" in table else None
-            return read_shoeboxes(path, span, bbox)
-    return None
+    span = index.columns.get("shoebox")
+    if span is None or span.typename != _SHOEBOX:
+        return None
+    return read_shoeboxes(path, span, table.array("bbox") if "bbox" in table else None)
+
+
+def _panels(table: Table) -> Ints:
+    """(n,) the panel of each row; 0 without a column of panels."""
+    if "panel" not in table:
+        return np.zeros(table.nrows, dtype=np.int64)
+    return table.array("panel").astype(np.int64)
+
+
+def _refuse_other_panels(panel: Ints, n_panels: int, path: Path) -> None:
+    """Raise ``FileFormatError`` where a reflection is on a panel that the detector lacks."""
+    if len(panel) and (panel.min() < 0 or panel.max() >= n_panels):
+        has = "one panel" if n_panels == 1 else f"{n_panels} panels"
+        raise FileFormatError(
+            "panel-out-of-range",
+            f"a reflection names panel {int(panel.max())}, but the detector has {has}.",
+            place=f"{path}, column panel",
+            remedy=TOGETHER,
+        )
 
 
 def _places(table: Table, rows: Ints, detector: Detector, place: str) -> Floats:
@@ -235,14 +242,13 @@ def _places(table: Table, rows: Ints, detector: Detector, place: str) -> Floats:
 
 
 def _on_several(
-    table: Table, boxes: Shoeboxes | None, rows: Ints, box: Ints, modules: ModuleMap, n: int
-) -> Bools:
-    """(n,) the rows whose spots are on several modules."""
-    across = np.zeros(n, dtype=np.bool_)
+    table: Table, boxes: Shoeboxes | None, rows: Ints, box: Ints, modules: ModuleMap
+) -> Ints:
+    """Those of some rows whose spots are on several modules."""
     if "bbox" not in table:
-        return across
+        return rows[:0]
     bbox = table.array("bbox").astype(np.int64)
-    rows = rows[_beyond(bbox[rows], box[rows])]
+    rows = rows[reaches_out(bbox[rows], box[rows])]
     touched = np.zeros(len(rows), dtype=np.int64)
     for fast, slow, end, bottom in modules.boxes_px.tolist():
         x0, x1, y0, y1 = bbox[rows, :4].T
@@ -252,11 +258,4 @@ def _on_several(
         with_pixels = boxes.marker[rows] != 0
         reach = boxes.reaching_out(rows, box[rows], FOREGROUND)
         rows = rows[reach | ~with_pixels]
-    across[rows] = True
-    return across
-
-
-def _beyond(bbox: Ints, box: Ints) -> Bools:
-    """(n,) whether bounding boxes reach beyond rectangles (n, 4) of the image."""
-    low = (bbox[:, [0, 2]] < box[:, :2]).any(axis=1)
-    return np.asarray(low | (bbox[:, [1, 3]] > box[:, 2:]).any(axis=1))
+    return rows

@@ -75,7 +75,7 @@ class Shoeboxes:
             buffer[at[:, None] + np.arange(28)] = head[first:last].view(np.uint8).reshape(-1, 28)
             if cut_px is not None:
                 rows = np.arange(first, last)
-                reach = keep[rows] & _reaches_out(self.bbox[rows], cut_px[rows])
+                reach = keep[rows] & reaches_out(self.bbox[rows], cut_px[rows])
                 for row in rows[reach].tolist():
                     mask = _mask(
                         buffer, int(self.start[row]) - begin, self.bbox[row], self.marker[row]
@@ -158,7 +158,7 @@ def _n_pixels(bbox: Ints) -> Ints:
     return np.where(sound, extent.prod(axis=1), -1)
 
 
-def _reaches_out(bbox: Ints, box_px: Ints) -> Bools:
+def reaches_out(bbox: Ints, box_px: Ints) -> Bools:
     """(n,) whether bounding boxes reach out of rectangles (n, 4) of the image."""
     low = (bbox[:, [0, 2]] < box_px[:, :2]).any(axis=1)
     return np.asarray(low | (bbox[:, [1, 3]] > box_px[:, 2:]).any(axis=1))
