@@ -147,6 +147,24 @@ ForceSerial = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+Reason = Annotated[
+    str,
+    typer.Option(
+        "--reason",
+        metavar="TEXT",
+        help="Record why.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
+Halves = Annotated[
+    bool,
+    typer.Option(
+        "--halves",
+        help="Take each half of a module with a CdTe sensor as a panel.",
+        rich_help_panel=INPUT,
+    ),
+]
 SigningKeyFile = Annotated[
     Path | None,
     typer.Option(

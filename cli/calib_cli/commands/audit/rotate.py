@@ -9,21 +9,12 @@ from typing import Annotated
 import typer
 
 from calib_cli.help import INPUT
-from calib_cli.options import AsJson
+from calib_cli.options import AsJson, Reason
 from calib_cli.output import notify, write, write_json
 
 
 def rotate(
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason",
-            metavar="TEXT",
-            help="Record why.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
+    reason: Reason,
     key: Annotated[
         Path | None,
         typer.Option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,13 +84,10 @@ def paths_of(
     return expt, tables[0] if tables else None, output or Path(f"{expt.stem}_{word}.expt")
 
 
-def write_result(
-    convert: Callable[[], Converted], inputs: list[Path], *, as_json: bool, dry_run: bool
-) -> None:
-    """Convert, and print what was done."""
+def write_result(done: Converted, inputs: list[Path], *, as_json: bool, dry_run: bool) -> None:
+    """Print what was converted."""
     from calib.report.layouts import conversion_blocks, conversion_view
 
-    done = convert()
     view = conversion_view(
         [str(path) for path in inputs],
         [str(path) for path in done.outputs],

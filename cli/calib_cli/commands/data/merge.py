@@ -56,6 +56,5 @@ def merge(
         drop_correction=drop_correction,
         force=force,
     )
-    write_result(
-        lambda: merge_experiments(request, dry_run=dry_run), paths, as_json=as_json, dry_run=dry_run
-    )
+    done = merge_experiments(request, dry_run=dry_run)
+    write_result(done, paths, as_json=as_json, dry_run=dry_run)

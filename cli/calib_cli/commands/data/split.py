@@ -14,8 +14,8 @@ from calib_cli.commands.data.conversion import (
     paths_of,
     write_result,
 )
-from calib_cli.help import ADVANCED, INPUT
-from calib_cli.options import AsJson, DryRun, FileSerial, Force
+from calib_cli.help import ADVANCED
+from calib_cli.options import AsJson, DryRun, FileSerial, Force, Halves
 
 
 def split(
@@ -24,14 +24,7 @@ def split(
     reflections_output: ReflectionsOutput = None,
     layout: LayoutName = None,
     serial: FileSerial = None,
-    halves: Annotated[
-        bool,
-        typer.Option(
-            "--halves",
-            help="Take each half of a module with a CdTe sensor as a panel.",
-            rich_help_panel=INPUT,
-        ),
-    ] = False,
+    halves: Halves = False,
     no_shoeboxes: Annotated[
         bool,
         typer.Option(
@@ -68,6 +61,5 @@ def split(
         with_shoeboxes=not no_shoeboxes,
         force=force,
     )
-    write_result(
-        lambda: split_experiments(request, dry_run=dry_run), paths, as_json=as_json, dry_run=dry_run
-    )
+    done = split_experiments(request, dry_run=dry_run)
+    write_result(done, paths, as_json=as_json, dry_run=dry_run)

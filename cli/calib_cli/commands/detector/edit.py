@@ -8,7 +8,7 @@ import typer
 
 from calib_cli.context import open_store, stamp
 from calib_cli.help import INPUT
-from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
+from calib_cli.options import AsJson, By, DryRun, Reason, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
 
 _MOST_NAMED = 5
@@ -17,16 +17,7 @@ _MOST_NAMED = 5
 def edit(
     ctx: typer.Context,
     serial: SerialName,
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason",
-            metavar="TEXT",
-            help="Record why.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
+    reason: Reason,
     time_zone: Annotated[
         str | None,
         typer.Option(

@@ -9,7 +9,7 @@ import typer
 from calib_cli.completion import complete_serial
 from calib_cli.context import actor, open_store
 from calib_cli.help import INPUT
-from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
+from calib_cli.options import AsJson, By, DryRun, Reason, Reference, Serial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
 
 if TYPE_CHECKING:
@@ -30,16 +30,7 @@ def relabel(
             autocompletion=complete_serial,
         ),
     ],
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason",
-            metavar="TEXT",
-            help="Record why.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
+    reason: Reason,
     certify: Annotated[
         bool,
         typer.Option(

@@ -8,23 +8,14 @@ import typer
 
 from calib_cli.context import notify_local_times, open_store, stamp
 from calib_cli.help import INPUT
-from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
+from calib_cli.options import AsJson, By, DryRun, Reason, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
 
 
 def retire(
     ctx: typer.Context,
     serial: SerialName,
-    reason: Annotated[
-        str,
-        typer.Option(
-            "--reason",
-            metavar="TEXT",
-            help="Record why.",
-            show_default=False,
-            rich_help_panel=INPUT,
-        ),
-    ],
+    reason: Reason,
     start: Annotated[
         str,
         typer.Option(

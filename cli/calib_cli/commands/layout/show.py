@@ -8,7 +8,7 @@ import typer
 
 from calib_cli.completion import complete_layout
 from calib_cli.help import INPUT
-from calib_cli.options import AllPanels, AsJson
+from calib_cli.options import AllPanels, AsJson, Halves
 from calib_cli.output import write_blocks, write_json
 
 
@@ -23,14 +23,7 @@ def show(
             autocompletion=complete_layout,
         ),
     ],
-    halves: Annotated[
-        bool,
-        typer.Option(
-            "--halves",
-            help="Take each half of a module with a CdTe sensor as a panel.",
-            rich_help_panel=INPUT,
-        ),
-    ] = False,
+    halves: Halves = False,
     panels: AllPanels = False,
     as_json: AsJson = False,
 ) -> None:
