@@ -122,12 +122,13 @@ def database_beside(path: Path) -> Path | None:
     real = os.path.realpath(path)
     for ending in _BESIDE:
         database = Path(real.removesuffix(ending))
-        if real.endswith(ending) and _is_database(database):
+        if real.endswith(ending) and is_database(database):
             return database
     return None
 
 
-def _is_database(path: Path) -> bool:
+def is_database(path: Path) -> bool:
+    """Whether a path is that of an SQLite database, as its first bytes show."""
     try:
         if not path.is_file():  # a pipe would block
             return False

@@ -90,25 +90,6 @@ def notify_local_times(store: StoreLike, serial: str, *texts: str | None) -> Non
 
 def is_other_store(place: str) -> bool:
     """Whether a place is that of a store: an address, or a file that is an SQLite database."""
-    from calib.config.location import SQLITE_MAGIC, is_address
+    from calib.config.location import is_address, is_database
 
-    if is_address(place):
-        return True
-    try:
-        with Path(place).open("rb") as file:
-            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
-    except (OSError, ValueError):
-        return False
-
-
-def other_store(ctx: typer.Context, place: str, *, read_only: bool = False) -> Store:
-    """Open a store that a command uses beside its own."""
-    from calib.config.location import Location
-    from calib.store.store import Store
-
-    return Store.open(
-        Location.parse(place),
-        read_only=read_only,
-        create=False,
-        clock_checked=ctx.meta.get(CLOCK_CHECKED, False),
-    )
+    return is_address(place) or is_database(Path(place))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -298,6 +299,14 @@ def test_a_store_is_no_anchor_of_itself_or_without_checkpoints(key: Path) -> Non
     done("audit", "anchor", "other.sqlite", "--key", "another.pem")
     answer = calib("audit", "verify", "--checkpoint", "other.sqlite", "--json")
     assert (answer.code, answer.error["code"]) == (2, "no-checkpoint")
+
+
+def test_a_pipe_is_no_store_and_is_not_waited_for(key: Path) -> None:
+    os.mkfifo("pipe")
+    codes = {"no-anchor": ("anchor",), "missing-file": ("verify", "--checkpoint")}
+    for code, words in codes.items():
+        answer = calib("audit", *words, "pipe", "--json")
+        assert (answer.code, answer.error["code"]) == (2, code)
 
 
 def test_a_printed_head_proves_the_log(key: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import is_other_store, open_store, other_store, stamp
+from calib_cli.context import is_other_store, open_store, stamp
 from calib_cli.help import OUTPUT
 from calib_cli.options import AsJson, By, SigningKeyFile, StorePlace
 from calib_cli.output import notify, write, write_json
@@ -44,14 +44,11 @@ def anchor(
     from calib.flows.audit import anchor as anchored
     from calib.report.log import anchor_view
 
-    folders = [Path(place) for place in places if not is_other_store(place)]
+    stores = [place for place in places if is_other_store(place)]
+    folders = [Path(place) for place in places if place not in stores]
     with ExitStack() as stack:
         opened = stack.enter_context(open_store(ctx, store, read_only=True))
-        others = [
-            stack.enter_context(other_store(ctx, place))
-            for place in places
-            if is_other_store(place)
-        ]
+        others = [stack.enter_context(open_store(ctx, place, create=False)) for place in stores]
         made, done = anchored(
             opened, key, folders, stamp(by), others, read_settings().timestamp_url
         )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import is_other_store, open_store, other_store
+from calib_cli.context import is_other_store, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
@@ -69,7 +69,7 @@ def verify(
         opened = stack.enter_context(open_store(ctx, store, read_only=True))
         place, file = None, None
         if checkpoint is not None and is_other_store(checkpoint):
-            place = stack.enter_context(other_store(ctx, checkpoint, read_only=True))
+            place = stack.enter_context(open_store(ctx, checkpoint, read_only=True))
         elif checkpoint is not None:
             file = Path(checkpoint)
         done = verified(opened, file, public_key, head, place, read_settings().timestamp_roots)
