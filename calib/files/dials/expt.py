@@ -25,7 +25,7 @@ from calib.files.dials.expt_modules import (
     split_detector,
     values_of,
 )
-from calib.files.dials.json_text import JsonText
+from calib.files.dials.json_text import JsonText, Member
 from calib.files.dials.json_value import Node
 from calib.files.dials.refl_header import looks_like_table
 from calib.files.kinds import looks_like_pickle
@@ -206,8 +206,7 @@ class ExperimentFile:
         return values_of(self._imagesets(detectors), ("template", "images"))
 
     def _imagesets(self, detectors: Collection[int]) -> list[Any]:
-        document = JsonText.decode(self.data, self.name)
-        top = {str(member.key): member for member in document.members(document.skip_space(0))}
+        _, top = self._members()
         found = top["imageset"].value if "imageset" in top else []
         used = {e.imageset for e in self.experiments.experiments if e.detector in detectors}
         return [one for k, one in enumerate(found if isinstance(found, list) else []) if k in used]
@@ -216,8 +215,7 @@ class ExperimentFile:
         self, made: Mapping[int, Callable[[Any], Any]], *, multi_panel: bool
     ) -> ExperimentFile:
         """The file with other detectors, each made from its JSON, and their imagesets."""
-        document = JsonText.decode(self.data, self.name)
-        top = {str(member.key): member for member in document.members(document.skip_space(0))}
+        document, top = self._members()
         detectors = list(document.members(self._detectors_at))
         edits: list[tuple[int, int, str]] = []
         for index, make in made.items():
@@ -230,6 +228,12 @@ class ExperimentFile:
                 if member.key in used and isinstance(member.value, dict):
                     edits += imageset_edits(document, member, multi_panel=multi_panel)
         return ExperimentFile.parse(_edited(document.text, edits).encode(), self.name)
+
+    def _members(self) -> tuple[JsonText, dict[str, Member]]:
+        """The text of the file, and its members by key."""
+        document = JsonText.decode(self.data, self.name)
+        members = document.members(document.skip_space(0))
+        return document, {str(member.key): member for member in members}
 
     def _detectors_in(self, document: JsonText) -> list[tuple[Node, int]]:
         """The values of the list of detectors, and the offset of the text of each."""
