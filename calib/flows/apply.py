@@ -30,7 +30,7 @@ from calib.model.base.text import checked_name
 from calib.model.detector.correction import Correction, PanelStatus
 from calib.model.detector.layout import Layout
 from calib.model.experiment.parallax import mm_from_px, px_from_mm
-from calib.model.experiment.pose import DRAWN
+from calib.model.experiment.pose import DRAWN, DetectorPose
 from calib.model.store.application import AppliedDetector
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp
@@ -234,15 +234,17 @@ def _uncorrected(
         with Outputs(inputs=given, store=store.files, force=request.force) as staged:
             _staged(staged, ready, none, outputs)
             staged.commit()
-    texts = [
-        f"took off the correction {target.pose.carries}."
-        if target.pose.carries not in ("", DRAWN)
-        else "the panels had no correction."
-        if target.pose.carries
-        else f"took off an unknown correction of up to {1e3 * target.pose.residual_mm:.0f} um."
-        for target in targets
-    ]
-    return Applied((), outputs, None, False, False, tuple(dict.fromkeys((*ready.notices, *texts))))
+    texts = [*ready.notices, *(_taken_off(target.pose) for target in targets)]
+    return Applied((), outputs, None, False, False, tuple(dict.fromkeys(texts)))
+
+
+def _taken_off(pose: DetectorPose) -> str:
+    """Which correction the panels of a file had, as a sentence."""
+    if pose.carries == DRAWN:
+        return "the panels had no correction."
+    if pose.carries:
+        return f"took off the correction {pose.carries}."
+    return f"took off an unknown correction of up to {1e3 * pose.residual_mm:.0f} um."
 
 
 def _restored(
