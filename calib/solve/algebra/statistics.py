@@ -1,6 +1,13 @@
-"""Tail probabilities of the chi-square distribution."""
+"""Chi-square probabilities, adjusted p-values and robust scatter."""
 
 from __future__ import annotations
+
+import numpy as np
+
+from calib.model.base.arrays import Floats
+
+SIGMA_PER_MAD = 1.4826
+"""Standard deviation over median absolute deviation of a normal distribution."""
 
 
 def chance_above(value: float, degrees: int) -> float:
@@ -20,3 +27,12 @@ def level_of_chance(probability: float, degrees: int) -> float:
     from scipy.special import chdtri  # only comparisons of solutions need it
 
     return float(chdtri(degrees, probability))
+
+
+def holm(p_value: Floats) -> Floats:
+    """Holm-adjusted p-values (m,)."""
+    out = np.empty(len(p_value))
+    order = np.argsort(p_value, kind="stable")
+    factors = np.arange(len(order), 0, -1)
+    out[order] = np.minimum(np.maximum.accumulate(p_value[order] * factors), 1.0)
+    return out

@@ -15,7 +15,7 @@ from calib.model.base.arrays import Bools, Floats
 from calib.model.detector.correction import N_PARAMETERS, ROTATIONS, TRANSLATIONS
 from calib.model.detector.layout import Layout
 from calib.model.result.drift import Drift, Verdict
-from calib.solve.algebra.statistics import chance_above
+from calib.solve.algebra.statistics import chance_above, holm
 from calib.solve.drift.difference import CalibrationDifference, ComparedCalibration
 
 SIGNIFICANCE = 0.01
@@ -184,8 +184,5 @@ def _notes(compared: CalibrationDifference, shared: tuple[float, float]) -> list
 def _holm(p_value: Floats, on: Bools) -> Floats:
     """Holm-adjusted p-values (n,) over the panels ``on`` (n,); 1 for the others."""
     out = np.ones(len(p_value))
-    chosen = np.flatnonzero(on)
-    order = chosen[np.argsort(p_value[chosen], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    out[order] = np.minimum(np.maximum.accumulate(p_value[order] * factors), 1.0)
+    out[on] = holm(p_value[on])
     return out

@@ -33,7 +33,7 @@ from calib.model.base.arrays import Bools, Floats
 from calib.model.detector.correction import Correction
 from calib.model.result.comparison import Agreement, Compared, Comparison
 from calib.solve.algebra.linalg import congruence, inverse, whitener
-from calib.solve.algebra.statistics import chance_above, level_of_chance
+from calib.solve.algebra.statistics import chance_above, holm, level_of_chance
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.panels.system import PanelSystem
 
@@ -116,9 +116,9 @@ def compared(contrasts: Sequence[Contrast], pixel_mm: float) -> tuple[Comparison
     if not tests:
         return ()
     limit_mm = max(_LEAST_MM, _LEAST_PX * pixel_mm)
-    overall = _holm(np.array([one.p_value for one in tests]))
+    overall = holm(np.array([one.p_value for one in tests]))
     shape = (len(tests), -1)
-    panels = _holm(np.concatenate([one.panel_p for one in tests])).reshape(shape)
+    panels = holm(np.concatenate([one.panel_p for one in tests])).reshape(shape)
     found = []
     for contrast, test, p_value, panel_p in zip(contrasts, tests, overall, panels, strict=True):
         wrong = (panel_p < CHANCE) & (test.panel_mm > limit_mm)
@@ -319,12 +319,3 @@ def _without(contrast: Contrast, panel: int) -> Contrast:
     vector = contrast.vector - across.T @ solved[:, -1]
     matrix[own], matrix[:, own], vector[own] = 0.0, 0.0, 0.0
     return replace(contrast, matrix=0.5 * (matrix + matrix.T), vector=vector)
-
-
-def _holm(p_value: Floats) -> Floats:
-    """Holm-adjusted p-values (m,)."""
-    out = np.empty(len(p_value))
-    order = np.argsort(p_value, kind="stable")
-    factors = np.arange(len(order), 0, -1)
-    out[order] = np.minimum(np.maximum.accumulate(p_value[order] * factors), 1.0)
-    return out
