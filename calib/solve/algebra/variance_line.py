@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.model.base.arrays import Floats
+from calib.solve.algebra.statistics import SIGMA_PER_MAD
 
-_SIGMA_PER_MAD = 1.4826
 _GROUPS, _FEWEST_IN_GROUP = 8, 25
 _MOST = 50_000
 """Values that are used; more would hardly change the line."""
@@ -66,7 +66,7 @@ def variance_line(stated: Floats, residuals: Floats) -> VarianceLine | None:
     lowest = float(stated[order[0]])
     groups = np.array_split(order, _GROUPS)
     x = np.array([stated[group].mean() for group in groups]) - lowest
-    y = np.array([(_SIGMA_PER_MAD * np.median(size[group])) ** 2 for group in groups])
+    y = np.array([(SIGMA_PER_MAD * np.median(size[group])) ** 2 for group in groups])
     if x[-1] <= _ALIKE * lowest or not y.min() > 0.0:
         return None
     ratio = y / (x + lowest)

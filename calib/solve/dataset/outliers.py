@@ -17,12 +17,11 @@ import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.solve.algebra.density import mode, within
+from calib.solve.algebra.statistics import SIGMA_PER_MAD
 
 if TYPE_CHECKING:
     from calib.solve.dataset.observations import Observations
 
-SIGMA_PER_MAD = 1.4826
-"""Standard deviation over median absolute deviation of a normal distribution."""
 _HUBER = 2.0
 _REJECT_BEYOND = 3.2
 """Limit of rejection, in robust standard deviations of any coordinate."""

@@ -7,8 +7,8 @@ import numpy as np
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.result.report import BeforeAfter, Spread
 from calib.solve.algebra.residual_histogram import ResidualHistogram
+from calib.solve.algebra.statistics import SIGMA_PER_MAD
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.dataset.outliers import SIGMA_PER_MAD
 
 _BEYOND = 5.0
 """Held-out reflections beyond this many robust sigma in either model are omitted."""

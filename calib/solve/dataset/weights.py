@@ -18,10 +18,10 @@ from dataclasses import replace
 import numpy as np
 
 from calib.model.base.arrays import Bools, Floats
+from calib.solve.algebra.statistics import SIGMA_PER_MAD
 from calib.solve.algebra.variance_line import variance_line
 from calib.solve.dataset.fit import DatasetFit
 from calib.solve.dataset.observations import Observations
-from calib.solve.dataset.outliers import SIGMA_PER_MAD
 
 _COMMON_COUNTS = 20.0
 _SMALLEST_RAD = 1e-6
