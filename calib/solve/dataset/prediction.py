@@ -147,7 +147,7 @@ class Predictor:
 
         out = np.zeros((3, N_COLUMNS, calculated.shape[1]))
         out[:, RESIDUAL_COLUMN] = seen.observed[:, part] - calculated
-        _panel_derivatives(out, from_centre, q1, q2)
+        panel_derivatives(out, from_centre, q1, q2)
         fast, slow, normal = rotation[:, 0], rotation[:, 1], rotation[:, 2]
         by_s1 = (reach * (fast - q1 * normal), reach * (slow - q2 * normal))
         for row, covector in enumerate(rays.by_crystal(*by_s1)):
@@ -211,8 +211,12 @@ class _Change:
         return np.asarray(v - half * once + third * cross(self.turn, once))
 
 
-def _panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats) -> None:
-    """A point of the panel moves by m = t + w x u, the intersection by -(m_i - m_3 q_i)."""
+def panel_derivatives(out: Floats, from_centre: Floats, q1: Floats, q2: Floats) -> None:
+    """Fill the panel's columns of the rows x and y of ``out`` (2 or more, 6 or more, n).
+
+    A point ``from_centre`` (2, n) of the panel moves by m = t + w x u, and the intersection with a
+    ray of the slopes q by -(m_i - m_3 q_i).
+    """
     ux, uy = from_centre
     for row, q in ((0, q1), (1, q2)):
         out[row, row] = -1.0

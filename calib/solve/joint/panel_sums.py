@@ -8,6 +8,7 @@ from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.result.panel_sums import CELLS_ALONG, MARGIN_PX, MOST_BLOCKS, N_CELLS, PanelSums
 from calib.solve.dataset.fit import DatasetFit
+from calib.solve.dataset.prediction import panel_derivatives
 
 _BLOCK_RAD = np.radians(2.0)
 
@@ -24,9 +25,7 @@ def panel_sums(fit: DatasetFit, correction: Correction, residuals: Floats) -> Pa
     place = seen.observed[:2, used]
     jacobian = _derivatives(fit, correction, used, place - 0.5 * size)
     pulls = weight * residuals[:2, used]
-    column, row = _cells(
-        place, size, np.array([one.pixel_mm for one in fit.layout.panels])[panel].T
-    )
+    column, row = _cells(place, size, fit.pixel_mm[:, used])
     cell = panel * N_CELLS + row * CELLS_ALONG + column
 
     def by_cell(values: Floats) -> Floats:
@@ -72,23 +71,15 @@ def _derivatives(
 ) -> Floats:
     """Derivatives (2, 6, m) of predicted positions by the panels' tangent motions.
 
-    Rays come from the sample, so that their slopes q follow from where they meet the panel. A point
-    moves by m = t + w x u, and the position by -(m - m_3 q).
+    Rays come from the sample, so that their slopes follow from where they meet the panel.
     """
     predictor = fit.predictor(correction)
     pose = predictor.instrument.pose[fit.seen.experiment[used]]
     panel = fit.seen.panel[used]
     rotation = predictor.panel_rotation[:, :, pose, panel]
     away = np.einsum("ijm,im->jm", rotation, predictor.panel_centre_mm[:, pose, panel])
-    u = from_centre
-    q = (away[:2] + u) / away[2]
-    out = np.zeros((2, N_PARAMETERS, u.shape[1]))
-    for axis in range(2):
-        out[axis, axis] = -1.0
-        out[axis, 2] = q[axis]
-        out[axis, 3] = u[1] * q[axis]
-        out[axis, 4] = -u[0] * q[axis]
-    out[0, 5], out[1, 5] = u[1], -u[0]
+    out = np.zeros((2, N_PARAMETERS, from_centre.shape[1]))
+    panel_derivatives(out, from_centre, *((away[:2] + from_centre) / away[2]))
     return out
 
 
