@@ -100,8 +100,7 @@ def checked_repeat_mm(repeat_um: float | None) -> float:
 
 def _compared(stored: StoredCalibration) -> ComparedCalibration:
     record = stored.record
-    convergence = record.report.convergence
-    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    achieved = record.report.convergence.chi_square_per_degree
     datasets = record.report.datasets
     n_all = max(sum(use.n_reflections for use in datasets), 1)
     seen_from = tuple(

@@ -111,8 +111,7 @@ def solve_datasets(
     system, refined = refine_datasets(executor, poses, layout, options, progress)
     found = validate(refined, system, progress)
     report, statements = validation_report(refined, system, found), found.statements
-    convergence = report.convergence
-    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    achieved = report.convergence.chi_square_per_degree
     twist_equations = TwistEquations.of(layout, statements, Part.WHOLE)
     equations = [StoredEquations(layout, twist_equations).at(refined.correction)]
     covariance = system.covariance(refined.correction, equations)

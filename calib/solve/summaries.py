@@ -114,7 +114,7 @@ def solve_summaries(
         chi_square=float(now.sum()),
         degrees_of_freedom=round(n_free),
     )
-    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    achieved = convergence.chi_square_per_degree
     covariance = system.covariance(correction, system.stored_at(correction, Part.WHOLE))
     structure = panel_structure(layout, statements, freedom.free, covariance, achieved)
     covariance = covariance * achieved * covariance_inflation() + structure.covariance

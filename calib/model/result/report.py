@@ -84,6 +84,11 @@ class Convergence:
     chi_square: float
     degrees_of_freedom: int
 
+    @property
+    def chi_square_per_degree(self) -> float:
+        """Variance of the residuals relative to that which their weights state."""
+        return self.chi_square / max(self.degrees_of_freedom, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Influence:

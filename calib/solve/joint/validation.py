@@ -180,8 +180,7 @@ def _with_halves(
     refined: Refinement, system: PanelSystem, diagnostics: Sequence[DatasetDiagnostics]
 ) -> list[DatasetDiagnostics]:
     """The diagnostics with the halves of each dataset's scans compared."""
-    convergence = convergence_of(refined, diagnostics)
-    achieved = convergence.chi_square / max(convergence.degrees_of_freedom, 1)
+    achieved = convergence_of(refined, diagnostics).chi_square_per_degree
     free = PanelSystem(system.layout, Freedom.FULL, system.prior)
     found = refined.executor.map(contrast_of_halves, refined.correction, free)
     places = [place for place, one in enumerate(found) if one is not None]
