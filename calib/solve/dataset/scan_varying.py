@@ -8,7 +8,7 @@ coefficients are a least-squares fit to w_i and e_i.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -29,24 +29,12 @@ _LARGEST_BATCHED = 20_000
 much more memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """How crystals may change along the scans of a dataset."""
-
-    interval_rad: float | None
-    """Length of a spline's intervals; None: by the range of each scan."""
-
-    def of(self, fit: DatasetFit) -> DatasetFit:
-        """The fit with such crystals; unchanged if none may vary."""
-        return fit.varying(self.interval_rad)
-
-
-def variation_of(fit: DatasetFit, options: SolveOptions) -> Variation | None:
-    """Variation with which the crystals of a dataset are refined; None if they are static, on
-    request or because there are too many reflections for crystals eliminated in batches."""
-    if options.crystals is Crystals.STATIC or (fit.is_batched and len(fit.seen) > _LARGEST_BATCHED):
-        return None
-    return Variation(options.crystal_interval_rad)
+def may_vary(fit: DatasetFit, options: SolveOptions) -> bool:
+    """Whether the crystals of a dataset may be scan-varying, rather than static on request or
+    because there are too many reflections for crystals eliminated in batches."""
+    if options.crystals is Crystals.STATIC:
+        return False
+    return not fit.is_batched or len(fit.seen) <= _LARGEST_BATCHED
 
 
 def crystals_step(fit: DatasetFit, correction: Correction) -> Step:

@@ -21,7 +21,7 @@ from calib.solve.dataset.normal_equations import Blocks
 from calib.solve.dataset.outliers import PanelLimits, classify_outliers
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.dataset.residuals import Residuals
-from calib.solve.dataset.scan_varying import following, variation_of
+from calib.solve.dataset.scan_varying import following, may_vary
 from calib.solve.dataset.schur import SchurComplement
 from calib.solve.dataset.slip import slips_of, split
 from calib.solve.dataset.weights import with_variances_found, with_weights
@@ -210,9 +210,8 @@ def free_scan_varying(
     slips = slips_of(fit, correction, options, nominal)
     for slip in slips:
         fit, rigid = split(fit, slip), split(rigid, slip)
-    how = variation_of(fit, options)
-    if how is not None:
-        fit, rigid = how.of(fit), how.of(rigid)
+    if may_vary(fit, options):
+        fit, rigid = (one.varying(options.crystal_interval_rad) for one in (fit, rigid))
     elif not slips:
         return state, False
     return DatasetState(fit, rigid), True

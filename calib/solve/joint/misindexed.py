@@ -20,7 +20,7 @@ from calib.model.detector.correction import Correction
 from calib.model.experiment.experiment import ExperimentList
 from calib.model.result.report import Misfit, Reason
 from calib.solve.dataset.fit import DatasetFit
-from calib.solve.dataset.scan_varying import crystals_step, variation_of
+from calib.solve.dataset.scan_varying import crystals_step, may_vary
 from calib.solve.dataset.slip import slips_of, split
 from calib.solve.joint.dataset_state import DatasetState
 from calib.solve.joint.indexing_residual import (
@@ -238,9 +238,8 @@ def _explained(
         alone = split(alone, slip)
     if slips:
         alone, _ = alone.refined_at(correction, robust=True, iterations=_ITERATIONS)
-    how = variation_of(alone, options)
-    if how is not None:
-        alone = how.of(alone)
+    if may_vary(alone, options):
+        alone = alone.varying(options.crystal_interval_rad)
         for _ in range(_ITERATIONS):
             alone = alone.moved(crystals_step(alone, correction))
     elif not slips:
