@@ -36,7 +36,6 @@ def solve_in_process(
     layout: Layout,
     options: SolveOptions,
     progress: Progress,
-    occasions: Sequence[int] | None = None,
 ) -> Solution:
     """Panel corrections shared by all datasets, solved in this process.
 

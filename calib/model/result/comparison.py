@@ -72,6 +72,6 @@ class Repeatability:
     at_least_um: float
     """The estimate less two standard errors."""
     before_um: float
-    """What was known before: the history of the detector, or the default."""
+    """What was known before: the default."""
     n_occasions: int
     """The number of independent occasions."""

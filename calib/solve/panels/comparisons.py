@@ -86,7 +86,7 @@ class CommonSolution:
         rows = 6 * np.arange(n)[:, None] + np.array(IN_PLANE)
         self._rows = rows.ravel()
         arm = np.linalg.norm(0.5 * system.layout.size_mm, axis=1)
-        self.unit = np.stack([np.ones(n), np.ones(n), 1.0 / arm], axis=1).ravel()
+        self._unit = np.stack([np.ones(n), np.ones(n), 1.0 / arm], axis=1).ravel()
 
     def contrast(
         self,
@@ -99,7 +99,7 @@ class CommonSolution:
         n = len(self._spread)
         information = congruence(part.information, self._spread)
         vector = np.einsum("paf,pa->pf", self._spread, part.vector.reshape(n, -1)).ravel()
-        rows, unit = self._rows, self.unit
+        rows, unit = self._rows, self._unit
         across = information[:, rows]
         matrix = across[rows] - across.T @ (self._covariance @ across)
         left = vector[rows] - across.T @ self._step

@@ -37,12 +37,10 @@ _LARGEST = 1024.0
 _ROUNDS = 30
 
 
-def estimated_repeatability(
-    contrasts: Sequence[Contrast], before_mm: float = DEFAULT_REPEAT_MM
-) -> Repeatability | None:
+def estimated_repeatability(contrasts: Sequence[Contrast]) -> Repeatability | None:
     """Repeatability from one contrast for each occasion; None if there are fewer than four.
 
-    ``before_mm`` is r_0, with which the covariances of the contrasts were made.
+    The covariances of the contrasts were made with r_0, the default.
     """
     if len(contrasts) < FEWEST_OCCASIONS:
         return None
@@ -51,6 +49,7 @@ def estimated_repeatability(
         return None
     k = len(contrasts) - 1
     count = sum(len(one.rows) for one in each) * k / len(contrasts)
+    before_mm = DEFAULT_REPEAT_MM
     found_mm = before_mm * _multiple(each, 0.0)
     shrunk = (k * found_mm**2 + _KNOWN_OCCASIONS * before_mm**2) / (k + _KNOWN_OCCASIONS)
     return Repeatability(
