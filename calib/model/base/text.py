@@ -87,8 +87,10 @@ def zone_named(name: str) -> ZoneInfo:
         ) from error
 
 
-def joined(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+def joined(words: Sequence[str], most: int | None = None) -> str:
+    """``a``, ``a and b``, ``a, b and c``; of more than ``most`` words ``a, b and 3 more``."""
+    if most is not None and len(words) > most:
+        words = [*words[:most], f"{len(words) - most} more"]
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 

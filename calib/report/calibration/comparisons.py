@@ -115,12 +115,9 @@ def repeatability_blocks(view: View | None) -> list[Block]:
 
 
 def _row(view: View) -> tuple[str, ...]:
-    names = view["datasets"][:_MOST_NAMES]
-    more = len(view["datasets"]) - len(names)
-    listed = joined([*names, *([f"{more} more"] if more else [])])
     reduced = view["chi_square"] / max(view["degrees_of_freedom"], 1)
     return (
-        f"{_WORDS[Compared(view['kind'])]} {listed}",
+        f"{_WORDS[Compared(view['kind'])]} {joined(view['datasets'], _MOST_NAMES)}",
         view["agreement"],
         fixed(reduced, 2),
         general(view["p_value"], 2),

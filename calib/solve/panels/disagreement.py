@@ -44,8 +44,7 @@ def _cause(one: Comparison) -> str:
 
 def _what(one: Comparison, report: Report) -> str:
     names = [report.datasets[place].name for place in one.datasets]
-    more = len(names) - _MOST_NAMES
-    listed = joined([*names[:_MOST_NAMES], *([f"{more} more"] if more > 0 else [])])
+    listed = joined(names, _MOST_NAMES)
     match one.kind:
         case Compared.HALVES:
             return f"The first and second halves of the scans of {listed} disagree"
@@ -64,9 +63,7 @@ def _what(one: Comparison, report: Report) -> str:
 def _where(one: Comparison) -> str:
     if not one.panels:
         return f"panels differ, most significantly panel {one.worst_panel} by {one.worst_um:.0f} um"
-    shown = joined([str(panel) for panel in one.panels[:_MOST_PANELS]])
-    more = len(one.panels) - _MOST_PANELS
-    words = f"{shown} and {more} more differ" if more > 0 else f"{shown} differ"
+    shown = joined([str(panel) for panel in one.panels], _MOST_PANELS)
     if len(one.panels) == 1:
         return f"panel {shown} differs by {one.worst_um:.0f} um"
-    return f"panels {words}, panel {one.worst_panel} by {one.worst_um:.0f} um"
+    return f"panels {shown} differ, panel {one.worst_panel} by {one.worst_um:.0f} um"
