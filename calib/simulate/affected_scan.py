@@ -53,9 +53,10 @@ from calib.simulate.scan import (
 
 MOSAIC_RAD = np.radians(0.15)
 """Width of the rocking curve, for the recorded fraction of reflections at the ends of a scan."""
-_WEAKEST = 0.05
+WEAKEST = 0.05
 """Added to intensities (mean 1), since data reduction keeps no reflection without any."""
-_INDEXED = 1 << 2 | 1 << 5
+INDEXED = 1 << 2 | 1 << 5
+"""Flags of a strong, indexed reflection."""
 
 
 def affected_scan(
@@ -101,14 +102,7 @@ def affected_scan(
         plan.panel_identifier,
     )
     noise, scatter, outlier = scattered(rng, plan, len(hkl))
-    given_crystal = perturbed_crystal(
-        rng,
-        plan.cell_angstrom,
-        orientation,
-        plan.hall_symbol,
-        plan.start_crystal_rad,
-        plan.start_cell_share,
-    )
+    given_crystal = perturbed_crystal(rng, orientation, plan)
     models = _models(rng, plan, beam, axis, sweeps, given, given_crystal)
     measured = Measured(
         layout=layout,
@@ -117,11 +111,11 @@ def affected_scan(
         hkl=hkl,
         px=px_from_mm(mm, panel, true_detector),
         radial=radial,
-        intensity=_WEAKEST + rng.exponential(size=len(hkl)),
+        intensity=WEAKEST + rng.exponential(size=len(hkl)),
         partiality=_recorded(phi, plan.range_rad),
         noise=scatter,
         sigma=np.tile(noise, (len(hkl), 1)),
-        flags=np.full(len(hkl), _INDEXED),
+        flags=np.full(len(hkl), INDEXED),
         kept=np.ones(len(hkl), dtype=np.bool_),
         rigid=RigidModel(
             real_space,

@@ -16,7 +16,7 @@ from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset, Source
 from calib.model.experiment.experiment import Beam, Crystal
-from calib.simulate.affected_scan import reflections_of
+from calib.simulate.affected_scan import INDEXED, WEAKEST, reflections_of
 from calib.simulate.aim import d_min, perturbed_crystal
 from calib.simulate.effects.effect import Effect, InstrumentState, Measured, combined
 from calib.simulate.rays import (
@@ -69,16 +69,7 @@ def affected_stills(
         hit = shown(panel, index, plan)
         found.append((hkl[hit], psi[hit], panel[hit], mm[hit], radial[hit]))
         true_crystals.append(Crystal(cell @ orientation.T, plan.hall_symbol))
-        given.append(
-            perturbed_crystal(
-                rng,
-                plan.cell_angstrom,
-                orientation,
-                plan.hall_symbol,
-                plan.start_crystal_rad,
-                plan.start_cell_share,
-            )
-        )
+        given.append(perturbed_crystal(rng, orientation, plan))
     hkl, psi, panel, mm, radial = (np.concatenate(part) for part in zip(*found, strict=True))
     models = still_models(rng, layout, true_pose, plan, beam, given)
     (detector,) = models.detectors
@@ -92,11 +83,11 @@ def affected_stills(
         hkl=hkl,
         px=mm / pixel,
         radial=radial,
-        intensity=0.05 + rng.exponential(size=len(mm)),
+        intensity=WEAKEST + rng.exponential(size=len(mm)),
         partiality=np.exp(-0.5 * (psi / plan.mosaic_rad) ** 2),
         noise=np.pad(scatter, ((0, 0), (0, 1))),
         sigma=np.column_stack([np.full(mm.shape, plan.noise_px), np.zeros(len(mm))]),
-        flags=np.full(len(mm), 1 << 2 | 1 << 5),
+        flags=np.full(len(mm), INDEXED),
         kept=np.ones(len(mm), dtype=np.bool_),
         rigid=None,
     )

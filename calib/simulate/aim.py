@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from calib.model.base.arrays import Floats, Ints
@@ -43,17 +45,23 @@ def perturbed_pose(
     return RigidMotion(turned.rotation, turned.translation_mm + shift)
 
 
-def perturbed_crystal(
-    rng: np.random.Generator,
-    cell_angstrom: tuple[float, float, float],
-    orientation: Floats,
-    hall_symbol: str,
-    rotation_rad: float,
-    cell_share: float,
-) -> Crystal:
+class CrystalPlan(Protocol):
+    """What plans of scans and of stills state about their crystals."""
+
+    @property
+    def cell_angstrom(self) -> tuple[float, float, float]: ...
+    @property
+    def hall_symbol(self) -> str: ...
+    @property
+    def start_crystal_rad(self) -> float: ...
+    @property
+    def start_cell_share(self) -> float: ...
+
+
+def perturbed_crystal(rng: np.random.Generator, orientation: Floats, plan: CrystalPlan) -> Crystal:
     """A tetragonal crystal with a random rotation and random relative changes of a and of c (normal
     deviates)."""
-    turn = rotation_from_vector(rng.normal(scale=rotation_rad, size=3))
-    swollen = 1.0 + cell_share * rng.normal(size=2)
-    cell = np.array(cell_angstrom) * [swollen[0], swollen[0], swollen[1]]
-    return Crystal(np.diag(cell) @ orientation.T @ turn.T, hall_symbol)
+    turn = rotation_from_vector(rng.normal(scale=plan.start_crystal_rad, size=3))
+    swollen = 1.0 + plan.start_cell_share * rng.normal(size=2)
+    cell = np.array(plan.cell_angstrom) * [swollen[0], swollen[0], swollen[1]]
+    return Crystal(np.diag(cell) @ orientation.T @ turn.T, plan.hall_symbol)

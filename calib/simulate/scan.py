@@ -120,14 +120,7 @@ def simulated_scan(
     pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
     centroid = np.column_stack([mm_from_px(px, panel, given), phi + scatter[:, 2]])
     variance = np.column_stack([(plan.noise_px * pixel) ** 2, np.full(len(hkl), noise[2] ** 2)])
-    given_crystal = perturbed_crystal(
-        rng,
-        plan.cell_angstrom,
-        orientation,
-        plan.hall_symbol,
-        plan.start_crystal_rad,
-        plan.start_cell_share,
-    )
+    given_crystal = perturbed_crystal(rng, orientation, plan)
     n_images = round(plan.range_rad / plan.image_rad)
     identifier = str(UUID(bytes=rng.bytes(16), version=4))
     models = ExperimentList(

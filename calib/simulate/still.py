@@ -95,16 +95,7 @@ def simulated_stills(
         hit = shown(panel, index, plan)
         found.append((hkl[hit], psi[hit], panel[hit], mm[hit]))
         true_crystals.append(crystal)
-        given.append(
-            perturbed_crystal(
-                rng,
-                plan.cell_angstrom,
-                orientation,
-                plan.hall_symbol,
-                plan.start_crystal_rad,
-                plan.start_cell_share,
-            )
-        )
+        given.append(perturbed_crystal(rng, orientation, plan))
     hkl, psi, panel, mm = (np.concatenate(part) for part in zip(*found, strict=True))
     models = still_models(rng, layout, true_pose, plan, beam, given)
     pixel = np.array([shape.pixel_mm for shape in layout.panels])[panel]
