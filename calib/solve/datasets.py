@@ -8,25 +8,19 @@ from dataclasses import replace
 import numpy as np
 
 from calib.errors import SolveError
-from calib.model.detector.correction import CorrectionEstimate
 from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.model.result.summary import Part, Statement
-from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.joint.dataset_state import initialise
 from calib.solve.joint.refinement import Progress, Refinement, refine_jointly
 from calib.solve.joint.validation import convergence_of, validate, validation_report, with_stored
 from calib.solve.options import SolveOptions
 from calib.solve.panels.acceptance import check_acceptance
-from calib.solve.panels.dataset_comparisons import compared_datasets
-from calib.solve.panels.group_motion import group_motions
-from calib.solve.panels.influence import influences
-from calib.solve.panels.solution import MEASURED_FROM, Solution, panel_states
+from calib.solve.panels.solution import MEASURED_FROM, Solution
+from calib.solve.panels.solved_panels import SolvedPanels
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
-from calib.solve.panels.structure import panel_structure
 from calib.solve.panels.system import PanelSystem
-from calib.solve.panels.weak_modes import determined, weak_modes
 from calib.solve.parallel.executor import Executor, LocalExecutor
 from calib.solve.summaries import solve_summaries
 
@@ -109,48 +103,21 @@ def solve_datasets(
     """
     system, refined = refine_datasets(executor, poses, layout, options, progress)
     found = validate(refined, system, progress)
-    report, statements = validation_report(refined, system, found), found.statements
-    achieved = report.convergence.chi_square_per_degree
-    twist_equations = TwistEquations.of(layout, statements, Part.WHOLE)
-    equations = [StoredEquations(layout, twist_equations).at(refined.correction)]
-    covariance = system.covariance(refined.correction, equations)
-    structure = panel_structure(layout, statements, options.freedom.free, covariance, achieved)
-    covariance = covariance * achieved * covariance_inflation() + structure.covariance
-    used = np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels])
-    estimate = CorrectionEstimate(
-        correction=refined.correction,
-        freedom=options.freedom,
-        covariance=covariance,
-        status=panel_states(used, covariance, system),
-        n_reflections=used,
-    )
-    normal = system.normal(refined.correction, equations)
-    sigma = estimate.sigma[:, options.freedom.free]
-    moved = influences(layout, normal, refined.correction, twist_equations, sigma)
-    parts = compared_datasets(
-        layout,
-        system.prior,
+    report = validation_report(refined, system, found)
+    solved = SolvedPanels.of(
+        system,
         refined.correction,
-        twist_equations,
-        report.datasets,
-        None if occasions is None else [occasions[place] for place in refined.kept],
-        achieved * covariance_inflation(),
+        StoredEquations(layout, TwistEquations.of(layout, found.statements, Part.WHOLE)),
+        found.statements,
+        np.array([0 if fit.used is None else fit.used.after.n for fit in report.panels]),
+        report.convergence.chi_square_per_degree,
     )
-    report = replace(
-        report,
-        weak_modes=weak_modes(layout, estimate, estimate.measured),
-        determined=determined(system, normal, refined.last.covariance, estimate.measured),
-        groups=group_motions(layout, estimate),
-        comparisons=parts.comparisons,
-        repeatability=parts.repeatability,
-        prior=system.prior.learned,
-        structure=structure.found,
-        datasets=tuple(
-            replace(use, influence=influence)
-            for use, influence in zip(report.datasets, moved, strict=True)
-        ),
+    uses = tuple(
+        replace(use, influence=influence)
+        for use, influence in zip(report.datasets, solved.influences(), strict=True)
     )
-    return Solution(estimate, report, check_acceptance(report, estimate), statements, refined.kept)
+    times = None if occasions is None else [occasions[place] for place in refined.kept]
+    return solved.solution(replace(report, datasets=uses), refined.last, times, refined.kept)
 
 
 def refine_datasets(

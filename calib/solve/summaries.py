@@ -14,25 +14,19 @@ import numpy as np
 
 from calib.errors import SolveError
 from calib.model.base.arrays import Floats, Ints
-from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom
+from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
 from calib.model.result.report import Convergence, DatasetUse, Halves, Report
 from calib.model.result.summary import Part, Statement
-from calib.solve.dataset.outliers import covariance_inflation
 from calib.solve.dataset.panel_equations import PanelEquations
 from calib.solve.joint.pooled_residuals import pooled_fits, pooled_shells, stretched_after
-from calib.solve.panels.acceptance import check_acceptance
-from calib.solve.panels.dataset_comparisons import compared_datasets
 from calib.solve.panels.distances import disagreements, distance_groups
-from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.halves import halves_of
-from calib.solve.panels.influence import influences
 from calib.solve.panels.linearisation import linearisation_errors
-from calib.solve.panels.solution import Solution, panel_states
-from calib.solve.panels.stored_equations import StoredEquations, TwistEquations
-from calib.solve.panels.structure import panel_structure
-from calib.solve.panels.system import Normal, PanelStep, PanelSystem
-from calib.solve.panels.weak_modes import determined, weak_modes
+from calib.solve.panels.solution import Solution
+from calib.solve.panels.solved_panels import SolvedPanels
+from calib.solve.panels.stored_equations import StoredEquations
+from calib.solve.panels.system import PanelStep, PanelSystem
 from calib.solve.prior import PanelPrior
 
 _MOST_STEPS = 8
@@ -114,42 +108,18 @@ def solve_summaries(
         chi_square=float(now.sum()),
         degrees_of_freedom=round(n_free),
     )
-    achieved = convergence.chi_square_per_degree
-    covariance = system.covariance(correction, system.stored_at(correction, Part.WHOLE))
-    structure = panel_structure(layout, statements, freedom.free, covariance, achieved)
-    covariance = covariance * achieved * covariance_inflation() + structure.covariance
     used = np.sum([one.used_on_panel for one in statements], axis=0)
-    estimate = CorrectionEstimate(
-        correction=correction,
-        freedom=freedom,
-        covariance=covariance,
-        status=panel_states(used.sum(axis=0), covariance, system),
-        n_reflections=used.sum(axis=0),
-    )
-    normal = system.normal(correction, system.stored_at(correction, Part.WHOLE))
-    uses = _uses(statements, twist_equations, system, normal, estimate, now)
-    report = _report(statements, system, step, convergence, uses, now)
-    parts = compared_datasets(
-        layout,
-        system.prior,
+    solved = SolvedPanels.of(
+        system,
         correction,
-        twist_equations,
-        uses,
-        occasions,
-        achieved * covariance_inflation(),
+        system.stored_part(Part.WHOLE),
+        statements,
+        used.sum(axis=0),
+        convergence.chi_square_per_degree,
     )
-    report = replace(
-        report,
-        halves=_halves(system, correction, step, used),
-        weak_modes=weak_modes(layout, estimate, estimate.measured),
-        determined=determined(system, normal, step.covariance, estimate.measured),
-        groups=group_motions(layout, estimate),
-        comparisons=parts.comparisons,
-        repeatability=parts.repeatability,
-        prior=system.prior.learned,
-        structure=structure.found,
-    )
-    return Solution(estimate, report, check_acceptance(report, estimate), tuple(statements))
+    report = _report(statements, system, step, convergence, _uses(solved, now), now)
+    report = replace(report, halves=_halves(system, correction, step, used))
+    return solved.solution(report, step, occasions)
 
 
 def _within(correction: Correction, freedom: Freedom) -> Correction:
@@ -159,19 +129,13 @@ def _within(correction: Correction, freedom: Freedom) -> Correction:
     return Correction(values)
 
 
-def _uses(
-    statements: Sequence[Statement],
-    twist_equations: TwistEquations,
-    system: PanelSystem,
-    normal: Normal,
-    estimate: CorrectionEstimate,
-    now: Floats,
-) -> tuple[DatasetUse, ...]:
+def _uses(solved: SolvedPanels, now: Floats) -> tuple[DatasetUse, ...]:
     """The entry of each dataset in the report, with its influence and its linearisation error."""
-    at = estimate.correction
-    sigma = estimate.sigma[:, estimate.freedom.free]
-    moved = influences(system.layout, normal, at, twist_equations, sigma)
-    errors = linearisation_errors(system.layout, statements, twist_equations, estimate)
+    statements = solved.statements
+    errors = linearisation_errors(
+        solved.system.layout, statements, solved.equations.twist_equations, solved.estimate
+    )
+    moved = solved.influences()
     uses = []
     for one, chi_square, influence, error in zip(statements, now, moved, errors, strict=True):
         rmsd = stretched_after(one.use.rmsd, _factor(one, chi_square))

@@ -24,6 +24,7 @@ from calib.solve.joint.summary import _kept
 from calib.solve.panels.influence import influences
 from calib.solve.panels.linearisation import LINEAR_WITHIN_SIGMA
 from calib.solve.panels.solution import Solution
+from calib.solve.panels.solved_panels import SolvedPanels
 from calib.solve.panels.stored_equations import StoredEquations, TwistEquations, stored_form
 from calib.solve.panels.system import PanelSystem
 from calib.solve.parallel.executor import LocalExecutor
@@ -378,8 +379,10 @@ def test_a_dataset_without_its_chi_square_is_refused_and_not_left_out() -> None:
     (statement,), at = whole.statements, whole.estimate
     twisted = TwistEquations.of(LAYOUT, [statement], Part.WHOLE)
     system = PanelSystem(LAYOUT, Freedom.FULL, PanelPrior())
-    normal = system.normal(at.correction, [StoredEquations(LAYOUT, twisted).at(at.correction)])
+    equations = StoredEquations(LAYOUT, twisted)
+    normal = system.normal(at.correction, [equations.at(at.correction)])
+    solved = SolvedPanels(system, equations, (statement,), at, normal, None, 1.0)
     chi_square = np.array([statement.chi_square])
-    assert len(_uses([statement], twisted, system, normal, at, chi_square)) == 1
+    assert len(_uses(solved, chi_square)) == 1
     with pytest.raises(ValueError, match="zip"):
-        _uses([statement], twisted, system, normal, at, chi_square[:0])
+        _uses(solved, chi_square[:0])
