@@ -206,8 +206,7 @@ def free_scan_varying(
     if fit.seen.basis is not None:  # already scan-varying
         return state, False
     rigid = replace(state.rigid, keep=fit.keep)
-    nominal = replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
-    slips = slips_of(fit, correction, options, nominal)
+    slips = slips_of(fit, correction, options, _weighted_alike(state))
     for slip in slips:
         fit, rigid = split(fit, slip), split(rigid, slip)
     if may_vary(fit, options):
@@ -220,9 +219,14 @@ def free_scan_varying(
 def finish(state: DatasetState) -> tuple[DatasetState, None]:
     """Give the fit with nominal panels the reflections and weights of the solution."""
     fit = state.fit
-    rigid = replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
-    rigid = replace(rigid, penalty=fit.penalty, n_of_splines=fit.n_of_splines)
+    rigid = replace(_weighted_alike(state), penalty=fit.penalty, n_of_splines=fit.n_of_splines)
     return DatasetState(fit, rigid, state.blocks), None
+
+
+def _weighted_alike(state: DatasetState) -> DatasetFit:
+    """The fit with nominal panels, with the reflections and weights of the one being refined."""
+    fit = state.fit
+    return replace(state.rigid, seen=fit.seen, keep=fit.keep, trust=fit.trust, scale=fit.scale)
 
 
 def _squared_px(fit: DatasetFit, residuals: Floats) -> SquaredPx:
