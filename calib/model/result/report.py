@@ -272,6 +272,10 @@ class Deviating:
     """Its width relative to that of its level."""
 
 
+NAMED_PX = 0.03
+"""Displacement of parts of a panel, or of the margins of all, from which on it is named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Structure:
     """What rigid panels and independent residuals leave, and what the covariance allows for."""
@@ -281,7 +285,7 @@ class Structure:
     margin_px: float
     """The same of the margins of all panels alike, as a bias at edges makes it."""
     significant: tuple[int, ...]
-    """Panels where it is 0.03 px or more, and significant."""
+    """Panels where it is ``NAMED_PX`` or more, and significant."""
     excess: tuple[float, ...]
     """Of each dataset: variance of the panels between blocks of time over that of independent
     residuals, for the parameter where it is largest; 1 where none is larger."""

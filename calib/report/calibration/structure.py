@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-from calib.model.result.report import Report, Structure
+from calib.model.result.report import NAMED_PX, Report, Structure
 from calib.report.blocks import Block, Sentences, View, fixed
 from calib.report.scalar import number
 
-_NAMED_PX = 0.03
 _NAMED_RATIO = 1.5
 """Of standard deviations between blocks of time to those of independent residuals."""
 _MOST_NAMES = 6
@@ -34,7 +33,7 @@ def structure_warnings(report: Report) -> list[dict[str, Any]]:
     if found is None:
         return []
     warnings = []
-    if found.significant or found.margin_px >= _NAMED_PX:
+    if found.significant or found.margin_px >= NAMED_PX:
         panels = found.significant or range(len(found.sizes_px))
         worst = max(panels, key=lambda panel: found.sizes_px[panel])
         largest = max(report.datasets, key=lambda use: use.n_reflections)
@@ -61,7 +60,7 @@ def structure_blocks(view: View | None) -> list[Block]:
         named = ", ".join(f"{panel} ({fixed(sizes[panel], 2)} px)" for panel in worst)
         more = "" if len(panels) <= len(worst) else f" and {len(panels) - len(worst)} more"
         lines.append(f"Parts of a panel are displaced, beyond noise, on panels {named}{more}.")
-    if view["margin_px"] >= _NAMED_PX:
+    if view["margin_px"] >= NAMED_PX:
         lines.append(
             f"Positions at the edges of all panels are off by {fixed(view['margin_px'], 2)} px."
         )

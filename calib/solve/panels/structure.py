@@ -31,7 +31,7 @@ from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.detector.correction import N_PARAMETERS
 from calib.model.detector.layout import Layout
 from calib.model.result.panel_sums import CELLS_ALONG, N_CELLS, PanelSums
-from calib.model.result.report import Structure
+from calib.model.result.report import NAMED_PX, Structure
 from calib.model.result.summary import Statement
 from calib.solve.algebra.linalg import block_diagonal, multiply_blocks
 
@@ -43,7 +43,6 @@ _REACH = 0.6
 """Distance in cells at which displacements are alike (the standard deviation of a Gaussian)."""
 _REACH_OF_MARGIN = 2.0
 """The same along the margin, where bias belongs to the edge."""
-_NAMED_PX = 0.03
 _FEWEST_BLOCKS = 8
 
 
@@ -88,7 +87,7 @@ def panel_structure(
     pixel = np.array([np.mean(panel.pixel_mm) for panel in layout.panels])
     px = np.hypot(size, common[_inner()].max()) / pixel
     margin = float(common[~_inner()].max() / np.median(pixel))
-    named = np.flatnonzero((px >= _NAMED_PX) & (significant > _SIGNIFICANT))
+    named = np.flatnonzero((px >= NAMED_PX) & (significant > _SIGNIFICANT))
     found = Structure(tuple(px.tolist()), margin, tuple(named.tolist()), tuple(excess))
     return PanelStructure(found, 0.5 * (added + added.T))
 
