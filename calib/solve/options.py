@@ -21,7 +21,7 @@ class Crystals(StrEnum):
     STATIC = "static"
     """Static in all scans."""
     VARYING = "varying"
-    """The same as ``AUTO``; calibrations of version 1 of the method record which one it was."""
+    """The same as ``AUTO``; they differed in version 1 of the method."""
 
 
 @dataclass(frozen=True, slots=True)

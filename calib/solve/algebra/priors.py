@@ -1,9 +1,8 @@
 """Priors of nuisance parameters that are free by default.
 
-A parameter that is held although it is not right shifts the panels: a beam 0.3 mrad off the plane
-that it is taken to lie in by some 60 um, axes believed to be equal that differ by 0.05 % by as
-much. One that is free without need costs next to nothing. The widths are those of real experiments
-and are recorded in decision 0032.
+A parameter that is fixed at a wrong value shifts the panels, by up to some 60 um in the examples of
+decision 0032. One that is free without need costs next to nothing. The widths are those of real
+experiments.
 """
 
 from __future__ import annotations

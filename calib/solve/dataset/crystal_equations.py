@@ -8,8 +8,8 @@ time.
 
 Widths of priors are learned from the data. Some deviations d of the crystals of a dataset have a
 common variance s^2: the second differences of spline coefficients (``Penalty``), strains that the
-symmetry forbids, net changes over a scan, shifts of spots. Each
-s^2 maximises the marginal likelihood, all other parameters integrated out, where
+symmetry forbids, net changes over a scan, shifts of spots. Each s^2 maximises the marginal
+likelihood, all other parameters integrated out, where
 
     s^2 = (d^T d + n s_0^2) / (g + n),   g = rank - tr(D V D^T) / s^2,
 

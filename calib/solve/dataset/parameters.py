@@ -75,7 +75,7 @@ class Step:
     """Per crystal (k, 9): steps of its k spline coefficients."""
     beam_rad: float
     shift_mm: Floats | None = None
-    """(e, d, 3) of the shift of spots in each experiment; None where it does not change."""
+    """(e, d, 3) steps of the shift of spots in each experiment; None where it does not change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,8 +102,8 @@ class NuisanceParameters:
     about_beam_rad: float
     """How far the shared pose has rotated about z of the laboratory since the start."""
     shift_mm: Floats
-    """(e, d, 3) how the detector moves, to all appearances, during each experiment: coefficients
-    of the Legendre polynomials of degree 1 to d of time, along the laboratory's axes."""
+    """(e, d, 3) apparent motion of the detector during each experiment in mm: coefficients of the
+    Legendre polynomials of degree 1 to d of time, along the laboratory's axes."""
     drift: Floats
     """(9, k) spline coefficients of all crystals, one crystal after the other: rotation in rad and
     strain (over ``symmetry.VOIGT``) relative to ``a_matrix``; zero for static crystals."""

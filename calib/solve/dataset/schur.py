@@ -52,11 +52,11 @@ class SchurComplement(PanelEquations):
         return PanelEquations(self.information, self.vector, self.panel_information)
 
     def largest_shift(self) -> float:
-        """Largest shift of the nuisance parameters with panels that stand still, in sigma.
+        """Largest shift of the nuisance parameters with fixed panels, in sigma.
 
-        Crystals are taken relative to what they follow of a shift of pose and beam: their sum of
-        squares is by how much the step lowers chi-square, and its root bounds the shift of any
-        parameter in its own sigma, however correlated pose and crystals are.
+        The shifts are whitened, those of crystals without the part that follows from pose and beam.
+        The sum of their squares is the decrease of chi-square by the step, and its root bounds the
+        shift of any parameter in its own sigma, however correlated pose and crystals are.
         """
         steps = [one.reach[:, -1] for one in self.crystals]
         return float(np.abs(np.concatenate([self.pose_reach[:, -1], *steps])).max(initial=0.0))

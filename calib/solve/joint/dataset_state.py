@@ -198,7 +198,7 @@ def apply_step(state: DatasetState, tangent: Floats) -> tuple[DatasetState, None
 def free_scan_varying(
     state: DatasetState, correction: Correction, options: SolveOptions
 ) -> tuple[DatasetState, bool]:
-    """Split scans where crystals slipped, and make crystals scan-varying where asked for or useful.
+    """Split scans where crystals slipped, and make crystals scan-varying where they may vary.
 
     Returns whether the model changed.
     """

@@ -13,8 +13,8 @@ from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
 _MAX_SCALE_RATIO = 3.0
 """Between observed over stated standard deviations of coordinates or datasets."""
 _MOST_LIMITED = 0.1
-"""Fraction of the panels that may have more than twice as many outliers as may be rejected, and at
-least one: ice rings and shadows spare the others."""
+"""Fraction of the panels that may have more than twice as many outliers as may be rejected, as ice
+rings and shadows affect few panels; one panel may in any case."""
 _TWICE = 2.0
 """Outliers over the limits of rejection. Once is usual: centroids have heavy tails."""
 
@@ -42,7 +42,7 @@ def outlier_reasons(datasets: Sequence[DatasetUse], n_panels: int) -> list[str]:
 
 def scale_reasons(datasets: Sequence[DatasetUse]) -> list[str]:
     """Reasons not to accept data whose residuals in one coordinate, or one dataset, are far larger
-    than its stated variances and the others say."""
+    relative to their stated variances than in the others."""
     reasons = []
     for use in datasets:
         x, y, phi = use.weight_scale
