@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 
@@ -148,6 +147,8 @@ def extended(registry: Registry, more: Sequence[KnownDetector]) -> Registry:
 @cache
 def built_in() -> Registry:
     """The detectors that calib knows without any files of the user."""
+    from importlib import resources
+
     folder = resources.files("calib.model.detector") / "layouts"
     files = sorted((one for one in folder.iterdir() if one.name.endswith(".toml")), key=str)
     found = [one for file in files for one in read_family(file.read_text("utf-8"), BUILT_IN)]

@@ -8,7 +8,6 @@ makers; a test compares them with pyFAI.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -120,6 +119,8 @@ def read_family(text: str, place: str) -> list[KnownDetector]:
 
     Raises ``FileFormatError`` with ``place`` and key where the file cannot be used.
     """
+    import tomllib
+
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
