@@ -14,29 +14,46 @@ _STORED_AS = {"INTEGER": "integer", "BIGINT": "integer", "BOOLEAN": "integer", "
 def protect(tables: Mapping[str, tuple[str, ...]]) -> None:
     """Create the triggers of new tables, given with the keys that INSERT OR REPLACE would replace
     rows by."""
+    for table in tables:
+        refuse_changes(table)
+    check_inserts(tables)
+
+
+def refuse_changes(table: str) -> None:
+    """Refuse to change or delete rows of a table."""
     if op.get_bind().dialect.name == "postgresql":
-        for table in tables:
-            op.execute(
-                f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-                "FOR EACH STATEMENT EXECUTE FUNCTION calib_append_only()"
-            )
+        op.execute(
+            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION calib_append_only()"
+        )
         return
-    for table, keys in tables.items():
-        for statement in _on_sqlite(table, keys):
-            op.execute(statement)
-
-
-def _on_sqlite(table: str, keys: tuple[str, ...]) -> Iterator[str]:
-    refusal = f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
     for change in ("UPDATE", "DELETE"):
-        yield f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} {refusal}"
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+        )
+
+
+def check_inserts(tables: Mapping[str, tuple[str, ...]]) -> None:
+    """On SQLite, refuse rows of tables with an existing key, or with values of another type than
+    that of their column."""
+    if op.get_bind().dialect.name == "sqlite":
+        for table, keys in tables.items():
+            for statement in _checked_inserts(table, keys):
+                op.execute(statement)
+
+
+def _checked_inserts(table: str, keys: tuple[str, ...]) -> Iterator[str]:
     found = " OR ".join(
         f"EXISTS (SELECT 1 FROM {table} WHERE "  # noqa: S608 - names of known tables
         + " AND ".join(f"{name} = NEW.{name}" for name in key.split(", "))
         + ")"
         for key in keys
     )
-    yield f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {found} {refusal}"
+    yield (
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {found} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} are only ever added'); END"
+    )
     wrong = " OR ".join(_of_another_type(*column) for column in _columns(table))
     yield (
         f"CREATE TRIGGER {table}_types BEFORE INSERT ON {table} WHEN {wrong} "
