@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, bindparam, select, text
 
 from calib.errors import IntegrityError, LayoutError, NotFoundError
 from calib.model.detector.layout import Layout
 from calib.model.store.record import DetectorRecord
 from calib.store.log.verification import verify_registration
 from calib.store.log.written import insert_rows
-from calib.store.schema.tables import DEED, DETECTOR, DETECTOR_EDIT, ENTRY
+from calib.store.schema.columns import Instant, Text
+from calib.store.schema.tables import DETECTOR
 
 EDIT = "detector-edit"
 """The kind of the entries of changes of a detector."""
-ENTRY_OF_EDIT = ENTRY.alias("entry_of_edit")
 SAME_FRAME_MM = 1e-6
 """Panels with all corners closer than this to the registered corners are at the same place."""
+# As text, which is not compiled: a look-up reads its detector for each file that is processed.
+_REGISTERED = (
+    f"SELECT {', '.join(f't.{column.name}' for column in DETECTOR.columns)}, "  # noqa: S608
+    "e.chain, e.ordinal, e.kind, e.command, e.reason, e.contents, e.salt, e.previous, e.hash, "
+    "d.recorded_at, d.actor, d.host, "
+    "(SELECT count(*) FROM detector_edit WHERE detector = t.position) AS n_edits, "
+    f"(SELECT count(*) FROM entry WHERE chain = t.serial AND kind = '{EDIT}') AS n_logged "
+    "FROM detector t LEFT JOIN entry e ON e.position = t.position "
+    "LEFT JOIN deed d ON d.position = t.position"
+)
+_REGISTRATIONS = text(_REGISTERED).columns(recorded_at=Instant)
+"""Detectors with their entries in the log, and the number of their changes in both."""
+_REGISTRATION = (
+    text(f"{_REGISTERED} WHERE t.serial = :serial")
+    .bindparams(bindparam("serial", type_=Text))
+    .columns(recorded_at=Instant)
+)
+"""The same of one detector."""
 
 
 def insert_detector(connection: Connection, position: int, record: DetectorRecord) -> None:
@@ -73,7 +90,7 @@ def read_registered(connection: Connection, serial: str) -> tuple[DetectorRecord
 
     Raises what ``read_detector`` raises, and ``IntegrityError`` (``changed-detector``).
     """
-    row = connection.execute(_registrations().where(DETECTOR.c.serial == serial)).first()
+    row = connection.execute(_REGISTRATION, {"serial": serial}).first()
     if row is None:
         raise unknown_detector(connection, serial)
     return _verified(row)
@@ -81,29 +98,8 @@ def read_registered(connection: Connection, serial: str) -> tuple[DetectorRecord
 
 def read_all_registered(connection: Connection) -> list[tuple[DetectorRecord, bool]]:
     """The same of all detectors, by serial."""
-    rows = connection.execute(_registrations()).all()
+    rows = connection.execute(_REGISTRATIONS).all()
     return sorted((_verified(row) for row in rows), key=lambda one: one[0].serial)
-
-
-@cache
-def _registrations() -> Select[Any]:
-    """Detectors with their entries in the log, and the number of their changes in both."""
-    edits = select(func.count()).where(DETECTOR_EDIT.c.detector == DETECTOR.c.position)
-    of_edits = (ENTRY_OF_EDIT.c.chain == DETECTOR.c.serial) & (ENTRY_OF_EDIT.c.kind == EDIT)
-    logged = select(func.count()).select_from(ENTRY_OF_EDIT).where(of_edits)
-    return (
-        select(
-            DETECTOR,
-            *(column for column in ENTRY.c if column.name != "position"),
-            DEED.c.recorded_at,
-            DEED.c.actor,
-            DEED.c.host,
-            edits.scalar_subquery().label("n_edits"),
-            logged.scalar_subquery().label("n_logged"),
-        )
-        .outerjoin(ENTRY, ENTRY.c.position == DETECTOR.c.position)
-        .outerjoin(DEED, DEED.c.position == DETECTOR.c.position)
-    )
 
 
 def _verified(row: Row[Any]) -> tuple[DetectorRecord, bool]:
