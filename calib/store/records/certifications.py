@@ -131,14 +131,10 @@ def withdraw_all(
     connection: Connection, calibration_id: str, reason: str, stamp: ChangeStamp
 ) -> list[Certification]:
     """Withdraw all certifications of a calibration; returns them, none if none is in force."""
-    mine = connection.execute(
-        select(CERTIFICATION.c.position)
-        .join(CALIBRATION, CALIBRATION.c.position == CERTIFICATION.c.calibration)
-        .outerjoin(WITHDRAWAL, WITHDRAWAL.c.certification == CERTIFICATION.c.position)
-        .where(CALIBRATION.c.id == calibration_id, live())
-        .limit(1)
-    ).first()
-    return [] if mine is None else add_withdrawals(connection, calibration_id, reason, stamp)
+    mine = (CALIBRATION.c.id == calibration_id) & live()
+    if next(_newest_first(connection, mine), None) is None:
+        return []
+    return add_withdrawals(connection, calibration_id, reason, stamp)
 
 
 def to_withdraw(connection: Connection, which: str | int) -> list[Certification]:

@@ -16,7 +16,6 @@ from calib.store.log.log import recording
 from calib.store.log.verification import verify_relabellings
 from calib.store.log.written import insert_rows
 from calib.store.records.detectors import detector_position
-from calib.store.records.references import position_of
 from calib.store.schema.tables import CALIBRATION, DEED, DETECTOR, RELABELLING
 
 
@@ -54,17 +53,13 @@ def add_relabelling(
 def refuse_relabelled(connection: Connection, calibration: int, name: str) -> None:
     """Raise ``InputError`` (``relabelled``) if a calibration was recorded under another serial."""
     row = connection.execute(
-        select(RELABELLING.c.replacement, RELABELLING.c.serial).where(
-            RELABELLING.c.calibration == calibration
-        )
+        select(RELABELLING.c.serial, CALIBRATION.c.version)
+        .outerjoin(CALIBRATION, CALIBRATION.c.id == RELABELLING.c.replacement)
+        .where(RELABELLING.c.calibration == calibration)
     ).first()
     if row is None:
         return
-    position = position_of(connection, row.replacement)
-    version = connection.execute(
-        select(CALIBRATION.c.version).where(CALIBRATION.c.position == position)
-    ).scalar()
-    right = row.serial if version is None else f"{row.serial}:{version}"
+    right = row.serial if row.version is None else f"{row.serial}:{row.version}"
     raise InputError(
         "relabelled",
         f"{name} has the wrong serial: it is recorded again as {right}.",
