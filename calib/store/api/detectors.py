@@ -48,18 +48,15 @@ class DetectorApi(EntityApi):
         """The detector with this serial, as registered and changed since; ``NotFoundError`` lists
         those in the store."""
         with self._database.reading() as connection:
-            record, changed = detectors.read_registered(connection, serial)
-            return edited(record, amendments.read_edits(connection, serial)) if changed else record
+            return amendments.with_edits(connection, *detectors.read_registered(connection, serial))
 
     @read
     def list(self) -> Sequence[DetectorRecord]:
         """All detectors, by serial."""
         with self._database.reading() as connection:
             return [
-                edited(record, amendments.read_edits(connection, record.serial))
-                if changed
-                else record
-                for record, changed in detectors.read_all_registered(connection)
+                amendments.with_edits(connection, *found)
+                for found in detectors.read_all_registered(connection)
             ]
 
     @write

@@ -28,6 +28,8 @@ from calib.store.schema.tables import (
 
 _ALL = 0
 """Before the first position."""
+_OF_STORE = "position > :key"
+"""Condition for rows that are not of one detector; the key is ``_ALL``."""
 
 
 def verify_certifications(
@@ -70,20 +72,14 @@ def verify_registration(joined: Any, row: Sequence[Any]) -> None:
     _check_entry(entry, serial, "detector")
 
 
-def verify_edits(connection: Connection, detector: int, serial: str) -> int:
-    """Verify the changes of a detector; returns their number.
-
-    Raises ``IntegrityError`` (``changed-detector-edit``).
-    """
-    return _verify_all(connection, DETECTOR_EDIT, "detector-edit", detector, serial)
+def verify_edits(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the changes of a detector; raises ``IntegrityError`` (``changed-detector-edit``)."""
+    _verify_all(connection, DETECTOR_EDIT, "detector-edit", detector, serial)
 
 
-def verify_retirements(connection: Connection, detector: int, serial: str) -> int:
-    """Verify the retirements of a detector; returns their number.
-
-    Raises ``IntegrityError`` (``changed-retirement``).
-    """
-    return _verify_all(connection, RETIREMENT, "retirement", detector, serial)
+def verify_retirements(connection: Connection, detector: int, serial: str) -> None:
+    """Verify the retirements of a detector; raises ``IntegrityError`` (``changed-retirement``)."""
+    _verify_all(connection, RETIREMENT, "retirement", detector, serial)
 
 
 def verify_relabellings(connection: Connection, detector: int, serial: str) -> None:
@@ -97,26 +93,22 @@ def _verify_all(
     connection: Connection,
     table: Table,
     kind: str,
-    detector: int,
-    serial: str,
+    key: int,
+    chain: str,
     where: str = "detector = :key",
-) -> int:
-    rows = _rows(connection, table, where, detector, _ALL)
-    _compare(serial, kind, table, _entries(connection, serial, (kind,), _ALL), rows)
-    return len(rows)
+) -> None:
+    rows = _rows(connection, table, where, key, _ALL)
+    _compare(chain, kind, table, _entries(connection, chain, (kind,), _ALL), rows)
 
 
 def verify_checkpoints(connection: Connection, chain: str) -> None:
     """Verify checkpoints of other stores; raises ``IntegrityError`` (``changed-checkpoint``)."""
-    rows = _rows(connection, ANCHORED_CHECKPOINT, "position > :key", _ALL, _ALL)
-    entries = _entries(connection, chain, ("checkpoint",), _ALL)
-    _compare(chain, "checkpoint", ANCHORED_CHECKPOINT, entries, rows)
+    _verify_all(connection, ANCHORED_CHECKPOINT, "checkpoint", _ALL, chain, _OF_STORE)
 
 
 def verify_rules(connection: Connection, chain: str) -> None:
     """Verify the rules of the store; raises ``IntegrityError`` (``changed-rule``)."""
-    rows = _rows(connection, STORE_RULE, "position > :key", _ALL, _ALL)
-    _compare(chain, "rule", STORE_RULE, _entries(connection, chain, ("rule",), _ALL), rows)
+    _verify_all(connection, STORE_RULE, "rule", _ALL, chain, _OF_STORE)
 
 
 def verify_certification(row: Sequence[Any], serial: str, entry: Entry) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, select
 
 from calib.errors import InputError
-from calib.model.store.amendment import DetectorEdit, Retirement
+from calib.model.store.amendment import DetectorEdit, Retirement, edited
 from calib.model.store.log import LATEST
-from calib.model.store.record import ChangeStamp
+from calib.model.store.record import ChangeStamp, DetectorRecord
 from calib.store.database.raw_sql import SqlStatement
 from calib.store.log.log import recording
 from calib.store.log.verification import verify_edits, verify_retirements
@@ -71,8 +71,13 @@ def read_edits(connection: Connection, serial: str, known_at: int = LATEST) -> l
     Raises ``IntegrityError`` (``changed-detector-edit``) unless they are what was recorded.
     """
     detector = detector_position(connection, serial)
-    n_edits = verify_edits(connection, detector, serial)
-    return edits_of(connection, detector, known_at) if n_edits else []
+    verify_edits(connection, detector, serial)
+    return edits_of(connection, detector, known_at)
+
+
+def with_edits(connection: Connection, record: DetectorRecord, changed: bool) -> DetectorRecord:
+    """A detector as registered, with its changes where there are any."""
+    return edited(record, read_edits(connection, record.serial)) if changed else record
 
 
 def edits_of(connection: Connection, detector: int, known_at: int = LATEST) -> list[DetectorEdit]:
