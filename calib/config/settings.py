@@ -53,35 +53,30 @@ def _journal(value: Any) -> str:
     return str(value)
 
 
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool):
-        raise ValueError  # noqa: TRY004
-    seconds = float(value)
-    if not 0.0 < seconds <= 86400.0:
-        raise ValueError
-    return seconds
+def _up_to(most: float) -> Callable[[Any], float]:
+    def number(value: Any) -> float:
+        if isinstance(value, bool):
+            raise ValueError  # noqa: TRY004
+        found = float(value)
+        if not 0.0 < found <= most:
+            raise ValueError
+        return found
 
-
-def _days(value: Any) -> float:
-    if isinstance(value, bool):
-        raise ValueError  # noqa: TRY004
-    days = float(value)
-    if not 0.0 < days <= _MOST_DAYS:
-        raise ValueError
-    return days
+    return number
 
 
 _MOST_DAYS = 200_000
 """More than from the first to the last instant that can be recorded."""
-_A_NUMBER_OF_DAYS = f"a number of days, above 0 and at most {_MOST_DAYS}"
+_SECONDS = ("a number of seconds, above 0 and at most 86400", _up_to(86400.0))
+_DAYS = (f"a number of days, above 0 and at most {_MOST_DAYS}", _up_to(_MOST_DAYS))
 _KINDS = {
     "store": _Kind(None, "a file, or postgresql://USER@HOST/DATABASE", _store),
     "actor": _Kind(None, "the name of a person or program", _text),
     "journal": _Kind("auto", '"auto" or "rollback"', _journal),
-    "wait_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
-    "connect_seconds": _Kind(10.0, "a number of seconds, above 0 and at most 86400", _seconds),
-    "clock_gap_days": _Kind(400.0, _A_NUMBER_OF_DAYS, _days),
-    "clock_tolerance_days": _Kind(1.0, _A_NUMBER_OF_DAYS, _days),
+    "wait_seconds": _Kind(10.0, *_SECONDS),
+    "connect_seconds": _Kind(10.0, *_SECONDS),
+    "clock_gap_days": _Kind(400.0, *_DAYS),
+    "clock_tolerance_days": _Kind(1.0, *_DAYS),
     "timestamp_url": _Kind(None, "the address of a time-stamp authority", _text),
     "timestamp_roots": _Kind(None, "a file with its root certificates in PEM format", _text),
 }
