@@ -135,8 +135,8 @@ class Settings:
     @property
     def timestamp_roots(self) -> Path | None:
         """File with the root certificates of that authority; None if not set."""
-        found: str | None = self.all["timestamp_roots"].value
-        return None if found is None else Path(found).expanduser()
+        found = self.all["timestamp_roots"]
+        return None if found.value is None else _expanded(found.value, found.origin)
 
 
 def variable_of(name: str) -> str:

@@ -38,6 +38,15 @@ def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
         assert settings.all["journal"].origin == "default"
 
 
+def test_root_certificates_in_the_home_folder_of_an_unknown_user_are_refused(
+    tmp_path: Path,
+) -> None:
+    assert read(tmp_path, CALIB_TIMESTAMP_ROOTS="~/a.pem").timestamp_roots == Path.home() / "a.pem"
+    with pytest.raises(InputError, match="names the home folder of an unknown user") as caught:
+        _ = read(tmp_path, CALIB_TIMESTAMP_ROOTS="~nobody-9/a.pem").timestamp_roots
+    assert (caught.value.code, caught.value.place) == ("bad-settings", "CALIB_TIMESTAMP_ROOTS")
+
+
 def test_without_any_source_the_defaults_apply(tmp_path: Path) -> None:
     settings = read_settings({"CALIB_CONFIG": "", "CALIB_STORE": "  "}, tmp_path / "none.toml")
     assert (settings.store, settings.actor, settings.journal) == (None, None, "auto")
