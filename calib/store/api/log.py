@@ -20,6 +20,7 @@ from calib.model.store.record import ChangeStamp
 from calib.model.store.signing import RecordedCheckpoint
 from calib.model.store.validity import utc
 from calib.store.api.entity import EntityApi, read, write
+from calib.store.database.clock import CONFIRM
 from calib.store.log.log import (
     correct_clock,
     read_entries,
@@ -126,6 +127,5 @@ class LogApi(EntityApi):
                 "clock-unchecked",
                 f"the clock of this machine says {utc(stamp.at):%Y-%m-%d %H:%M:%S} UTC; entries of "
                 "the log that are later would be recorded as wrong.",
-                remedy="compare the clock with another one. If it is right, repeat the command "
-                "with --clock-checked; from Python, use Store.open(..., clock_checked=True).",
+                remedy=CONFIRM,
             )

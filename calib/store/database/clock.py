@@ -21,8 +21,11 @@ from calib.errors import StoreError
 
 CLOCK = "calib_clock"
 """Key of a connection under which writes find their ``ClockRule``."""
-_COMPARE = "compare the clock of this machine with another one. If it is right, repeat the command "
-_CHECKED = "with --clock-checked; from Python, use Store.open(..., clock_checked=True)."
+CONFIRM = (
+    "compare the clock of this machine with another one. If it is right, repeat the command with "
+    "--clock-checked; from Python, use Store.open(..., clock_checked=True)."
+)
+"""The remedy where the clock of this machine may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class ClockRule:
             jump = timedelta() if last is None else at - last
             if jump > self.gap:
                 raise self._refused(
-                    "clock-jump", at, f"{days(jump)} after the last entry of the log.", _CHECKED
+                    "clock-jump", at, f"{days(jump)} after the last entry of the log."
                 )
             if last is None or jump > self.tolerance:
                 self._compare_with_file(self.folder, at)
@@ -72,14 +75,14 @@ class ClockRule:
         now = _time_of_new_file(folder)
         if now is not None and at - now > self.tolerance:
             found = f"{days(at - now)} ahead of a file that was written just now beside the store."
-            raise self._refused("clock-differs", at, found, _CHECKED)
+            raise self._refused("clock-differs", at, found)
 
-    def _refused(self, code: str, at: datetime, found: str, remedy: str) -> StoreError:
+    def _refused(self, code: str, at: datetime, found: str) -> StoreError:
         return StoreError(
             code,
             f"the time of this change, {_second(at)}, is {found} Nothing was recorded.",
             place=self.location.shown,
-            remedy=f"{_COMPARE}{remedy}",
+            remedy=CONFIRM,
         )
 
 
