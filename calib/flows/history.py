@@ -24,6 +24,7 @@ from calib.model.store.protocol import StoreLike
 from calib.model.store.record import (
     CalibrationLine,
     Certification,
+    DetectorRecord,
     StoredCalibration,
 )
 from calib.model.store.validity import Validity
@@ -76,7 +77,8 @@ def history(
         raise InputError(
             "bad-limit", f"the limit is {limit}, but must be at least 1.", remedy="use --limit 20."
         )
-    zone = store.detectors.get(serial).zones
+    detector = store.detectors.get(serial)
+    zone = detector.zones
     known_at = store.log.moment(
         None if as_known_at is None else read_moment(as_known_at, zone, now)
     )
@@ -107,7 +109,7 @@ def history(
         holding=() if period is None else tuple(holding(certifications, period)),
         placement=None if period is None else placement_at(placements, period.start),
         n_events=len(events),
-        events=tuple(_explained(store, serial, events[:limit], entries, lines, repeat_mm)),
+        events=tuple(_explained(store, detector, events[:limit], entries, lines, repeat_mm)),
         origins=tuple(store.bundles.origins(serial=serial, known_at=known_at.position))[::-1][
             :limit
         ],
@@ -152,13 +154,12 @@ def panel_history(
 
 def _explained(
     store: StoreLike,
-    serial: str,
+    detector: DetectorRecord,
     events: list[Event],
     entries: Mapping[datetime, Entry],
     lines: Sequence[CalibrationLine],
     repeat_mm: float,
 ) -> list[ExplainedEvent]:
-    layout = store.detectors.get(serial).layout
     read: dict[str, StoredCalibration] = {}
 
     def stored(line: CalibrationLine) -> StoredCalibration:
@@ -171,12 +172,12 @@ def _explained(
         before = None if event.derived is None else _before(event.derived, lines)
         drift = None
         if event.derived is not None and before is not None:
-            drift = between(layout, stored(before), stored(event.derived), repeat_mm)
+            drift = between(detector.layout, stored(before), stored(event.derived), repeat_mm)
         explained.append(
             ExplainedEvent(
                 event=event,
                 entry=entries.get(event.recorded.at),
-                against="" if before is None else f"{serial}:{before.version}",
+                against="" if before is None else f"{detector.serial}:{before.version}",
                 drift=drift,
             )
         )
