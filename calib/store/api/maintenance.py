@@ -122,15 +122,13 @@ def check_method(location: str | Path | Location) -> Check:
     from calib.model.store.backup import Check
     from calib.model.store.record import State
     from calib.store.api.calibrations import CalibrationApi
-    from calib.store.api.detectors import DetectorApi
 
     database = Database(_location(location), read_only=True)
     try:
         calibrations = CalibrationApi(database)
         older = [
             f"{line.serial}:{line.version}"
-            for detector in DetectorApi(database).list()
-            for line in calibrations.list(detector.serial)
+            for line in calibrations.list()
             if line.state is State.CERTIFIED and calibrations.get(line.id).record.method < METHOD
         ]
     finally:
