@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from calib.errors import InputError
+from calib.flows.shared.retired import is_beyond
 from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import LONGEST_NAME, checked_words
 from calib.model.store.amendment import (
@@ -13,6 +14,7 @@ from calib.model.store.amendment import (
     Retirement,
     retirement_in_force,
 )
+from calib.model.store.certification_rules import live
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp, DetectorRecord
 from calib.model.store.validity import shown_instant
@@ -141,13 +143,16 @@ def retire(
         reason=checked_words(reason.strip(), "the reason"),
         recorded=stamp.signature,
     )
-    beyond = [] if since is None else store.certifications.list(serial)
-    names = [
-        f"{one.serial}:{one.version}"
-        for one in beyond
-        if one.withdrawn is None
-        and (one.validity.end is None or (since is not None and one.validity.end > since))
-    ]
+    beyond = () if since is None else _certified_beyond(store, serial, since)
     if not dry_run:
         retirement = store.detectors.retire(retirement, stamp)
-    return Retired(retirement, before, tuple(dict.fromkeys(names)))
+    return Retired(retirement, before, beyond)
+
+
+def _certified_beyond(store: StoreLike, serial: str, start: datetime) -> tuple[str, ...]:
+    names = [
+        f"{one.serial}:{one.version}"
+        for one in live(store.certifications.list(serial))
+        if is_beyond(one.validity, start)
+    ]
+    return tuple(dict.fromkeys(names))

@@ -34,9 +34,14 @@ def retired_validity_warnings(store: StoreLike, serial: str, validity: Validity)
     retirement = retirement_in_force(store.detectors.retirements(serial))
     if retirement is None or retirement.start is None:
         return ()
-    if validity.end is not None and validity.end <= retirement.start:
+    if not is_beyond(validity, retirement.start):
         return ()
     return (f"{_words(retirement)}, and the certification is valid beyond that.",)
+
+
+def is_beyond(validity: Validity, start: datetime) -> bool:
+    """Whether a certification is valid after the start of a retirement."""
+    return validity.end is None or validity.end > start
 
 
 def _words(retirement: Retirement) -> str:
