@@ -3,6 +3,7 @@ calibrations under another serial."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from calib.model.store.bundle import Bundle
 from calib.model.store.record import CalibrationRecord, DetectorRecord, State, StoredCalibration
 from calib.store.store import Store
 from support import raw
+from support.copies import Fill
 from support.filled import fill_every_table
 from support.records import (
     DAY,
@@ -189,33 +191,38 @@ def read(store: Store) -> None:
     store.log.checkpoints()
 
 
-def test_changed_amendments_are_refused_when_read(empty_place: str) -> None:
-    fill_every_table(empty_place)
-    change = raw.tamper if raw.is_postgres(empty_place) else raw.execute
-    if not raw.is_postgres(empty_place):  # once for all, since each change takes its time
-        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-        for (name,) in raw.execute(empty_place, triggers):
-            raw.execute(empty_place, f"DROP TRIGGER {name}")
-    with Store.open(empty_place) as store:
+@pytest.fixture
+def filled(copy_of: Callable[[Fill], str]) -> str:
+    """A store with a row in every table."""
+    return copy_of(fill_every_table)
+
+
+def test_changed_amendments_are_refused_when_read(filled: str) -> None:
+    change = raw.tamper if raw.is_postgres(filled) else raw.execute
+    if not raw.is_postgres(filled):  # once for all, since each change takes its time
+        triggers = raw.execute(filled, "SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        with raw.connection(filled) as opened:
+            opened.execute("BEGIN")
+            for (name,) in triggers:
+                opened.execute(f"DROP TRIGGER {name}")
+            opened.execute("COMMIT")
+    with Store.open(filled) as store:
         read(store)
         for statement, code in CHANGES:
             table = statement.split()[2 if statement.startswith("DELETE") else 1]
-            before = raw.rows(empty_place, table)
-            change(empty_place, statement)
+            before = raw.rows(filled, table)
+            change(filled, statement)
             with pytest.raises(IntegrityError) as caught:
                 read(store)
             assert caught.value.code == code, statement
-            if raw.rows(empty_place, table):
-                change(empty_place, f"DELETE FROM {table}")
-            for row in before:
-                insert = f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})"
-                change(empty_place, insert, *row)
+            if raw.rows(filled, table):
+                change(filled, f"DELETE FROM {table}")
+            raw.insert_rows(filled, table, before)
         read(store)
 
 
-def test_a_bundle_carries_amendments_as_history(empty_place: str, tmp_path: Path) -> None:
-    fill_every_table(empty_place)
-    with Store.open(empty_place) as store:
+def test_a_bundle_carries_amendments_as_history(filled: str, tmp_path: Path) -> None:
+    with Store.open(filled) as store:
         bundle = store.bundles.export(SERIAL)
         changed = store.detectors.get(SERIAL)
     place = str(tmp_path / "elsewhere.sqlite")
