@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from support import children
+from support.children import may_mount
 
 LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
 PROGRAM = """
@@ -76,14 +75,6 @@ for turn in range(turns + 1):
         ballast.unlink()
 print(json.dumps([held, codes]))
 """
-
-
-def may_mount() -> bool:
-    """Whether a file system can be mounted here in a private namespace."""
-    if shutil.which("unshare") is None:
-        return False
-    command = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(not may_mount(), reason="mounting a small file system is not permitted")

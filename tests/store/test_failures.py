@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from sqlalchemy import event
 from calib.errors import StoreError
 from calib.store.store import Store
 from support import children, raw
+from support.children import may_mount
 from support.records import SERIAL, calibration, detector, stamp
 
 PANELS = 60
@@ -269,14 +269,6 @@ checks = {check.name: check.fine for check in maintenance.environment(path, date
 assert checks["space"] is False, checks
 assert checks["permission"] is True, checks
 """
-
-
-def may_mount() -> bool:
-    """Whether a file system can be mounted here in a private namespace."""
-    if shutil.which("unshare") is None:
-        return False
-    command = ["unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(not may_mount(), reason="mounting a small file system is not permitted")
