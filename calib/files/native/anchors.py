@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 
 from calib.errors import CalibError, FileFormatError, InputError, StoreError
-from calib.files.atomic import write_safely
+from calib.files.atomic import read_bytes, write_safely
 from calib.files.kinds import CHECKPOINT, TIMESTAMP
-from calib.files.native.checkpoint import checkpoint_signed_by, read_checkpoint
+from calib.files.native.checkpoint import checkpoint_in, read_checkpoint
 from calib.files.native.key_history import KeyHistory
 from calib.files.native.timestamps import read_timestamp, timestamp_path
 from calib.model.store.log import Checkpoint
@@ -112,7 +112,7 @@ def read_anchor(place: Path, public_key: Path, roots: Path | None = None) -> Anc
         at = None if roots is None else read_timestamp(path, roots)
         timestamps += [] if at is None else [at]
         try:
-            found.append(checkpoint_signed_by(keys, path, public_key, at))
+            found.append(checkpoint_in(read_bytes(path), keys, path, public_key, at))
         except CalibError as error:
             if error.code != "key-compromised":
                 raise

@@ -110,15 +110,8 @@ def read_checkpoint(path: Path, public_key: Path) -> Checkpoint:
     was changed after it was signed, or signed with another key, ``key-retired`` where its key was
     replaced before it was made, and ``key-compromised`` where others may have had its key.
     """
-    return checkpoint_signed_by(KeyHistory.read(public_key), path, public_key)
-
-
-def checkpoint_signed_by(
-    keys: KeyHistory, path: Path, public_key: Path, proven_at: datetime | None = None
-) -> Checkpoint:
-    """The same with the ``keys`` that ``public_key`` contains. ``proven_at`` is when it existed
-    according to its time stamp: a key that was compromised later can be trusted."""
-    return checkpoint_in(read_bytes(path), keys, path, public_key, proven_at)
+    keys = KeyHistory.read(public_key)
+    return checkpoint_in(read_bytes(path), keys, path, public_key)
 
 
 def checkpoint_in(
@@ -128,7 +121,9 @@ def checkpoint_in(
     public_key: Path,
     proven_at: datetime | None = None,
 ) -> Checkpoint:
-    """The same of the bytes of a file; ``path`` is where they are from."""
+    """The same of the bytes of a file, with the ``keys`` that ``public_key`` contains; ``path`` is
+    where the bytes are from. ``proven_at`` is when the checkpoint existed according to its time
+    stamp: a key that was compromised later can be trusted."""
     checkpoint, signature = _parsed(data, path)
     if signature is None:
         raise _no_checkpoint(path)
