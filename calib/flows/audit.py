@@ -79,7 +79,8 @@ def verify(
     if place is not None:
         found, untrusted = checkpoints_in_store(place, public_key or known_keys(default_key()))
         refuse_no_checkpoint(found, untrusted, place)
-        return _compared(store, found, len(found), tuple(untrusted), None)
+        newest = found[-1] if found else None
+        return Verified(_audited(store, found), newest, len(found), tuple(untrusted))
     if checkpoint is None:
         return Verified(store.log.audit(), None, None, ())
     if checkpoint.is_file() and is_report(checkpoint):
@@ -100,23 +101,21 @@ def verify(
         known = (received,)
     else:
         known = (read_checkpoint(checkpoint, keys),)
-    done = _compared(store, known, n_checkpoints, compromised, signed)
-    return replace(done, timestamps=timestamps)
+    return Verified(
+        _audited(store, known),
+        known[-1] if known else None,
+        n_checkpoints,
+        compromised,
+        signed,
+        timestamps=timestamps,
+    )
 
 
-def _compared(
-    store: StoreLike,
-    known: Sequence[Checkpoint],
-    n_checkpoints: int | None,
-    compromised: tuple[Path, ...],
-    signed: bool | None,
-) -> Verified:
-    heads = {head: None for one in known for head in one.heads}
-    audit = store.log.audit(tuple(heads))
-    contradictions = _contradictions(tuple(heads))
-    if contradictions:
-        audit = replace(audit, findings=(*audit.findings, *contradictions))
-    return Verified(audit, known[-1] if known else None, n_checkpoints, compromised, signed)
+def _audited(store: StoreLike, known: Sequence[Checkpoint]) -> Audit:
+    """The log compared with the heads in checkpoints, and these with one another."""
+    heads = tuple({head: None for one in known for head in one.heads})
+    audit = store.log.audit(heads)
+    return replace(audit, findings=(*audit.findings, *_contradictions(heads)))
 
 
 def _head_from(text: str) -> LogHead:
