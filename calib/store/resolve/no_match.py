@@ -136,11 +136,7 @@ def _may_reach_on(
 ) -> bool:
     """Whether data at ``at`` are so soon after those of the calibration, or after the start of its
     certification, that look-ups would give no warning."""
-    taken = connection.execute(
-        select(func.max(CALIBRATION_DATASET.c.started))
-        .join(CALIBRATION, CALIBRATION.c.position == CALIBRATION_DATASET.c.calibration)
-        .where(CALIBRATION.c.id == calibration_id)
-    ).scalar()
+    _, taken = _first_and_last(connection, calibration_id)
     checked = [one for one in (taken, start) if one is not None]
     return not checked or at - max(checked) <= LONG
 
@@ -153,11 +149,7 @@ def _may_reach_back(
 
     ``start`` is used for a calibration whose data have no time.
     """
-    taken = connection.execute(
-        select(func.min(CALIBRATION_DATASET.c.started))
-        .join(CALIBRATION, CALIBRATION.c.position == CALIBRATION_DATASET.c.calibration)
-        .where(CALIBRATION.c.id == calibration_id)
-    ).scalar()
+    taken, _ = _first_and_last(connection, calibration_id)
     present = connection.execute(
         select(DEED.c.recorded_at)
         .where(DEED.c.position <= known_at)
@@ -166,6 +158,19 @@ def _may_reach_back(
     ).scalar()
     data = start if taken is None else taken
     return present is None or data - at <= max(present - data, _DAY)
+
+
+def _first_and_last(
+    connection: Connection, calibration_id: str
+) -> tuple[datetime | None, datetime | None]:
+    """When the first and the last of a calibration's datasets were taken; None if unknown."""
+    started = CALIBRATION_DATASET.c.started
+    row = connection.execute(
+        select(func.min(started), func.max(started))
+        .join(CALIBRATION, CALIBRATION.c.position == CALIBRATION_DATASET.c.calibration)
+        .where(CALIBRATION.c.id == calibration_id)
+    ).one()
+    return row[0], row[1]
 
 
 def _never_certified(
