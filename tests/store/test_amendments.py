@@ -1,5 +1,4 @@
-"""What was recorded wrongly is mended by adding: changes and retirements of detectors, and
-calibrations under another serial."""
+"""Amendments: changes and retirements of detectors, and calibrations under another serial."""
 
 from __future__ import annotations
 

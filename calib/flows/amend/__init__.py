@@ -1,1 +1,1 @@
-"""Mending what was recorded, by adding: changes and retirements of detectors, relabelling."""
+"""Amendments: changes and retirements of detectors, and relabelled calibrations."""

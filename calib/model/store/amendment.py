@@ -1,7 +1,8 @@
-"""What is mended by adding: how a detector is described, whether it is in use, and calibrations
-that were recorded under a wrong serial.
+"""Amendments: changes of how a detector is described, retirements, and calibrations that were
+recorded under a wrong serial.
 
-Each record has two clocks: when it was recorded, and from when on it holds.
+Nothing recorded is changed: each amendment is a record of its own. Those of detectors have two
+times: when they were recorded, and from when on they hold.
 """
 
 from __future__ import annotations

@@ -116,8 +116,8 @@ def restore(
 
 
 def check_method(location: str | Path | Location) -> Check:
-    """The certified calibrations whose errors may exceed their sigmas, since the method that
-    derived them took more to be known than it was."""
+    """The certified calibrations of an older version of the method, whose sigmas may be too
+    small."""
     from calib.model.result.report import METHOD
     from calib.model.store.backup import Check
     from calib.model.store.record import State

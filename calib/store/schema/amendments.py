@@ -1,4 +1,4 @@
-"""The tables of what is mended by adding, and of checkpoints of other stores."""
+"""The tables of amendments, and of checkpoints of other stores."""
 
 # Without "from __future__ import annotations", as in ``schema.tables``.
 from datetime import datetime
