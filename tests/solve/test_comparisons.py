@@ -218,3 +218,10 @@ def test_a_reason_names_part_panels_sizes_and_remedy() -> None:
     (words,) = disagreements_in_words(replace(report, comparisons=(none,)))
     assert "The first 2 datasets (night4 and night2) disagree with the others: panels" in words
     assert "most significantly panel 11 by 43 um beyond" in words
+
+
+def test_of_many_displaced_panels_five_are_named_and_the_others_counted() -> None:
+    report = calibrations.wide_report()
+    many = replace(report.comparisons[0], panels=(1, 2, 3, 5, 8, 11))
+    (words,) = disagreements_in_words(replace(report, comparisons=(many,)))
+    assert ": panels 1, 2, 3, 5, 8 and 1 more differ, panel 11 by" in words
