@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from calib.files.exchange.source import ExportSource
     from calib.files.kinds import FileKind
-    from calib.model.experiment.calibrated_detector import CalibratedDetector
     from calib.model.experiment.dataset import Dataset
 
 
@@ -21,6 +21,15 @@ class ExportFormat(StrEnum):
     """Formats in which a calibrated detector can be written."""
 
     DIALS = "dials"
+
+    @property
+    def program(self) -> str:
+        """The program or standard, as messages name it."""
+        return PROGRAMS[self]
+
+
+PROGRAMS = {ExportFormat.DIALS: "DIALS"}
+"""The program or standard of each format."""
 
 
 class SummaryFormat(StrEnum):
@@ -36,14 +45,17 @@ class Export(Protocol):
     """What writes a calibrated detector for another program."""
 
     @property
-    def hint(self) -> str:
-        """How to use the file ``{output}``, in one sentence."""
-
-    @property
     def kind(self) -> FileKind:
         """The kind of the file, which it may replace."""
 
-    def to_bytes(self, calibrated: CalibratedDetector) -> bytes:
+    @property
+    def needs_like(self) -> str:
+        """Why the format needs an experiment list, as a clause; empty where it does not."""
+
+    def hint(self, source: ExportSource, output: Path) -> str:
+        """How to use the file ``output``, in one sentence."""
+
+    def to_bytes(self, source: ExportSource) -> bytes:
         """The content of the file."""
 
 
@@ -56,7 +68,7 @@ class Entry(NamedTuple):
 
 
 def _dials() -> Export:
-    from calib.files.dials.export import DialsGeometry
+    from calib.files.exchange.dials import DialsGeometry
 
     return DialsGeometry()
 

@@ -34,7 +34,10 @@ WRITERS: dict[str, tuple[Writer, kinds.FileKind]] = {
         ),
         kinds.REFLECTIONS,
     ),
-    "export": (lambda path: ("export", CALIBRATION, "-o", path), kinds.EXPERIMENTS),
+    "export": (
+        lambda path: ("export", CALIBRATION, "--like", "imported.expt", "-o", path),
+        kinds.EXPERIMENTS,
+    ),
     "bundle create": (lambda path: ("bundle", "create", SERIAL, "-o", path), kinds.BUNDLE),
     "audit checkpoint": (checkpoint, kinds.CHECKPOINT),
 }  # fmt: skip

@@ -232,7 +232,7 @@ def all_answers() -> dict[str, list[Any]]:
     ask("detector show", "24-0107")
     ask("detector list")
     ask("history", "24-0107")
-    ask("export", "24-0107:3", "-o", "reference.expt")
+    ask("export", "24-0107:3", "--like", "imported.expt", "-o", "reference.expt")
     ask("doctor")
     ask("doctor", "--store", "gone.sqlite", code=1)
     ask("db current")

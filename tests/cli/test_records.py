@@ -189,9 +189,15 @@ def test_export_writes_a_reference_geometry(certified: Path) -> None:
         distance: float = again["detectors"][0]["distance_mm"]
         return distance
 
-    shortest = done("show", "24-0107:3", "--json").json["calibration"]["distances_mm"][0]
-    assert distance_mm() == pytest.approx(shortest)
-    assert distance_mm("--distance-mm", "222") == pytest.approx(222.0)
     imported = done("apply", "imported.expt", "--dry-run", "--json").json["detectors"][0]
     assert distance_mm("--like", "imported.expt") == pytest.approx(imported["distance_mm"])
-    assert calib("export", "24-0107:3", "-o", "reference.expt").code == 2  # it exists
+    words = ("export", "24-0107:3", "-o", "reference.expt")
+    assert calib(*words, "--like", "imported.expt").code == 2  # it exists
+
+
+def test_a_reference_geometry_is_not_invented(certified: Path) -> None:
+    for words in ((), ("--distance-mm", "222")):
+        answer = calib("export", "24-0107:3", *words, "-o", "reference.expt", "--json")
+        assert (answer.code, answer.error["code"]) == (2, "needs-experiments")
+        assert "--like" in answer.error["remedy"]
+    assert not Path("reference.expt").exists()

@@ -16,7 +16,7 @@ from calib.files.dials.refl import read_table
 from calib.files.writer import ExportFormat
 from calib.flows.apply import Applied, ApplyRequest, apply
 from calib.flows.derive import DeriveRequest, derive
-from calib.flows.export import export_geometry
+from calib.flows.exchange.export import export_geometry
 from calib.flows.layouts.one_panel import OnePanel
 from calib.flows.layouts.positions import ideal_position
 from calib.flows.layouts.split import SplitRequest, split

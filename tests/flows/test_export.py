@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from calib.files import writer
+from calib.files.exchange.source import ExportSource
 from calib.files.kinds import FileKind
 from calib.files.writer import Entry, ExportFormat
-from calib.flows.export import export_geometry
-from calib.model.experiment.calibrated_detector import CalibratedDetector
+from calib.flows.exchange.export import export_geometry
 from calib.model.experiment.pose import facing_pose
 from calib.model.store.record import ChangeStamp
 from calib.store.store import Store
@@ -24,10 +24,14 @@ STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 class PanelTable:
     """Name, correction and corrected origin of each panel, as comma-separated values."""
 
-    hint = "Read {output}."
+    needs_like = ""
     kind = FileKind("a table of panels", lambda head: head.startswith(b"panel,"))
 
-    def to_bytes(self, calibrated: CalibratedDetector) -> bytes:
+    def hint(self, source: ExportSource, output: Path) -> str:
+        return f"Read {output}."
+
+    def to_bytes(self, source: ExportSource) -> bytes:
+        calibrated = source.calibrated
         rows = zip(
             calibrated.layout.panels,
             calibrated.estimate.correction.values,
@@ -50,7 +54,7 @@ def test_an_export_gets_corrections_and_corrected_panels(
     starts = (None,) * len(record.report.datasets)
     stored, _ = store.calibrations.add(record, starts, STAMP, known)
     output = tmp_path / "panels.csv"
-    hint = export_geometry(
+    done = export_geometry(
         store,
         stored.name,
         form=ExportFormat.DIALS,
@@ -59,7 +63,8 @@ def test_an_export_gets_corrections_and_corrected_panels(
         distance_mm=200.0,
         output=output,
     )
-    assert hint == f"Read {output}."
+    assert done.distance_mm == pytest.approx(200.0)
+    assert done.hint == f"Read {output}."
     lines = [line.split(",") for line in output.read_text().splitlines()]
     assert [line[0] for line in lines] == [panel.name for panel in known.layout.panels]
     numbers = np.array([line[1:] for line in lines], dtype=np.float64)

@@ -62,7 +62,7 @@ detector place 3-0999 --beamline I03 --from 2026-05-01 --by eve
 bundle create 3-0999 -o detector.calib-bundle --with-usage
 bundle create 3-0999:1 -o calibration.calib-bundle
 summary export 3-0999:1 -o summaries
-export 3-0999:1 -o exported.expt
+export 3-0999:1 --like applied.expt -o exported.expt
 """
 QUESTIONS = """
 list

@@ -333,7 +333,7 @@ def test_applying_to_an_applied_file_is_applying_once(frozen: Path) -> None:
 
 
 def test_the_exported_detector_stays_the_same(frozen: Path) -> None:
-    done("export", f"{SERIAL}:1", "-o", "again.expt")
+    done("export", f"{SERIAL}:1", "--like", "exported.expt", "-o", "again.expt")
     expected = json.loads((frozen / "exported.expt").read_text())
     assert_close(json.loads((frozen / "again.expt").read_text()), expected)
 

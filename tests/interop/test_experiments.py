@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import re
 import shlex
 import shutil
@@ -15,14 +14,13 @@ import pytest
 from calib.errors import FileFormatError
 from calib.files.dials.dataset_write import dataset_table
 from calib.files.dials.expt import ExperimentFile
-from calib.files.dials.expt_write import experiments_bytes, reference_geometry_bytes
+from calib.files.dials.expt_write import experiments_bytes
 from calib.files.dials.pairing import load_datasets
 from calib.files.dials.refl import read_table, table_bytes
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
 from calib.model.detector.frames import RigidMotion, rotation_from_vector
 from calib.model.detector.layout import PanelFrames
-from calib.model.experiment.experiment import Detector
 from calib.simulate.scan import ScanPlan, simulated_scan
 from support.dials import Dials, run_script
 
@@ -228,49 +226,6 @@ def test_dials_refines_a_simulated_scan_to_the_truth(dials: Dials, tmp_path: Pat
     )
     assert refined.notices == ()
     assert refined.epoch == 1.5e9
-
-
-def test_dials_imports_with_a_reference_geometry_that_we_write(
-    dials: Dials, real_data: Path, tmp_path: Path
-) -> None:
-    (packed,) = (real_data / "image").glob("*.cbf.bz2")
-    image = tmp_path / packed.stem
-    image.write_bytes(bz2.decompress(packed.read_bytes()))
-    dials.run(
-        "dials.import",
-        image.name,
-        "multi_panel=True",
-        "output.experiments=plain.expt",
-        cwd=tmp_path,
-    )
-    plain = ExperimentFile.read(tmp_path / "plain.expt")
-    (detector,) = plain.experiments.detectors
-    assert len(detector.panels) == 60
-    moved = PanelFrames(
-        detector.frames.rotation, detector.frames.origin_mm + np.array([1.0, 2.0, 3.0])
-    )
-    reference = Detector(
-        detector.panels, moved, detector.lab_from_root, detector.sensors, detector.identifier
-    )
-    (tmp_path / "reference.expt").write_bytes(
-        reference_geometry_bytes(reference, plain.experiments.beams[0])
-    )
-    dials.run(
-        "dials.import",
-        image.name,
-        "multi_panel=True",
-        "reference_geometry=reference.expt",
-        "use_beam_reference=False",
-        "use_gonio_reference=False",
-        "output.experiments=imported.expt",
-        cwd=tmp_path,
-    )
-    before, after = (
-        models_in_dials(dials, name, tmp_path) for name in ("plain.expt", "imported.expt")
-    )
-    np.testing.assert_allclose(after["frames"][0], lab_frames(moved), rtol=0, atol=PICOMETRE_MM)
-    for key in ("gonio", "scan", "s0", "strategies", "sensors", "names"):
-        assert after[key] == before[key], key
 
 
 WRITE_PICKLES = """

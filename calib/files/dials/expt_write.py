@@ -1,4 +1,4 @@
-"""New DIALS experiment lists, for simulated data and for reference geometries.
+"""New DIALS experiment lists, for simulated data.
 
 An existing file is never written through this, since it knows only what the model knows: see
 ``ExperimentFile.with_frames``.
@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import math
 from typing import Any
-
-import numpy as np
 
 from calib.errors import InputError
 from calib.model.base.arrays import Floats
@@ -60,33 +58,6 @@ def experiments_bytes(
         "scaling_model": [],
     }
     return (json.dumps(content, indent=2) + "\n").encode("utf-8")
-
-
-def reference_geometry_bytes(
-    detector: Detector,
-    beam: Beam,
-    goniometer: Goniometer | None = None,
-    *,
-    panel_identifier: str = "",
-    trusted_range: tuple[float, float] = TRUSTED_RANGE,
-) -> bytes:
-    """A file for ``dials.import reference_geometry=``: one experiment without data.
-
-    DIALS wants exactly one detector and one beam, and looks for a goniometer even where
-    ``use_gonio_reference=False`` keeps it from being used; it takes the beam and the goniometer
-    over too unless ``use_beam_reference=False use_gonio_reference=False``. Without ``goniometer``
-    one along the x axis is written.
-    """
-    along_x = Goniometer(np.array([1.0, 0.0, 0.0]), np.eye(3), np.eye(3))
-    models = ExperimentList(
-        experiments=(Experiment("", 0, 0, 0, None, None, None),),
-        beams=(beam,),
-        detectors=(detector,),
-        goniometers=(goniometer or along_x,),
-        scans=(),
-        crystals=(),
-    )
-    return experiments_bytes(models, panel_identifier=panel_identifier, trusted_range=trusted_range)
 
 
 def _experiment(entry: Experiment, template: str) -> dict[str, Any]:

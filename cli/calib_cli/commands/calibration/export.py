@@ -44,7 +44,7 @@ def export(
         typer.Option(
             "--like",
             metavar="EXPT",
-            help="Take the pose of the detector from this experiment list.",
+            help="Take the pose of the detector, and all but its panels' places, from this list.",
             rich_help_panel=INPUT,
             autocompletion=complete_experiments,
         ),
@@ -68,14 +68,14 @@ def export(
     """Write a calibrated detector for another program.
 
     DIALS takes the whole detector from a reference geometry, including distance and beam centre;
-    calib apply changes the panels only.
+    so it needs --like. calib apply changes the panels only.
 
     \b
     Example:
-      calib export 24-0107:3 --format dials --distance-mm 265 -o reference.expt
+      calib export 24-0107:3 --format dials --like imported.expt -o reference.expt
     """
     from calib.errors import InputError
-    from calib.flows.export import export_geometry
+    from calib.flows.exchange.export import export_geometry
 
     if like is not None and distance_mm is not None:
         raise InputError(
@@ -84,7 +84,7 @@ def export(
             remedy="give only one of the two.",
         )
     with open_store(ctx, store, read_only=True) as opened:
-        hint = export_geometry(
+        done = export_geometry(
             opened,
             reference,
             form=form,
@@ -106,4 +106,4 @@ def export(
         )
     else:
         write(f"{output}\n")
-        notify(hint)
+        notify(done.hint)

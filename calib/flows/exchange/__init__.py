@@ -1,0 +1,1 @@
+"""Geometry for other programs, and from them: export, import, publish."""

@@ -1,0 +1,157 @@
+"""export: write a calibrated detector as a geometry file of another program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calib.config.layouts import known_detectors
+from calib.errors import InputError, LayoutError
+from calib.files.atomic import write_safely
+from calib.files.exchange.source import ExportSource
+from calib.files.reader import read_experiments
+from calib.files.writer import EXPORTS, ExportFormat
+from calib.flows.shared.distances import check_distance
+from calib.flows.shared.modules import registered_modules
+from calib.model.detector.correction import Correction
+from calib.model.experiment.calibrated_detector import CalibratedDetector
+from calib.model.experiment.experiment import Beam, Detector, Sensors
+from calib.model.experiment.pose import facing_pose, locate_detector
+from calib.model.store.protocol import StoreLike
+from calib.model.store.record import DetectorRecord, StoredCalibration
+
+_NOMINAL_WAVELENGTH_ANGSTROM = 1.0
+"""Where no experiment list is given; formats that state a wavelength need one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A geometry that was written."""
+
+    hint: str
+    """How to use it, in one sentence."""
+    distance_mm: float
+    """From the sample to the detector's mean plane."""
+
+
+def export_geometry(
+    store: StoreLike,
+    reference: str,
+    *,
+    form: ExportFormat,
+    serial: str | None,
+    like: Path | None,
+    distance_mm: float | None,
+    output: Path,
+    force: bool = False,
+) -> Exported:
+    """Write a calibrated detector in a ``form`` of ``writer.EXPORTS``.
+
+    Its pose is that of the first experiment in ``like``, or else it faces the beam at
+    ``distance_mm`` (default: the shortest distance it was derived at). Raises ``InputError``
+    (``needs-experiments``) where a format states more than a calibration knows.
+    """
+    export = EXPORTS[form].export()
+    if distance_mm is not None:
+        check_distance(distance_mm)
+    found = store.calibrations.get(reference, serial)
+    record = store.detectors.get(found.record.serial)
+    if like is None:
+        if export.needs_like:
+            raise InputError(
+                "needs-experiments",
+                f"a file for {form.program} needs an experiment list: {export.needs_like}.",
+                remedy="use --like with an experiment list imported from images of this detector.",
+            )
+        source = nominal_source(record, found, distance_mm)
+    else:
+        source = source_like(store, record, found, like)
+    write_safely(
+        output,
+        export.to_bytes(source),
+        export.kind,
+        inputs=() if like is None else (like,),
+        store=store.files,
+        force=force,
+    )
+    calibrated = source.calibrated
+    pose = calibrated.detector.lab_from_root
+    distance = 0.0 if pose is None else record.layout.distance_mm(pose)
+    return Exported(export.hint(source, output), distance)
+
+
+def nominal_source(
+    record: DetectorRecord, found: StoredCalibration, distance_mm: float | None
+) -> ExportSource:
+    """A detector that faces the beam at a distance, by default the shortest of its datasets."""
+    layout, estimate = record.layout, found.record.estimate
+    shortest = found.record.distances_mm[0]
+    pose = facing_pose(layout, shortest if distance_mm is None else distance_mm)
+    none = np.zeros(len(layout))
+    detector = Detector(
+        layout.panels,
+        estimate.correction.frames(layout).moved(pose),
+        pose,
+        Sensors(none > 0.0, none, none),
+        record.description,
+        layout.groups,
+    )
+    beam = Beam(np.array([0.0, 0.0, 1.0]), _NOMINAL_WAVELENGTH_ANGSTROM)
+    known = known_detectors().of_panels(layout, record.description)
+    return ExportSource(CalibratedDetector(detector, beam, layout, estimate), known=known)
+
+
+def source_like(
+    store: StoreLike, record: DetectorRecord, found: StoredCalibration, like: Path
+) -> ExportSource:
+    """A detector at the pose of the first experiment of a file, which is split into modules where
+    it has one panel."""
+    layout, estimate = record.layout, found.record.estimate
+    file = read_experiments(like)
+    models = file.experiments
+    if not models.experiments:
+        raise InputError(
+            "no-experiments",
+            "the file has no experiment.",
+            place=str(like),
+            remedy="use --like with an experiment list of this detector.",
+        )
+    first = models.experiments[0]
+    was_split = len(models.detectors[first.detector].panels) == 1 < len(layout)
+    if was_split:
+        place = str(like)
+        one = registered_modules(
+            models.detectors[first.detector], first.detector, store, record.serial, place=place
+        )
+        file = file.split({first.detector: one.known.modules})
+        models = file.experiments
+    detector = models.detectors[first.detector]
+    known: list[tuple[str, Correction]] = list(store.calibrations.corrections(record.serial))
+    try:
+        placement = locate_detector(layout, detector, known)
+    except LayoutError as error:
+        raise LayoutError(
+            error.code,
+            error.problem,
+            place=str(like),
+            remedy="use --like with an experiment list of this detector.",
+        ) from error
+    frames = estimate.correction.frames(layout).moved(placement.lab_from_root)
+    frames = frames.taken(np.argsort(np.array(placement.order)).tolist())
+    corrected = Detector(
+        detector.panels,
+        frames,
+        detector.lab_from_root,
+        detector.sensors,
+        detector.identifier,
+        detector.groups,
+    )
+    beam = models.beams[first.beam]
+    return ExportSource(
+        CalibratedDetector(corrected, beam, layout, estimate),
+        file,
+        was_split=was_split,
+        known=known_detectors().of_panels(layout, detector.identifier),
+    )
