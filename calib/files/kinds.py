@@ -72,6 +72,9 @@ LAYOUTS = FileKind(
     lambda head: re.search(rb'(?m)^format\s*=\s*"calib/family/', head) is not None,
 )
 NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
+REPORT = FileKind("a report of calib", lambda head: b"<!-- calib/report/1 -->" in head)
+PDF = FileKind("a PDF file", lambda head: head.startswith(b"%PDF-"))
+PNG = FileKind("a PNG image", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"))
 WRITTEN = (
     EXPERIMENTS,
     REFLECTIONS,
@@ -84,6 +87,9 @@ WRITTEN = (
     KEYS,
     LAYOUTS,
     NOTE,
+    REPORT,
+    PDF,
+    PNG,
 )
 """Every kind that calib writes by way of ``atomic``."""
 _OTHERS = (

@@ -39,6 +39,7 @@ SECTIONS = {
     "Look up": {
         "list": "calibration.list:list_calibrations",
         "show": "calibration.show:show",
+        "report": "calibration.report:report",
         "diff": "calibration.diff:diff",
         "history": "detector.history:history",
         "detector add": "detector.add:add",

@@ -59,6 +59,7 @@ def test_every_command_exists() -> None:
     names = {" ".join(words) for words in COMMANDS}
     assert names == {
         "init", "detector add", "detector list", "detector show", "derive", "list", "show",
+        "report",
         "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
         "resolve",

@@ -15,6 +15,7 @@ HEAVY = {
     "fabio",
     "gemmi",
     "h5py",
+    "matplotlib",
     "msgpack",
     "numpy",
     "psycopg",
@@ -62,7 +63,7 @@ TRAVELLING = {"calib.store.bundle.export", "calib.store.bundle.load"}
 UNUSED_OF_SCIPY = {f"scipy.{name}" for name in ("interpolate", "optimize", "sparse", "spatial")}
 """The solver uses scipy.linalg and scipy.special; each of these takes longer to load than both
 (scipy 1.10 loads scipy.sparse by itself)."""
-NEVER = {"distributed"} | KEEPING | TRAVELLING
+NEVER = {"distributed", "matplotlib"} | KEEPING | TRAVELLING
 COMMAND = """
 import sys
 from calib_cli.main import main

@@ -47,6 +47,7 @@ CONTRACT: dict[str, Keys] = {
     | within("certifications[]", CERTIFICATION)
     | within("relabelled", RELABELLING)
     | LOG_HEAD,
+    "report": documented("`calib report`"),
     "list": LINE,
     "certify": documented("`calib certify`")
     | within("certification", CERTIFICATION)
@@ -226,6 +227,7 @@ def all_answers() -> dict[str, list[Any]]:
     ask("detector relabel", "24-0107:3", "--to", "24-0170", "--reason", "mistyped", "--certify")
     ask("show", "24-0107:3")
     ask("show", "24-0170:1")
+    ask("report", "24-0107:3")
     end = ("--from", "2026-03-01", "--to", "2026-03-02")
     done("certify", "24-0107:2", "--reason", "new", *end, "--supersede")
     ask("detector relabel", "24-0107:2", "--to", "24-0171", "--reason", "mistyped", "--certify")

@@ -36,6 +36,7 @@ NEEDS_A_STORE = (
     "usage list",
     "list",
     "show 3-0999:1",
+    "report 3-0999:1",
     "diff 3-0999:1 3-0999:2",
     "history 3-0999",
     "detector place 3-0999 --beamline I04 --from 2026-03-01",

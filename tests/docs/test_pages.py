@@ -37,6 +37,7 @@ READY: dict[str, tuple[str, ...]] = {
     "how-to/one-panel": ("derive",),
     "how-to/pipeline": ("derive", "certify"),
     "how-to/compare": ("derive",),
+    "how-to/report": ("derive",),
     "how-to/mend": ("derive", "certify"),
     "how-to/shared-store": (),
     "how-to/backup": ("derive", "certify"),

@@ -1,0 +1,1 @@
+"""Reports: calibrations and detectors as pages with figures."""

@@ -1,0 +1,18 @@
+"""All figures of reports by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from calib.report.blocks import View
+from calib.report.figures.drawing import Drawing
+from calib.report.figures.panel_maps import panel_maps
+from calib.report.figures.panel_rmsd import panel_rmsd
+from calib.report.figures.panel_shifts import panel_shifts
+
+FIGURES: dict[str, Callable[[View], Drawing]] = {
+    "panel_maps": panel_maps,
+    "panel_rmsd": panel_rmsd,
+    "panel_shifts": panel_shifts,
+}
+"""The functions that draw, by the names in ``calib.report.blocks.Figure``."""
