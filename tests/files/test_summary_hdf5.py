@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calib.errors import FileFormatError, InputError
-from calib.files.native import hdf5_process
+from calib.files import hdf5_process
 from calib.files.native.summary import read_summary, summary_bytes, summary_from_bytes
 from calib.files.native.summary_hdf5 import hdf5_bytes
 from calib.model.result.summary import Additional
@@ -132,7 +132,7 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from calib.files.native.summary import read_summary
-from calib.files.native import hdf5_process
+from calib.files import hdf5_process
 path = Path(sys.argv[1])
 first = read_summary(path).checksum
 if sys.argv[2] == "fork" and os.fork() == 0:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from calib.errors import FileFormatError, IntegrityError
+from calib.files import hdf5_process
 from calib.files.dials.dataset_write import write_dataset
-from calib.files.native import hdf5_process
 from calib.files.native.bundle import bundle_writer
 from calib.files.native.summary import summary_bytes, summary_from_bytes
 from calib.files.native.summary_hdf5 import hdf5_bytes

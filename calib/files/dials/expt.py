@@ -19,13 +19,14 @@ from calib.files.dials.expt_detector import local_frames, panel_edits, read_dete
 from calib.files.dials.expt_models import read_beam, read_crystal, read_goniometer, read_scan
 from calib.files.dials.expt_modules import (
     LOOKUPS,
+    first_images,
     imageset_edits,
     in_style,
     merged_detector,
     split_detector,
     values_of,
 )
-from calib.files.dials.json_text import JsonText, Member
+from calib.files.dials.json_text import JsonText, Member, edited
 from calib.files.dials.json_value import Node
 from calib.files.dials.refl_header import looks_like_table
 from calib.files.kinds import looks_like_pickle
@@ -146,7 +147,7 @@ class ExperimentFile:
                     place=f"{self.name}, {node.path}",
                 )
             edits += panel_edits(document, start, local_frames(node), tree.to_local(new))
-        text = _edited(document.text, edits)
+        text = edited(document.text, edits)
         texts = self._detectors_in(JsonText(text, self.name))
         detectors = list(self.experiments.detectors)
         for index in frames:
@@ -205,6 +206,10 @@ class ExperimentFile:
         """The names or templates of the images of these detectors."""
         return values_of(self._imagesets(detectors), ("template", "images"))
 
+    def first_images(self, detector: int) -> tuple[str, ...]:
+        """The first image of each imageset of a detector, as the file names it."""
+        return first_images(self._members()[1].get("imageset"), self.experiments, detector)
+
     def _imagesets(self, detectors: Collection[int]) -> list[Any]:
         _, top = self._members()
         found = top["imageset"].value if "imageset" in top else []
@@ -227,7 +232,7 @@ class ExperimentFile:
             for member in document.members(top["imageset"].start):
                 if member.key in used and isinstance(member.value, dict):
                     edits += imageset_edits(document, member, multi_panel=multi_panel)
-        return ExperimentFile.parse(_edited(document.text, edits).encode(), self.name)
+        return ExperimentFile.parse(edited(document.text, edits).encode(), self.name)
 
     def _members(self) -> tuple[JsonText, dict[str, Member]]:
         """The text of the file, and its members by key."""
@@ -387,13 +392,3 @@ def _refuse_others(head: bytes, name: str) -> None:
         raise FileFormatError(
             "not-json", "the file is empty.", place=name, remedy="write it again with DIALS."
         )
-
-
-def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
-    parts: list[str] = []
-    done = 0
-    for start, end, new in sorted(edits):
-        parts += (text[done:start], new)
-        done = end
-    parts.append(text[done:])
-    return "".join(parts)

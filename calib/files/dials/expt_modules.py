@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from calib.files.dials.expt_detector import AXES
 from calib.files.dials.json_text import JsonText, Member
 from calib.model.detector.frames import RigidMotion
 from calib.model.detector.module_map import ModuleMap
+from calib.model.experiment.experiment import ExperimentList
 
 LOOKUPS = ("mask", "gain", "pedestal")
 """Files of an imageset with one array for each panel."""
@@ -42,6 +44,7 @@ _GROUP: dict[str, Any] = {
     "px_mm_strategy": {"type": "SimplePxMmStrategy"},
 }
 """A group without a frame of its own, as DIALS writes it."""
+_NUMBER_SIGNS = re.compile("#+")
 _PILATUS_PIXEL = 172e-6
 _DECIMALS = 6
 """Of a beam centre in px in the header of an image."""
@@ -135,6 +138,37 @@ def imageset_edits(
         yield found.start, found.end, in_style(document, found, new)
     else:
         yield imageset.start + 1, imageset.start + 1, f'"params": {json.dumps(new)}, '
+
+
+def first_images(
+    imagesets: Member | None, experiments: ExperimentList, detector: int
+) -> tuple[str, ...]:
+    """The first image of each imageset of a detector: of a template that of the scan."""
+    found = imagesets.value if imagesets is not None else None
+    names: dict[str, None] = {}
+    for entry in experiments.experiments:
+        at = entry.imageset
+        if entry.detector != detector or at is None or not isinstance(found, list):
+            continue
+        one = found[at] if 0 <= at < len(found) else None
+        if not isinstance(one, dict):
+            continue
+        template, images = one.get("template"), one.get("images")
+        first = 1 if entry.scan is None else experiments.scans[entry.scan].image_range[0]
+        if isinstance(template, str) and template:
+            names[image_name(template, first)] = None
+        elif isinstance(images, list) and images and isinstance(images[0], str):
+            names[images[0]] = None
+    return tuple(names)
+
+
+def image_name(template: str, number: int) -> str:
+    """The name of an image: its number in place of the last ``#`` signs of a template."""
+    *_, last = [None, *_NUMBER_SIGNS.finditer(template)]
+    if last is None:
+        return template
+    digits = str(abs(number)).zfill(last.end() - last.start() - (number < 0))
+    return f"{template[: last.start()]}{'-' * (number < 0)}{digits}{template[last.end() :]}"
 
 
 def values_of(imagesets: Sequence[Any], keys: Sequence[str]) -> tuple[str, ...]:

@@ -132,3 +132,14 @@ class JsonText:
         if self.text[at : at + 1] != mark:
             raise self.bad(at, f"{mark!r}")
         return self.skip_space(at + 1)
+
+
+def edited(text: str, edits: list[tuple[int, int, str]]) -> str:
+    """The text with pieces (start, end, new text) replaced."""
+    parts: list[str] = []
+    done = 0
+    for start, end, new in sorted(edits):
+        parts += (text[done:start], new)
+        done = end
+    parts.append(text[done:])
+    return "".join(parts)

@@ -111,9 +111,16 @@ def in_current_format(content: bytes, place: str) -> bytes:
     """
     if not content.startswith(HDF5_MAGIC):
         return content
-    from calib.files.native.hdf5_process import converted_hdf5
+    from calib.files.hdf5_process import LARGEST, SUMMARY, Hdf5UnreadableError, answered
+    from calib.files.native.summary_hdf5 import check_seal
 
-    return converted_hdf5(content, place)
+    check_seal(content, place)
+    if len(content) > LARGEST:
+        raise damaged(place, f"it has {len(content)} bytes.")
+    try:
+        return answered(SUMMARY, content, place)
+    except Hdf5UnreadableError as error:
+        raise damaged(place, error.problem) from error
 
 
 def _described(name: str, values: Array, data: bytes) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Summaries as HDF5 files, the format ``calib/summary/1``, which earlier versions wrote.
 
 They are still written on request. The HDF5 library never returns on some damaged files, and crashes
-on others, so that files are read by another process (``native.hdf5_process``).
+on others, so that files are read by another process (``hdf5_process``).
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def check_seal(content: bytes, place: str) -> None:
 
 def parsed_hdf5(content: bytes, place: str) -> Summary:
     """The summary in an HDF5 file, read by this process, which may hang or crash: see
-    ``hdf5_process.converted_hdf5``.
+    ``hdf5_process.answered``.
 
     Raises ``FileFormatError`` for another file, and one that is truncated, damaged or of a newer
     format.

@@ -1,8 +1,8 @@
 """Reading of HDF5 by another process, with limits of time and memory.
 
 The HDF5 library hangs or crashes on some damaged or hostile files. One process reads all HDF5 files
-of this one (``native.hdf5_worker``) and returns each as a summary in the current format. It is
-started when it is first needed, and started again after a file that ended it.
+of this one (``hdf5_worker``): it returns a summary in the current format, or the header of an image
+as JSON. It is started when it is first needed, and started again after a file that ended it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ import subprocess
 import sys
 import threading
 import time
-from typing import NoReturn
 
 from calib.errors import FileFormatError, StoreError
-from calib.files.native.summary_content import damaged
-from calib.files.native.summary_hdf5 import check_seal
 
 SECONDS = 5.0
 """Limit of the time that reading one file may take."""
-SUMMARY, ERROR, READY = b"s", b"e", b"r"
-"""Kinds of messages of the worker."""
+SUMMARY, IMAGE, ERROR, READY = b"s", b"i", b"e", b"r"
+"""Kinds of messages: the bytes of a summary, the path of an image, and two of the worker only."""
 HEAD = struct.Struct("<cQ")
 """Of a message: its kind and its length in bytes."""
 LARGEST = 2**28
@@ -34,16 +31,22 @@ LARGEST = 2**28
 _START_SECONDS = 60.0
 
 
-def converted_hdf5(content: bytes, place: str) -> bytes:
-    """The bytes of a summary in the current format, from those of an HDF5 file.
+class Hdf5UnreadableError(Exception):
+    """The HDF5 library did not come to an end, or crashed; ``problem`` states which."""
 
-    Raises ``FileFormatError`` for another file, one that is damaged, and one that the HDF5 library
-    cannot read within the limits; ``StoreError`` where the worker cannot be started.
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def answered(kind: bytes, content: bytes, place: str) -> bytes:
+    """The answer of the worker to a message: the bytes of a summary, or JSON.
+
+    Raises ``FileFormatError`` as the worker does, with ``place``; ``Hdf5UnreadableError`` where
+    the HDF5 library does not read the file within the limits, and ``StoreError`` where the worker
+    cannot be started.
     """
-    check_seal(content, place)
-    if len(content) > LARGEST:
-        raise damaged(place, f"it has {len(content)} bytes.")
-    return _WORKER.converted(content, place)
+    return _WORKER.answered(kind, content, place)
 
 
 class _Worker:
@@ -56,23 +59,23 @@ class _Worker:
         self._parent = 0
         self._n_read = 0
 
-    def converted(self, content: bytes, place: str) -> bytes:
-        """See ``converted_hdf5``."""
+    def answered(self, kind: bytes, content: bytes, place: str) -> bytes:
+        """See ``answered``."""
         with self._lock:
             while True:
                 connection = self._running()
                 fresh, self._n_read = self._n_read == 0, self._n_read + 1
                 try:
-                    return self._asked(connection, content, place)
-                except TimeoutError:
+                    return self._asked(connection, kind, content, place)
+                except TimeoutError as error:
                     self._stop()
-                    _raise_unreadable(place, f"did not come to an end within {SECONDS:.0f} s")
-                except ConnectionError:
+                    raise _too_long() from error
+                except ConnectionError as error:
                     if self._stop() == -signal.SIGXCPU:
-                        _raise_unreadable(place, f"did not come to an end within {SECONDS:.0f} s")
+                        raise _too_long() from error
                     # An earlier file may have left the library in a bad state.
                     if fresh:
-                        _raise_unreadable(place, "crashed")
+                        raise _unreadable("crashed") from error
                 except FileFormatError:
                     raise
                 except BaseException:
@@ -106,7 +109,7 @@ class _Worker:
         }
         ours, theirs = socket.socketpair()
         self._parent, self._n_read, self._socket = os.getpid(), 0, ours
-        module = "calib.files.native.hdf5_worker"
+        module = "calib.files.hdf5_worker"
         try:
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - this interpreter, a module of ours
@@ -141,11 +144,11 @@ class _Worker:
         self._process = self._socket = None
         return code
 
-    def _asked(self, connection: socket.socket, content: bytes, place: str) -> bytes:
+    def _asked(self, connection: socket.socket, kind: bytes, content: bytes, place: str) -> bytes:
         deadline = time.monotonic() + SECONDS
-        send(connection, SUMMARY, content, deadline)
-        kind, answer = receive(connection, deadline)
-        if kind != ERROR:
+        send(connection, kind, content, deadline)
+        outcome, answer = receive(connection, deadline)
+        if outcome != ERROR:
             return answer
         code, problem, remedy = json.loads(answer)
         raise FileFormatError(code, problem, place=place, remedy=remedy)
@@ -187,8 +190,12 @@ def _limit(connection: socket.socket, deadline: float | None) -> None:
     connection.settimeout(left)
 
 
-def _raise_unreadable(place: str, what: str) -> NoReturn:
-    raise damaged(place, f"the HDF5 library {what} when reading it.")
+def _too_long() -> Hdf5UnreadableError:
+    return _unreadable(f"did not come to an end within {SECONDS:.0f} s")
+
+
+def _unreadable(what: str) -> Hdf5UnreadableError:
+    return Hdf5UnreadableError(f"the HDF5 library {what} when reading it.")
 
 
 _WORKER = _Worker()

@@ -11,9 +11,7 @@ import sys
 from pathlib import Path
 
 from calib.errors import CalibError
-from calib.files.native.hdf5_process import ERROR, READY, SECONDS, SUMMARY, receive, send
-from calib.files.native.summary import summary_bytes
-from calib.files.native.summary_hdf5 import parsed_hdf5
+from calib.files.hdf5_process import ERROR, IMAGE, READY, SECONDS, receive, send
 
 _MORE_MEMORY = 2**30
 """Bytes that reading may take."""
@@ -28,15 +26,26 @@ def main(descriptor: int) -> None:
         send(connection, READY, b"", None)
         while True:
             try:
-                _, content = receive(connection, None)
+                kind, content = receive(connection, None)
             except ConnectionError:
                 return
             _limit_time()
             try:
-                kind, answer = SUMMARY, summary_bytes(parsed_hdf5(content, ""))
+                answer = _answer(kind, content)
             except CalibError as error:
                 kind, answer = ERROR, json.dumps([error.code, error.problem, error.remedy]).encode()
             send(connection, kind, answer, None)
+
+
+def _answer(kind: bytes, content: bytes) -> bytes:
+    if kind == IMAGE:
+        from calib.files.images.nexus import nexus_values
+
+        return json.dumps(nexus_values(os.fsdecode(content))).encode()
+    from calib.files.native.summary import summary_bytes
+    from calib.files.native.summary_hdf5 import parsed_hdf5
+
+    return summary_bytes(parsed_hdf5(content, ""))
 
 
 def _limit_process() -> None:

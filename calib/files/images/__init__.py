@@ -1,0 +1,1 @@
+"""Headers of images: which detector took them, when, and how it was set up."""
