@@ -107,6 +107,8 @@ def apply(
     serial: str | None = None,
     force_serial: bool = False,
     at: Time | None = None,
+    images: AnyPath | None = None,
+    read_images: bool = True,
     distance_mm: float | None = None,
     calibration: str | None = None,
     as_known_at: Time | int | None = None,
@@ -143,7 +145,11 @@ def apply(
     force_serial
         Use ``serial`` even where the file names another detector.
     at
-        When the data were taken. Default: from the file.
+        When the data were taken. Default: from the file, or else its images.
+    images
+        The folder of the images that the experiments name. Default: where the experiments say.
+    read_images
+        Whether to read the serial number, the modules and the time from images that exist.
     distance_mm
         The detector's distance, in mm. Default: from the file.
     calibration
@@ -194,6 +200,7 @@ def apply(
     from calib.flows.apply import ApplyRequest
     from calib.flows.apply import apply as apply_request
     from calib.flows.layouts.one_panel import OnePanel
+    from calib.flows.shared.images import ImagePlaces
 
     request = ApplyRequest(
         experiments=Path(experiments),
@@ -203,6 +210,7 @@ def apply(
         serial=serial,
         force_serial=force_serial,
         at=optional_time(at, "at"),
+        images=ImagePlaces(None if images is None else Path(images), read_images),
         distance_mm=distance_mm,
         calibration=calibration,
         as_known_at=moment_text(as_known_at),

@@ -7,7 +7,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calib.api.arguments import AnyPath, AnyStore, By, choice_of, opened, stamp_of
+from calib.api.arguments import (
+    AnyPath,
+    AnyStore,
+    By,
+    Time,
+    choice_of,
+    opened,
+    optional_time,
+    stamp_of,
+)
 
 if TYPE_CHECKING:
     from calib.flows.derive import DeriveProgress
@@ -22,6 +31,9 @@ def derive(
     by: By = None,
     serial: str | None = None,
     force_serial: bool = False,
+    at: Time | None = None,
+    images: AnyPath | None = None,
+    read_images: bool = True,
     add: bool = False,
     base: str | None = None,
     relinearise: bool = False,
@@ -60,6 +72,12 @@ def derive(
         The detector's serial number. Default: from the files.
     force_serial
         Use ``serial`` even where the files name another detector.
+    at
+        When all the data were taken. Default: from the files, or else their images.
+    images
+        The folder of the images that the experiments name. Default: where the experiments say.
+    read_images
+        Whether to read the serial number, the modules and the time from images that exist.
     add
         Add the datasets to those of the detector's latest accepted calibration, which are taken
         from their stored summaries.
@@ -132,6 +150,7 @@ def derive(
     """
     from calib.flows.derive import DeriveRequest
     from calib.flows.derive import derive as derive_request
+    from calib.flows.shared.images import ImagePlaces
     from calib.model.detector.correction import Freedom
     from calib.solve.options import Crystals
     from calib.solve.prior import PanelPrior
@@ -141,6 +160,8 @@ def derive(
         paths=tuple(Path(path) for path in paths),
         serial=serial,
         force_serial=force_serial,
+        at=optional_time(at, "at"),
+        images=ImagePlaces(None if images is None else Path(images), read_images),
         freedom=None if freedom is None else choice_of(Freedom, freedom, "freedom"),
         prior=(prior or PanelPrior()).checked(),
         ignore_flags=ignore_flags,

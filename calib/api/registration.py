@@ -7,6 +7,7 @@ from pathlib import Path
 from calib.api.arguments import AnyPath, AnyStore, By, opened, stamp_of
 from calib.flows.detectors import Registered
 from calib.flows.detectors import register as register_detector
+from calib.flows.shared.images import ImagePlaces
 
 
 def register(
@@ -18,6 +19,9 @@ def register(
     description: str = "",
     store: AnyStore = None,
     by: By = None,
+    force_serial: bool = False,
+    images: AnyPath | None = None,
+    read_images: bool = True,
     dry_run: bool = False,
 ) -> Registered:
     """Register a detector before any of its data are used.
@@ -40,6 +44,12 @@ def register(
         A path, an address or an open store. Default: the store of the settings.
     by
         Who makes the change. Default: the name in the settings, otherwise the login name.
+    force_serial
+        Use ``serial`` even where the experiments or their images name another detector.
+    images
+        The folder of the images that the experiments name. Default: where the experiments say.
+    read_images
+        Whether to read the serial number, the modules and the time from images that exist.
     dry_run
         Do everything except writing.
 
@@ -78,5 +88,7 @@ def register(
             time_zone=time_zone,
             description=description,
             stamp=stamp_of(by),
+            force_serial=force_serial,
+            places=ImagePlaces(None if images is None else Path(images), read_images),
             dry_run=dry_run,
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from calib.config.location import Location, default_location, is_address
 from calib.errors import InputError, MissingFileError
+from calib.model.base.text import checked_serial
 from calib.model.store.backup import Setting
 from calib.passwords import without_password
 
@@ -40,6 +41,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError
     return value.strip()
+
+
+def _serial(value: Any) -> str:
+    return checked_serial(_text(value))
 
 
 def _store(value: Any) -> str:
@@ -79,6 +84,8 @@ _KINDS = {
     "clock_tolerance_days": _Kind(1.0, *_DAYS),
     "timestamp_url": _Kind(None, "the address of a time-stamp authority", _text),
     "timestamp_roots": _Kind(None, "a file with its root certificates in PEM format", _text),
+    "serial": _Kind(None, "the serial number of a detector, such as 24-0107", _serial),
+    "beamline": _Kind(None, "the name of a beamline", _text),
 }
 
 
@@ -98,6 +105,18 @@ class Settings:
     def actor(self) -> str | None:
         """Name of the actor; None if not set."""
         found: str | None = self.all["actor"].value
+        return found
+
+    @property
+    def serial(self) -> str | None:
+        """Serial number of a detector that neither files nor options name; None if not set."""
+        found: str | None = self.all["serial"].value
+        return found
+
+    @property
+    def beamline(self) -> str | None:
+        """Name of the beamline whose detector such data are of; None if not set."""
+        found: str | None = self.all["beamline"].value
         return found
 
     @property

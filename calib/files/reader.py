@@ -55,6 +55,10 @@ class ExperimentFile(Protocol):
         """The bytes of the file."""
 
     @property
+    def sha256(self) -> str:
+        """The hash of the bytes, in hexadecimal."""
+
+    @property
     def experiments(self) -> ExperimentList:
         """The models in the file."""
 
@@ -77,6 +81,9 @@ class ExperimentFile(Protocol):
     def image_files(self, detectors: Collection[int]) -> tuple[str, ...]:
         """The names or templates of the images of these detectors."""
 
+    def first_images(self, detector: int) -> tuple[str, ...]:
+        """The name of the first image of each imageset of a detector."""
+
     def with_frames(self, frames: Mapping[int, PanelFrames]) -> ExperimentFile:
         """The same file with other panel frames, by index of the detector, relative to what
         ``root_frames`` says; everything else stays as it is."""
@@ -88,6 +95,10 @@ class DataFiles(Protocol):
     @property
     def file(self) -> ExperimentFile:
         """The experiments."""
+
+    @property
+    def experiment_path(self) -> Path:
+        """Where the experiments are."""
 
     @property
     def reflection_path(self) -> Path | None:

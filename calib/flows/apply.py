@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from calib.errors import (
-    InputError,
-    NotFoundError,
-    StoreError,
-)
+from calib.errors import InputError, NotFoundError, StoreError
 from calib.files.atomic import Outputs, file_sha256, read_bytes
 from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
 from calib.files.output_target import OutputRule
@@ -21,6 +17,8 @@ from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
 from calib.flows.layouts.one_panel import OnePanel, Prepared, prepared
 from calib.flows.layouts.positions import ideal_positions
 from calib.flows.receipts import log_heads, receipt_bytes, receipt_path
+from calib.flows.shared.identity import serial_of_reference
+from calib.flows.shared.images import ImagePlaces
 from calib.flows.shared.retired import retired_warnings
 from calib.flows.shared.selection import Selection, select_certified, select_named
 from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
@@ -62,6 +60,8 @@ class ApplyRequest:
     """A position of the log or a time, as text: later records are ignored."""
     distance_policy: DistancePolicy = DistancePolicy.EXACT
     time_policy: TimePolicy = TimePolicy.PRIOR
+    images: ImagePlaces = field(default_factory=ImagePlaces)
+    """Where the images are that state the serial and the time."""
     one_panel: OnePanel | None = None
     """What to do with a detector of one panel; None: split it if DIALS can read the result."""
     nominal: bool = False
@@ -102,7 +102,6 @@ def apply(
         checked_name(path.name, "the name of an output")  # the receipt records it
     given = [path for path in (request.experiments, request.reflections) if path is not None]
     (data,) = read_data(given, need_reflections=request.reflections is not None)
-    place = str(request.experiments)
     if data.has_ideal_positions and not request.nominal:
         data.positions()  # refuses to move them again
     if data.has_ideal_positions:
@@ -112,12 +111,11 @@ def apply(
             "no-correction",
             "the detector has one panel, and its observed positions were not moved, so there is "
             "no correction to take off.",
-            place=place,
+            place=str(request.experiments),
             remedy="use the file as it is.",
         )
-    with prepared(
-        data, store, serial=request.serial, route=request.one_panel, place=place
-    ) as ready:
+    serial = request.serial or serial_of_reference(request.calibration)
+    with prepared(data, store, request.images, serial=serial, route=request.one_panel) as ready:
         return _apply(ready, request, store, stamp, outputs, given, dry_run=dry_run)
 
 
@@ -136,8 +134,10 @@ def _apply(
         ready.file,
         request.experiments,
         store,
+        images=ready.images,
         serial=request.serial,
         force_serial=request.force_serial,
+        calibration=request.calibration,
         at=request.at,
         distance_mm=request.distance_mm,
         now=stamp.at,
@@ -321,6 +321,8 @@ def _warnings(target: Target, choice: Selection, store: StoreLike, now: datetime
     texts = [*choice.warnings, *retired_warnings(store, target.record.serial, [target.time])]
     if target.why_no_time:
         unknown = "the time of the data is unknown" if target.time is None else "it is ignored"
+        if target.from_image:
+            unknown = f"the time of the data is that of {target.from_image}"
         texts.append(f"{unknown}, since {target.why_no_time}.")
     if target.time is not None:
         texts += future_warnings(target.time, now)

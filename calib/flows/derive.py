@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -11,15 +13,18 @@ import numpy as np
 
 from calib.errors import InputError, LayoutError
 from calib.files.reader import read_data
+from calib.flows.shared.dataset_times import ImagesOfDatasets, times_of
 from calib.flows.shared.datasets import executor_for, load_datasets, reordered
 from calib.flows.shared.distances import freedom_for, merged_distances
 from calib.flows.shared.equal import equal_calibration, equal_notice
 from calib.flows.shared.identity import (
+    default_serial,
     known_detector,
     new_detector,
     refuse_other_zone,
     serial_of,
 )
+from calib.flows.shared.images import ImagePlaces
 from calib.flows.shared.modules import read_as_modules
 from calib.flows.shared.provenance import provenance_of
 from calib.flows.shared.rejected import reject_disagreeing, rejection_notices
@@ -33,7 +38,7 @@ from calib.flows.shared.summaries import (
     kept_summaries,
     new_summaries,
 )
-from calib.flows.shared.times import instant_of_epoch, zone_named
+from calib.flows.shared.times import zone_named
 from calib.model.base.text import checked_name, panel_numbers
 from calib.model.detector.correction import Correction, Freedom
 from calib.model.detector.layout import Layout
@@ -85,6 +90,12 @@ class DeriveRequest:
     """Worker processes for the datasets; 0: this process only, None: chosen from the files."""
     scheduler: str | None = None
     """Address of the scheduler of a Dask cluster for the datasets."""
+    at: str | None = None
+    """When all the data were taken, as text; None: as the files and images state."""
+    images: ImagePlaces = field(default_factory=ImagePlaces)
+    """Where the images are that state serials and times."""
+    starts: Mapping[tuple[str, ...], datetime | None] = field(default_factory=dict)
+    """When datasets were taken, by the sorted hashes of their files, whatever these state."""
     time_zone: str | None = None
     """The zone of a new detector, in which times in the files are read; None: UTC."""
 
@@ -113,7 +124,11 @@ def derive(
     report_progress("reading", 0, float("nan"), 0, 0)
     remote = request.scheduler is not None  # workers may have another current folder
     pairs = read_data([path.absolute() if remote else path for path in request.paths])
-    read_as = [read_as_modules(one, store, request.serial, place=one.file.stem) for one in pairs]
+    images = ImagesOfDatasets.of(pairs, request.images)
+    read_as = [
+        read_as_modules(one, store, request.serial, found, place=one.file.stem)
+        for one, found in zip(pairs, images.each, strict=True)
+    ]
     pairs = [one for one, _ in read_as]
     for path in request.paths:
         checked_name(path.name, "the name of a file")  # its dataset is recorded under it
@@ -123,7 +138,7 @@ def derive(
             pairs,
             lambda done: report_progress("reading", 0, float("nan"), done, len(pairs)),
         )
-        serial = _one_serial(read, request)
+        serial = _one_serial(read, request, images, store, stamp.at)
         datasets, far = reject_disagreeing(executor, read, keep_all=request.keep_all)
         detector = known_detector(store, serial)
         fresh = detector is None
@@ -145,7 +160,8 @@ def derive(
 
         executor.map(reordered, each=[(place,) for place in located])
         poses = [place.lab_from_root for place in located]
-        begins = [instant_of_epoch(data.epoch, detector.zones) for data in datasets]
+        times = times_of(datasets, detector, images, request.at, request.starts, stamp.at)
+        begins = [time.instant for time in times]
         occasions = occasions_of([*(kept.summary.started for kept in old), *begins])
         given = (executor, poses, detector.layout, options, relay, occasions)
         if old:
@@ -175,8 +191,9 @@ def derive(
             [kept.file for kept in summaries],
             provenance=provenance_of(request.paths, read, None if base is None else base.id),
         )
-    notices = [notice for _, texts in read_as for notice in texts]
+    notices = [*images.notices, *(notice for _, texts in read_as for notice in texts)]
     notices += [notice for data in read for notice in data.notices]
+    notices += [time.notice for time in times if time.notice]
     notices += _removed_corrections(datasets, located)
     notices += rejection_notices(solution.report.misfits)
     notices += beyond_linear_range(
@@ -233,12 +250,23 @@ def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
     )
 
 
-def _one_serial(datasets: Sequence[Dataset], request: DeriveRequest) -> str:
+def _one_serial(
+    datasets: Sequence[Dataset],
+    request: DeriveRequest,
+    images: ImagesOfDatasets,
+    store: StoreLike,
+    now: datetime,
+) -> str:
     """The serial that all datasets agree on."""
     serials: dict[str, str] = {}
     for data in datasets:
         serial = serial_of(
-            data.detector, request.serial, force=request.force_serial, place=data.name
+            data.detector,
+            request.serial,
+            force=request.force_serial,
+            place=data.name,
+            image=images.image(data),
+            default=partial(default_serial, store, data.epoch, now),
         )
         serials.setdefault(serial, data.name)
     if len(serials) > 1:

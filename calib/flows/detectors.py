@@ -14,6 +14,7 @@ from calib.flows.shared.identity import (
     refuse_other_zone,
     serial_of,
 )
+from calib.flows.shared.images import ImagePlaces, images_in
 from calib.flows.shared.modules import registered_modules
 from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import checked_name, checked_words
@@ -29,6 +30,8 @@ class Registered:
     record: DetectorRecord
     new: bool
     """False where it was registered before."""
+    notices: tuple[str, ...] = ()
+    """About images that cannot be read."""
     split: str = ""
     """The layout into which a single panel was split; empty where there were several."""
 
@@ -42,6 +45,8 @@ def register(
     time_zone: str | None,
     description: str,
     stamp: ChangeStamp,
+    places: ImagePlaces | None = None,
+    force_serial: bool = False,
     dry_run: bool = False,
 ) -> Registered:
     """Register a detector with the layout of an experiment list, or of a known detector family.
@@ -56,7 +61,7 @@ def register(
             remedy='use either --from FILE.expt or --layout "PILATUS 6M".',
         )
     checked_serial(serial)
-    split = ""
+    split, notices = "", tuple[str, ...]()
     checked_words(description, "the description")
     zone = time_zone or "UTC"
     zone_named(zone)
@@ -67,17 +72,29 @@ def register(
         assert experiments is not None  # noqa: S101 - one of both, checked above
         file = read_experiments(experiments)
         detector = file.experiments.detectors[0]
+        images = images_in(file, experiments, places or ImagePlaces())
+        notices = images.notices
+        image = images.found.get(0)
         if len(detector.panels) == 1:
-            one = registered_modules(detector, 0, store, serial, place=str(experiments))
+            header = images.header(0)
+            one = registered_modules(detector, 0, store, serial, header, place=str(experiments))
             detector = file.split({0: one.known.modules}).experiments.detectors[0]
             split = one.known.name
-        serial_of(detector, serial, force=False, place=str(experiments))
+        serial_of(
+            detector,
+            serial,
+            force=force_serial,
+            place=str(experiments),
+            image=image,
+            remedy="register the detector that the file names, or add --force-serial.",
+        )
         found = new_detector(serial, detector, time_zone=zone, place=str(experiments))
-        record = DetectorRecord(found.serial, found.layout, zone, description or found.description)
+        stated = description or found.description or (image.header.model if image else "")
+        record = DetectorRecord(found.serial, found.layout, zone, stated)
     new = store.detectors.preview_add(record) if dry_run else store.detectors.add(record, stamp)
     stored = record if new else store.detectors.get(serial)
     refuse_other_zone(stored, time_zone)
-    return Registered(stored, new, split)
+    return Registered(stored, new, notices, split)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from calib.flows.combine import CombineRequest, combine
 from calib.flows.derive import DeriveProgress, DeriveRequest, derive
 from calib.flows.shared.equal import EQUAL_SIGMA, largest_difference_sigma
 from calib.flows.shared.provenance import this_environment
+from calib.flows.shared.summaries import SummaryEntry
 from calib.model.detector.correction import Freedom
 from calib.model.result.report import NARROW, Reason
 from calib.model.store.protocol import StoreLike
@@ -74,7 +76,7 @@ def rederive(
         again = combine(_recombination(found), store, stamp, dry_run=True, anew=True).record
     else:
         paths = _inputs(found, provenance, folders, _kept(store, found, provenance))
-        request = request_of(found.record, paths)
+        request = replace(request_of(found.record, paths), starts=_starts(store, found))
         again = derive(request, store, stamp, dry_run=True, anew=True, progress=progress).record
     here = this_environment()
     differences: tuple[str, ...] = ()
@@ -115,6 +117,13 @@ def _kept(store: StoreLike, found: StoredCalibration, provenance: Provenance | N
             remedy=f"load a bundle of the detector or of {base[:12]} with calib bundle load.",
         ) from error
     return {use.summary for use in parent.record.report.datasets}
+
+
+def _starts(store: StoreLike, found: StoredCalibration) -> dict[tuple[str, ...], datetime | None]:
+    """When datasets were taken, as their summaries state, by the sorted hashes of their files."""
+    files = [file for file in store.summaries.read(found) if file is not None]
+    read = [SummaryEntry.read(file, found.name) for file in files]
+    return {tuple(sorted(kept.key)): kept.summary.started for kept in read}
 
 
 def _recombination(found: StoredCalibration) -> CombineRequest:

@@ -147,6 +147,24 @@ ForceSerial = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+ImagesRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="FOLDER",
+        help="Find the images that the experiments name in this folder.",
+        show_default="where the experiments say",
+        rich_help_panel=ADVANCED,
+    ),
+]
+NoImages = Annotated[
+    bool,
+    typer.Option(
+        "--no-images",
+        help="Do not read the serial number and the time from images.",
+        rich_help_panel=ADVANCED,
+    ),
+]
 Reason = Annotated[
     str,
     typer.Option(

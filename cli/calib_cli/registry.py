@@ -17,18 +17,17 @@ from calib_cli.help import Command, help_text, with_help_all
 from calib_cli.output import is_coloured
 
 SECTIONS = {
-    "Derive": {
+    "Derive and certify": {
         "derive": "calibration.derive:derive",
         "combine": "calibration.combine:combine",
         "rederive": "calibration.rederive:rederive",
-    },
-    "Certify": {
         "certify": "calibration.certify:certify",
         "withdraw": "calibration.withdraw:withdraw",
         "affected": "calibration.affected:affected",
     },
     "Use": {
         "apply": "calibration.apply:apply",
+        "identify": "data.identify:identify",
         "resolve": "calibration.resolve:resolve",
         "export": "calibration.export:export",
         "split": "data.split:split",

@@ -46,6 +46,7 @@ BEFORE = {
     ("audit", "anchor"): [["audit", "key"]],
     ("db", "restore"): [["db", "backup", "-o", "calib.backup.sqlite"]],
     ("split",): [["merge", "night1.expt", "night1.refl", "-o", "single.expt"]],
+    ("identify",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("usage", "push"): [
@@ -62,7 +63,7 @@ def test_every_command_exists() -> None:
         "report",
         "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
-        "resolve",
+        "resolve", "identify",
         "audit log", "audit verify", "audit clock", "audit checkpoint", "audit anchor",
         "audit key", "audit keys", "audit rotate",
         "detector place", "detector edit", "detector retire", "detector relabel",

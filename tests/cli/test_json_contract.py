@@ -18,8 +18,9 @@ from calib.store.schema.revision import migrate
 from support import raw
 from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done
+from support.images import eiger1, master, mini_cbf
 from support.json_page import PAGE, Keys, documented, is_of, leaves, within
-from support.simulated import DETECTOR
+from support.simulated import DETECTOR, SERIAL
 from support.workplace import copied_here
 
 CERTIFICATION = documented("A certification")
@@ -118,6 +119,7 @@ CONTRACT: dict[str, Keys] = {
     "audit keys": documented("`calib audit keys`"),
     "audit rotate": documented("`calib audit rotate`") | documented("`calib audit keys`"),
     "export": documented("`calib export`"),
+    "identify": documented("`calib identify`"),
     "init": documented("`calib init`"),
     "doctor": documented("`calib doctor`"),
     "db current": documented("`calib db current`"),
@@ -180,6 +182,11 @@ def all_answers() -> dict[str, list[Any]]:
     ask("certify", "24-0107:1", "--reason", "old", "--dry-run")
     ask("certify", "24-0107:2", "--reason", "better", "--from", "2026-03-03", "--supersede")
     ask("resolve", "24-0107", "--at", "2026-03-05", "--distance", "200", "--explain")
+    Path("x.cbf").write_bytes(mini_cbf(model=f"PILATUS 300K, S/N {SERIAL}"))
+    eiger1(Path("x_master.h5"))
+    master(Path("y_master.h5"), instrument__detector__detectorSpecific__roi_mode="disabled")
+    ask("identify", "imported.expt", "x.cbf")
+    ask("identify", "x_master.h5", "y_master.h5", code=1)
     ask("withdraw", "24-0107:2", "--reason", "worse")
     ask("resolve", "24-0107", "--at", "2026-03-05", "--distance", "200")
     ask("apply", "indexed.expt", "indexed.refl", "-o", "a.expt")
@@ -303,6 +310,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
         rare = {"null_directions[]", "notices[]", "warnings[]", "environment_differences[]"}
         rare |= {"reflections.columns_left_out[]"}  # tests/files/test_modules.py
         rare |= {"notices[]"} if name in ("split", "merge") else set()
+        rare |= {"files[].notices[]"}  # tests/cli/test_images.py
         rare |= {"timestamps[]"}  # tests/cli/test_timestamps.py
         rare |= {"datasets[].slips_deg[]"}  # tests/solve/test_slip.py
         # tests/solve/test_flagged.py, test_residual_reasons.py

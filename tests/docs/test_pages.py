@@ -35,6 +35,7 @@ READY: dict[str, tuple[str, ...]] = {
     "tutorial/first-calibration": (),
     "how-to/calibrate": (),
     "how-to/one-panel": ("derive",),
+    "how-to/identify": ("derive", "certify"),
     "how-to/pipeline": ("derive", "certify"),
     "how-to/compare": ("derive",),
     "how-to/report": ("derive",),

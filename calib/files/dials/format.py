@@ -65,6 +65,11 @@ class DialsFiles:
         return self.pair.file
 
     @property
+    def experiment_path(self) -> Path:
+        """Where the experiment list is."""
+        return self.pair.experiment_path
+
+    @property
     def reflection_path(self) -> Path | None:
         """Where the reflection table is."""
         return self.pair.reflection_path

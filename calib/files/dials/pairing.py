@@ -16,7 +16,6 @@ from calib.files.dials.refl import read_table
 from calib.files.dials.refl_modules import split_table
 from calib.files.dials.select import Selected, read_reflections
 from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
-from calib.model.base.arrays import Ints
 from calib.model.experiment import epochs
 from calib.model.experiment.dataset import Apart, Dataset, Source
 from calib.model.experiment.experiment import Detector, ExperimentList
@@ -70,7 +69,7 @@ def datasets_of(pair: Pair) -> list[Dataset]:
             "a map and moved panels must not correct the same distortion twice."
         )
     source = _source(pair)
-    detector_of = _same_detectors(models)
+    detector_of = np.array([entry.detector for entry in models.experiments])
     detectors = sorted(set(detector_of.tolist()))
     if len(reflections):
         empty = set(detectors) - set(detector_of[reflections.experiment].tolist())
@@ -87,40 +86,22 @@ def datasets_of(pair: Pair) -> list[Dataset]:
         apart = _apart(pair, models, own, detector)
         own_notices = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
-        mine = sorted(
-            {e.detector for e, k in zip(models.experiments, detector_of, strict=True) if k == index}
+        scans = models.epochs_of(index)
+        out.append(
+            Dataset(
+                name=name,
+                source=source,
+                experiments=models,
+                detector=detector,
+                reflections=own,
+                epoch=epochs.earliest(scans),
+                notices=own_notices,
+                detector_index=index,
+                why_no_time=epochs.ignored(scans),
+                apart=apart,
+            )
         )
-        scans = tuple(epoch for one in mine for epoch in models.epochs_of(one))
-        epoch, why = epochs.earliest(scans), epochs.ignored(scans)
-        if why:
-            unknown = "the time of these data is unknown" if epoch is None else "it is ignored"
-            own_notices += (f"{name}: {unknown}, since {why}.",)
-        out.append(Dataset(name, source, models, detector, own, epoch, own_notices, apart))
     return out
-
-
-def _same_detectors(models: ExperimentList) -> Ints:
-    """(e,) the index of the detector of each experiment; of detectors of stills that state the same
-    panels, the first one, since programs write a copy of the detector for each still."""
-    own = np.array([entry.detector for entry in models.experiments], dtype=np.int64)
-    of_scans = set(own[~models.stills].tolist())
-    first: dict[object, int] = {}
-    same = np.arange(len(models.detectors))
-    for index, detector in enumerate(models.detectors):
-        if index not in of_scans:
-            same[index] = first.setdefault(_stated(detector), index)
-    return np.asarray(same[own])
-
-
-def _stated(detector: Detector) -> object:
-    """What a detector model states about its panels, to be compared."""
-    frames, sensors = detector.frames, detector.sensors
-    arrays = (frames.origin_mm, frames.rotation, sensors.parallax, sensors.mu_per_mm)
-    return (
-        detector.panels,
-        detector.identifier,
-        *(array.tobytes() for array in (*arrays, sensors.thickness_mm)),
-    )
 
 
 def _on_modules(pair: Pair, selected: Selected) -> tuple[Reflections, list[str]]:

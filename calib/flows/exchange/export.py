@@ -14,6 +14,8 @@ from calib.files.exchange.source import ExportSource
 from calib.files.reader import read_experiments
 from calib.files.writer import EXPORTS, ExportFormat
 from calib.flows.shared.distances import check_distance
+from calib.flows.shared.identity import serial_of
+from calib.flows.shared.images import ImagePlaces, images_in
 from calib.flows.shared.modules import registered_modules
 from calib.model.detector.correction import Correction
 from calib.model.experiment.calibrated_detector import CalibratedDetector
@@ -45,13 +47,16 @@ def export_geometry(
     like: Path | None,
     distance_mm: float | None,
     output: Path,
+    places: ImagePlaces | None = None,
+    force_serial: bool = False,
     force: bool = False,
 ) -> Exported:
     """Write a calibrated detector in a ``form`` of ``writer.EXPORTS``.
 
     Its pose is that of the first experiment in ``like``, or else it faces the beam at
     ``distance_mm`` (default: the shortest distance it was derived at). Raises ``InputError``
-    (``needs-experiments``) where a format states more than a calibration knows.
+    (``needs-experiments``) where a format states more than a calibration knows, and where the
+    experiments, or an image that they name, are of another detector, unless ``force_serial``.
     """
     export = EXPORTS[form].export()
     if distance_mm is not None:
@@ -67,7 +72,9 @@ def export_geometry(
             )
         source = nominal_source(record, found, distance_mm)
     else:
-        source = source_like(store, record, found, like)
+        source = source_like(
+            store, record, found, like, places or ImagePlaces(), force_serial=force_serial
+        )
     write_safely(
         output,
         export.to_bytes(source),
@@ -104,7 +111,13 @@ def nominal_source(
 
 
 def source_like(
-    store: StoreLike, record: DetectorRecord, found: StoredCalibration, like: Path
+    store: StoreLike,
+    record: DetectorRecord,
+    found: StoredCalibration,
+    like: Path,
+    places: ImagePlaces,
+    *,
+    force_serial: bool,
 ) -> ExportSource:
     """A detector at the pose of the first experiment of a file, which is split into modules where
     it has one panel."""
@@ -119,11 +132,24 @@ def source_like(
             remedy="use --like with an experiment list of this detector.",
         )
     first = models.experiments[0]
+    images = images_in(file, like, places)
+    serial_of(
+        models.detectors[first.detector],
+        record.serial,
+        force=force_serial,
+        place=str(like),
+        image=images.found.get(first.detector),
+        remedy="use --like with experiments of this detector, or add --force-serial.",
+    )
     was_split = len(models.detectors[first.detector].panels) == 1 < len(layout)
     if was_split:
-        place = str(like)
         one = registered_modules(
-            models.detectors[first.detector], first.detector, store, record.serial, place=place
+            models.detectors[first.detector],
+            first.detector,
+            store,
+            record.serial,
+            images.header(first.detector),
+            place=str(like),
         )
         file = file.split({first.detector: one.known.modules})
         models = file.experiments

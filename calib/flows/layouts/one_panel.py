@@ -14,6 +14,7 @@ from calib.files.atomic import write_safely
 from calib.files.kinds import EXPERIMENTS, REFLECTIONS
 from calib.files.reader import DataFiles, ExperimentFile, read_data
 from calib.flows.layouts.split import detector_of, dials_reads_modules, left_out
+from calib.flows.shared.images import ImagePlaces, Images, images_in
 from calib.flows.shared.modules import Split, one_panel_was_split, registered_modules
 from calib.model.store.protocol import StoreLike
 
@@ -35,6 +36,8 @@ class Prepared:
     """The files to be corrected: split ones or, with ``positions``, those given."""
     file: ExperimentFile
     """The experiments, in which no detector has one panel."""
+    images: Images
+    """Those of the files given."""
     split: tuple[Split, ...]
     """The detectors that have one panel in the files given."""
     positions: bool
@@ -44,20 +47,27 @@ class Prepared:
 
 @contextmanager
 def prepared(
-    data: DataFiles, store: StoreLike, *, serial: str | None, route: OnePanel | None, place: str
+    data: DataFiles,
+    store: StoreLike,
+    places: ImagePlaces,
+    *,
+    serial: str | None,
+    route: OnePanel | None,
 ) -> Iterator[Prepared]:
     """The files with each detector of one panel split into its modules, while this is open.
 
     Without ``route`` a detector is split only if DIALS can read its images as modules. Raises
     ``InputError`` (``one-panel``) where it cannot, and what ``registered_modules`` raises.
     """
-    models = data.file.experiments
+    models, place = data.file.experiments, str(data.experiment_path)
+    images = images_in(data.file, data.experiment_path, places)
     alone = models.one_panel_detectors
     if not alone:
-        yield Prepared(data, data.file, (), False, ())
+        yield Prepared(data, data.file, images, (), False, images.notices)
         return
     found = tuple(
-        registered_modules(models.detectors[k], k, store, serial, place=place) for k in alone
+        registered_modules(models.detectors[k], k, store, serial, images.header(k), place=place)
+        for k in alone
     )
     if route is None:
         for one in found:
@@ -73,9 +83,9 @@ def prepared(
                 place=place,
                 remedy="add the .refl file, or use --as panels.",
             )
-        yield Prepared(data, file, found, True, (_POSITIONS_HELP,))
+        yield Prepared(data, file, images, found, True, (*images.notices, _POSITIONS_HELP))
         return
-    notices = [f"{one_panel_was_split(found)}."]
+    notices = [*images.notices, f"{one_panel_was_split(found)}."]
     with TemporaryDirectory(prefix="calib-") as folder:
         paths = [Path(folder) / f"{data.file.stem}.expt"]
         write_safely(paths[0], file.data, EXPERIMENTS)
@@ -85,7 +95,7 @@ def prepared(
             write_safely(paths[1], moved.write, REFLECTIONS)
             notices += left_out(moved)
         (split,) = read_data(paths, need_reflections=len(paths) > 1)
-        yield Prepared(split, split.file, found, False, tuple(notices))
+        yield Prepared(split, split.file, images, found, False, tuple(notices))
 
 
 _POSITIONS_HELP = (

@@ -10,10 +10,13 @@ from calib.config.layouts import known_detectors
 from calib.errors import LayoutError
 from calib.files.reader import DataFiles, serial_from
 from calib.flows.shared.identity import known_detector
+from calib.flows.shared.images import Images
 from calib.model.base.text import joined
 from calib.model.detector.families import Registry
 from calib.model.detector.known_detector import KnownDetector
+from calib.model.detector.layout import PanelShape
 from calib.model.experiment.experiment import Detector
+from calib.model.experiment.image_header import ImageHeader
 from calib.model.experiment.pose import DetectorPose, layout_of, locate_detector
 from calib.model.store.protocol import StoreLike
 
@@ -32,7 +35,7 @@ class Split:
 
 
 def read_as_modules(
-    data: DataFiles, store: StoreLike, serial: str | None, *, place: str
+    data: DataFiles, store: StoreLike, serial: str | None, images: Images, *, place: str
 ) -> tuple[DataFiles, list[str]]:
     """The same files with the only panel of each detector read as modules, and what was done.
 
@@ -43,7 +46,10 @@ def read_as_modules(
     alone = models.one_panel_detectors
     if not alone:
         return data, []
-    found = [registered_modules(models.detectors[k], k, store, serial, place=place) for k in alone]
+    found = [
+        registered_modules(models.detectors[k], k, store, serial, images.header(k), place=place)
+        for k in alone
+    ]
     with at_place(place):
         data = data.as_modules({one.index: one.known.modules for one in found})
     return data, [f"{data.file.stem}: {one_panel_was_split(found)}."]
@@ -56,12 +62,18 @@ def one_panel_was_split(found: Sequence[Split]) -> str:
 
 
 def registered_modules(
-    detector: Detector, index: int, store: StoreLike, serial: str | None, *, place: str
+    detector: Detector,
+    index: int,
+    store: StoreLike,
+    serial: str | None,
+    header: ImageHeader | None = None,
+    *,
+    place: str,
 ) -> Split:
     """The modules of a detector of one panel: those registered under its serial, if any, else as
     ``modules_of``."""
     registry = known_detectors()
-    name = serial or serial_from(detector.identifier)
+    name = serial or serial_from(detector.identifier) or (header and header.serial)
     record = known_detector(store, name) if name else None
     known = None if record is None else registry.of_panels(record.layout, detector.identifier)
     if known is not None and len(known.modules) > 1:
@@ -73,7 +85,7 @@ def registered_modules(
             )
         return Split(index, known)
     try:
-        return modules_of(registry, detector, index, serial=serial, place=place)
+        return modules_of(registry, detector, index, serial=serial, header=header, place=place)
     except LayoutError as error:
         if error.code != "ambiguous-layout":
             raise
@@ -93,22 +105,21 @@ def modules_of(
     *,
     layout: str | None = None,
     serial: str | None = None,
+    header: ImageHeader | None = None,
     halves: bool = False,
     place: str = "",
 ) -> Split:
     """The modules of a detector that is described as one panel.
 
-    Recognised as ``Registry.recognise`` says, unless ``layout`` names it. Raises ``LayoutError``
-    where it is not recognised, has another size, or is a single module.
+    Those that the ``header`` of an image describes, or as ``Registry.recognise`` says, unless
+    ``layout`` names them. Raises ``LayoutError`` where they are not recognised, have another size,
+    or are a single module.
     """
     panel = detector.panels[0]
     with at_place(place):
         if layout is None:
-            known = registry.recognise(
-                panel.size_px,
-                panel.pixel_mm,
-                text=detector.identifier,
-                serial=serial or serial_from(detector.identifier) or "",
+            known = recognised(
+                registry, panel, header, text=detector.identifier, serial=serial or ""
             )
         else:
             known = registry.get(layout)
@@ -123,6 +134,31 @@ def modules_of(
                 f"a {known.name} is a single module, so there are no panels to calibrate.",
             )
     return Split(index, known, halves)
+
+
+def recognised(
+    registry: Registry,
+    panel: PanelShape,
+    header: ImageHeader | None,
+    *,
+    text: str = "",
+    serial: str = "",
+) -> KnownDetector:
+    """The detector whose image is a panel, from what its file states (``text``), or else the header
+    of an image. Raises what ``Registry.recognise`` raises."""
+    found = serial or serial_from(text) or ""
+    if header is None or header.size_px != panel.size_px:
+        return registry.recognise(panel.size_px, panel.pixel_mm, text=text, serial=found)
+    described = header.modules
+    if described is not None:
+        return registry.with_modules(described, panel.pixel_mm[0], header.model)
+    return registry.recognise(
+        panel.size_px,
+        panel.pixel_mm,
+        text=text or header.model,
+        serial=found or header.serial or "",
+        roi_mode=header.roi_mode,
+    )
 
 
 def merged_pose(

@@ -12,7 +12,8 @@ import numpy as np
 from calib.errors import InputError
 from calib.files.reader import ExperimentFile, refuse_one_panel
 from calib.flows.shared.distances import check_distance
-from calib.flows.shared.identity import serial_of
+from calib.flows.shared.identity import default_serial, serial_of, serial_of_reference
+from calib.flows.shared.images import Images, instant_of_header
 from calib.flows.shared.times import instant_of_epoch, read_instant
 from calib.model.base.arrays import Ints
 from calib.model.detector.correction import Correction
@@ -40,6 +41,8 @@ class Target:
     """When the data were taken, in UTC."""
     why_no_time: str = ""
     """Why the epochs in the file do not give the time, as a clause."""
+    from_image: str = ""
+    """The image that gives the time instead; empty where the file or the user does."""
 
     def frames_with(self, correction: Correction) -> PanelFrames:
         """The corrected panels relative to the file's own root frame, in the file's order.
@@ -66,14 +69,17 @@ def targets_in(
     place: Path,
     store: StoreLike,
     *,
+    images: Images,
     serial: str | None,
     force_serial: bool,
+    calibration: str | None,
     at: str | None,
     distance_mm: float | None,
     now: datetime,
 ) -> list[Target]:
     """Every detector that the experiments of a file use.
 
+    ``calibration``, if named by its detector and version, gives the serial where nothing else does.
     Raises ``InputError`` for a detector without a serial, ``NotFoundError`` for one that the store
     does not know, ``LayoutError`` for other panels than it has.
     """
@@ -84,17 +90,32 @@ def targets_in(
     for index in models.detectors_in_use:
         detector = models.detectors[index]
         refuse_one_panel(detector, str(place))
-        name = serial_of(detector, serial, force=force_serial, place=str(place))
+        scans, why, image = models.epochs_of(index), "", images.found.get(index)
+
+        def default(epoch: float | None = epochs.earliest(scans)) -> str | None:
+            return serial_of_reference(calibration) or default_serial(store, epoch, now)
+
+        name = serial_of(
+            detector,
+            serial,
+            force=force_serial,
+            place=str(place),
+            image=image,
+            default=default,
+        )
         record = store.detectors.get(name)
         pose = locate_detector(record.layout, detector, store.calibrations.corrections(name))
-        scans, why = models.epochs_of(index), ""
+        from_image = ""
         if at is not None:
             time: datetime | None = read_instant(at, record.zones, now)
         else:
             time = instant_of_epoch(epochs.earliest(scans), record.zones)
             why = epochs.ignored(scans)
+            if time is None and image is not None:
+                time = instant_of_header(image.header, record.zones)
+                from_image = "" if time is None else str(image.path)
         distance = distance_mm or record.layout.distance_mm(pose.lab_from_root)
-        found.append(Target(index, detector, record, pose, distance, time, why))
+        found.append(Target(index, detector, record, pose, distance, time, why, from_image))
     return found
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from calib.errors import InputError, LayoutError
 from calib.model.base.text import joined
 from calib.model.detector.correction import ROTATIONS, TRANSLATIONS, Correction
-from calib.model.detector.known_detector import KnownDetector, read_family, size_words
+from calib.model.detector.known_detector import Family, KnownDetector, read_family, size_words
 from calib.model.detector.layout import Layout, PanelFrames
+from calib.model.detector.module_map import ModuleMap
 
 BUILT_IN = "built in"
 _SERIAL = re.compile(r"\bS/N[ :]*\S+", re.IGNORECASE)
@@ -89,6 +90,28 @@ class Registry:
             remedy="make its modules known with calib layout add (docs/reference/layouts.md), or "
             "name the layout with calib split --layout.",
         )
+
+    def with_modules(self, modules: ModuleMap, pixel_mm: float, model: str) -> KnownDetector:
+        """The detector that has these modules, or else one that is described by them only.
+
+        ``model`` is what the image that describes the modules calls it.
+        """
+        wanted = sorted(modules.boxes_px.tolist())
+        for one in self:
+            same = one.modules.size_px == modules.size_px and one.has_pixel((pixel_mm, pixel_mm))
+            if same and not one.mode and sorted(one.modules.boxes_px.tolist()) == wanted:
+                return one
+        first = modules.boxes_px[0]
+        size = int(first[2] - first[0]), int(first[3] - first[1])
+        if (modules.boxes_px[:, 2:] - modules.boxes_px[:, :2] != size).any():
+            raise LayoutError(
+                "unknown-layout",
+                "the modules that the image describes are not all of one size.",
+                remedy="name the layout with calib split --layout.",
+            )
+        name = _SERIAL.sub(" ", model).strip(" ,") or "detector"
+        family = Family(name, (), None, False, "the header of an image")
+        return KnownDetector(name, family, modules, size, None, pixel_mm, None, "", len(modules))
 
     def of_panels(
         self, layout: Layout, text: str = "", *, with_parts: bool = True

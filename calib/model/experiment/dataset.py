@@ -46,6 +46,10 @@ class Dataset:
     UTC. None if no epoch in the files is a date."""
     notices: tuple[str, ...] = ()
     """Remarks on these files for the user, a sentence each."""
+    detector_index: int = 0
+    """Of the detector in its experiment file."""
+    why_no_time: str = ""
+    """Why epochs in the file are not the time of the data, as a clause."""
     apart: Apart | None = None
     """Set if the reflections cannot belong to these experiments."""
 

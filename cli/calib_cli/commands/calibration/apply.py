@@ -29,6 +29,8 @@ from calib_cli.options import (
     FileSerial,
     Force,
     ForceSerial,
+    ImagesRoot,
+    NoImages,
     StorePlace,
     TimeChoice,
     TimePolicyName,
@@ -122,6 +124,8 @@ def apply(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    images: ImagesRoot = None,
+    no_images: NoImages = False,
     distance_mm: Annotated[
         float | None,
         typer.Option(
@@ -203,6 +207,8 @@ def apply(
                 by=shared_stamp,
                 serial=serial,
                 force_serial=force_serial,
+                images=images,
+                read_images=not no_images,
                 at=at,
                 distance_mm=distance_mm,
                 calibration=calibration,

@@ -30,6 +30,8 @@ from calib_cli.options import (
     DryRun,
     FileSerial,
     ForceSerial,
+    ImagesRoot,
+    NoImages,
     StorePlace,
 )
 from calib_cli.progress import derive_progress
@@ -64,6 +66,18 @@ def derive(
     ],
     serial: FileSerial = None,
     force_serial: ForceSerial = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Set the time of all the data.",
+            show_default="from files and images",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
+    images: ImagesRoot = None,
+    no_images: NoImages = False,
     add: Annotated[
         bool,
         typer.Option(
@@ -235,6 +249,9 @@ def derive(
             by=actor(by),
             serial=serial,
             force_serial=force_serial,
+            at=at,
+            images=images,
+            read_images=not no_images,
             add=add,
             base=base,
             relinearise=relinearise,

@@ -11,7 +11,16 @@ from calib.files.writer import EXPORTS, ExportFormat
 from calib_cli.completion import complete_experiments
 from calib_cli.context import open_store
 from calib_cli.help import INPUT, OUTPUT
-from calib_cli.options import AsJson, Force, Reference, Serial, StorePlace
+from calib_cli.options import (
+    AsJson,
+    Force,
+    ForceSerial,
+    ImagesRoot,
+    NoImages,
+    Reference,
+    Serial,
+    StorePlace,
+)
 from calib_cli.output import notify, write, write_json
 
 
@@ -61,6 +70,9 @@ def export(
         ),
     ] = None,
     serial: Serial = None,
+    force_serial: ForceSerial = False,
+    images: ImagesRoot = None,
+    no_images: NoImages = False,
     force: Force = False,
     store: StorePlace = None,
     as_json: AsJson = False,
@@ -76,6 +88,7 @@ def export(
     """
     from calib.errors import InputError
     from calib.flows.exchange.export import export_geometry
+    from calib.flows.shared.images import ImagePlaces
 
     if like is not None and distance_mm is not None:
         raise InputError(
@@ -92,6 +105,8 @@ def export(
             like=like,
             distance_mm=distance_mm,
             output=output,
+            places=ImagePlaces(images, not no_images),
+            force_serial=force_serial,
             force=force,
         )
         found = opened.calibrations.get(reference, serial)

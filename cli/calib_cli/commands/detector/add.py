@@ -10,7 +10,16 @@ import typer
 from calib_cli.completion import complete_experiments, complete_layout
 from calib_cli.context import actor, open_store
 from calib_cli.help import INPUT
-from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
+from calib_cli.options import (
+    AsJson,
+    By,
+    DryRun,
+    ForceSerial,
+    ImagesRoot,
+    NoImages,
+    SerialName,
+    StorePlace,
+)
 from calib_cli.output import notify, write_blocks, write_json
 
 
@@ -53,6 +62,9 @@ def add(
             "--description", metavar="TEXT", help="Describe the detector.", rich_help_panel=INPUT
         ),
     ] = "",
+    force_serial: ForceSerial = False,
+    images: ImagesRoot = None,
+    no_images: NoImages = False,
     by: By = None,
     store: StorePlace = None,
     as_json: AsJson = False,
@@ -78,6 +90,9 @@ def add(
             layout=layout,
             time_zone=time_zone,
             description=description,
+            force_serial=force_serial,
+            images=images,
+            read_images=not no_images,
             dry_run=dry_run,
         )
         retirements = [] if done.new else opened.detectors.retirements(serial)
@@ -86,6 +101,8 @@ def add(
         notify(f"Detector {serial} is already registered; nothing was changed.")
     elif dry_run:
         notify(f"Would register detector {serial}.")
+    for notice in done.notices:
+        notify(f"Note: {notice}")
     if done.split:
         notify(f"Note: one panel was split into the modules of a {done.split}.")
     if time_zone is None:

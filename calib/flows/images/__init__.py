@@ -1,0 +1,1 @@
+"""Images and experiments: which detector took them."""
