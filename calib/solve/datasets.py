@@ -133,7 +133,9 @@ def refine_datasets(
     Arguments and errors are those of ``solve_datasets``; with ``stored`` summaries panels may have
     fewer than 50 reflections in the new datasets.
     """
-    found = executor.map(initialise, layout, options, each=[(pose,) for pose in poses])
+    # Halves alternate over datasets, too: each may have a single still.
+    each = [(pose, place % 2 == 1) for place, pose in enumerate(poses)]
+    found = executor.map(initialise, layout, options, each=each)
     counts = np.sum(found, axis=0)
     fullest = max(
         [*counts.tolist(), *(int(counts[list(group.panels)].sum()) for group in layout.groups)]

@@ -222,7 +222,8 @@ def test_a_single_module_is_refused(store: Store, tmp_path: Path) -> None:
 def test_a_derivation_that_fails_acceptance_is_kept_as_a_draft(
     store: Store, tmp_path: Path
 ) -> None:
-    few = measured("night1", 150.0, NIGHT_1, seed=1, n_reflections=240)
+    nominal = Correction.none(len(LAYOUT))
+    few = measured("night1", 150.0, NIGHT_1, seed=1, n_reflections=240, truth=nominal)
     found = derived(store, *write_dataset(few, tmp_path))
     assert not found.record.acceptance.accepted
     assert found.stored is not None

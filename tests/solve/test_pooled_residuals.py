@@ -70,14 +70,14 @@ def test_panels_are_pooled_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("counts", "n_shells"),
     [
-        ([100.0] * N_SHELLS, 8),
-        ([25.0] * N_SHELLS, 4),
-        ([99.0, 100.0], 0),
-        ([100.0, 100.0], 2),
+        ([200.0] * N_SHELLS, 8),
+        ([50.0] * N_SHELLS, 4),
+        ([199.0, 200.0], 0),
+        ([200.0, 200.0], 2),
         ([1000.0] * 3, 3),
     ],
 )
-def test_shells_are_merged_until_each_has_a_hundred_reflections(
+def test_shells_are_merged_until_each_has_two_hundred_reflections(
     counts: list[float], n_shells: int
 ) -> None:
     """At most eight, about equally populated, without gaps; none rather than one."""

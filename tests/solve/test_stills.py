@@ -154,3 +154,12 @@ def test_every_fifth_reflection_of_each_still_is_held_out_and_halves_are_of_othe
         mine = seen.experiment == crystal
         assert seen.held_out[mine].sum() == 20
         assert set((seen.fold[mine] // 2).tolist()) == {crystal % 2}
+
+
+def test_halves_alternate_over_datasets_of_one_still_each() -> None:
+    layout, _, made = stills(1, n_crystals=1)
+    datasets = [replace(made.dataset, name=f"still {k}") for k in range(4)]
+    for place, one in enumerate(solution(datasets, layout, options()).statements):
+        in_halves = one.used_on_panel.sum(axis=1)
+        assert in_halves[place % 2] > 0
+        assert in_halves[1 - place % 2] == 0

@@ -16,6 +16,7 @@ from calib.files.dials.refl import read_table
 from calib.files.dials.refl_modules import split_table
 from calib.files.dials.select import Selected, read_reflections
 from calib.files.refusals import TOGETHER, disagreement, refuse_one_panel
+from calib.model.base.arrays import Ints
 from calib.model.experiment import epochs
 from calib.model.experiment.dataset import Apart, Dataset, Source
 from calib.model.experiment.experiment import Detector, ExperimentList
@@ -69,7 +70,7 @@ def datasets_of(pair: Pair) -> list[Dataset]:
             "a map and moved panels must not correct the same distortion twice."
         )
     source = _source(pair)
-    detector_of = np.array([entry.detector for entry in models.experiments])
+    detector_of = _same_detectors(models)
     detectors = sorted(set(detector_of.tolist()))
     if len(reflections):
         empty = set(detectors) - set(detector_of[reflections.experiment].tolist())
@@ -86,7 +87,10 @@ def datasets_of(pair: Pair) -> list[Dataset]:
         apart = _apart(pair, models, own, detector)
         own_notices = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
         name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
-        scans = models.epochs_of(index)
+        mine = sorted(
+            {e.detector for e, k in zip(models.experiments, detector_of, strict=True) if k == index}
+        )
+        scans = tuple(epoch for one in mine for epoch in models.epochs_of(one))
         out.append(
             Dataset(
                 name=name,
@@ -102,6 +106,30 @@ def datasets_of(pair: Pair) -> list[Dataset]:
             )
         )
     return out
+
+
+def _same_detectors(models: ExperimentList) -> Ints:
+    """(e,) the index of the detector of each experiment; of detectors of stills that state the same
+    panels, the first one, since programs write a copy of the detector for each still."""
+    own = np.array([entry.detector for entry in models.experiments], dtype=np.int64)
+    of_scans = set(own[~models.stills].tolist())
+    first: dict[object, int] = {}
+    same = np.arange(len(models.detectors))
+    for index, detector in enumerate(models.detectors):
+        if index not in of_scans:
+            same[index] = first.setdefault(_stated(detector), index)
+    return np.asarray(same[own])
+
+
+def _stated(detector: Detector) -> object:
+    """What a detector model states about its panels, to be compared."""
+    frames, sensors = detector.frames, detector.sensors
+    arrays = (frames.origin_mm, frames.rotation, sensors.parallax, sensors.mu_per_mm)
+    return (
+        detector.panels,
+        detector.identifier,
+        *(array.tobytes() for array in (*arrays, sensors.thickness_mm)),
+    )
 
 
 def _on_modules(pair: Pair, selected: Selected) -> tuple[Reflections, list[str]]:

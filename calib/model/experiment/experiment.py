@@ -188,9 +188,12 @@ class ExperimentList:
 
     @property
     def stills(self) -> Bools:
-        """(e,) which experiments are stills: without a scan, or with one of zero width."""
-        turning = [scan.width_rad != 0.0 for scan in self.scans]
-        return np.array(
-            [entry.scan is None or not turning[entry.scan] for entry in self.experiments],
-            dtype=np.bool_,
-        )
+        """(e,) which experiments are stills: without a scan, with one of zero width, or with one
+        image and no goniometer."""
+        return np.array([self._is_still(entry) for entry in self.experiments], dtype=np.bool_)
+
+    def _is_still(self, entry: Experiment) -> bool:
+        if entry.scan is None:
+            return True
+        scan = self.scans[entry.scan]
+        return scan.width_rad == 0.0 or (entry.goniometer is None and scan.n_images == 1)

@@ -36,6 +36,9 @@ class BeforeAfter:
 
     before: Spread
     after: Spread
+    chance: tuple[float, float] | None = None
+    """Probability that mean squares of x and y increase so much by chance, from the differences of
+    single reflections; None if not recorded."""
 
 
 @dataclass(frozen=True, slots=True)

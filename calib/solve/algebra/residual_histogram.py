@@ -66,7 +66,8 @@ def _bin_of(residuals: Floats) -> Ints:
 def _compared(count: int, squares: Floats, sizes: Ints) -> BeforeAfter | None:
     if not count:
         return None
-    return BeforeAfter(*(_spread(count, squares[k], sizes[k]) for k in range(2)))
+    before, after = (_spread(count, squares[k], sizes[k]) for k in range(2))
+    return BeforeAfter(before, after)
 
 
 def _spread(count: int, squares: Floats, sizes: Ints) -> Spread:

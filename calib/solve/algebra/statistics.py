@@ -22,6 +22,13 @@ def chance_above(value: float, degrees: int) -> float:
     return float(chdtrc(degrees, max(value, 0.0)))
 
 
+def chance_beyond(level: Floats) -> Floats:
+    """Probability that a normal deviate exceeds ``level``, of any shape, in standard deviations."""
+    from scipy.special import ndtr  # only comparisons of solutions need it
+
+    return np.asarray(ndtr(-level))
+
+
 def level_of_chance(probability: float, degrees: int) -> float:
     """The chi-square of ``degrees`` degrees of freedom that is exceeded with this probability."""
     from scipy.special import chdtri  # only comparisons of solutions need it

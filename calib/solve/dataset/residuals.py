@@ -6,6 +6,7 @@ import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
 from calib.model.result.report import BeforeAfter, Spread
+from calib.solve.algebra.paired_differences import PairedDifferences
 from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.algebra.statistics import SIGMA_PER_MAD
 from calib.solve.dataset.fit import DatasetFit
@@ -13,6 +14,9 @@ from calib.solve.dataset.fit import DatasetFit
 _BEYOND = 5.0
 """Held-out reflections beyond this many robust sigma in either model are omitted."""
 _CHUNK = 1 << 16
+_BLOCK_RAD = np.radians(10.0)
+"""Length of the blocks of a scan within which residuals may be correlated; each has one block of
+held-out reflections."""
 
 
 class Residuals:
@@ -29,6 +33,7 @@ class Residuals:
         self.after = _shown(after, chosen, self.panel, pixel_mm)
         self._seen, self._chosen = fit.seen, np.flatnonzero(chosen)
         self._crystal, self._a_matrix = fit.instrument.crystal, fit.nuisance.a_matrix
+        self._still = fit.instrument.still
 
     @property
     def d_angstrom(self) -> Floats:
@@ -41,6 +46,20 @@ class Residuals:
             r = np.einsum("nij,jn->ni", a_matrix, self._seen.hkl[:, mine])
             out[part] = 1.0 / np.maximum(np.linalg.norm(r, axis=1), 1e-9)
         return out
+
+    @property
+    def block(self) -> Ints:
+        """Number of the block of time (n,) of each reflection: 10 degrees of one scan, or one
+        still."""
+        experiment = self._seen.experiment[self._chosen].astype(np.int64)
+        phi = np.where(self._still[experiment], 0.0, self._seen.observed[2, self._chosen])
+        turn = np.floor((phi - phi.min(initial=0.0)) / _BLOCK_RAD).astype(np.int64)
+        return np.asarray(experiment * (int(turn.max(initial=0)) + 1) + turn)
+
+    def differences(self, group: Ints, n_groups: int) -> PairedDifferences:
+        """Differences of squared residuals by group (n,), to be added to those of other
+        datasets."""
+        return PairedDifferences.of(self.before, self.after, group, self.block, n_groups)
 
     def histogram(self, group: Ints, n_groups: int) -> ResidualHistogram:
         """Histogram by group (n,), to be added to those of other datasets."""

@@ -63,13 +63,30 @@ class SquaredPx:
 
 
 def initialise(
-    dataset: Dataset, layout: Layout, options: SolveOptions, lab_from_root: RigidMotion
+    dataset: Dataset,
+    layout: Layout,
+    options: SolveOptions,
+    lab_from_root: RigidMotion,
+    swapped: bool = False,
 ) -> tuple[DatasetState, Ints]:
-    """State from the models in the files, and the number of usable reflections per panel (n,)."""
+    """State from the models in the files, and the number of usable reflections per panel (n,).
+
+    ``swapped`` exchanges the halves of stills (``folds_of``).
+    """
     fit = DatasetFit.start(dataset, layout, lab_from_root, options)
+    if swapped:
+        fit = _with_halves_swapped(fit)
     # From here on only the observations are needed, not the reflection table.
     fit = following(replace(fit, dataset=dataset.without_reflections()), options)
     return DatasetState(fit, fit), np.bincount(fit.seen.panel[fit.keep], minlength=len(layout))
+
+
+def _with_halves_swapped(fit: DatasetFit) -> DatasetFit:
+    """The fit with the halves of its stills exchanged."""
+    of_still = fit.instrument.still[fit.seen.experiment]
+    fold = np.where(of_still, fit.seen.fold ^ 2, fit.seen.fold).astype(fit.seen.fold.dtype)
+    seen, order = replace(fit.seen, fold=fold).varying(fit.seen.first, None)
+    return replace(fit, seen=seen, keep=fit.keep[order], trust=fit.trust[order])
 
 
 def count_on_panels(state: DatasetState) -> tuple[DatasetState, Ints]:

@@ -13,6 +13,7 @@ from calib.model.result.comparison import Compared
 from calib.model.result.panel_sums import PanelSums
 from calib.model.result.report import METHOD, BeforeAfter, DatasetUse
 from calib.model.result.summary import Part
+from calib.solve.algebra.paired_differences import PairedDifferences
 from calib.solve.algebra.residual_histogram import ResidualHistogram
 from calib.solve.algebra.rigid_motion import tangents_from_parameters
 from calib.solve.dataset.fit import DatasetFit
@@ -158,8 +159,10 @@ def validate_dataset(
     return replace(state, rigid=rigid, held=held), (diagnostics, pooled)
 
 
-def in_shells(state: DatasetState, edges: Floats) -> tuple[DatasetState, ResidualHistogram]:
-    """Held-out residuals by resolution.
+def in_shells(
+    state: DatasetState, edges: Floats
+) -> tuple[DatasetState, tuple[ResidualHistogram, PairedDifferences]]:
+    """Held-out residuals by resolution, and the differences of their squares.
 
     Shell k holds edges[k] >= d > edges[k + 1]; the last shell includes its lower edge.
     """
@@ -167,7 +170,9 @@ def in_shells(state: DatasetState, edges: Floats) -> tuple[DatasetState, Residua
     assert held is not None  # noqa: S101 - validated before
     shell = np.searchsorted(-edges, -held.d_angstrom, side="right") - 1
     shell = np.clip(shell, 0, len(edges) - 2)
-    return replace(state, held=None), held.histogram(shell, len(edges) - 1)
+    n_shells = len(edges) - 1
+    found = held.histogram(shell, n_shells), held.differences(shell, n_shells)
+    return replace(state, held=None), found
 
 
 def cross_validate(
@@ -185,7 +190,13 @@ def cross_validate(
     start = fit.moved(whole.nuisance_step(others.tangent))
     alone, _ = start.iterated(others.correction, _ITERATIONS)
     before, after = state.rigid.residuals(none), alone.residuals(others.correction)
-    return state, _used(fit, before, after).compared()
+    used = _used(fit, before, after)
+    both = used.compared()
+    if both is not None:
+        at_once = np.zeros(len(used.panel), dtype=np.int64)
+        x, y = used.differences(at_once, 1).chances()[0].tolist()
+        both = replace(both, chance=(x, y))
+    return state, both
 
 
 def _tangent(start: Correction, end: Correction) -> Floats:

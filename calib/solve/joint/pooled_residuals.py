@@ -17,7 +17,7 @@ from calib.model.result.report import BeforeAfter, Shell, Spread
 SHELL_PER_SQUARE_ANGSTROM = 0.02
 """Width in 1/d^2 (1/Angstrom^2) of the resolution shells common to all datasets."""
 _SHELLS = 8
-_FEWEST_IN_SHELL = 100
+_FEWEST_IN_SHELL = 200
 _SQUARED = np.array([name.startswith("rms") for name in COLUMNS[1:]])
 
 

@@ -46,7 +46,7 @@ from calib.solve.panels.halves import halves_of
 from calib.solve.panels.system import PanelStep, PanelSystem
 
 _SHELLS = 8
-_FEWEST_IN_SHELL = 100
+_FEWEST_IN_SHELL = 200
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,9 +158,17 @@ def _shells(refined: Refinement, d_angstrom: Floats) -> tuple[Shell, ...]:
     if count < 2:
         return ()
     edges = np.quantile(d_angstrom, np.linspace(1.0, 0.0, count + 1))
-    histogram = reduce(ResidualHistogram.plus, refined.executor.imap(in_shells, edges))
-    found = [(high, low, histogram.group(k)) for k, (high, low) in enumerate(pairwise(edges))]
-    return tuple(Shell(float(high), float(low), both) for high, low, both in found if both)
+    histogram, differences = reduce(
+        lambda one, other: (one[0].plus(other[0]), one[1].plus(other[1])),
+        refined.executor.imap(in_shells, edges),
+    )
+    chances = [(x, y) for x, y in differences.chances().tolist()]
+    found = [(pair, histogram.group(k)) for k, pair in enumerate(pairwise(edges.tolist()))]
+    return tuple(
+        Shell(high, low, replace(both, chance=chance))
+        for ((high, low), both), chance in zip(found, chances, strict=True)
+        if both
+    )
 
 
 def convergence_of(refined: Refinement, diagnostics: Sequence[DatasetDiagnostics]) -> Convergence:

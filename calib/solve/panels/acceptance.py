@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.detector.correction import CorrectionEstimate, PanelStatus
-from calib.model.result.report import METHOD, Acceptance, BeforeAfter, Report
+from calib.model.result.report import METHOD, Acceptance, BeforeAfter, Report, Spread
+from calib.solve.algebra.statistics import SIGMA_PER_MAD
 from calib.solve.panels.disagreement import disagreements_in_words
-from calib.solve.panels.residual_reasons import outlier_reasons, scale_reasons
+from calib.solve.panels.residual_reasons import (
+    axis_reasons,
+    left_out_reasons,
+    outlier_reasons,
+    scale_reasons,
+    shell_reasons,
+)
 
-_SHELL_TOLERANCE = 1.02
-"""A resolution shell may get worse by this factor, which is within its statistical scatter."""
+_HEAVY = 1.3
+"""Ratio of RMSD to the standard deviation by the median from which on tails are heavy."""
 _MIN_MEASURED_FRACTION = 0.1
 """Fraction of the panels that must be measured."""
 _MAX_REPEAT_UM = 5.0
@@ -28,11 +35,14 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
 
     - the iteration converged;
     - the median residual of each dataset is at most 1.5 px;
-    - the RMSD of held-out reflections decreased in x and in y;
-    - solutions from two halves of the data agree better than the corrections are large;
-    - no resolution shell got worse by more than 2 %;
-    - cross-validation: no dataset fits worse with corrections from the other datasets than with
-      the nominal geometry;
+    - the RMSD of held-out reflections in x and y together decreased or, if their tails are heavy,
+      the median, and it did not increase in x or in y in the sense of the next but one;
+    - the error of the corrections, half the difference of the solutions from two halves of the data
+      or, if these are too small, the stated one, is smaller than that of the nominal geometry;
+    - no resolution shell of held-out reflections fits worse than with the nominal geometry, by more
+      than 5 % and 0.01 px and with a probability below 0.001 by chance;
+    - cross-validation: in the same sense, no dataset fits worse with corrections from the other
+      datasets;
     - no part of the data disagrees with the others (``calib.solve.panels.comparisons``);
     - panels repeat from one occasion to another to 5 um and to three times what was known before;
     - no dataset has twice as many outliers as may be rejected, nor on more than a tenth of the
@@ -47,8 +57,9 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *_scatter(report),
         *_held_out(report),
         *_halves(report, estimate),
-        *_shells(report),
-        *_cross_validation(report),
+        *axis_reasons(report.overall.held_out),
+        *shell_reasons(report.shells),
+        *left_out_reasons(report.datasets),
         *disagreements_in_words(report),
         *_repeatability(report),
         *outlier_reasons(report.datasets, len(report.panels)),
@@ -84,50 +95,49 @@ def _held_out(report: Report) -> list[str]:
     held = report.overall.held_out
     if held is None:
         return ["There are no held-out reflections to test the corrections with."]
+    words = "x and y together"
+    before, after = (_residual_px(one, _is_heavy(held.before)) for one in (held.before, held.after))
+    if after < before:
+        return []
+    if _is_heavy(held.before):
+        words += ", from medians since their tails are heavy,"
     return [
-        f"Held-out RMSD in {axis} did not decrease: {before:.3f} px before, {after:.3f} px after."
-        for axis, before, after in _axes(held)
-        if after >= before
+        f"Held-out RMSD in {words} did not decrease: {before:.3f} px before, {after:.3f} px after. "
+        "The corrections are within the noise of these data. Add data, or use the nominal geometry."
     ]
+
+
+def _is_heavy(spread: Spread) -> bool:
+    """Whether few reflections determine the RMSD, so that it says little about the others."""
+    return _residual_px(spread, robust=False) > _HEAVY * _residual_px(spread, robust=True)
+
+
+def _residual_px(spread: Spread, robust: bool) -> float:
+    """The RMSD of x and y added in quadrature, or the standard deviation of a normal distribution
+    with the same medians."""
+    if robust:
+        return SIGMA_PER_MAD * spread.scatter_px
+    return float(np.hypot(spread.rms_x_px, spread.rms_y_px))
 
 
 def _halves(report: Report, estimate: CorrectionEstimate) -> list[str]:
-    halves = report.halves
-    if halves is None:
-        return [
-            "Half-dataset agreement is unknown: fewer than two panels have 100 reflections in each "
-            "half."
-        ]
     measured = np.array([status is PanelStatus.MEASURED for status in estimate.status])
     if not measured.any():
         return []
+    halves = report.halves
     size_um = 1e3 * float(np.sqrt(np.mean(estimate.correction.values[measured, :2] ** 2)))
-    if halves.rms_in_plane_um < size_um:
+    if halves is None:
+        error_um = 1e3 * float(np.sqrt(np.mean(estimate.sigma[measured, :2] ** 2)))
+        found = f"The standard uncertainty of the corrections is {error_um:.1f} um rms"
+    else:
+        error_um = 0.5 * halves.rms_in_plane_um
+        found = f"Half-dataset agreement is {halves.rms_in_plane_um:.1f} um rms"
+    # The square of the corrections is that of the true displacements plus that of the error.
+    if 2.0 * error_um**2 < size_um**2:
         return []
     return [
-        f"Half-dataset agreement is {halves.rms_in_plane_um:.1f} um rms in the plane, no better "
-        f"than the size of the corrections ({size_um:.1f} um)."
-    ]
-
-
-def _shells(report: Report) -> list[str]:
-    return [
-        f"Held-out RMSD in {axis} increased from {before:.3f} to {after:.3f} px between "
-        f"{shell.d_max_angstrom:.2f} and {shell.d_min_angstrom:.2f} Angstrom."
-        for shell in report.shells
-        for axis, before, after in _axes(shell.held_out)
-        if after > _SHELL_TOLERANCE * before
-    ]
-
-
-def _cross_validation(report: Report) -> list[str]:
-    return [
-        f"Cross-validation: {dataset.name} fits worse with corrections from the other datasets "
-        f"than with the nominal geometry (RMSD in {axis} {after:.3f} px, nominal {before:.3f} px)."
-        for dataset in report.datasets
-        if dataset.left_out is not None
-        for axis, before, after in _axes(dataset.left_out)
-        if after > before
+        f"{found} in the plane: corrections of {size_um:.1f} um rms with an error of "
+        f"{error_um:.1f} um are no nearer to the truth than the nominal geometry. Add data."
     ]
 
 

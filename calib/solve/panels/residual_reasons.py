@@ -1,4 +1,4 @@
-"""Reasons not to accept a derivation that lie in the residuals of single datasets."""
+"""Reasons not to accept a derivation that lie in residuals: of single datasets, and of shells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from calib.model.base.text import panel_numbers
-from calib.model.result.report import DatasetUse
+from calib.model.result.report import BeforeAfter, DatasetUse, Shell
+from calib.solve.algebra.statistics import chance_beyond, holm
 from calib.solve.dataset.outliers import MOST_REJECTED, MOST_REJECTED_ON_PANEL
 
 _MAX_SCALE_RATIO = 3.0
@@ -17,6 +18,76 @@ _MOST_LIMITED = 0.1
 rings and shadows affect few panels; one panel may in any case."""
 _TWICE = 2.0
 """Outliers over the limits of rejection. Once is usual: centroids have heavy tails."""
+
+_WORSE_FACTOR, _WORSE_PX, _WORSE_CHANCE = 1.05, 0.01, 1e-3
+"""An RMSD is worse if it increased by this factor, by so many pixels, and with no more than this
+probability by chance (Holm)."""
+_Increase = tuple[int, str, float, float]
+"""Place in the list, axis, and RMSD in px before and after."""
+
+
+def shell_reasons(shells: Sequence[Shell]) -> list[str]:
+    """Reasons not to accept corrections with which held-out reflections of a resolution shell fit
+    worse than with nominal panels."""
+    return [
+        f"Held-out RMSD in {axis} increased from {before:.3f} to {after:.3f} px between "
+        f"{shells[place].d_max_angstrom:.2f} and {shells[place].d_min_angstrom:.2f} Angstrom: the "
+        "panels describe something that depends on the scattering angle and is not in the model. "
+        "Add data at another distance, or exclude the dataset that fits worst."
+        for place, axis, before, after in _increases([shell.held_out for shell in shells])
+    ]
+
+
+def axis_reasons(held_out: BeforeAfter | None) -> list[str]:
+    """Reasons not to accept corrections with which held-out reflections fit worse in x or in y."""
+    return [
+        f"Held-out RMSD in {axis} increased from {before:.3f} to {after:.3f} px: the panels "
+        "describe something that is not in the model. Exclude the dataset that fits worst."
+        for _, axis, before, after in _increases([held_out])
+    ]
+
+
+def left_out_reasons(datasets: Sequence[DatasetUse]) -> list[str]:
+    """Reasons not to accept corrections that describe a dataset worse than nominal panels do if
+    they are derived from the others."""
+    return [
+        f"Cross-validation: {datasets[place].name} fits worse with corrections from the other "
+        f"datasets than with the nominal geometry (RMSD in {axis} {after:.3f} px, nominal "
+        f"{before:.3f} px). It is of another state of the detector, or has errors that no "
+        "parameter describes. Leave it out, or derive it separately."
+        for place, axis, before, after in _increases([use.left_out for use in datasets])
+    ]
+
+
+def _increases(pairs: Sequence[BeforeAfter | None]) -> list[_Increase]:
+    """The increases of RMSD that count."""
+    found: list[_Increase] = []
+    chances: list[float] = []
+    for place, both in enumerate(pairs):
+        if both is None:
+            continue
+        one, other = both.before, both.after
+        found += [
+            (place, "x", one.rms_x_px, other.rms_x_px),
+            (place, "y", one.rms_y_px, other.rms_y_px),
+        ]
+        chances += both.chance or _independent(both)
+    worse = holm(np.array(chances)) < _WORSE_CHANCE
+    return [
+        one
+        for one, sure in zip(found, worse.tolist(), strict=True)
+        if sure and one[3] > max(_WORSE_FACTOR * one[2], one[2] + _WORSE_PX)
+    ]
+
+
+def _independent(both: BeforeAfter) -> tuple[float, float]:
+    """The probability for x and y as if the two residuals of a reflection were independent of each
+    other, which overestimates the scatter of their difference."""
+    before = np.array([both.before.rms_x_px, both.before.rms_y_px]) ** 2
+    after = np.array([both.after.rms_x_px, both.after.rms_y_px]) ** 2
+    scatter = np.sqrt(2.0 * (before**2 + after**2) / both.after.n)
+    x, y = chance_beyond((after - before) / np.maximum(scatter, 1e-300)).tolist()
+    return x, y
 
 
 def outlier_reasons(datasets: Sequence[DatasetUse], n_panels: int) -> list[str]:
