@@ -25,6 +25,7 @@ def certify(
     gap_mm: float | None = None,
     supersede: bool = False,
     override: str = "",
+    partial: bool = False,
     serial: str | None = None,
     dry_run: bool = False,
 ) -> Certified:
@@ -59,6 +60,8 @@ def certify(
         Replace certifications of other calibrations where they overlap.
     override
         Why a draft is certified although it failed acceptance.
+    partial
+        Certify it although less than half of the panels are measured; without effect on others.
     serial
         The detector's serial number, where ``calibration`` is a bare version.
     dry_run
@@ -72,8 +75,8 @@ def certify(
     Raises
     ------
     InputError
-        The calibration is a draft, its datasets have no time and ``start`` is missing, or other
-        certifications would be replaced.
+        The calibration is a draft, or less than half of its panels are measured; its datasets have
+        no time and ``start`` is missing; or other certifications would be replaced.
     NotFoundError
         There is no such calibration.
     StoreError
@@ -104,6 +107,7 @@ def certify(
             gap_mm=gap_mm,
             reason=reason,
             override=override,
+            partial=partial,
             supersede=supersede,
             stamp=stamp_of(actor),
             dry_run=dry_run,

@@ -17,7 +17,7 @@ from calib.model.base.zones import TimeZones
 from calib.model.experiment.epochs import FIRST_DATA
 from calib.model.store.certification_rules import Consequences, default_range
 from calib.model.store.protocol import StoreLike
-from calib.model.store.record import Certification, ChangeStamp, StoredCalibration
+from calib.model.store.record import Certification, ChangeStamp, State, StoredCalibration
 from calib.model.store.validity import DistanceRange, Validity
 
 GAP = 0.1
@@ -56,6 +56,7 @@ def certify(
     override: str,
     supersede: bool,
     stamp: ChangeStamp,
+    partial: bool = False,
     dry_run: bool = False,
 ) -> Certified:
     """Certify a calibration from ``start`` (default: its earliest dataset) to ``end`` (default:
@@ -64,12 +65,14 @@ def certify(
     are extended to those of a certification that is succeeded, within the default extrapolation
     limit.
 
-    Raises ``InputError`` where a draft is certified without ``override``, no start is known, it is
-    recorded already, or other certifications would be replaced without ``supersede``.
+    Raises ``InputError`` where a draft is certified without ``override``, one of which less than
+    half of the panels are measured is certified for the first time without ``partial``, no start is
+    known, it is recorded already, or other certifications would be replaced without ``supersede``.
     """
     found = store.calibrations.get(reference, serial)
     zone = store.detectors.get(found.record.serial).zones
     refuse_draft(found, override)
+    _refuse_partial(found, partial=partial or bool(override.strip()))
     if not reason.strip():
         raise InputError(
             "no-reason", "a certification needs a reason.", remedy="use --reason TEXT."
@@ -149,6 +152,21 @@ def refuse_draft(found: StoredCalibration, override: str) -> None:
         "not-accepted",
         f"{found.name} failed acceptance and is a draft: {reasons}",
         remedy="derive again from better data; --override REASON certifies it nevertheless.",
+    )
+
+
+def _refuse_partial(found: StoredCalibration, *, partial: bool) -> None:
+    """Raise ``InputError`` for a calibration of less than half of the panels, unless this is
+    confirmed or it is certified already."""
+    estimate = found.record.estimate
+    if partial or not estimate.is_partial or found.state is State.CERTIFIED:
+        return
+    measured, n = int(estimate.measured.sum()), len(estimate.status)
+    raise InputError(
+        "partial-coverage",
+        f"{found.name} measures {measured} of {n} panels; the others follow these, the prior and "
+        "the groups that they are mounted on.",
+        remedy="derive it from data on more panels, or use --partial to certify it as it is.",
     )
 
 

@@ -127,6 +127,7 @@ def demo(
             reason="demonstration",
             override="" if best.record.acceptance.accepted else "demonstration",
             supersede=False,
+            partial=True,
             stamp=stamp,
         )
         output = folder / "target_calibrated.expt"

@@ -21,7 +21,7 @@ def certified(store: Store, name: str, **options: object) -> Certified:
     given: dict[str, object] = {
         "serial": None, "start": None, "end": None, "min_distance_mm": None,
         "max_distance_mm": None, "gap_mm": None, "reason": "new", "override": "",
-        "supersede": False, "stamp": stamp(),
+        "supersede": False, "partial": True, "stamp": stamp(),
     }  # fmt: skip
     return certify(store, name, **(given | options))  # type: ignore[arg-type]
 

@@ -197,7 +197,9 @@ def test_a_tenth_of_the_panels_must_be_measured() -> None:
     assert verdict(good().report, nothing).reasons == ("Only 0 of 10 panels are measured.",)
     one = replace(estimate, status=(PanelStatus.MEASURED, *nothing.status[1:]))
     large = replace(one, correction=Correction(np.full((10, 6), 0.1)))
-    assert verdict(good().report, large).accepted
+    found = verdict(good().report, large)
+    assert found.accepted
+    assert found.reasons[1].startswith("Accepted for 1 of 10 panels; the others are determined by")
 
 
 def test_every_gate_that_failed_gives_its_reason() -> None:

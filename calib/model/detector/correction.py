@@ -235,6 +235,11 @@ class CorrectionEstimate:
         """(n,) which panels are measured."""
         return np.array([status is PanelStatus.MEASURED for status in self.status])
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether less than half of the panels are measured."""
+        return 2 * int(self.measured.sum()) < len(self.status)
+
     def covariance_bytes(self) -> bytes:
         """The lower triangle of the covariance, row by row, little-endian float64."""
         packed = self.covariance[np.tril_indices(len(self.covariance))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib.model.detector.correction import CorrectionEstimate, PanelStatus
+from calib.model.detector.correction import CorrectionEstimate
 from calib.model.result.report import METHOD, Acceptance, BeforeAfter, Report, Spread
 from calib.solve.algebra.statistics import SIGMA_PER_MAD
 from calib.solve.panels.disagreement import disagreements_in_words
@@ -69,7 +69,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
     ]
     if reasons:
         return Acceptance(False, tuple(reasons))
-    return Acceptance(True, (_accepted(report),))
+    return Acceptance(True, (_accepted(report), *_unmeasured(estimate)))
 
 
 def _convergence(report: Report) -> list[str]:
@@ -121,7 +121,7 @@ def _residual_px(spread: Spread, robust: bool) -> float:
 
 
 def _halves(report: Report, estimate: CorrectionEstimate) -> list[str]:
-    measured = np.array([status is PanelStatus.MEASURED for status in estimate.status])
+    measured = estimate.measured
     if not measured.any():
         return []
     halves = report.halves
@@ -157,10 +157,21 @@ def _repeatability(report: Report) -> list[str]:
 
 
 def _coverage(estimate: CorrectionEstimate) -> list[str]:
-    measured = sum(status is PanelStatus.MEASURED for status in estimate.status)
+    measured = int(estimate.measured.sum())
     if measured >= _MIN_MEASURED_FRACTION * len(estimate.status):
         return []
     return [f"Only {measured} of {len(estimate.status)} panels are measured."]
+
+
+def _unmeasured(estimate: CorrectionEstimate) -> list[str]:
+    """For how many panels a solution is accepted, unless for all."""
+    measured, n = int(estimate.measured.sum()), len(estimate.status)
+    if measured == n:
+        return []
+    return [
+        f"Accepted for {measured} of {n} panels; the others are determined by the prior and follow "
+        "the panels and groups that are measured."
+    ]
 
 
 def _method(report: Report) -> list[str]:

@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
 from calib.errors import NotFoundError
+from calib.model.detector.correction import PanelStatus
 from calib.model.store.certification_rules import default_range, live
 from calib.model.store.record import Certification
 from calib.model.store.validity import DistanceRange, Validity, duration
@@ -22,6 +23,7 @@ from calib.store.schema.tables import (
     CALIBRATION_DATASET,
     CERTIFICATION,
     DEED,
+    PANEL,
     RELABELLING,
     WITHDRAWAL,
 )
@@ -191,7 +193,12 @@ def _never_certified(
             remedy=f"calib derive ... --serial {shlex.quote(serial)}.",
         )
     newest = connection.execute(
-        select(CALIBRATION.c.version, CALIBRATION.c.id, CALIBRATION.c.distances_mm)
+        select(
+            CALIBRATION.c.version,
+            CALIBRATION.c.id,
+            CALIBRATION.c.distances_mm,
+            CALIBRATION.c.position,
+        )
         .where(mine, CALIBRATION.c.accepted, ~_withdrawn(known_at), ~_relabelled(known_at))
         .order_by(CALIBRATION.c.version.desc())
         .limit(1)
@@ -208,10 +215,24 @@ def _never_certified(
     elif wanted or newest is None:
         remedy = f"{_DERIVE.format(' and '.join(wanted))}."
     else:
-        remedy = _command(f"{serial}:{newest.version}", Validity(_midnight(at), None), None)
+        partial = _is_partial(connection, newest.position)
+        validity = Validity(_midnight(at), None)
+        remedy = _command(f"{serial}:{newest.version}", validity, None, partial=partial)
     return NotFoundError(
         "not-certified", f"no calibration of detector {serial} is certified.", remedy=remedy
     )
+
+
+def _is_partial(connection: Connection, calibration: int) -> bool:
+    """Whether the calibration at this position measures less than half of the panels, so that
+    certifying it has to be confirmed."""
+    measured = func.sum(case((PANEL.c.status == PanelStatus.MEASURED.value, 1), else_=0))
+    row = connection.execute(
+        select(measured.label("measured"), func.count().label("n")).where(
+            PANEL.c.calibration == calibration
+        )
+    ).one()
+    return bool(2 * row.measured < row.n)
 
 
 def _withdrawn(known_at: int) -> ColumnElement[bool]:
@@ -289,13 +310,16 @@ def _shown_mm(distance_mm: float, nearest: Certification) -> str:
     return f"{rounded if is_same and rounded > 0.0 else distance_mm:.6g}"
 
 
-def _command(name: str, validity: Validity, distances: DistanceRange | None) -> str:
+def _command(
+    name: str, validity: Validity, distances: DistanceRange | None, *, partial: bool = False
+) -> str:
     command = ["calib", "certify", shlex.quote(name), "--from", _iso(validity.start)]
     if validity.end is not None:
         command += ["--to", _iso(validity.end)]
     if distances is not None:
         command += ["--min-distance", repr(distances.minimum_mm)]
         command += ["--max-distance", repr(distances.maximum_mm)]
+    command += ["--partial"] * partial
     return " ".join([*command, '--reason "..."'])
 
 

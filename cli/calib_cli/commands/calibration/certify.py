@@ -94,6 +94,14 @@ def certify(
             rich_help_panel=INPUT,
         ),
     ] = "",
+    partial: Annotated[
+        bool,
+        typer.Option(
+            "--partial",
+            help="Also if less than half of the panels are measured.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False,
     serial: Serial = None,
     by: By = None,
     store: StorePlace = None,
@@ -130,6 +138,7 @@ def certify(
             gap_mm=gap_mm,
             reason=reason,
             override=override,
+            partial=partial,
             supersede=supersede,
             dry_run=dry_run,
         )

@@ -226,4 +226,5 @@ def _notify_next_step(stored: StoredCalibration | None, *, new: bool, details: b
         notify("It is a draft, which is not used: derive again from better data.")
         return
     start = instant(min(stored.starts, default=None)) or "DATE"
-    notify(f'Next: calib certify {stored.name} --from {start} --reason "..."')
+    partial = " --partial" if stored.record.estimate.is_partial else ""
+    notify(f'Next: calib certify {stored.name} --from {start}{partial} --reason "..."')

@@ -119,4 +119,5 @@ def relabel(
     if done.withdrawn and not certify:
         notify(f"{done.wrong.name} was certified; its certifications do not apply to {right}.")
     if done.stored is not None and not done.certified:
-        notify(f'Next: calib certify {done.stored.name} --reason "..."')
+        partial = " --partial" if done.stored.record.estimate.is_partial else ""
+        notify(f'Next: calib certify {done.stored.name}{partial} --reason "..."')
