@@ -1,8 +1,7 @@
-"""Random histories of one detector, compared with a plain list of its certifications.
+"""Random histories of one detector, compared with plain lists of its certifications and amendments.
 
-The list (``support.plain_list``) shares no code with the store. Hours and tens of mm of the list
-are placed in the middle of what can be recorded, or at its bounds, a microsecond and the next
-number apart. The clock of the machine is wrong by up to centuries, and is corrected.
+The lists share no code with the store. Their hours and tens of mm are placed in the middle of what
+can be recorded, or at its bounds. The clock of the machine is wrong by up to centuries.
 """
 
 from __future__ import annotations
@@ -31,10 +30,11 @@ from calib.model.store.resolution import DistancePolicy, Resolution, TimePolicy
 from calib.model.store.validity import DistanceRange, Validity
 from calib.store.store import Store
 from conftest import PROFILE
+from support.amended import Amended
 from support.plain_list import HOURS, TENS, Point, Word, corners
 from support.records import DAY, NOON, calibration, detector, stamp
-from support.scales import EXTREME, TICK, USUAL, ScaledList
-from support.wrong_clocks import BACK, CHECKED, GAP, STEPS, TOLERANCE, WrongClocks
+from support.scales import EXTREME, TICK, USUAL
+from support.wrong_clocks import BACK, CHECKED, GAP, STEPS, TOLERANCE
 
 HISTORIES = (7_000, 3_000) if PROFILE == "long" else (40, 12)
 """On SQLite, and on a server, which takes several times as long to answer; 10 000 in all."""
@@ -60,7 +60,7 @@ LEAST_CONTESTED = {"now": 0.04, "as known": 0.015}
 """... and where certifications of two or more versions do."""
 
 
-class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
+class Histories(Amended, RuleBasedStateMachine):
     """One new detector for each history."""
 
     store: Store
@@ -84,6 +84,7 @@ class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
         log = self.store.log.entries(last=1)
         self.last = log[0].recorded.at if log else NOON - DAY
         self.asked["histories"] += 1
+        self.unamended()
         self.versions = []
         self.words = []
         self.positions = []
@@ -106,6 +107,7 @@ class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
         self.certify_version(
             2, start + by, left, low + by, width - by, gap, True, True, still, True
         )
+        self.ask_at_corners()
 
     # what happens
 
@@ -162,9 +164,10 @@ class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
         checked: bool,
     ) -> None:
         version = data.draw(st.integers(1, len(self.versions)))
-        self.certify_version(
+        if self.certify_version(
             version, start, length, low, width, gap, override, supersede, step, checked
-        )
+        ):
+            self.ask_at_corners()
 
     def certify_version(
         self,
@@ -178,7 +181,8 @@ class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
         supersede: bool,
         step: timedelta,
         checked: bool,
-    ) -> None:
+    ) -> bool:
+        """Whether the version was certified."""
         at = self.clock(step)
         calibration_id, accepted, _, _ = self.versions[version - 1]
         end = None if length is None else start + length
@@ -199,7 +203,9 @@ class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
         )
         consequences = self.store.certifications.preview_certify(draft)
         refused = None
-        if not accepted and not override:
+        if version in self.relabelled:
+            refused = "relabelled"
+        elif not accepted and not override:
             refused = "not-accepted"
         elif self.holds_everywhere(word):
             refused = "certified-already"
@@ -209,18 +215,18 @@ class Histories(ScaledList, WrongClocks, RuleBasedStateMachine):
             with pytest.raises(InputError) as caught:
                 self.store.certifications.certify(draft, supersede=supersede)
             assert caught.value.code == refused
-            return
+            return False
         before = self.answers()
         certify = self.opened(checked).certifications.certify
         if self.refused(at, lambda: certify(draft, supersede=supersede), checked):
-            return
+            return False
         number = certify(draft, supersede=supersede).number
         word.number = number
         self.words.append(word)
         assert self.recorded(at) == number
         self.compare(consequences, before)
         self.compare(self.store.certifications.consequences(number), before)
-        self.ask_at_corners()
+        return True
 
     @precondition(lambda self: self.words)
     @rule(data=st.data(), step=STEPS, checked=CHECKED)
@@ -379,7 +385,7 @@ def test_the_store_answers_as_a_plain_list_would(
                 type("Histories", (Histories,), given),
                 settings=settings(
                     max_examples=min(AT_ONCE, histories - asked["histories"]),
-                    stateful_step_count=8,
+                    stateful_step_count=11,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),
                 ),

@@ -74,6 +74,8 @@ class PlainList:
     versions: list[tuple[str, bool, int, Any]]
     """Of each calibration its id, whether it was accepted, its position, and its record."""
     words: list[Word]
+    relabelled: dict[int, int]
+    """The versions that were recorded under another serial, and the positions of that."""
 
     def holding(self, hour: float, tens: float, known: int | None = None) -> list[Word]:
         """All that hold at a point, the latest recorded last; as known at a position."""
@@ -103,7 +105,9 @@ class PlainList:
             mine = [w for w in self.words if w.version == version and w.number <= known]
             if position > known:
                 continue
-            if not mine:
+            if self.relabelled.get(version, known + 1) <= known:
+                found[version] = State.WITHDRAWN
+            elif not mine:
                 found[version] = State.ACCEPTED if accepted else State.DRAFT
             elif all(w.withdrawn is not None and w.withdrawn <= known for w in mine):
                 found[version] = State.WITHDRAWN

@@ -88,17 +88,20 @@ class WrongClocks:
         assert entry.recorded.at == self.last
         return True
 
-    def recorded(self, clock: datetime, *, corrected: bool = False) -> int:
-        """That one more entry was made, at max(clock, last + 1 microsecond) or a correction of the
-        clock at the clock, or as soon after as no other entry was."""
-        entry = self.store.log.entries(last=1)[0]
-        at = clock if corrected else max(clock, self.last + TICK)
-        while at in self.times:
-            at += TICK
-        self.times.add(at)
-        self.asked["changes"] += 1
-        assert entry.recorded.at == at
-        assert not self.positions or entry.position == self.positions[-1][0] + 1
-        self.last = entry.recorded.at
-        self.positions.append((entry.position, entry.recorded.at))
-        return entry.position
+    def recorded(self, clock: datetime, *, corrected: bool = False, entries: int = 1) -> int:
+        """That so many more entries were made, each at max(clock, last + 1 microsecond) or a
+        correction of the clock at the clock, or as soon after as no other entry was; returns the
+        last position."""
+        made = sorted(self.store.log.entries(last=entries), key=lambda entry: entry.position)
+        assert len(made) == entries
+        for entry in made:
+            at = clock if corrected else max(clock, self.last + TICK)
+            while at in self.times:
+                at += TICK
+            self.times.add(at)
+            self.asked["changes"] += 1
+            assert entry.recorded.at == at
+            assert not self.positions or entry.position == self.positions[-1][0] + 1
+            self.last = entry.recorded.at
+            self.positions.append((entry.position, entry.recorded.at))
+        return self.positions[-1][0]
