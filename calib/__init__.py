@@ -12,6 +12,7 @@ from calib.version import __version__
 
 TYPE_CHECKING = False  # type checkers take it as true; importing typing costs most of the time
 if TYPE_CHECKING:
+    from calib.api.amendment import edit_detector, relabel, retire_detector
     from calib.api.application import apply, resolve
     from calib.api.certification import certify, withdraw
     from calib.api.derivation import combine, derive
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
         StoreError,
         StoreReadOnlyError,
     )
+    from calib.flows.amend.detectors import Edited, Retired
+    from calib.flows.amend.relabel import Relabelled
     from calib.flows.apply import Applied
     from calib.flows.certify import Certified, Withdrawn
     from calib.flows.detectors import Registered
@@ -48,6 +51,7 @@ _MODULES = {
     "Certified": "calib.flows.certify",
     "Correction": "calib.model.detector.correction",
     "Derived": "calib.flows.shared.results",
+    "Edited": "calib.flows.amend.detectors",
     "FileFormatError": "calib.errors",
     "InputError": "calib.errors",
     "IntegrityError": "calib.errors",
@@ -56,7 +60,9 @@ _MODULES = {
     "NotFoundError": "calib.errors",
     "PanelPrior": "calib.solve.prior",
     "Registered": "calib.flows.detectors",
+    "Relabelled": "calib.flows.amend.relabel",
     "Resolution": "calib.model.store.resolution",
+    "Retired": "calib.flows.amend.detectors",
     "Settings": "calib.config.settings",
     "SolveError": "calib.errors",
     "Store": "calib.store.store",
@@ -67,9 +73,12 @@ _MODULES = {
     "certify": "calib.api.certification",
     "combine": "calib.api.derivation",
     "derive": "calib.api.derivation",
+    "edit_detector": "calib.api.amendment",
     "read_settings": "calib.config.settings",
     "register": "calib.api.registration",
+    "relabel": "calib.api.amendment",
     "resolve": "calib.api.application",
+    "retire_detector": "calib.api.amendment",
     "withdraw": "calib.api.certification",
 }
 """Where each public name is defined; after the colon its name there, where that differs."""
@@ -82,6 +91,7 @@ __all__ = [
     "Certified",
     "Correction",
     "Derived",
+    "Edited",
     "FileFormatError",
     "InputError",
     "IntegrityError",
@@ -90,7 +100,9 @@ __all__ = [
     "NotFoundError",
     "PanelPrior",
     "Registered",
+    "Relabelled",
     "Resolution",
+    "Retired",
     "Settings",
     "SolveError",
     "Store",
@@ -102,9 +114,12 @@ __all__ = [
     "certify",
     "combine",
     "derive",
+    "edit_detector",
     "read_settings",
     "register",
+    "relabel",
     "resolve",
+    "retire_detector",
     "withdraw",
 ]
 

@@ -23,7 +23,10 @@ REQUIRED = {
     *("Store", "derive", "apply", "combine", "certify", "withdraw", "resolve"),
     *("Calibration", "CalibError"),
 }
-FUNCTIONS = ("register", "derive", "certify", "resolve", "apply", "combine", "withdraw")
+FUNCTIONS = (
+    *("register", "derive", "certify", "resolve", "apply", "combine", "withdraw"),
+    *("edit_detector", "retire_detector", "relabel"),
+)
 """In the order in which their examples follow one another."""
 FILES = [
     f"fixtures/small_{name}.{ending}" for name in ("near", "far") for ending in ("expt", "refl")
@@ -157,9 +160,12 @@ def test_only_a_dry_run_opens_the_store_for_reading_alone(
         lambda: calib.apply("some.expt", "calibrated.expt"),
         lambda: calib.certify("3-0999:1", reason="new"),
         lambda: calib.withdraw("3-0999:1", reason="wrong"),
+        lambda: calib.edit_detector("3-0999", time_zone="UTC", reason="wrong"),
+        lambda: calib.retire_detector("3-0999", reason="replaced"),
+        lambda: calib.relabel("3-0999:1", "3-0998", reason="wrong"),
         lambda: calib.register("3-0999", layout="PILATUS 300K", dry_run=True),
     ],
-    ids=["resolve", "apply", "certify", "withdraw", "dry run"],
+    ids=["resolve", "apply", "certify", "withdraw", "edit", "retire", "relabel", "dry run"],
 )
 def test_a_function_that_needs_a_store_creates_none(
     here: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]
