@@ -10,6 +10,8 @@ from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, span
 from calib.report.certifications import stamp_view
 from calib.report.scalar import instant, number
 
+_AMENDMENTS = ("edits", "retirements", "relabellings")
+
 
 def bundle_view(bundle: Bundle) -> dict[str, Any]:
     """What a bundle contains: identity, numbers of rows, last log entry."""
@@ -20,7 +22,10 @@ def bundle_view(bundle: Bundle) -> dict[str, Any]:
             for rows in bundle.rows
             if rows.table == table
         )
-        for table in ("calibration", "certification", "withdrawal", "placement", "application")
+        for table in (
+            *("calibration", "certification", "withdrawal", "placement", "application"),
+            *("detector_edit", "retirement", "relabelling"),
+        )
     }
     return {
         "serial": bundle.serial,
@@ -33,6 +38,9 @@ def bundle_view(bundle: Bundle) -> dict[str, Any]:
         "n_withdrawals": n_rows["withdrawal"],
         "n_placements": n_rows["placement"],
         "n_applications": n_rows["application"],
+        "n_edits": n_rows["detector_edit"],
+        "n_retirements": n_rows["retirement"],
+        "n_relabellings": n_rows["relabelling"],
         "head": {
             "position": last.position,
             "recorded_at": instant(last.recorded.at),
@@ -48,10 +56,9 @@ def bundle_facts(view: View) -> Facts:
         if view["calibration_id"] is None
         else f"calibration {view['calibration_id'][:12]}"
     )
-    counts = ", ".join(
-        f"{view[f'n_{noun}']} {noun}"
-        for noun in ("calibrations", "certifications", "withdrawals", "placements", "applications")
-    )
+    nouns = ["calibrations", "certifications", "withdrawals", "placements", "applications"]
+    nouns += [noun for noun in _AMENDMENTS if view[f"n_{noun}"]]
+    counts = ", ".join(f"{view[f'n_{noun}']} {noun}" for noun in nouns)
     head = view["head"]
     return Facts(
         (

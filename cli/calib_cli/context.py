@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -86,6 +86,23 @@ def notify_local_times(store: StoreLike, serial: str, *texts: str | None) -> Non
 
     for sentence in local_times(store.detectors.get(serial).zones, *texts):
         notify(sentence)
+
+
+def log_head(store: StoreLike, position: int | None = None) -> dict[str, Any]:
+    """The head of the log for a report, up to a position or of the whole log, signed if this user
+    has a key."""
+    from calib.flows.shared.heads import signed_head
+    from calib.model.store.log import LATEST
+    from calib.report.log import head_view
+
+    return head_view(signed_head(store, LATEST if position is None else position))
+
+
+def notify_head(head: dict[str, Any]) -> None:
+    """Print the head of the log as a message, for results that are lists."""
+    from calib.report.log import head_sentence
+
+    notify(head_sentence(head))
 
 
 def is_other_store(place: str) -> bool:

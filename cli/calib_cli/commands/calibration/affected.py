@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import log_head, open_store
 from calib_cli.options import AsJson, Reference, Serial, StorePlace
 from calib_cli.output import write_blocks, write_json
 
@@ -27,11 +27,13 @@ def affected(
     """
     from calib.flows.affected import affected as found_affected
     from calib.report.affected import affected_blocks, affected_view
+    from calib.report.log import head_facts
 
     with open_store(ctx, store, read_only=True) as opened:
         done = found_affected(opened, reference, serial=serial)
-    view = affected_view(done.known_at, done.calibration, done.files)
+        head = log_head(opened, done.known_at.position)
+    view = {**affected_view(done.known_at, done.calibration, done.files), "log_head": head}
     if as_json:
         write_json(view)
     else:
-        write_blocks(affected_blocks(view))
+        write_blocks([*affected_blocks(view), head_facts(head)])

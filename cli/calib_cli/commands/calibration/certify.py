@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import actor, notify_local_times, open_store
+from calib_cli.context import actor, log_head, notify_local_times, open_store
 from calib_cli.help import INPUT, VALIDITY
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -124,6 +124,7 @@ def certify(
         change_blocks,
         change_view,
     )
+    from calib.report.log import head_facts
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = certified(
@@ -143,6 +144,7 @@ def certify(
             dry_run=dry_run,
         )
         notify_local_times(opened, done.certification.serial, start, end)
+        head = log_head(opened)
     view = certification_view(done.certification)
     changes = [change_view(change) for change in done.consequences.changes]
     for warning in done.warnings:
@@ -155,9 +157,10 @@ def certify(
                 "affected": done.consequences.affected,
                 "stored": not dry_run,
                 "warnings": list(done.warnings),
+                "log_head": head,
             }
         )
     else:
         notify("Would certify:" if dry_run else f"Certified {done.calibration.name}.")
         blocks = change_blocks(changes, done.consequences.affected)
-        write_blocks([certification_table([view]), *blocks])
+        write_blocks([certification_table([view]), *blocks, head_facts(head)])

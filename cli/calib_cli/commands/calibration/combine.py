@@ -19,7 +19,7 @@ from calib_cli.commands.calibration.derivation import (
     prior_of,
 )
 from calib_cli.completion import complete_summary_source
-from calib_cli.context import actor, open_store
+from calib_cli.context import actor, log_head, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import AllPanels, AsJson, By, DryRun, Serial, StorePlace
 
@@ -87,6 +87,7 @@ def combine(
             prior=prior,
             dry_run=dry_run,
         )
+        head = log_head(opened)
     print_derived(
-        done, dry_run=dry_run, as_json=as_json, details=details or panels, all_panels=panels
+        done, head, dry_run=dry_run, as_json=as_json, details=details or panels, all_panels=panels
     )

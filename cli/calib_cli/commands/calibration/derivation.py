@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -127,13 +127,21 @@ def prior_of(
 
 
 def print_derived(
-    done: Derived, *, dry_run: bool, as_json: bool, details: bool, all_panels: bool
+    done: Derived,
+    head: dict[str, Any],
+    *,
+    dry_run: bool,
+    as_json: bool,
+    details: bool,
+    all_panels: bool,
 ) -> None:
-    """Print what was derived; raises ``typer.Exit`` if it was not accepted.
+    """Print what was derived, and the head of the log; raises ``typer.Exit`` if it was not
+    accepted.
 
     Without ``details``, the verdict, the residuals and the main facts only.
     """
     from calib.report.calibration.derived import derived_blocks, derived_summary, derived_view
+    from calib.report.log import head_facts
 
     view = derived_view(
         done.record,
@@ -158,12 +166,10 @@ def print_derived(
     for notice in done.notices:
         notify(f"Note: {notice}")
     if as_json:
-        write_json(view)
+        write_json({**view, "log_head": head})
     else:
-        if details:
-            write_blocks(derived_blocks(view, all_panels=all_panels))
-        else:
-            write_blocks(derived_summary(view))
+        whole = derived_blocks(view, all_panels=all_panels) if details else derived_summary(view)
+        write_blocks([*whole, head_facts(head)])
         _notify_next_step(done.stored, new=done.new, details=details)
     if not done.record.acceptance.accepted:
         raise typer.Exit(NO)

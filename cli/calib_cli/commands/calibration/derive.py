@@ -21,7 +21,7 @@ from calib_cli.commands.calibration.derivation import (
     prior_of,
 )
 from calib_cli.completion import complete_calibration, complete_dials_files
-from calib_cli.context import actor, open_store
+from calib_cli.context import actor, log_head, open_store
 from calib_cli.help import ADVANCED, INPUT, METHOD
 from calib_cli.options import (
     AllPanels,
@@ -272,6 +272,7 @@ def derive(
             dry_run=dry_run,
             progress=progress,
         )
+        head = log_head(opened)
     print_derived(
-        done, dry_run=dry_run, as_json=as_json, details=details or panels, all_panels=panels
+        done, head, dry_run=dry_run, as_json=as_json, details=details or panels, all_panels=panels
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import log_head, notify_head, open_store
 from calib_cli.help import OUTPUT
 from calib_cli.options import AsJson, AsKnownAt, OnlySerial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -49,10 +49,12 @@ def list_calibrations(
         limit = _SHOWN
     with open_store(ctx, store, read_only=True) as opened:
         found = listed(opened, serial, as_known_at, limit, now)
+        head = log_head(opened, found.known_at.position)
     views = [line_view(line) for line in found.lines]
     notify(f"As known at {moment_words(moment_view(found.known_at))}.")
     if found.more:
         notify(f"Showing the {limit} stored last; --serial or --limit shows others.")
+    notify_head(head)
     if as_json:
         write_json(views)
     elif views:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store, stamp
+from calib_cli.context import log_head, open_store, stamp
 from calib_cli.errors import NO
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, Reference, Serial, StorePlace
@@ -42,12 +42,14 @@ def rederive(
       calib rederive 24-0107:3
     """
     from calib.flows.rederive import rederive as again
+    from calib.report.log import head_facts
     from calib.report.provenance import rederived_facts, rederived_view
 
     with open_store(ctx, store, read_only=True) as opened, derive_progress() as progress:
         done = again(
             opened, reference, folders or [], stamp(None), serial=serial, progress=progress
         )
+        head = log_head(opened)
     view = rederived_view(
         done.stored.name,
         done.stored.id,
@@ -58,8 +60,8 @@ def rederive(
         environment_known=done.environment_known,
     )
     if as_json:
-        write_json(view)
+        write_json({**view, "log_head": head})
     else:
-        write_blocks([rederived_facts(view)])
+        write_blocks([rederived_facts(view), head_facts(head)])
     if not done.reproduced:
         raise typer.Exit(NO)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import notify_local_times, open_store
+from calib_cli.context import log_head, notify_local_times, open_store
 from calib_cli.help import INPUT, OUTPUT
 from calib_cli.options import (
     AsJson,
@@ -69,6 +69,7 @@ def resolve(
       calib resolve 24-0107 --at 2026-03-05 --distance 200 --explain
     """
     from calib.api.application import resolve as resolved
+    from calib.report.log import head_facts
     from calib.report.resolution import resolution_blocks, resolution_view
 
     with open_store(ctx, store, read_only=True) as opened:
@@ -82,10 +83,11 @@ def resolve(
             time_policy=time_policy,
         )
         notify_local_times(opened, serial, at, as_known_at)
-    view = resolution_view(found)
+        head = log_head(opened, found.position)
+    view = {**resolution_view(found), "log_head": head}
     for warning in view["warnings"]:
         notify(f"Warning: {warning}")
     if as_json:
         write_json(view)
     else:
-        write_blocks(resolution_blocks(view, explain=explain))
+        write_blocks([*resolution_blocks(view, explain=explain), head_facts(head)])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import actor, open_store
+from calib_cli.context import actor, log_head, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, Reference, Serial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -59,6 +59,7 @@ def withdraw(
         change_sentences,
         change_view,
     )
+    from calib.report.log import head_facts
 
     def notify_changes(consequences: Consequences) -> None:
         for sentence in change_sentences([change_view(one) for one in consequences.changes]):
@@ -75,6 +76,7 @@ def withdraw(
             before=notify_changes,
             dry_run=dry_run,
         )
+        head = log_head(opened)
     views = [certification_view(one) for one in done.certifications]
     changes = [change_view(change) for change in done.consequences.changes]
     affected = done.consequences.affected
@@ -85,8 +87,10 @@ def withdraw(
                 "changes": changes,
                 "affected": affected,
                 "stored": not dry_run,
+                "log_head": head,
             }
         )
     else:
         notify("Would withdraw:" if dry_run else "Withdrawn:")
-        write_blocks([certification_table(views), *change_blocks(changes, affected)])
+        blocks = change_blocks(changes, affected)
+        write_blocks([certification_table(views), *blocks, head_facts(head)])

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from calib_cli.completion import complete_experiments, complete_layout
-from calib_cli.context import actor, open_store
+from calib_cli.context import actor, log_head, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import (
     AsJson,
@@ -80,6 +80,7 @@ def add(
     """
     from calib.api.registration import register
     from calib.report.detector.detectors import detector_facts, detector_view
+    from calib.report.log import head_facts
 
     with open_store(ctx, store, read_only=dry_run) as opened:
         done = register(
@@ -96,6 +97,7 @@ def add(
             dry_run=dry_run,
         )
         retirements = [] if done.new else opened.detectors.retirements(serial)
+        head = log_head(opened)
     view = detector_view(done.record, retirements)
     if not done.new:
         notify(f"Detector {serial} is already registered; nothing was changed.")
@@ -111,6 +113,6 @@ def add(
             + ("; --time-zone sets another." if done.new else ".")
         )
     if as_json:
-        write_json({"detector": view, "new": done.new, "stored": not dry_run})
+        write_json({"detector": view, "new": done.new, "stored": not dry_run, "log_head": head})
     else:
-        write_blocks([detector_facts(view)])
+        write_blocks([detector_facts(view), head_facts(head)])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store, stamp
+from calib_cli.context import log_head, open_store, stamp
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, Reason, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -76,6 +76,7 @@ def edit(
     from calib.model.base.zones import TimeZones
     from calib.report.detector.amendments import edit_view
     from calib.report.detector.detectors import detector_facts, detector_view
+    from calib.report.log import head_facts
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_edit(
@@ -90,6 +91,7 @@ def edit(
             dry_run=dry_run,
         )
         retirements = opened.detectors.retirements(serial)
+        head = log_head(opened)
     for sentence in local_times(TimeZones(time_zone) if time_zone else done.before.zones, start):
         notify(sentence)
     view = detector_view(done.after, retirements)
@@ -101,7 +103,8 @@ def edit(
             "they were read before."
         )
     if as_json:
-        write_json({"edit": edit_view(done.edit), "detector": view, "stored": not dry_run})
+        edited = edit_view(done.edit)
+        write_json({"edit": edited, "detector": view, "stored": not dry_run, "log_head": head})
         return
     notify(f"{'Would change' if dry_run else 'Changed'} {serial}.")
-    write_blocks([detector_facts(view)])
+    write_blocks([detector_facts(view), head_facts(head)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from calib_cli.context import open_store
+from calib_cli.context import log_head, notify_head, open_store
 from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
 
@@ -23,6 +23,8 @@ def list_detectors(ctx: typer.Context, store: StorePlace = None, as_json: AsJson
             detector_view(record, opened.detectors.retirements(record.serial))
             for record in opened.detectors.list()
         ]
+        head = log_head(opened)
+    notify_head(head)
     if as_json:
         write_json(views)
     elif views:

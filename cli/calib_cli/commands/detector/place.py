@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import notify_local_times, open_store, stamp
+from calib_cli.context import log_head, notify_local_times, open_store, stamp
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -54,6 +54,7 @@ def place(
     """
     from calib.flows.detectors import place as record_placement
     from calib.report.detector.placements import placement_table, placement_view
+    from calib.report.log import head_facts
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_placement(
@@ -66,12 +67,13 @@ def place(
             dry_run=dry_run,
         )
         notify_local_times(opened, serial, start)
+        head = log_head(opened)
     view = placement_view(done.placement)
     before = None if done.before is None else placement_view(done.before)
     if as_json:
-        write_json({"placement": view, "before": before, "stored": not dry_run})
+        write_json({"placement": view, "before": before, "stored": not dry_run, "log_head": head})
         return
     previous = "" if done.before is None else f", previously at {done.before.beamline}"
     verb = "Would place" if dry_run else "Placed"
     notify(f"{verb} {serial} at {done.placement.beamline}{previous}.")
-    write_blocks([placement_table([view])])
+    write_blocks([placement_table([view]), head_facts(head)])

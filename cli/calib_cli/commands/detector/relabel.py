@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from calib_cli.completion import complete_serial
-from calib_cli.context import actor, open_store
+from calib_cli.context import actor, log_head, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, Reason, Reference, Serial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -74,6 +74,7 @@ def relabel(
         change_view,
     )
     from calib.report.detector.amendments import relabelled_table, relabelling_view
+    from calib.report.log import head_facts
 
     def notify_changes(consequences: Consequences) -> None:
         for sentence in change_sentences([change_view(one) for one in consequences.changes]):
@@ -94,6 +95,7 @@ def relabel(
             before=notify_changes,
             dry_run=dry_run,
         )
+        head = log_head(opened)
     view = {
         "wrong": done.wrong.name,
         "calibration": None if done.stored is None else done.stored.name,
@@ -103,6 +105,7 @@ def relabel(
         "withdrawn": [certification_view(one) for one in done.withdrawn],
         "certified": [certification_view(one) for one in done.certified],
         "stored": not dry_run,
+        "log_head": head,
     }
     if as_json:
         write_json(view)
@@ -115,7 +118,7 @@ def relabel(
     blocks = [relabelled_table(view)]
     if done.certified and not dry_run:
         blocks.append(certification_table([certification_view(one) for one in done.certified]))
-    write_blocks(blocks)
+    write_blocks([*blocks, head_facts(head)])
     if done.withdrawn and not certify:
         notify(f"{done.wrong.name} was certified; its certifications do not apply to {right}.")
     if done.stored is not None and not done.certified:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import notify_local_times, open_store, stamp
+from calib_cli.context import log_head, notify_local_times, open_store, stamp
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, Reason, SerialName, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -46,6 +46,7 @@ def retire(
     """
     from calib.flows.amend.detectors import retire as record_retirement
     from calib.report.detector.amendments import retirement_table, retirement_view
+    from calib.report.log import head_facts
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = record_retirement(
@@ -58,6 +59,7 @@ def retire(
             dry_run=dry_run,
         )
         notify_local_times(opened, serial, None if undo else start)
+        head = log_head(opened)
     view = retirement_view(done.retirement)
     before = None if done.before is None else retirement_view(done.before)
     if done.certified:
@@ -69,9 +71,10 @@ def retire(
                 "before": before,
                 "certified": list(done.certified),
                 "stored": not dry_run,
+                "log_head": head,
             }
         )
         return
     would = "Would record" if dry_run else "Recorded"
     notify(f"{would} that {serial} is {'in use again' if undo else 'retired'}.")
-    write_blocks([retirement_table([view])])
+    write_blocks([retirement_table([view]), head_facts(head)])

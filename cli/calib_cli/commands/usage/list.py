@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from calib_cli.completion import complete_calibration
-from calib_cli.context import open_store
+from calib_cli.context import log_head, notify_head, open_store
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, OnlySerial, StorePlace
 from calib_cli.output import notify, write_blocks, write_json
@@ -42,7 +42,9 @@ def list_applications(
         if serial is not None:
             opened.detectors.get(serial)
         found = opened.applications.list(serial, named)
+        head = log_head(opened)
     views = [application_view(one) for one in found]
+    notify_head(head)
     if as_json:
         write_json(views)
     elif views:

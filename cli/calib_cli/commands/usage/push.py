@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib_cli.context import open_store, stamp
+from calib_cli.context import log_head, notify_head, open_store, stamp
 from calib_cli.help import INPUT
 from calib_cli.options import AsJson, By, DryRun, StorePlace
 from calib_cli.output import write, write_json
@@ -41,6 +41,7 @@ def push(
 
     with open_store(ctx, store, read_only=dry_run, create=False) as opened:
         done = pushed(paths, opened, stamp(by), dry_run=dry_run)
+        head = log_head(opened)
     if as_json:
         write_json(
             {
@@ -48,6 +49,7 @@ def push(
                 "already": done.already,
                 "files": [str(path) for path in done.files],
                 "stored": not dry_run,
+                "log_head": head,
             }
         )
         return
@@ -56,3 +58,4 @@ def push(
         f"{verb} {done.recorded} applications from {len(done.files)} receipts; "
         f"{done.already} were already recorded.\n"
     )
+    notify_head(head)
