@@ -121,8 +121,8 @@ def head_sentence(view: View) -> str:
     """The same in one line."""
     head = f"Log head {view['position']}:{view['hash']}"
     if view["signature"] is None:
-        return f"{head}."
-    return f"{head}, signed by key {view['public_key'][:_KEY_DIGITS]}: {view['signature']}."
+        return head
+    return f"{head}, signed by key {view['public_key'][:_KEY_DIGITS]}: {view['signature']}"
 
 
 def log_table(views: Sequence[View]) -> Table:

@@ -67,7 +67,7 @@ def steps(session: str) -> list[tuple[str, str]]:
 def shape(text: str) -> list[str]:
     """Lines without their numbers, hashes and column widths, which differ between machines."""
     lines = (
-        re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b|[-+]?\d[\d.:]*", "#", line)
+        re.sub(r"\d+:[0-9a-f]{64}|\b[0-9a-f]{12}\b|[-+]?\d[\d.:]*", "#", line)
         for line in text.splitlines()
     )
     return [" ".join(line.split()) for line in lines if line.strip()]

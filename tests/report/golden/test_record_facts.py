@@ -199,7 +199,7 @@ def test_an_entry_of_another_store_is_shown_with_its_version_there() -> None:
 
 def test_counts_of_a_bundle_and_of_loading_it_are_its_own() -> None:
     (line,) = lines_with(blocks("bundle"), "applications")
-    check_numbers(line, 7, 3, 4, 5, 6)
+    check_numbers(line, 7, 3, 4, 5, 6, 8, 9, 10)
     (line,) = lines_with(blocks("bundle"), "entries")
     assert numbers(line)[:2] == ["3", "29"]
     assert [numbers(fact(blocks("loaded"), at=k))[0] for k in (1, 2, 3)] == ["37", "3", "53"]

@@ -126,6 +126,11 @@ def bundle(calibration_id: str | None) -> Bundle:
             ("calibration", "certification", "withdrawal", "placement", "application"), start=2
         )
     ]
+    amended = ("detector_edit", "retirement", "relabelling") if calibration_id is None else ()
+    rows += [
+        BundleRows(table, 40 + n, {"id": tuple(range(n))}, False)
+        for n, table in enumerate(amended, start=8)
+    ]
     rows.append(BundleRows("calibration", 31, {"id": ("x",) * 5}, False))
     sent = tuple(BundleEntry(one, "b3" * 32, True) for one in entries())
     return Bundle("W-14", calibration_id, calibration_id is None, "0.9.3", sent, tuple(rows))

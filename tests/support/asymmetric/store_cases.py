@@ -43,6 +43,7 @@ from calib.report.log import (
     clock_view,
     entry_view,
     head_facts,
+    head_sentence,
     head_view,
     log_table,
 )
@@ -226,7 +227,8 @@ def log_head() -> Case:
         head_view(SignedHead(head, "2e" * 32, "91" * 64)),
         head_view(SignedHead(head, None, None)),
     ]
-    return Case({"heads": views}, [head_facts(one) for one in views])
+    lines = tuple(head_sentence(one) for one in views)
+    return Case({"heads": views}, [*(head_facts(one) for one in views), Sentences("Heads", lines)])
 
 
 def anchored() -> Case:
