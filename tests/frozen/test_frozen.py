@@ -62,6 +62,7 @@ ADDED = {
     "limited_panels", "disputed_panels", "layout_name", "earlier_time_zones", "retired", "edits",
     "retirements", "edit", "retirement", "relabelling", "relabelled", "replaces", "log_head",
     "method", "compared_head", "prior", "structure", "repeatability",
+    "n_edits", "n_retirements", "n_relabellings",
 }  # fmt: skip
 """Keys that later versions added."""
 REPEATING, NOISE_ONLY = {"diff", "history"}, ("--repeat-um", "0")
