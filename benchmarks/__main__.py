@@ -10,11 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import combine, solver, store
+from benchmarks import combine, identify, solver, store
 from benchmarks.results import write_section
 from benchmarks.series import SIZES
 
-PARTS = ("solver", "combine", "store")
+PARTS = ("solver", "combine", "store", "identify")
 
 
 def main() -> None:
@@ -38,6 +38,8 @@ def main() -> None:
         write_section("combine", command, combine.section())
     if arguments.only in (None, "store"):
         write_section("store", command, store.section(arguments.calibrations))
+    if arguments.only in (None, "identify"):
+        write_section("identify", command, identify.section())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 
 from support.hostile_bundles import loaded_bundle
 from support.hostile_files import READERS
+from support.hostile_images import IMAGES
 from support.isolated import READ, REFUSED, outcomes
 
 LONG = os.environ.get("CALIB_TEST_PROFILE") == "long"
@@ -31,6 +32,11 @@ def assert_no_wrong_outcome(reader: Callable[[bytes], str], n: int) -> set[str]:
 @pytest.mark.parametrize("name", READERS)
 def test_a_changed_file_is_refused_or_read_as_it_is(name: str) -> None:
     assert assert_no_wrong_outcome(READERS[name], N) == {READ, REFUSED}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_the_header_of_a_changed_image_is_refused_or_read_within_bounds(name: str) -> None:
+    assert assert_no_wrong_outcome(IMAGES[name], N) == {READ, REFUSED}
 
 
 def test_a_changed_bundle_that_was_sealed_again_is_refused_or_read_for_ever() -> None:

@@ -74,7 +74,9 @@ def _computed_s(process: BaseProcess) -> tuple[bool, float]:
 
 def _start(reader: Reader, inputs: Sequence[bytes]) -> tuple[BaseProcess, Connection]:
     context = get_context("forkserver")
-    context.set_forkserver_preload(["support.readers", "support.hostile_files"])
+    context.set_forkserver_preload(
+        ["support.readers", "support.hostile_files", "support.hostile_images"]
+    )
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_read_all, args=(reader, inputs, theirs), daemon=True)
     process.start()

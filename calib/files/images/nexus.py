@@ -62,11 +62,6 @@ class _Master:
         if detector is None:
             return {}
         specific = self._child(detector, _SPECIFIC)
-        beams = (
-            self._child(self._child(entry, "sample"), "beam"),
-            self._child(instrument, "beam"),
-            self._first(instrument, "NXbeam"),
-        )
         pixels = [self._number(detector, f"{axis}_pixel_size") for axis in "xy"]
         return {
             "description": self._text(detector, "description"),
@@ -78,17 +73,24 @@ class _Master:
             or self._number(detector, "detector_distance"),
             "pixel": pixels,
             "beam": [self._number(detector, f"beam_center_{axis}") for axis in "xy"],
-            "wavelength": next(
-                filter(None, (self._number(beam, "incident_wavelength") for beam in beams)), None
-            ),
+            "wavelength": self._wavelength(entry, instrument),
             "taken": self._text(entry, "start_time")
             or self._text(specific, "data_collection_date"),
             "roi_mode": self._text(specific, "roi_mode") or None,
-            "size": self._size(entry, detector, specific),
+            "size": self._size(detector, specific),
             "modules": list(itertools.islice(self._modules(specific), _MOST_MODULES)),
         }
 
-    def _size(self, entry: Any, detector: Any, specific: Any) -> list[int] | None:
+    def _wavelength(self, entry: Any, instrument: Any) -> tuple[float, str] | None:
+        """Of the beam at the sample, else of that in the instrument."""
+        name = "incident_wavelength"
+        return (
+            self._number(self._child(self._child(entry, "sample"), "beam"), name)
+            or self._number(self._child(instrument, "beam"), name)
+            or self._number(self._first(instrument, "NXbeam"), name)
+        )
+
+    def _size(self, detector: Any, specific: Any) -> list[int] | None:
         """(fast, slow) of the images: of their masks, of the whole of the modules, or as stated."""
         for group in (specific, detector):
             mask = self._dataset(group, "pixel_mask")
@@ -97,10 +99,10 @@ class _Master:
         ends = [
             [o + n for o, n in zip(origin[-2:], size[-2:], strict=True)]
             for name in self._names(detector)
-            if (origin := self._array(self._child(detector, name), "data_origin"))
-            and (size := self._array(self._child(detector, name), "data_size"))
-            and len(origin) >= 2
-            and len(size) >= 2
+            if name != _SPECIFIC
+            and (module := self._subgroup(detector, name)) is not None
+            and len(origin := self._array(module, "data_origin")) >= 2
+            and len(size := self._array(module, "data_size")) >= 2
         ]
         if ends:
             slow, fast = (int(max(column)) for column in zip(*ends, strict=True))
@@ -140,6 +142,14 @@ class _Master:
             found = self._child(found, part, depth + 1)
         return found
 
+    def _subgroup(self, group: Any, name: str) -> Any:
+        """A member that is a group; None for a dataset, which is not opened."""
+        import h5py
+
+        if group.get(name, getclass=True, getlink=True) is not h5py.HardLink:
+            return None
+        return self._child(group, name) if group.get(name, getclass=True) is h5py.Group else None
+
     def _first(self, group: Any, kind: str) -> Any:
         """The first group of a NeXus class among the members of a group."""
         for name in self._names(group):
@@ -177,18 +187,21 @@ class _Master:
 
     def _number(self, group: Any, name: str) -> tuple[float, str] | None:
         """The first value, and its unit."""
-        found = self._array(group, name)
-        if not found:
-            return None
-        return found[0], _as_text(self._dataset(group, name).attrs.get("units"))
+        found = self._dataset(group, name)
+        values = _numbers(found)
+        return (values[0], _as_text(found.attrs.get("units"))) if values else None
 
     def _array(self, group: Any, name: str) -> list[float]:
-        found = self._dataset(group, name)
-        if found is None or found.dtype.kind not in "iuf" or not found.size:
-            return []
-        if found.size > MOST_VALUES:
-            return []
-        return [float(value) for value in found[()].ravel()] if found.shape else [float(found[()])]
+        return _numbers(self._dataset(group, name))
+
+
+def _numbers(found: Any) -> list[float]:
+    """The values of a small dataset of numbers, else none."""
+    if found is None or found.dtype.kind not in "iuf":
+        return []
+    if not found.size or found.size > MOST_VALUES:
+        return []
+    return [float(value) for value in found[()].ravel()] if found.shape else [float(found[()])]
 
 
 def _as_text(value: Any) -> str:
