@@ -36,8 +36,8 @@ def section() -> list[str]:
             found = {"CBF": _rate(store, images), "master": _rate(store, masters)}
     lines = [
         f"{N_CBF} uncompressed CBF images and {N_MASTERS} masters in a cached folder, identified "
-        "in one process: headers read, detectors looked up, calibrations resolved. The first master "
-        "starts the process that reads HDF5, which is not counted.",
+        "in one process: headers read, detectors looked up, calibrations resolved. The first "
+        "master starts the process that reads HDF5, which is not counted.",
         "",
         "| image | per second | at least |",
         "|---|---|---|",

@@ -11,6 +11,7 @@ import pytest
 
 from support.commands import calib, done
 from support.images import eiger1, master, mini_cbf
+from support.modules import one_panel
 from support.simulated import SERIAL
 
 TEMPLATE = "images/th_####.cbf"
@@ -125,6 +126,33 @@ def test_a_time_given_for_a_derivation_is_that_of_its_data(here: Path) -> None:
     (start,) = done("show", "24-0107:1", "--store", "new.sqlite", "--json").json["data_taken"]
     assert start == "2026-02-03T00:00:00Z"
     done("rederive", "24-0107:1", "--store", "new.sqlite")
+
+
+def test_an_image_decides_between_layouts_of_one_size(tmp_path: Path) -> None:
+    """An EIGER2 16M in 4M ROI writes the image of a 4M."""
+    imageset = {"__id__": "ImageSequence", "template": "x_master.h5", "params": {}}
+    path = tmp_path / "x.expt"
+    path.write_text(json.dumps(one_panel((2068, 2162), 0.075, imageset=imageset)))
+    specific = "instrument__detector__detectorSpecific"
+    for roi, name in (("4M", "EIGER2 16M in 4M ROI"), ("disabled", "EIGER2 4M")):
+        model = {
+            "instrument__detector__description": "Dectris EIGER2",
+            f"{specific}__roi_mode": roi,
+        }
+        master(tmp_path / "x_master.h5", **model)
+        found = done("split", path, "-o", tmp_path / "y.expt", "--dry-run", "--json").json
+        assert found["detectors"][0]["layout"] == name
+    refused = calib("split", path, "-o", tmp_path / "y.expt", "--no-images", "--json")
+    assert refused.error["code"] == "ambiguous-layout"
+
+
+def test_a_file_of_detectors_only_registers_one(
+    here: Path, public_cases: Path, tmp_path: Path
+) -> None:
+    path = public_cases / "10-reference-without-beam" / "level1.json"
+    found = done("detector", "add", "M-1", "--from", path, "--json").json["detector"]
+    assert (found["n_panels"], len(found["geometry_id"])) == (8, 64)
+    assert calib("derive", path, "night1.refl", "--json").error["code"] == "no-experiments"
 
 
 # identify

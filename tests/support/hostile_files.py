@@ -72,7 +72,9 @@ def stated_experiments(content: Any) -> list[Any]:
     def model(kind: str, entry: dict[str, Any]) -> Any:
         return None if entry.get(kind) is None else models[kind][entry[kind]]
 
-    out = []
+    out: list[Any] = []
+    if not models["beam"] and all(entry.get("beam") is None for entry in content["experiment"]):
+        return out  # detectors only
     for entry in content["experiment"]:
         beam, detector = model("beam", entry), model("detector", entry)
         scan = model("scan", entry)

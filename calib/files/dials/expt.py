@@ -89,8 +89,11 @@ class ExperimentFile:
                 ("crystal", read_crystal),
             )
         }
+        entries = top.at("experiment").elements()
+        if not read["beam"].models and not any(node.find("beam") for node in entries):
+            entries = []  # a file of detectors only, such as a reference geometry
         experiments = ExperimentList(
-            tuple(_experiment(node, read) for node in top.at("experiment").elements()),
+            tuple(_experiment(node, read) for node in entries),
             tuple(read["beam"].models),
             tuple(read["detector"].models),
             tuple(read["goniometer"].models),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from calib.files.atomic import Outputs
 from calib.files.kinds import EXPERIMENTS, REFLECTIONS
 from calib.files.output_target import OutputRule
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, MovedReflections, read_data
+from calib.flows.shared.images import ImagePlaces, images_in
 from calib.flows.shared.modules import Split, at_place, merged_pose, modules_of
 from calib.flows.shared.targets import detector_of_rows
 from calib.model.base.arrays import Ints
@@ -36,6 +37,8 @@ class SplitRequest:
     """None: recognised from the file."""
     serial: str | None = None
     """To recognise the layout; None: from the file."""
+    images: ImagePlaces = field(default_factory=ImagePlaces)
+    """Where the images are that state the serial, the model and the ROI mode."""
     halves: bool = False
     """Take each half of a module with a CdTe sensor as a panel."""
     with_shoeboxes: bool = True
@@ -80,6 +83,7 @@ def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
             remedy="use the file as it is.",
         )
     known = known_detectors()
+    images = images_in(data.file, request.experiments, request.images)
     found = [
         modules_of(
             known,
@@ -87,13 +91,14 @@ def split(request: SplitRequest, *, dry_run: bool = False) -> Converted:
             k,
             layout=request.layout,
             serial=request.serial,
+            header=images.header(k),
             halves=request.halves,
             place=str(request.experiments),
         )
         for k in alone
     ]
     maps = {one.index: one.known.modules for one in found}
-    notices = [how_images_are_read(one, data.file) for one in found]
+    notices = [*images.notices, *(how_images_are_read(one, data.file) for one in found)]
     with at_place(str(request.experiments)):
         file = data.file.split(maps)
     reflections = None

@@ -47,6 +47,7 @@ def shown_view(
         "as_known_at": moment_view(found.known_at),
         **stored_view(found.calibration, found.certifications, found.n_applications),
         "relabelled": None if found.relabelled is None else relabelling_view(found.relabelled),
+        "geometry_id": store.detectors.get(found.calibration.record.serial).layout.geometry_id,
         "replaces": None if found.replaces is None else found.replaces.name,
         "provenance": provenance_view(found.provenance),
         "origins": [origin_view(one) for one in found.origins],

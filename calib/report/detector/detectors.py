@@ -45,6 +45,7 @@ def detector_view(record: DetectorRecord, retirements: Sequence[Retirement] = ()
             {"size_px": list(size_px), "pixel_mm": list(pixel_mm)} for size_px, pixel_mm in shapes
         ],
         "layout_id": record.layout_id,
+        "geometry_id": record.layout.geometry_id,
     }
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from calib.model.store.backup import StoreRevision
-from support.asymmetric import amended, calibration_cases, layout_cases, recorded, store_cases
+from support.asymmetric import (
+    amended,
+    calibration_cases,
+    identified_cases,
+    layout_cases,
+    recorded,
+    store_cases,
+)
 from support.asymmetric.case import Case
 
 CASES: Mapping[str, Callable[[], Case]] = {
@@ -41,6 +48,9 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "history": calibration_cases.history,
     "history-empty": lambda: calibration_cases.history_empty(at=False),
     "history-empty-at": lambda: calibration_cases.history_empty(at=True),
+    "identified": identified_cases.several,
+    "identified-experiments": identified_cases.experiments,
+    "identified-image": identified_cases.image,
     "layout": lambda: layout_cases.layout(all_panels=False),
     "layout-panels": lambda: layout_cases.layout(all_panels=True),
     "layouts": layout_cases.layouts,

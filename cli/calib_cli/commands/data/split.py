@@ -15,7 +15,7 @@ from calib_cli.commands.data.conversion import (
     write_result,
 )
 from calib_cli.help import ADVANCED
-from calib_cli.options import AsJson, DryRun, FileSerial, Force, Halves
+from calib_cli.options import AsJson, DryRun, FileSerial, Force, Halves, ImagesRoot, NoImages
 
 
 def split(
@@ -24,6 +24,8 @@ def split(
     reflections_output: ReflectionsOutput = None,
     layout: LayoutName = None,
     serial: FileSerial = None,
+    images: ImagesRoot = None,
+    no_images: NoImages = False,
     halves: Halves = False,
     no_shoeboxes: Annotated[
         bool,
@@ -48,6 +50,7 @@ def split(
     """
     from calib.flows.layouts.split import SplitRequest
     from calib.flows.layouts.split import split as split_experiments
+    from calib.flows.shared.images import ImagePlaces
 
     expt, refl, target = paths_of(paths, output, reflections_output, "split")
     request = SplitRequest(
@@ -57,6 +60,7 @@ def split(
         reflections_output,
         layout=layout,
         serial=serial,
+        images=ImagePlaces(images, not no_images),
         halves=halves,
         with_shoeboxes=not no_shoeboxes,
         force=force,
