@@ -71,6 +71,15 @@ LAYOUTS = FileKind(
     "a file of layouts of calib",
     lambda head: re.search(rb'(?m)^format\s*=\s*"calib/family/', head) is not None,
 )
+CBF = FileKind("a CBF image", lambda head: head.startswith(b"###CBF"))
+XDS_INPUT = FileKind("input of XDS", lambda head: b"INCIDENT_BEAM_DIRECTION=" in head)
+CRYSTFEL = FileKind(
+    "a geometry file of CrystFEL",
+    lambda head: re.search(rb"(?m)^[^;\n]*/min_fs\s*=", head) is not None,
+)
+PYFAI = FileKind(
+    "a detector of pyFAI", lambda head: head.startswith(HDF5_MAGIC) and b"calib/pyfai/" in head
+)
 NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
 REPORT = FileKind("a report of calib", lambda head: b"<!-- calib/report/1 -->" in head)
 PDF = FileKind("a PDF file", lambda head: head.startswith(b"%PDF-"))
@@ -86,6 +95,10 @@ WRITTEN = (
     KEY,
     KEYS,
     LAYOUTS,
+    CBF,
+    XDS_INPUT,
+    CRYSTFEL,
+    PYFAI,
     NOTE,
     REPORT,
     PDF,

@@ -6,10 +6,10 @@ A new export is one file that offers an ``Export``, and its entries in ``ExportF
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from calib.files.exchange.source import ExportSource
@@ -21,6 +21,11 @@ class ExportFormat(StrEnum):
     """Formats in which a calibrated detector can be written."""
 
     DIALS = "dials"
+    XDS = "xds"
+    GEOCORR = "geocorr"
+    CRYSTFEL = "crystfel"
+    CRYSTFEL_PLAIN = "crystfel-plain"
+    PYFAI = "pyfai"
 
     @property
     def program(self) -> str:
@@ -28,7 +33,14 @@ class ExportFormat(StrEnum):
         return PROGRAMS[self]
 
 
-PROGRAMS = {ExportFormat.DIALS: "DIALS"}
+PROGRAMS = {
+    ExportFormat.DIALS: "DIALS",
+    ExportFormat.XDS: "XDS",
+    ExportFormat.GEOCORR: "XDS",
+    ExportFormat.CRYSTFEL: "CrystFEL",
+    ExportFormat.CRYSTFEL_PLAIN: "CrystFEL",
+    ExportFormat.PYFAI: "pyFAI",
+}
 """The program or standard of each format."""
 
 
@@ -55,8 +67,10 @@ class Export(Protocol):
     def hint(self, source: ExportSource, output: Path) -> str:
         """How to use the file ``output``, in one sentence."""
 
-    def to_bytes(self, source: ExportSource) -> bytes:
-        """The content of the file."""
+    def files(
+        self, source: ExportSource, output: Path
+    ) -> Sequence[tuple[Path, bytes | Callable[[BinaryIO], None]]]:
+        """The files to write, one or several, with the content of each or what writes it."""
 
 
 class Entry(NamedTuple):
@@ -73,7 +87,46 @@ def _dials() -> Export:
     return DialsGeometry()
 
 
-EXPORTS = {ExportFormat.DIALS: Entry("a reference geometry for dials.import", _dials)}
+def _xds() -> Export:
+    from calib.files.exchange.xds import XdsSegments
+
+    return XdsSegments()
+
+
+def _geocorr() -> Export:
+    from calib.files.exchange.geocorr import GeoCorrections
+
+    return GeoCorrections()
+
+
+def _crystfel() -> Export:
+    from calib.files.exchange.crystfel import CrystfelGeometry
+
+    return CrystfelGeometry()
+
+
+def _crystfel_plain() -> Export:
+    from calib.files.exchange.crystfel import CrystfelGeometry
+
+    return CrystfelGeometry(plain=True)
+
+
+def _pyfai() -> Export:
+    from calib.files.exchange.pyfai import PyfaiDetector
+
+    return PyfaiDetector()
+
+
+EXPORTS = {
+    ExportFormat.DIALS: Entry("a reference geometry for dials.import", _dials),
+    ExportFormat.XDS: Entry("SEGMENT blocks for XDS.INP", _xds),
+    ExportFormat.GEOCORR: Entry("X-GEO_CORR and Y-GEO_CORR tables of XDS", _geocorr),
+    ExportFormat.CRYSTFEL: Entry("a geometry file of CrystFEL 0.11", _crystfel),
+    ExportFormat.CRYSTFEL_PLAIN: Entry(
+        "the same with bare numbers and no groups, for older readers", _crystfel_plain
+    ),
+    ExportFormat.PYFAI: Entry("the corners of all pixels as a NeXus detector", _pyfai),
+}
 """The writer of each format."""
 
 

@@ -379,7 +379,7 @@ def test_the_json_of_every_command_is_compared() -> None:
 def test_the_page_names_every_format_of_an_export() -> None:
     row = re.search(r"^\| `format` \| text \| (.*) \|$", PAGE, re.MULTILINE)
     assert row is not None
-    assert re.findall(r"`(\w+)`", row[1]) == [form.value for form in ExportFormat]
+    assert re.findall(r"`([\w-]+)`", row[1]) == [form.value for form in ExportFormat]
 
 
 def test_types_are_those_of_the_page() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import bz2
 import json
 import shlex
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,11 @@ import pytest
 from calib.files.dials.expt import ExperimentFile
 from calib.files.writer import ExportFormat
 from calib.flows.exchange.export import export_geometry
-from calib.model.detector.correction import Correction
-from calib.model.experiment.pose import layout_of
-from calib.model.store.record import ChangeStamp, DetectorRecord
-from calib.simulate.truth import random_correction
 from calib.store.store import Store
+from support.calibrated import SERIAL, calibrated
 from support.dials import Dials, run_script
-from support.records import calibration
 
-STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 FRAMES = ("fast_axis", "slow_axis", "origin")
-SERIAL = "X-1"
 COMPARE = """
 import json
 from dxtbx.model.experiment_list import ExperimentListFactory
@@ -36,23 +28,6 @@ plain, reference = (
 )
 print(json.dumps(reference.is_similar_to(plain, static_only=True)))
 """
-
-
-def calibrated(store: Store, like: Path) -> Correction:
-    """Register the detector of a file under ``SERIAL``, with a random calibration."""
-    detector = ExperimentFile.read(like).experiments.detectors[0]
-    layout, _ = layout_of(detector)
-    known = DetectorRecord(SERIAL, layout, "Europe/London", detector.identifier)
-    correction = random_correction(np.random.default_rng(5), layout)
-    made = calibration(SERIAL, n_panels=len(layout))
-    record = replace(
-        made,
-        layout_id=known.layout_id,
-        panel_names=tuple(panel.name for panel in layout.panels),
-        estimate=replace(made.estimate, correction=correction),
-    )
-    store.calibrations.add(record, (None,) * len(record.report.datasets), STAMP, known)
-    return correction
 
 
 def exported(store: Store, like: Path, output: Path) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from calib.files.exchange.source import ExportSource
 from calib.files.kinds import EXPERIMENTS
@@ -43,7 +44,9 @@ class DialsGeometry:
             text += " (DIALS reads these images as modules only with the plugin calib-dxtbx)"
         return text
 
-    def to_bytes(self, source: ExportSource) -> bytes:
+    def files(
+        self, source: ExportSource, output: Path
+    ) -> Sequence[tuple[Path, bytes | Callable[[BinaryIO], None]]]:
         """The content of the file: one experiment without images, scan or crystal."""
         assert source.like is not None  # noqa: S101 - see needs_like
         detector = source.calibrated.detector
@@ -62,4 +65,4 @@ class DialsGeometry:
         empty = ("scan", "crystal", "profile", "scaling_model")
         models |= {key: [] for key in empty}
         out = {"__id__": "ExperimentList", "experiment": [entry], **models}
-        return (json.dumps(out, indent=2) + "\n").encode("utf-8")
+        return [(output, (json.dumps(out, indent=2) + "\n").encode("utf-8"))]

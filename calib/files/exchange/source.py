@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from calib.errors import InputError
+from calib.model.detector.frames import RigidMotion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from calib.model.base.arrays import Ints
     from calib.model.detector.known_detector import KnownDetector
     from calib.model.detector.layout import PanelFrames
     from calib.model.experiment.calibrated_detector import CalibratedDetector
     from calib.model.experiment.experiment import ExperimentList
+
+
+class TableSign(StrEnum):
+    """What a table of displacements adds to."""
+
+    PLUS = "plus"
+    """The ideal position is raw + table / 100: XDS."""
+    MINUS = "minus"
+    """The ideal position is raw - table / 100: pyFAI."""
 
 
 class Placing(Protocol):
@@ -39,6 +51,12 @@ class ExportSource:
     """A calibrated detector, and all that is known about it."""
 
     calibrated: CalibratedDetector
+    name: str
+    """Of the calibration, as files and messages give it: ``24-0107:3``."""
+    recorded: datetime
+    """When the calibration was recorded."""
+    nominal: PanelFrames
+    """The panels in the laboratory without the calibration."""
     like: Placing | None = None
     """Experiments whose first one gives the pose, with a detector of several panels; None where
     the pose is a nominal one."""
@@ -46,6 +64,8 @@ class ExportSource:
     """Whether the file of ``like`` describes the detector as one panel."""
     known: KnownDetector | None = None
     """The known detector with these panels, if any."""
+    sign: TableSign = TableSign.PLUS
+    """Of tables of displacements."""
 
     @property
     def multi_panel(self) -> bool:
@@ -78,6 +98,15 @@ class ExportSource:
             remedy="use --like with an experiment list imported from images that are read as "
             "one picture, or make the layout known with calib layout add.",
         )
+
+    def flat_frame(self) -> RigidMotion:
+        """The frame of the nominal image: the axes of its first panel, with the origin at the
+        first corner of the image."""
+        detector, offsets = self.calibrated.detector, self.offsets_px()
+        along = offsets * np.array([panel.pixel_mm for panel in detector.panels])
+        axes = self.nominal.rotation[0]
+        corners = self.nominal.origin_mm - along @ axes[:, :2].T
+        return RigidMotion(axes, np.median(corners, axis=0))
 
     def content(self) -> dict[str, Any]:
         """The JSON of the experiments; only where ``like`` is given."""

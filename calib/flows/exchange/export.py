@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from calib.config.layouts import known_detectors
 from calib.errors import InputError, LayoutError
-from calib.files.atomic import write_safely
-from calib.files.exchange.source import ExportSource
+from calib.files.atomic import Outputs
+from calib.files.exchange.source import ExportSource, TableSign
 from calib.files.reader import read_experiments
 from calib.files.writer import EXPORTS, ExportFormat
 from calib.flows.shared.distances import check_distance
@@ -34,8 +34,7 @@ class Exported:
 
     hint: str
     """How to use it, in one sentence."""
-    distance_mm: float
-    """From the sample to the detector's mean plane."""
+    outputs: tuple[Path, ...]
 
 
 def export_geometry(
@@ -49,6 +48,7 @@ def export_geometry(
     output: Path,
     places: ImagePlaces | None = None,
     force_serial: bool = False,
+    sign: TableSign = TableSign.PLUS,
     force: bool = False,
 ) -> Exported:
     """Write a calibrated detector in a ``form`` of ``writer.EXPORTS``.
@@ -75,18 +75,14 @@ def export_geometry(
         source = source_like(
             store, record, found, like, places or ImagePlaces(), force_serial=force_serial
         )
-    write_safely(
-        output,
-        export.to_bytes(source),
-        export.kind,
-        inputs=() if like is None else (like,),
-        store=store.files,
-        force=force,
-    )
-    calibrated = source.calibrated
-    pose = calibrated.detector.lab_from_root
-    distance = 0.0 if pose is None else record.layout.distance_mm(pose)
-    return Exported(export.hint(source, output), distance)
+    source = replace(source, sign=sign)
+    given = () if like is None else (like,)
+    written = export.files(source, output)
+    with Outputs(inputs=given, store=store.files, force=force) as outputs:
+        for path, content in written:
+            outputs.stage(path, content, export.kind)
+        outputs.commit()
+    return Exported(export.hint(source, output), tuple(path for path, _ in written))
 
 
 def nominal_source(
@@ -107,7 +103,10 @@ def nominal_source(
     )
     beam = Beam(np.array([0.0, 0.0, 1.0]), _NOMINAL_WAVELENGTH_ANGSTROM)
     known = known_detectors().of_panels(layout, record.description)
-    return ExportSource(CalibratedDetector(detector, beam, layout, estimate), known=known)
+    calibrated = CalibratedDetector(detector, beam, layout, estimate)
+    return ExportSource(
+        calibrated, found.name, found.stored.at, layout.frames.moved(pose), known=known
+    )
 
 
 def source_like(
@@ -117,7 +116,7 @@ def source_like(
     like: Path,
     places: ImagePlaces,
     *,
-    force_serial: bool,
+    force_serial: bool = False,
 ) -> ExportSource:
     """A detector at the pose of the first experiment of a file, which is split into modules where
     it has one panel."""
@@ -164,8 +163,8 @@ def source_like(
             place=str(like),
             remedy="use --like with an experiment list of this detector.",
         ) from error
-    frames = estimate.correction.frames(layout).moved(placement.lab_from_root)
-    frames = frames.taken(np.argsort(np.array(placement.order)).tolist())
+    pose, order = placement.lab_from_root, np.argsort(np.array(placement.order)).tolist()
+    frames = estimate.correction.frames(layout).moved(pose).taken(order)
     corrected = Detector(
         detector.panels,
         frames,
@@ -177,6 +176,9 @@ def source_like(
     beam = models.beams[first.beam]
     return ExportSource(
         CalibratedDetector(corrected, beam, layout, estimate),
+        found.name,
+        found.stored.at,
+        layout.frames.moved(pose).taken(order),
         file,
         was_split=was_split,
         known=known_detectors().of_panels(layout, detector.identifier),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from calib.files.exchange.source import TableSign
 from calib.files.writer import EXPORTS, ExportFormat
 from calib_cli.completion import complete_experiments
 from calib_cli.context import open_store
@@ -69,6 +70,15 @@ def export(
             rich_help_panel=INPUT,
         ),
     ] = None,
+    sign: Annotated[
+        TableSign,
+        typer.Option(
+            "--sign",
+            metavar="|".join(TableSign),
+            help="Write tables that are added to raw positions (plus: XDS) or subtracted.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = TableSign.PLUS,
     serial: Serial = None,
     force_serial: ForceSerial = False,
     images: ImagesRoot = None,
@@ -107,6 +117,7 @@ def export(
             output=output,
             places=ImagePlaces(images, not no_images),
             force_serial=force_serial,
+            sign=sign,
             force=force,
         )
         found = opened.calibrations.get(reference, serial)
@@ -117,8 +128,9 @@ def export(
                 "calibration_id": found.id,
                 "format": form.value,
                 "output": str(output),
+                "outputs": [str(path) for path in done.outputs],
             }
         )
     else:
-        write(f"{output}\n")
+        write("".join(f"{path}\n" for path in done.outputs))
         notify(done.hint)
