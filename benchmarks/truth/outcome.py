@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,13 +9,12 @@ from benchmarks.truth.cases import Case
 from benchmarks.truth.catalogue import NOTHING, entry_of
 from benchmarks.truth.scenes import Scene
 from calib.flows.shared.results import Derived
-from calib.report.calibration.findings import warning_views
+from calib.report.calibration.warnings import warning_views
 from calib.simulate.gauge_free import GaugeFreeError, gauge_free_error
 
 WIDENED = 1.5
 """The stated standard uncertainties may be too small by this factor."""
 CHANCE = 1e-5
-_SLIPPED = re.compile(r"crystal slipped")
 
 
 class Verdict(StrEnum):
@@ -125,12 +123,7 @@ def verdict(
 
 def codes_of(derived: Derived) -> tuple[str, ...]:
     """The codes of the warnings of a derivation, in order."""
-    codes = {warning["code"] for warning in warning_views(derived.record.report)}
-    if any(_SLIPPED.search(notice) for notice in derived.notices):
-        codes.add("slip")
-    if derived.record.report.misfits:
-        codes.add("misindexed")
-    return tuple(sorted(codes))
+    return tuple(sorted({warning["code"] for warning in warning_views(derived.record)}))
 
 
 def failed(case: Case, error: Exception, seconds: float) -> Outcome:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from calib.model.result.report import Convergence, Halves, Report
+from calib.model.result.report import Convergence, Halves
 from calib.model.store.record import CalibrationRecord, State
 from calib.report.blocks import Block, Sentences, View, distances, fixed, general
 from calib.report.calibration.comparisons import (
     comparison_blocks,
     comparison_views,
-    comparison_warnings,
     repeatability_blocks,
     repeatability_view,
 )
@@ -31,8 +30,8 @@ from calib.report.calibration.residuals import (
 from calib.report.calibration.structure import (
     structure_blocks,
     structure_view,
-    structure_warnings,
 )
+from calib.report.calibration.warnings import warning_views
 from calib.report.calibration.weak_modes import directions_view, information_blocks
 from calib.report.scalar import number
 
@@ -70,18 +69,13 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "disagreements": [disagreement_view(one) for one in report.disagreements],
         "comparisons": comparison_views(report),
         "repeatability": repeatability_view(report.repeatability),
-        "warnings": warning_views(report),
+        "warnings": warning_views(record),
         "misfits": [rejected_view(one) for one in report.misfits],
         "acceptance": {
             "accepted": record.acceptance.accepted,
             "reasons": list(record.acceptance.reasons),
         },
     }
-
-
-def warning_views(report: Report) -> list[dict[str, Any]]:
-    """What should be looked at: code, dataset, panel and size of each."""
-    return [*comparison_warnings(report), *structure_warnings(report)]
 
 
 def _halves(halves: Halves | None) -> dict[str, Any] | None:

@@ -41,11 +41,11 @@ def structure_warnings(report: Report) -> list[dict[str, Any]]:
         warnings.append(_warning("panel-structure", largest.name, worst, size))
     for use, ratio in zip(report.datasets, found.excess, strict=True):
         if ratio >= _NAMED_RATIO**2:
-            warnings.append(_warning("correlated-noise", use.name, 0, sqrt(ratio)))
+            warnings.append(_warning("correlated-noise", use.name, None, sqrt(ratio)))
     return warnings
 
 
-def _warning(code: str, dataset: str, panel: int, size: float) -> dict[str, Any]:
+def _warning(code: str, dataset: str, panel: int | None, size: float) -> dict[str, Any]:
     return {"code": code, "dataset": dataset, "panel": panel, "size": number(size)}
 
 

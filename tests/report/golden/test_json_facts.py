@@ -136,7 +136,7 @@ def test_each_part_of_a_report_has_its_fields_under_their_names() -> None:
         check_same_names(own, found, "datasets")
     assert report.repeatability is not None
     check_same_names(shown["repeatability"], report.repeatability)
-    wrong, structure, noise = shown["warnings"]
+    wrong, structure, noise, *others = shown["warnings"]
     assert wrong == {"code": "datasets-disagree", "dataset": "night2", "panel": 11, "size": 43.1}
     assert report.structure is not None
     most = max(report.datasets, key=lambda use: use.n_reflections).name
@@ -144,6 +144,12 @@ def test_each_part_of_a_report_has_its_fields_under_their_names() -> None:
     assert (structure["panel"], structure["size"]) == (13, report.structure.sizes_px[13])
     assert (noise["code"], noise["dataset"]) == ("correlated-noise", report.datasets[1].name)
     assert noise["size"] == pytest.approx(1.9)
+    assert noise["panel"] is None
+    slips = [one["size"] for one in others if one["code"] == "slip"]
+    assert slips == [angle for use in report.datasets for angle in use.slips_deg]
+    assert [one["dataset"] for one in others if one["code"] == "misindexed"] == [
+        misfit.name for misfit in report.misfits
+    ]
     assert shown["structure"]["panels"] == [11, 13, 12]
     assert shown["structure"]["sizes_px"] == list(report.structure.sizes_px)
     assert shown["structure"]["margin_px"] == report.structure.margin_px
