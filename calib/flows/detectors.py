@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from calib.config.layouts import known_detectors
 from calib.errors import InputError
 from calib.files.reader import read_experiments
 from calib.flows.shared.identity import (
@@ -15,7 +14,7 @@ from calib.flows.shared.identity import (
     serial_of,
 )
 from calib.flows.shared.images import ImagePlaces, images_in
-from calib.flows.shared.modules import registered_modules
+from calib.flows.shared.modules import known_in, registered_modules
 from calib.flows.shared.times import read_instant, zone_named
 from calib.model.base.text import checked_name, checked_words
 from calib.model.store.placement import BeamlinePlacement, placement_at
@@ -66,7 +65,7 @@ def register(
     zone = time_zone or "UTC"
     zone_named(zone)
     if layout is not None:
-        known = known_detectors().get(layout)
+        known = known_in(store).get(layout)
         record = DetectorRecord(serial, known.layout(), zone, description or known.name)
     else:
         assert experiments is not None  # noqa: S101 - one of both, checked above

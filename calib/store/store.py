@@ -17,6 +17,7 @@ from calib.store.api.bundles import BundleApi
 from calib.store.api.calibrations import CalibrationApi
 from calib.store.api.certifications import CertificationApi
 from calib.store.api.detectors import DetectorApi
+from calib.store.api.layouts import LayoutApi
 from calib.store.api.log import LogApi
 from calib.store.api.placements import PlacementApi
 from calib.store.api.resolver import ResolverApi
@@ -47,6 +48,7 @@ class Store:
         self.resolver = ResolverApi(database)
         self.applications = ApplicationApi(database)
         self.placements = PlacementApi(database)
+        self.layouts = LayoutApi(database)
         self.rules = RuleApi(database)
         self.bundles = BundleApi(database)
         self.log = LogApi(database)

@@ -63,3 +63,37 @@ def test_a_module_without_halves_has_none(here: Path) -> None:
     answer = calib("layout", "show", "EIGER 1M", "--halves", "--json")
     assert (answer.code, answer.error["code"]) == (2, "no-halves")
     assert done("layout", "show", "EIGER2 1M", "--halves", "--json").json["n_panels"] == 4
+
+
+def test_a_shared_layout_is_known_to_every_user_of_the_store(here: Path) -> None:
+    added = done("layout", "add", "lambda.toml", "--shared", "--reason", "new", "--json").json
+    assert (added["written"], Path(added["file"]).name) == (True, "beamline.sqlite")
+    assert not (here / "settings" / "calib" / "layouts").exists()
+    assert "LAMBDA 2M" in done("layout", "list").stdout
+    done("init", "--store", "other.sqlite")
+    assert "LAMBDA 2M" not in done("layout", "list", "--store", "other.sqlite").stdout
+    done("layout", "show", "lambda-l")
+    found = done("detector", "add", "L-1", "--layout", "LAMBDA 2M", "--json").json["detector"]
+    assert found["n_panels"] == 18
+    again = done("layout", "add", "lambda.toml", "--shared", "--json").json
+    assert again["written"] is False
+
+
+def test_a_shared_layout_is_replaced_only_with_force(here: Path) -> None:
+    done("layout", "add", "lambda.toml", "--shared")
+    text = Path("lambda.toml").read_text()
+    Path("lambda.toml").write_text(text.replace("2M", "3M"))
+    refused = calib("layout", "add", "lambda.toml", "--shared", "--json")
+    assert refused.error["code"] == "layout-exists"
+    done("layout", "add", "lambda.toml", "--shared", "--force")
+    assert "LAMBDA 2M" not in done("layout", "list").stdout
+    Path("second.toml").write_text(Path("lambda.toml").read_text())
+    taken = calib("layout", "add", "second.toml", "--shared", "--json")
+    assert taken.error["code"] == "layout-exists"
+
+
+def test_an_own_layout_precedes_that_of_the_store(here: Path) -> None:
+    done("layout", "add", "lambda.toml", "--shared")
+    Path("lambda.toml").write_text(Path("lambda.toml").read_text().replace("6, 3", "6, 2"))
+    done("layout", "add", "lambda.toml")
+    assert done("layout", "show", "LAMBDA 2M", "--json").json["n_panels"] == 12

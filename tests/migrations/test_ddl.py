@@ -31,6 +31,7 @@ SQLITE = {
     "0013": "c07d3baea80a78012bb9f43c13a4b0ca68d74252bd91608073ae159788a6ca9d",
     "0014": "9a19e2513b4f395e8843d2f9990ed28f6e5489d00114385f88ae62a457405263",
     "0015": "42b1621dc116a181a646fc6455b0d9a10e4d1c4f25c1f92d325ccb0532cef8ea",
+    "0016": "f99fe83918aaa2c9f9c2f3163d8ff2857e7c829707ac00c40b50e11b84ae42fa",
 }
 """The SHA-256 of the schema at each revision."""
 POSTGRES = {
@@ -49,6 +50,7 @@ POSTGRES = {
     "0013": "bc01dd76f8a194afd99ad4aea5098cebc1527e93d9722af127f08e1f5327fba4",
     "0014": "ac824de48dae597c614afb32d18ed245b55ffe4cafc56bbf85c46170fdf8502e",
     "0015": "8c389b0a67681ab1879741daabe9bf131d337d3361db9c8886d5f38dc354a701",
+    "0016": "092fbbe51a59599224dc46c3d582ca8de01dc9937d0beed68d589aee5a65a3ae",
 }
 """The same on Postgres."""
 

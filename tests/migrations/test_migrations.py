@@ -48,6 +48,7 @@ TABLES_SINCE = {
     "0013": (),
     "0014": ("binding", "summary_content"),
     "0015": ("detector_edit", "retirement", "relabelling", "anchored_checkpoint"),
+    "0016": ("layout",),
 }
 """The tables that each revision adds."""
 COLUMNS_SINCE = {"certification": ("0006", 1)}

@@ -12,6 +12,7 @@ from calib.model.store.amendment import DetectorEdit, Relabelling, Retirement
 from calib.model.store.bundle import Bundle
 from calib.model.store.placement import BeamlinePlacement
 from calib.model.store.rule import DEMAND_ACTOR, Rule
+from calib.model.store.shared_layout import SharedLayout
 from calib.model.store.signing import RecordedCheckpoint
 from calib.store.database.database import Database
 from calib.store.log.log import recording
@@ -31,6 +32,7 @@ from support.records import (
     stamp,
     with_summaries,
 )
+from support.simulated import LAMBDA
 
 
 def fill(place: str) -> None:
@@ -58,7 +60,7 @@ def fill_every_table(place: str) -> None:
 
 
 def add_amendments(place: str) -> None:
-    """Record one of everything that mends what was recorded before, and a checkpoint."""
+    """Record one of everything that mends what was recorded before, a checkpoint and a layout."""
     with Store.open(place) as store:
         edit = DetectorEdit(0, SERIAL, NOON, "Europe/London", "spare", None, "moved", stamp())
         store.detectors.edit(edit, stamp())
@@ -73,6 +75,7 @@ def add_amendments(place: str) -> None:
             database.close()
         checkpoint = RecordedCheckpoint(0, "cd" * 32, NOON, 7, "{}", stamp())
         store.log.add_checkpoint(checkpoint, stamp())
+        store.layouts.add(SharedLayout(0, "lambda", LAMBDA, "new", stamp()), stamp())
 
 
 def add_summary_content(place: str) -> None:

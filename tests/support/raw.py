@@ -33,6 +33,7 @@ TABLES = (
     "retirement",
     "relabelling",
     "anchored_checkpoint",
+    "layout",
 )
 """In an order in which rows refer to earlier tables only."""
 

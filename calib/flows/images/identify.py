@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from calib.config.layouts import known_detectors
 from calib.errors import InputError, LayoutError, MissingFileError, NotFoundError
 from calib.files.atomic import open_input
 from calib.files.images.reader import is_image, read_image_header
@@ -25,7 +24,7 @@ from calib.flows.shared.images import (
     images_in,
     instant_of_header,
 )
-from calib.flows.shared.modules import modules_of, recognised
+from calib.flows.shared.modules import known_in, modules_of, recognised
 from calib.flows.shared.times import instant_of_epoch, read_instant
 from calib.model.base.zones import TimeZones
 from calib.model.detector.correction import Correction
@@ -93,7 +92,7 @@ class Identification:
         if request.distance_mm is not None:
             check_distance(request.distance_mm)
         self._request, self._store, self._now = request, store, now
-        self._registry: Registry = known_detectors()
+        self._registry: Registry = known_in(store)
         self._records: dict[str, DetectorRecord | None] = {}
         self._known: dict[str, Sequence[tuple[str, Correction]]] = {}
         self._bounds: dict[str, list[datetime]] = {}

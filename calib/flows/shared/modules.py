@@ -12,13 +12,14 @@ from calib.files.reader import DataFiles, serial_from
 from calib.flows.shared.identity import known_detector
 from calib.flows.shared.images import Images
 from calib.model.base.text import joined
-from calib.model.detector.families import Registry
+from calib.model.detector.families import Registry, with_shared
 from calib.model.detector.known_detector import KnownDetector
 from calib.model.detector.layout import PanelShape
 from calib.model.experiment.experiment import Detector
 from calib.model.experiment.image_header import ImageHeader
 from calib.model.experiment.pose import DetectorPose, layout_of, locate_detector
 from calib.model.store.protocol import StoreLike
+from calib.model.store.shared_layout import layouts_in_force
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,12 @@ class Split:
     """Whether each half of a module is a panel."""
     pose: DetectorPose | None = None
     """Where its panels are; None where it has one."""
+
+
+def known_in(store: StoreLike, *, without: str = "") -> Registry:
+    """The detectors that the user knows, and those in the store, less its file ``without``."""
+    files = [one for one in layouts_in_force(store.layouts.list()) if one.name != without]
+    return with_shared(known_detectors(), [known for one in files for known in one.detectors()])
 
 
 def read_as_modules(
@@ -72,7 +79,7 @@ def registered_modules(
 ) -> Split:
     """The modules of a detector of one panel: those registered under its serial, if any, else as
     ``modules_of``."""
-    registry = known_detectors()
+    registry = known_in(store)
     name = serial or serial_from(detector.identifier) or (header and header.serial)
     record = known_detector(store, name) if name else None
     known = None if record is None else registry.of_panels(record.layout, detector.identifier)

@@ -167,6 +167,13 @@ def extended(registry: Registry, more: Sequence[KnownDetector]) -> Registry:
     return Registry((*registry.detectors, *more))
 
 
+def with_shared(registry: Registry, shared: Sequence[KnownDetector]) -> Registry:
+    """The registry with the detectors of a store, less those whose names it has."""
+    taken = {name for one in registry for name in _names_of(one)}
+    more = [one for one in shared if taken.isdisjoint(_names_of(one))]
+    return Registry((*registry.detectors, *more))
+
+
 @cache
 def built_in() -> Registry:
     """The detectors that calib knows without any files of the user."""

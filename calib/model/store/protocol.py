@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
     from calib.model.store.resolution import Resolution
     from calib.model.store.rule import Rule
+    from calib.model.store.shared_layout import SharedLayout
     from calib.model.store.signing import RecordedCheckpoint
 
 
@@ -131,6 +132,13 @@ class Placements(Protocol):
     def list(self, serial: str, known_at: int = LATEST) -> Sequence[BeamlinePlacement]: ...
 
 
+class Layouts(Protocol):
+    """Layouts of detectors that all users of the store share."""
+
+    def add(self, layout: SharedLayout, stamp: ChangeStamp) -> SharedLayout: ...
+    def list(self) -> Sequence[SharedLayout]: ...
+
+
 class Rules(Protocol):
     """What the store demands of its users."""
 
@@ -203,6 +211,8 @@ class StoreLike(Protocol):
     def applications(self) -> Applications: ...
     @property
     def placements(self) -> Placements: ...
+    @property
+    def layouts(self) -> Layouts: ...
     @property
     def rules(self) -> Rules: ...
     @property

@@ -40,10 +40,12 @@ _OF_DETECTORS = text(
     "UNION ALL SELECT 'store_rule', position, 0 FROM store_rule "
     "WHERE position BETWEEN :first AND :last "
     "UNION ALL SELECT 'anchored_checkpoint', position, 0 FROM anchored_checkpoint "
+    "WHERE position BETWEEN :first AND :last "
+    "UNION ALL SELECT 'layout', position, 0 FROM layout "
     "WHERE position BETWEEN :first AND :last"
 )
-"""The detectors that rows concern, by the position that added the rows; 0 for rules and for
-checkpoints of other stores."""
+"""The detectors that rows concern, by the position that added the rows; 0 for rules, for
+checkpoints of other stores and for layouts."""
 
 
 def rows_of_other_detectors(

@@ -19,6 +19,7 @@ from calib.store.schema.tables import (
     DETECTOR,
     DETECTOR_EDIT,
     ENTRY,
+    LAYOUT,
     PLACEMENT,
     RELABELLING,
     RETIREMENT,
@@ -104,6 +105,11 @@ def _verify_all(
 def verify_checkpoints(connection: Connection, chain: str) -> None:
     """Verify checkpoints of other stores; raises ``IntegrityError`` (``changed-checkpoint``)."""
     _verify_all(connection, ANCHORED_CHECKPOINT, "checkpoint", _ALL, chain, _OF_STORE)
+
+
+def verify_layouts(connection: Connection, chain: str) -> None:
+    """Verify layouts of the store; raises ``IntegrityError`` (``changed-layout``)."""
+    _verify_all(connection, LAYOUT, "layout", _ALL, chain, _OF_STORE)
 
 
 def verify_rules(connection: Connection, chain: str) -> None:

@@ -25,6 +25,7 @@ INSERTS: Mapping[StoreRole, Sequence[str]] = {
         *_LOG,
         *_SUMMARIES,
         "detector",
+        "layout",
         "calibration",
         "calibration_dataset",
         "calibration_summary",

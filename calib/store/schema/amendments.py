@@ -1,4 +1,4 @@
-"""The tables of amendments, and of checkpoints of other stores."""
+"""The tables of amendments, of checkpoints of other stores, and of shared layouts."""
 
 # Without "from __future__ import annotations", as in ``schema.tables``.
 from datetime import datetime
@@ -56,3 +56,13 @@ class AnchoredCheckpointTable(StoreTable, table=True):
     made_at: datetime = column(Instant, "When it was made, by the clock of the other store")
     last_position: int = column(BigInteger, "Last log position in the other store")
     content: str = column(Text, "JSON: the signed checkpoint")
+
+
+class LayoutTable(StoreTable, table=True):
+    """A file of a family of detectors, which all users of the store share."""
+
+    __tablename__ = "layout"
+    position: int = position_key()
+    name: str = column(Text, "Name of the file; a later one of the same name replaces it")
+    content: str = column(Text, "The file: TOML")
+    reason: str = column(Text, "Reason that the user gave; may be empty")

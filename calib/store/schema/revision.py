@@ -37,6 +37,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every revision that this program knows, in order (a test compares them with the migrations)."""
 HEAD = REVISIONS[-1]

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from calib.store.schema.amendments import (
     AnchoredCheckpointTable,
     DetectorEditTable,
+    LayoutTable,
     RelabellingTable,
     RetirementTable,
 )
@@ -339,6 +340,7 @@ DEED = table_of(ChangeStampTable)
 DETECTOR = table_of(DetectorTable)
 DETECTOR_EDIT = table_of(DetectorEditTable)
 ENTRY = table_of(EntryTable)
+LAYOUT = table_of(LayoutTable)
 ORIGIN = table_of(OriginTable)
 PANEL = table_of(PanelTable)
 PLACEMENT = table_of(PlacementTable)

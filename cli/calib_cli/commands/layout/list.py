@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from calib_cli.options import AsJson
+import typer
+
+from calib_cli.commands.layout.known import known_layouts
+from calib_cli.options import AsJson, StorePlace
 from calib_cli.output import write_blocks, write_json
 
 
-def list_layouts(as_json: AsJson = False) -> None:
+def list_layouts(ctx: typer.Context, store: StorePlace = None, as_json: AsJson = False) -> None:
     """List the detectors whose modules calib knows.
 
     \b
     Example:
       calib layout list
     """
-    from calib.config.layouts import known_detectors
     from calib.report.layouts import layout_table, layout_view
 
-    views = [layout_view(detector) for detector in known_detectors()]
+    views = [layout_view(detector) for detector in known_layouts(ctx, store)]
     if as_json:
         write_json(views)
     else:

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from calib_cli.commands.layout.known import known_layouts
 from calib_cli.completion import complete_layout
 from calib_cli.help import INPUT
-from calib_cli.options import AllPanels, AsJson, Halves
+from calib_cli.options import AllPanels, AsJson, Halves, StorePlace
 from calib_cli.output import write_blocks, write_json
 
 
 def show(
+    ctx: typer.Context,
     name: Annotated[
         str,
         typer.Argument(
@@ -25,6 +27,7 @@ def show(
     ],
     halves: Halves = False,
     panels: AllPanels = False,
+    store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the modules of a detector.
@@ -35,10 +38,9 @@ def show(
     Example:
       calib layout show "PILATUS 6M"
     """
-    from calib.config.layouts import known_detectors
     from calib.report.layouts import layout_blocks, layout_view, module_views
 
-    detector = known_detectors().get(name)
+    detector = known_layouts(ctx, store).get(name)
     if halves:
         detector = detector.in_halves()
     view = {**layout_view(detector), "panels": module_views(detector)}
