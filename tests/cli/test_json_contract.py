@@ -19,7 +19,7 @@ from support import raw
 from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done
 from support.images import eiger1, master, mini_cbf
-from support.json_page import PAGE, Keys, documented, is_of, leaves, within
+from support.json_page import PAGE, Keys, documented, is_of, leaves, rare_keys, within
 from support.simulated import DETECTOR, SERIAL
 from support.workplace import copied_here
 
@@ -316,30 +316,7 @@ def test_every_documented_key_is_printed(answers: dict[str, list[Any]]) -> None:
     for name, views in answers.items():
         seen = {key for view in views for key, _ in leaves(view)}
         printed = {key for key, kind in CONTRACT[name].items() if kind != "object"}
-        # Arrays of problems, and what a new certification cannot have.
-        rare = {"null_directions[]", "notices[]", "warnings[]", "environment_differences[]"}
-        rare |= {"reflections.columns_left_out[]"}  # tests/files/test_modules.py
-        rare |= {"notices[]"} if name in ("split", "merge") else set()
-        rare |= {"files[].notices[]"}  # tests/cli/test_images.py
-        rare |= {"timestamps[]"}  # tests/cli/test_timestamps.py
-        rare |= {"datasets[].slips_deg[]"}  # tests/solve/test_slip.py
-        # tests/solve/test_flagged.py, test_residual_reasons.py
-        rare |= {"datasets[].disputed_panels[]", "datasets[].limited_panels[]"}
-        rare |= {key for key in printed if key.endswith("moved_panels[]")}  # test_diff.py
-        rare |= {
-            key for key in printed if re.match(r"(holding|.*\.certification).*\.withdrawn\.", key)
-        }
-        rare |= {key for key in printed if name in ("certify", "resolve") and ".withdrawn." in key}
-        rare |= {key for key in printed if key.startswith("certified[].withdrawn.")}
-        rare |= {key for key in printed if key.startswith("misfits[]")}  # tests/flows/test_add.py
-        rare |= {key for key in printed if key.startswith("groups[].")}  # below
-        # tests/report/golden: parts of the data that disagree
-        rare |= {key for key in printed if key.startswith(("warnings[].", "repeatability."))}
-        rare |= {"comparisons[].panels[]"}
-        rare |= {"structure.panels[]"}  # the golden texts
-        rare |= {key for key in printed if key.startswith("prior.deviating[]")}  # the golden texts
-        # Nothing is left out by reading it where nothing is read.
-        rare |= {key for key in printed if name == "combine" and "left_out_rmsd_px" in key}
+        rare = rare_keys(name, printed)
         assert printed - seen <= rare, f"calib {name} never prints {sorted(printed - seen - rare)}"
 
 

@@ -56,3 +56,30 @@ def is_of(value: Any, kind: str) -> bool:
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, {"text": str, "true or false": bool}[kind])
+
+
+def rare_keys(name: str, printed: set[str]) -> set[str]:
+    """The documented keys that a command prints in other tests only."""
+    # Arrays of problems, and what a new certification cannot have.
+    rare = {"null_directions[]", "notices[]", "warnings[]", "environment_differences[]"}
+    rare |= {"reflections.columns_left_out[]"}  # tests/files/test_modules.py
+    rare |= {"notices[]"} if name in ("split", "merge") else set()
+    rare |= {"files[].notices[]"}  # tests/cli/test_images.py
+    rare |= {"timestamps[]"}  # tests/cli/test_timestamps.py
+    rare |= {"datasets[].slips_deg[]"}  # tests/solve/test_slip.py
+    # tests/solve/test_flagged.py, test_residual_reasons.py
+    rare |= {"datasets[].disputed_panels[]", "datasets[].limited_panels[]"}
+    rare |= {key for key in printed if key.endswith("moved_panels[]")}  # test_diff.py
+    rare |= {key for key in printed if re.match(r"(holding|.*\.certification).*\.withdrawn\.", key)}
+    rare |= {key for key in printed if name in ("certify", "resolve") and ".withdrawn." in key}
+    rare |= {key for key in printed if key.startswith("certified[].withdrawn.")}
+    rare |= {key for key in printed if key.startswith("misfits[]")}  # tests/flows/test_add.py
+    rare |= {key for key in printed if key.startswith("groups[].")}  # below
+    # tests/report/golden: parts of the data that disagree
+    rare |= {key for key in printed if key.startswith(("warnings[].", "repeatability."))}
+    rare |= {"comparisons[].panels[]"}
+    rare |= {"structure.panels[]"}  # the golden texts
+    rare |= {key for key in printed if key.startswith("prior.deviating[]")}  # the golden texts
+    # Nothing is left out by reading it where nothing is read.
+    rare |= {key for key in printed if name == "combine" and "left_out_rmsd_px" in key}
+    return rare
