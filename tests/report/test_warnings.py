@@ -72,9 +72,11 @@ def heavy(record: CalibrationRecord) -> CalibrationRecord:
 
 MISFIT = Misfit("other", (), 3.0, 0.1, 0, 77)
 STRUCTURE = Structure((0.0, 0.1, 0.0, 0.0), 0.0, (1,), (1.0, 1.0))
+RIGID = Structure((0.0,) * N, 0.0, (), (1.0, 1.0))
 FEW = PanelStatus.SPARSE
 CASES: list[tuple[str, Change, int | None, float]] = [
     ("panel-structure", of_report(structure=STRUCTURE), 1, 0.1),
+    ("pixel-size", of_report(structure=replace(RIGID, stretch_ppm=300.0)), None, 300.0),
     (
         "correlated-noise",
         of_report(structure=Structure((0.0,) * N, 0.0, (), (4.0, 1.0))),

@@ -12,7 +12,7 @@ from calib.model.base.arrays import Floats
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
 from calib.model.experiment.pose import facing_pose
-from calib.model.result.panel_sums import MEMBERS, MOST_BLOCKS, N_CELLS, PanelSums
+from calib.model.result.panel_sums import CELLS_ALONG, MEMBERS, MOST_BLOCKS, N_CELLS, PanelSums
 from calib.simulate.affected_scan import affected_scan
 from calib.simulate.effects.bias import EdgeBias
 from calib.simulate.effects.chip import ChipOffsets
@@ -21,7 +21,8 @@ from calib.simulate.gauge_free import gauge_free_error, true_correction
 from calib.simulate.scan import ScanPlan
 from calib.simulate.truth import Tolerance, random_correction
 from calib.solve.panels.solution import Solution
-from calib.solve.panels.structure import panel_structure
+from calib.solve.panels.structure import _stretch as stretch_variance
+from calib.solve.panels.structure import panel_structure, stretch_ppm
 from support.scenes import options, solution
 
 LAYOUT = known_layout("PILATUS 1M")
@@ -83,12 +84,52 @@ def test_a_bias_at_the_edges_is_found_in_the_margin() -> None:
     assert structure.margin_px > 3.0 * np.median(structure.sizes_px)
 
 
-@pytest.mark.parametrize("effect", [None, CHIPS], ids=["rigid", "chips"])
+@pytest.mark.parametrize("effect", [None, CHIPS, EDGES], ids=["rigid", "chips", "edges"])
 def test_sigma_allows_for_structure(effect: Effect | None) -> None:
     truth, found = solved(effect)
     error = gauge_free_error(LAYOUT, found.estimate, truth, POSE)
     assert error.sigmas < 1.5
     assert error.p_value > 1e-4
+
+
+def test_a_bias_at_all_edges_is_as_uncertain_as_the_stretch_that_it_causes() -> None:
+    """Outwards by 0.02 mm in the margins: the magnification that fits the cells of all panels."""
+    (statement,) = solved()[1].statements
+    assert statement.sums is not None
+    column, row = np.arange(N_CELLS) % CELLS_ALONG, np.arange(N_CELLS) // CELLS_ALONG
+    along = np.array([-0.5, -0.375, -0.125, 0.125, 0.375, 0.5])
+    place = np.stack([along[column], along[row]], axis=1) * LAYOUT.size_mm[0]
+    margin = np.abs(np.stack([along[column], along[row]], axis=1)) == 0.5
+    moved = 0.02 * np.sign(place) * margin
+    weight = statement.sums.weight.sum(axis=0)
+    expected = (weight * place * moved).sum() / (weight * place**2).sum()
+    common = np.where(margin, 0.02, 0.0).ravel()
+    found = np.sqrt(stretch_variance(LAYOUT, [statement], np.zeros(len(LAYOUT)), common))
+    assert 0.6 * expected < found < 1.05 * expected
+    none = np.zeros(2 * N_CELLS)
+    assert stretch_variance(LAYOUT, [statement], np.zeros(len(LAYOUT)), none) == 0.0
+
+
+def test_panels_that_stand_apart_at_random_are_not_stretched() -> None:
+    rng, all_of_them = np.random.default_rng(4), np.ones(len(LAYOUT), dtype=np.bool_)
+    for _ in range(200):
+        values = np.zeros((len(LAYOUT), 6))
+        values[:, :2] = rng.normal(scale=0.05, size=(len(LAYOUT), 2))
+        assert stretch_ppm(LAYOUT, Correction(values), all_of_them) == 0.0
+
+
+def test_a_stretch_beyond_other_displacements_is_found() -> None:
+    """Whatever the shift and the rotation of all panels, and of the measured ones only."""
+    rng, measured = np.random.default_rng(5), np.ones(len(LAYOUT), dtype=np.bool_)
+    measured[3] = False
+    place = LAYOUT.centre_root_mm - LAYOUT.centre_root_mm.mean(axis=0)
+    for ppm in (-900.0, 900.0):
+        root = 1e-6 * ppm * place + 1e-3 * np.cross([0.0, 0.0, 1.0], place) + [0.1, 0.2, 0.0]
+        values = np.zeros((len(LAYOUT), 6))
+        values[:, :3] = np.einsum("nij,ni->nj", LAYOUT.frames.rotation, root)
+        values[:, :2] += rng.normal(scale=0.007, size=(len(LAYOUT), 2))
+        values[3, :2] = 1.0
+        assert stretch_ppm(LAYOUT, Correction(values), measured) == pytest.approx(ppm, rel=0.1)
 
 
 def test_structure_is_not_averaged_away_by_reflections() -> None:

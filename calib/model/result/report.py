@@ -292,6 +292,8 @@ class Structure:
     excess: tuple[float, ...]
     """Of each dataset: variance of the panels between blocks of time over that of independent
     residuals, for the parameter where it is largest; 1 where none is larger."""
+    stretch_ppm: float = 0.0
+    """How much further apart panels stand than drawn; 0 if as their other displacements suggest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,15 @@ def structure_view(found: Structure | None) -> dict[str, Any] | None:
     return {
         "sizes_px": [number(one) for one in found.sizes_px],
         "margin_px": number(found.margin_px),
+        "stretch_ppm": number(found.stretch_ppm),
         "panels": list(found.significant),
         "variance_ratios": [number(one) for one in found.excess],
     }
 
 
 def structure_warnings(report: Report) -> list[dict[str, Any]]:
-    """``panel-structure``, of the panel where it is largest, in px; and ``correlated-noise`` of
-    each dataset where it widens the uncertainties, with the factor."""
+    """``panel-structure``, of the panel where it is largest, in px; ``pixel-size``, in ppm; and
+    ``correlated-noise`` of each dataset where it widens the uncertainties, with the factor."""
     found = report.structure
     if found is None:
         return []
@@ -39,13 +40,15 @@ def structure_warnings(report: Report) -> list[dict[str, Any]]:
         largest = max(report.datasets, key=lambda use: use.n_reflections)
         size = max(found.sizes_px[worst], found.margin_px)
         warnings.append(_warning("panel-structure", largest.name, worst, size))
+    if found.stretch_ppm:
+        warnings.append(_warning("pixel-size", None, None, found.stretch_ppm))
     for use, ratio in zip(report.datasets, found.excess, strict=True):
         if ratio >= _NAMED_RATIO**2:
             warnings.append(_warning("correlated-noise", use.name, None, sqrt(ratio)))
     return warnings
 
 
-def _warning(code: str, dataset: str, panel: int | None, size: float) -> dict[str, Any]:
+def _warning(code: str, dataset: str | None, panel: int | None, size: float) -> dict[str, Any]:
     return {"code": code, "dataset": dataset, "panel": panel, "size": number(size)}
 
 
@@ -66,6 +69,12 @@ def structure_blocks(view: View | None) -> list[Block]:
         )
     if lines:
         lines.append("A rigid panel has no position more exact than that; its sigma allows for it.")
+    stretch = view["stretch_ppm"]
+    if stretch:
+        lines.append(
+            f"Panels stand {fixed(abs(stretch), 0)} ppm further {'apart' if stretch > 0 else 'in'} "
+            "than drawn, which their other displacements do not let expect: check the pixel size."
+        )
     ratio = max(view["variance_ratios"], default=1.0)
     if ratio >= _NAMED_RATIO**2:
         lines.append(

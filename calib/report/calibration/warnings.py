@@ -18,6 +18,7 @@ WARNING_CODES = {
     "distances-disagree": "um",
     "occasions-disagree": "um",
     "panel-structure": "px",
+    "pixel-size": "ppm",
     "correlated-noise": "factor on sigma",
     "disputed-panels": "panels",
     "many-rejected": "fraction",
@@ -82,7 +83,7 @@ def _misindexed(report: Report) -> Iterator[dict[str, Any]]:
 
 def _of_panels(record: CalibrationRecord) -> Iterator[dict[str, Any]]:
     estimate = record.estimate
-    if estimate.is_partial:
+    if record.acceptance.accepted and estimate.is_partial:
         share = float(estimate.measured.mean())
         yield _warning("partial-coverage", None, None, share)
     counts = estimate.n_reflections.tolist()

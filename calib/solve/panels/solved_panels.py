@@ -17,7 +17,7 @@ from calib.solve.panels.group_motion import group_motions
 from calib.solve.panels.influence import influences
 from calib.solve.panels.solution import Solution, panel_states
 from calib.solve.panels.stored_equations import StoredEquations
-from calib.solve.panels.structure import panel_structure
+from calib.solve.panels.structure import panel_structure, stretch_ppm
 from calib.solve.panels.system import Normal, PanelStep, PanelSystem
 from calib.solve.panels.weak_modes import determined, weak_modes
 
@@ -63,10 +63,12 @@ class SolvedPanels:
             status=panel_states(used, covariance, system),
             n_reflections=used,
         )
+        found = structure.found
+        if found is not None:
+            stretch = stretch_ppm(system.layout, correction, estimate.measured)
+            found = replace(found, stretch_ppm=stretch)
         normal = system.normal(correction, here)
-        return SolvedPanels(
-            system, equations, tuple(statements), estimate, normal, structure.found, noise
-        )
+        return SolvedPanels(system, equations, tuple(statements), estimate, normal, found, noise)
 
     def influences(self) -> tuple[Influence | None, ...]:
         """The influence of each dataset."""

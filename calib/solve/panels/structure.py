@@ -13,6 +13,11 @@ These are the same for all reflections of a cell, and do not average out. What a
 common, such as a bias at their edges, is found in the same way from the sums over all panels, the
 margin and the cells within it apart.
 
+Displacements that grow from the centre of a panel outwards resemble another distance, which is
+free, so that all panels seem to stand further apart, or nearer to each other. With u the places of
+the cells, panels at c seem to be displaced by e c, with e = sum of W u d / sum of W u^2 over all
+panels.
+
 **Correlated noise.** The scores s_b = J^T w r of blocks of two degrees of one dataset, with their
 effect through the nuisance parameters N D^-1 s_b, have the covariance N if residuals are
 independent. Where the sum of C N D^-1 s_b s_b^T D^-1 N C exceeds C N C over all panels, for one
@@ -28,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib.model.base.arrays import Bools, Floats, Ints
-from calib.model.detector.correction import N_PARAMETERS
+from calib.model.detector.correction import N_PARAMETERS, Correction
 from calib.model.detector.layout import Layout
 from calib.model.result.panel_sums import CELLS_ALONG, N_CELLS, PanelSums
 from calib.model.result.report import NAMED_PX, Structure
@@ -44,6 +49,10 @@ _REACH = 0.6
 _REACH_OF_MARGIN = 2.0
 """The same along the margin, where bias belongs to the edge."""
 _FEWEST_BLOCKS = 8
+_COMMON = 4
+"""Shifts, rotation and stretch that all panels have in common in the plane."""
+_STRETCHED = 1e-4
+"""Probability below which a stretch is not one of panels that are displaced at random."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +82,7 @@ def panel_structure(
     if not sums:
         return PanelStructure(None, np.zeros_like(covariance))
     size, common, significant = _sizes(sums, achieved)
-    added = _of_structure(statements, free, covariance, size, common)
+    added = _of_structure(layout, statements, free, covariance, size, common)
     excess = []
     for one in statements:
         grown = np.zeros(len(free))
@@ -188,6 +197,7 @@ def _variances(excess: Floats, degrees: Floats, trace: Floats) -> tuple[Floats, 
 
 
 def _of_structure(
+    layout: Layout,
     statements: Sequence[Statement],
     free: tuple[int, ...],
     covariance: Floats,
@@ -207,7 +217,64 @@ def _of_structure(
     information = np.sum([one.whole.information for one in known], axis=0)
     reach = covariance @ _rows(information, free)
     total = block_diagonal(apparent) + shared @ alike @ shared.T
+    apart = _apart(layout)
+    total += _stretch(layout, known, size, common) * np.outer(apart, apart)
     return np.asarray(reach @ total @ reach.T)
+
+
+def stretch_ppm(layout: Layout, correction: Correction, measured: Bools) -> float:
+    """By how much further apart the ``measured`` (n,) panels stand than drawn, in ppm.
+
+    0 if it is no more than their other displacements in the plane let expect.
+
+    A wrong pixel size makes panels stand apart so, since it is taken for another distance.
+    """
+    from scipy.special import stdtr  # only derivations need it
+
+    chosen = np.flatnonzero(measured)
+    if 2 * len(chosen) <= _COMMON:
+        return 0.0
+    axes = layout.frames.rotation[chosen][:, :, :2].transpose(0, 2, 1)
+    apart = _apart(layout).reshape(-1, N_PARAMETERS)[chosen, :2].ravel()
+    place = layout.centre_root_mm[chosen] - layout.centre_root_mm.mean(axis=0)
+    about = np.einsum("nij,nj->ni", axes, np.cross(np.array([0.0, 0.0, 1.0]), place)).ravel()
+    common = np.column_stack([axes.reshape(-1, 3)[:, :2], about, apart])
+    moved = correction.values[chosen, :2].ravel()
+    found, *_ = np.linalg.lstsq(common, moved, rcond=None)
+    degrees = len(moved) - _COMMON
+    left = moved - common @ found
+    variance = float(left @ left) / degrees * np.linalg.pinv(common.T @ common)[-1, -1]
+    if variance <= 0.0:
+        return 0.0
+    chance = 2.0 * stdtr(degrees, -abs(found[-1]) / np.sqrt(variance))
+    return float(1e6 * found[-1]) if chance < _STRETCHED else 0.0
+
+
+def _apart(layout: Layout) -> Floats:
+    """(6 n,) displacements of panels that stand further apart by 100 %, in the plane, in mm."""
+    place = layout.centre_root_mm - layout.centre_root_mm.mean(axis=0)
+    own = np.einsum("nij,ni->nj", layout.frames.rotation, place)
+    out = np.zeros((len(layout), N_PARAMETERS))
+    out[:, :2] = own[:, :2]
+    return out.ravel()
+
+
+def _stretch(layout: Layout, known: Sequence[Statement], size: Floats, common: Floats) -> float:
+    """Variance of e for displacements of cells by ``size`` (n,) in each panel and by ``common``
+    (72,) in all panels alike, in mm."""
+    n, alike = len(size), _alike()
+    weight = np.sum([one.sums.weight for one in known if one.sums is not None], axis=0)
+    inner = (np.arange(CELLS_ALONG - 2) + 0.5) / (CELLS_ALONG - 2) - 0.5
+    along = np.concatenate([[-0.5], inner, [0.5]])
+    row, column = np.divmod(np.arange(N_CELLS), CELLS_ALONG)
+    place = np.stack([along[column], along[row]], axis=1) * layout.size_mm[:, None, :]
+    lever = (weight * place).reshape(n, -1)
+    total = float((weight * place**2).sum())
+    if total <= 0.0:
+        return 0.0
+    at_once = lever.sum(axis=0) * common
+    own = np.einsum("pi,ij,pj->p", lever, alike, lever) * size**2
+    return float((at_once @ alike @ at_once + own.sum()) / total**2)
 
 
 def _excess(
