@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 if TYPE_CHECKING:
     from calib.files.exchange.source import ExportSource
     from calib.files.kinds import FileKind
+    from calib.model.detector.correction import Correction
     from calib.model.experiment.dataset import Dataset
+    from calib.model.store.record import Certification, DetectorRecord
 
 
 class ExportFormat(StrEnum):
@@ -128,6 +130,18 @@ EXPORTS = {
     ExportFormat.PYFAI: Entry("the corners of all pixels as a NeXus detector", _pyfai),
 }
 """The writer of each format."""
+
+
+def geometry_bytes(
+    record: DetectorRecord,
+    certified: Sequence[tuple[Certification, Correction]],
+    *,
+    position: int,
+) -> bytes:
+    """The certified geometry of a detector as one file: ``exchange.geometry_file``."""
+    from calib.files.exchange.geometry_file import geometry_bytes as made
+
+    return made(record, certified, position=position)
 
 
 def write_dataset(dataset: Dataset, folder: Path, *, force: bool = False) -> tuple[Path, Path]:

@@ -32,6 +32,7 @@ SECTIONS = {
         "export": "calibration.export:export",
         "split": "data.split:split",
         "merge": "data.merge:merge",
+        "publish geometry": "publish.geometry:geometry",
         "usage push": "usage.push:push",
         "usage list": "usage.list:list_applications",
     },
@@ -98,6 +99,10 @@ class GroupHelp:
 
 
 GROUPS = {
+    "publish": GroupHelp(
+        "Write certified geometry for programs without access to the store.",
+        "calib publish geometry 24-0107 -o geometry.json",
+    ),
     "usage": GroupHelp(
         "Record and list applications of calibrations.", "calib usage list --serial 24-0107"
     ),

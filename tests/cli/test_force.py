@@ -38,6 +38,10 @@ WRITERS: dict[str, tuple[Writer, kinds.FileKind]] = {
         lambda path: ("export", CALIBRATION, "--like", "imported.expt", "-o", path),
         kinds.EXPERIMENTS,
     ),
+    "publish geometry": (
+        lambda path: ("publish", "geometry", SERIAL, "-o", path),
+        kinds.GEOMETRY,
+    ),
     "bundle create": (lambda path: ("bundle", "create", SERIAL, "-o", path), kinds.BUNDLE),
     "audit checkpoint": (checkpoint, kinds.CHECKPOINT),
 }  # fmt: skip

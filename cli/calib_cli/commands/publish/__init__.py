@@ -1,0 +1,1 @@
+"""calib publish: geometry for programs that have no access to the store."""

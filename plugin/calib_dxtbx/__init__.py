@@ -1,0 +1,1 @@
+"""A plugin of dxtbx: modules as panels, and calibrated geometry at import."""
