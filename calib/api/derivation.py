@@ -40,6 +40,7 @@ def derive(
     freedom: str | None = None,
     prior: PanelPrior | None = None,
     ignore_flags: bool = False,
+    obey_flags: bool = False,
     pose_per_experiment: bool = False,
     space_group: str | None = None,
     free_beam: bool = True,
@@ -92,6 +93,9 @@ def derive(
         The assembly tolerance of the panels, in mm and rad.
     ignore_flags
         Reconsider reflections that the files flag as outliers or excluded.
+    obey_flags
+        Leave out all reflections that the files flag as outliers. Default: judge these anew, once
+        panels have been refined without them.
     pose_per_experiment
         Refine one pose for each experiment, rather than one for each file.
     space_group
@@ -165,6 +169,7 @@ def derive(
         freedom=None if freedom is None else choice_of(Freedom, freedom, "freedom"),
         prior=(prior or PanelPrior()).checked(),
         ignore_flags=ignore_flags,
+        obey_flags=obey_flags,
         pose_per_experiment=pose_per_experiment,
         space_group=space_group,
         free_beam=free_beam,

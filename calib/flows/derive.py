@@ -71,6 +71,8 @@ class DeriveRequest:
     """None: all six parameters."""
     prior: PanelPrior = field(default_factory=PanelPrior)
     ignore_flags: bool = False
+    obey_flags: bool = False
+    """Leave out reflections flagged as outliers in place of judging them anew."""
     pose_per_experiment: bool = False
     space_group: str | None = None
     free_beam: bool = True
@@ -235,10 +237,17 @@ def _base(
 
 
 def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
+    if request.ignore_flags and request.obey_flags:
+        raise InputError(
+            "bad-use",
+            "flags cannot be both ignored and obeyed.",
+            remedy="give --ignore-flags or --obey-flags.",
+        )
     return SolveOptions(
         freedom=freedom,
         prior=request.prior,
         ignore_flags=request.ignore_flags,
+        obey_flags=request.obey_flags,
         pose_per_experiment=request.pose_per_experiment,
         hall_symbol=hall_from_name(request.space_group) if request.space_group else None,
         free_beam=request.free_beam,

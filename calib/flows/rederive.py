@@ -158,6 +158,7 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             freedom=Freedom(parameters["freedom"]),
             prior=PanelPrior.from_content(parameters),
             ignore_flags=parameters["ignore_flags"],
+            obey_flags=parameters.get("obey_flags", False),
             pose_per_experiment=parameters["pose"] == "per-experiment",
             space_group=None if hall is None else name_from_hall(hall),
             free_beam=parameters["free_beam"],

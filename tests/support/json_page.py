@@ -65,6 +65,7 @@ def rare_keys(name: str, printed: set[str]) -> set[str]:
     rare |= {"reflections.columns_left_out[]"}  # tests/files/test_modules.py
     rare |= {"notices[]"} if name in ("split", "merge") else set()
     rare |= {"files[].notices[]"}  # tests/cli/test_images.py
+    rare |= {"parameters.obey_flags"}  # tests/flows/test_obeyed_flags.py
     rare |= {"timestamps[]"}  # tests/cli/test_timestamps.py
     rare |= {"datasets[].slips_deg[]"}  # tests/solve/test_slip.py
     # tests/solve/test_flagged.py, test_residual_reasons.py

@@ -120,6 +120,14 @@ def derive(
             rich_help_panel=ADVANCED,
         ),
     ] = False,
+    obey_flags: Annotated[
+        bool,
+        typer.Option(
+            "--obey-flags",
+            help="Leave out all reflections flagged in the files as outliers.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = False,
     pose: Annotated[
         PoseName,
         typer.Option(
@@ -258,6 +266,7 @@ def derive(
             freedom=freedom,
             prior=prior,
             ignore_flags=ignore_flags,
+            obey_flags=obey_flags,
             pose_per_experiment=pose is PoseName.PER_EXPERIMENT,
             space_group=space_group,
             free_beam=free_beam,
