@@ -22,19 +22,11 @@ from calib.store.schema.columns import Instant
 from calib.store.schema.revision import HEAD
 from calib.store.schema.tables import CALIBRATION
 from calib.store.store import Store
-from support.postgres import SETTINGS, Server, server_at
+from support.postgres import LOCAL, Server, server_at
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "calib-bench"
 PARTS = 4
 """Number of processes that generate rows."""
-DURABLE = {
-    **SETTINGS,
-    "fsync": "on",
-    "full_page_writes": "on",
-    "synchronous_commit": "on",
-    "shared_buffers": "512MB",
-}
-"""Settings of a production server."""
 
 
 def filled_sqlite(cache: Path, n_calibrations: int) -> Path:
@@ -71,13 +63,14 @@ def filled_sqlite(cache: Path, n_calibrations: int) -> Path:
 
 @contextlib.contextmanager
 def filled_server(cache: Path, sources: dict[str, Path]) -> Iterator[Server]:
-    """A server with one database per name, copied from the store at its path unless it exists."""
+    """A server with default settings, with one database per name, copied from the store at its
+    path unless it exists."""
     home = cache / f"postgres-{HEAD}-{_recipe()}"
     home.mkdir(parents=True, exist_ok=True)
     for folder in (home, *home.parents):
         if folder.stat().st_mode & 0o005 != 0o005 and os.geteuid() == 0:
             folder.chmod(folder.stat().st_mode | 0o005)  # the server runs as another user
-    with server_at(home, DURABLE) as server:
+    with server_at(home, LOCAL) as server:
         with server.connect() as connection:
             existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
         for name, path in sources.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
@@ -99,6 +100,11 @@ def test_arrays_are_named_by_values_and_shape_not_by_how_they_lie_in_memory() ->
     assert canonical_bytes(values.reshape(3, 2)) != canonical_bytes(values)
 
 
+@given(st.lists(FINITE))
+def test_an_array_of_the_standard_library_is_one_of_numpy(values: list[float]) -> None:
+    assert canonical_bytes(array("d", values)) == canonical_bytes(np.array(values, dtype=float))
+
+
 def test_any_mapping_will_do() -> None:
     assert canonical_bytes(MappingProxyType({"a": 1})) == canonical_bytes({"a": 1})
 
@@ -115,6 +121,8 @@ def test_numbers_of_numpy_stand_for_themselves_or_are_refused() -> None:
         ({"a": [1.0, float("nan")]}, r"\$\.a\[1\] is nan"),
         ({"a": float("inf")}, r"\$\.a is inf"),
         ({"a": np.array([np.nan])}, r"\$\.a contains NaN or infinity"),
+        ({"a": array("d", [float("nan")])}, r"\$\.a contains NaN or infinity"),
+        ({"a": array("f", [1.0])}, r"\$\.a is an array of type f"),
         ({"a": np.array([1, 2])}, r"\$\.a is an array of int64"),
         ({"a": np.array([1.0], dtype=np.float32)}, r"\$\.a is an array of float32"),
         ({"$a": 1}, r"\$ has the key '\$a'"),

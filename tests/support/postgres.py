@@ -27,9 +27,15 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 MEMORY_BYTES = 2**30
 """Needed for a server in memory; it takes a tenth of this."""
-# Nothing here outlives the test run, so durability is switched off. The time zone is far from UTC
-# in order that a time which lost its zone on the way is noticed.
+LOCAL = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "Pacific/Auckland",
+}
+"""A server with default settings, which is reached from this machine only. Its time zone is far
+from UTC in order that a time which lost its zone on the way is noticed."""
 SETTINGS = {
+    **LOCAL,
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -38,10 +44,8 @@ SETTINGS = {
     "max_wal_senders": "0",
     "shared_buffers": "32MB",
     "max_connections": "50",
-    "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",
-    "timezone": "Pacific/Auckland",
 }
+"""Nothing here outlives the test run, so durability is switched off."""
 
 
 Kill = Callable[[], None]

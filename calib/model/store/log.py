@@ -11,6 +11,7 @@ reveals a log that was truncated or rewritten as a whole.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ from calib.model.base.canonical import canonical_bytes, content_id
 from calib.model.base.content import to_content
 from calib.model.store.record import ChangeStamp
 
+_FEW = 32
 LATEST = 2**63 - 1
 """As a position of the log: everything that is recorded."""
 STORE_CHAIN = ""
@@ -100,8 +102,15 @@ def rows_id(columns: Mapping[str, Sequence[Any]]) -> str:
         if all(value is None for value in values):
             continue
         floats = all(isinstance(value, float) for value in values)
-        hashed[name] = np.array(values, dtype=np.float64) if floats else list(values)
+        hashed[name] = _float_array(values) if floats else list(values)
     return content_id({"format": "calib/rows/1", "columns": hashed})
+
+
+def _float_array(values: Sequence[float]) -> Any:
+    """Both have the same canonical form; that of numpy is slow to make of few values."""
+    if len(values) > _FEW:
+        return np.array(values, dtype=np.float64)
+    return array("d", values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def keys_of(table: Table, rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     return [[row[place] for place in places] for row in rows]
 
 
+@cache
 def _key_places(table: Table) -> list[int]:
     names = [column.name for column in table.columns]
     return [names.index(column.name) for column in table.primary_key]
@@ -79,6 +80,8 @@ def _key_places(table: Table) -> list[int]:
 
 def by_key(table: Table, rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
     """The rows in the order of their keys, which may be of any type."""
+    if len(rows) < 2:
+        return list(rows)
     places = _key_places(table)
     return sorted(rows, key=lambda row: [(str(type(row[place])), row[place]) for place in places])
 
@@ -88,10 +91,15 @@ def hash_of(table: Table, rows: Sequence[Sequence[Any]]) -> str:
     ordered = by_key(table, rows)
     return rows_id(
         {
-            column.name: _canonical_values(column.type, [row[index] for row in ordered])
-            for index, column in enumerate(table.columns)
+            name: _canonical_values(kind, [row[index] for row in ordered])
+            for index, (name, kind) in enumerate(_kinds(table))
         }
     )
+
+
+@cache
+def _kinds(table: Table) -> list[tuple[str, Any]]:
+    return [(column.name, column.type) for column in table.columns]
 
 
 def rows_at(connection: Connection, table: Table, position: int) -> Sequence[Row[Any]]:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, TextClause, text
+from sqlalchemy import Connection, Table
 
 from calib.errors import CalibError, IntegrityError
 from calib.model.store.log import Entry, entry_id
-from calib.store.log.log import ENTRIES, entry_of
+from calib.model.store.record import ChangeStamp
+from calib.store.database.raw_sql import SqlStatement, instant
+from calib.store.log.log import entry_of, entry_with
 from calib.store.log.row_hashes import hash_of, position_column
 from calib.store.schema.tables import (
     ANCHORED_CHECKPOINT,
     CERTIFICATION,
     DETECTOR,
     DETECTOR_EDIT,
-    ENTRY,
     LAYOUT,
     PLACEMENT,
     RELABELLING,
@@ -170,32 +171,50 @@ def _changed(kind: str, position: Any, chain: str, how: str) -> IntegrityError:
 
 
 def _entries(connection: Connection, chain: str, kinds: Sequence[str], after: int) -> list[Entry]:
-    found = connection.execute(
-        ENTRIES.where(
-            ENTRY.c.chain == chain, ENTRY.c.kind.in_(kinds), ENTRY.c.position > after
-        ).order_by(ENTRY.c.position)
+    rows = _selected_entries(*kinds).records(connection, chain=chain, after=after)
+    found = []
+    for row in rows:
+        try:
+            at = instant(row.recorded_at)
+            stamp = ChangeStamp(at, row.actor, row.host, row.command, row.reason)
+            found.append(entry_with(row, row.position, stamp))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise _unreadable(kinds[0], chain, error) from None
+    return found
+
+
+@cache
+def _selected_entries(*kinds: str) -> SqlStatement:
+    named = ", ".join(f"'{kind}'" for kind in kinds)
+    return SqlStatement(
+        "SELECT e.*, d.recorded_at, d.actor, d.host FROM entry e "  # noqa: S608 - known kinds
+        "JOIN deed d ON d.position = e.position "
+        f"WHERE e.chain = :chain AND e.kind IN ({named}) AND e.position > :after "
+        "ORDER BY e.position"
     )
-    return [_entry(kinds[0], chain, row) for row in found]
 
 
 def _entry(kind: str, chain: str, row: Any) -> Entry:
     try:
         return entry_of(row)
     except (TypeError, ValueError, OverflowError) as error:
-        raise _changed(kind, "?", chain, f"an entry cannot be read ({error})") from None
+        raise _unreadable(kind, chain, error) from None
+
+
+def _unreadable(kind: str, chain: str, error: Exception) -> IntegrityError:
+    return _changed(kind, "?", chain, f"an entry cannot be read ({error})")
 
 
 def _rows(
     connection: Connection, table: Table, where: str, key: int, after: int, **more: str
 ) -> Sequence[Sequence[Any]]:
-    values: Mapping[str, Any] = {"key": key, "after": after, **more}
-    return connection.execute(_selected(table, where), values).all()
+    return _selected(table, where).rows(connection, key=key, after=after, **more)
 
 
 @cache
-def _selected(table: Table, where: str) -> TextClause:
+def _selected(table: Table, where: str) -> SqlStatement:
     columns = ", ".join(column.name for column in table.columns)
-    return text(
+    return SqlStatement(
         f"SELECT {columns} FROM {table.name} WHERE {where} "  # noqa: S608 - names of known tables
         f"AND {position_column(table)} > :after"
     )
