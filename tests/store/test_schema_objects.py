@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from calib.config.location import Location
+from calib.errors import IntegrityError
 from calib.store.api import maintenance
 from calib.store.database.database import Database
 from calib.store.schema.objects import schema_findings
 from calib.store.store import Store
 from support import raw
-from support.records import detector, stamp
+from support.records import NOON, SERIAL, calibration, certification, detector, stamp
 
 SQLITE = {
     "CREATE TRIGGER spy AFTER INSERT ON entry BEGIN SELECT 1; END": "the trigger spy",
@@ -112,3 +114,33 @@ def test_rows_of_a_file_cannot_be_replaced_nor_have_values_of_other_types(
         with pytest.raises(sqlite3.IntegrityError, match="not of the type of its column"):
             raw.execute(place, statement)
     assert raw.everything(place) == before
+
+
+ALTERED = {
+    "ALTER TABLE entry ALTER COLUMN ordinal TYPE text": "the definition of the column ordinal",
+    "ALTER TABLE certification DROP COLUMN gap_mm": "the column gap_mm is missing",
+    "DROP TABLE application CASCADE": "the table is missing",
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("change", ALTERED)
+def test_tables_that_were_altered_are_named_although_their_rows_cannot_be_read(
+    fresh_postgres_url: str, change: str
+) -> None:
+    Store.create(fresh_postgres_url)
+    with Store.open(fresh_postgres_url) as store:
+        stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+        store.certifications.certify(certification(stored))
+        raw.execute(fresh_postgres_url, change)
+        problems = [one.problem for one in store.log.audit().findings]
+        assert any(problem.startswith(ALTERED[change]) for problem in problems), problems
+        for read in (
+            lambda: store.log.heads(),
+            lambda: store.certifications.list(SERIAL),
+            lambda: store.applications.list(SERIAL, None),
+        ):
+            with suppress(IntegrityError):
+                read()
+    checks = maintenance.check(fresh_postgres_url)
+    assert not all(check.fine for check in checks)

@@ -7,7 +7,7 @@ import pytest
 from calib.errors import IntegrityError
 from calib.store.store import Store
 from support import raw
-from support.records import NOON, calibration, certification, detector, stamp
+from support.records import DAY, NOON, calibration, certification, detector, stamp
 
 SQLITE = {
     "a changed value": (
@@ -96,3 +96,38 @@ def test_a_change_that_the_database_writes_differently_is_undone_and_named(
         assert raw.everything(place) == before, case
     store.certifications.certify(certification(stored))
     assert store.log.audit().findings == ()
+
+
+REFUSING = {
+    "a trigger": "CREATE TRIGGER widen AFTER INSERT ON certification BEGIN "
+    "UPDATE certification SET distance_max_mm = 9999.0 WHERE position = NEW.position; END",
+    "a trigger of another table": "CREATE TRIGGER widen AFTER INSERT ON entry BEGIN "
+    "SELECT RAISE(ROLLBACK, 'no more'); END",
+    "an index": "CREATE UNIQUE INDEX widen ON certification (detector)",
+}
+REFUSING_SERVER = {
+    "a trigger": "UPDATE certification SET distance_max_mm = 9999.0; RETURN NEW;",
+    "a trigger of another table": "RAISE EXCEPTION 'no more';",
+    "an index": "",
+}
+
+
+@pytest.mark.parametrize("case", REFUSING)
+def test_a_change_that_the_database_refuses_is_a_clear_error(
+    store: Store, place: str, case: str
+) -> None:
+    stored, _ = store.calibrations.add(calibration(), (NOON, None), stamp(), detector())
+    store.certifications.certify(certification(stored, NOON, NOON + DAY))
+    before = store.log.moment()
+    if raw.is_postgres(place) and REFUSING_SERVER[case]:
+        table = "entry" if "other" in case else "certification"
+        raw.execute(place, _FUNCTION.format(REFUSING_SERVER[case]))
+        raw.execute(place, _FIRED.format("", "AFTER", table, ""))
+    else:
+        raw.execute(place, REFUSING[case])
+    with pytest.raises(IntegrityError) as caught:
+        store.certifications.certify(certification(stored, NOON + DAY, None))
+    assert (caught.value.code, caught.value.exit_code) == ("write-refused", 3)
+    assert store.log.moment() == before
+    (found,) = {one.table for one in store.log.audit().findings}
+    assert found == ("entry" if "other" in case else "certification")

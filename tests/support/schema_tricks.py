@@ -10,6 +10,7 @@ from sqlalchemy import Boolean, DateTime, Float, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import LargeBinary
 
+from calib.store.schema.columns import Text
 from calib.store.schema.tables import METADATA
 
 TABLES = tuple(METADATA.sorted_tables)
@@ -125,6 +126,9 @@ def postgres_trick(rng: random.Random, schema: Schema) -> Trick:
     if required:
         loose = rng.choice(required)
         kinds.append(lambda: (f"ALTER TABLE {name} ALTER COLUMN {loose} DROP NOT NULL",))
+    textual = isinstance(kind, Text)
+    retyped = f"bytea USING convert_to({column}, 'UTF8')" if textual else f"text USING {column}"
+    kinds.append(lambda: (f"ALTER TABLE {name} ALTER COLUMN {column} TYPE {retyped}",))
     narrower = {Float: "real", DateTime: "date", LargeBinary: "text", Boolean: "text"}
     for one in table.columns:
         other = next((to for kind, to in narrower.items() if isinstance(one.type, kind)), None)

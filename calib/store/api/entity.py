@@ -7,6 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Concatenate, ParamSpec, TypeVar
 
+from calib.errors import CalibError, IntegrityError
 from calib.store.database.database import Database
 from calib.store.database.retry import retry_read
 
@@ -24,6 +25,21 @@ class EntityApi:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def _altered(self, error: Exception) -> IntegrityError | None:
+        from calib.store.schema.objects import schema_findings
+
+        with self._database.reading() as connection:
+            found = schema_findings(connection)
+        if not found:
+            return None  # a bug
+        return IntegrityError(
+            "store-altered",
+            f"the store cannot be read ({error}), since somebody altered its tables: "
+            f"{found[0].table}: {found[0].problem}.",
+            place=self._database.location.shown,
+            remedy="calib db check lists what was altered; restore the store from a backup.",
+        )
+
 
 _A = TypeVar("_A", bound=EntityApi)
 _P = ParamSpec("_P")
@@ -31,9 +47,13 @@ _R = TypeVar("_R")
 _MARK = "__access__"
 
 
+_UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What values raise that have another type than their column was made with."""
+
+
 def read(method: Callable[Concatenate[_A, _P], _R]) -> Callable[Concatenate[_A, _P], _R]:
     """Mark a method that only reads: it is retried where the store changes beneath it."""
-    return _marked(retry_read(method), Access.READ)
+    return _marked(_refused_if_altered(retry_read(method)), Access.READ)
 
 
 def write(method: Callable[Concatenate[_A, _P], _R]) -> Callable[Concatenate[_A, _P], _R]:
@@ -46,7 +66,28 @@ def write(method: Callable[Concatenate[_A, _P], _R]) -> Callable[Concatenate[_A,
             raise self._database.refusal
         return method(self, *args, **kwargs)
 
-    return _marked(refused_if_read_only, Access.WRITE)
+    return _marked(_refused_if_altered(refused_if_read_only), Access.WRITE)
+
+
+def _refused_if_altered(
+    method: Callable[Concatenate[_A, _P], _R],
+) -> Callable[Concatenate[_A, _P], _R]:
+    """Where a value cannot be read because somebody altered the tables, raise ``IntegrityError``
+    (``store-altered``)."""
+
+    @functools.wraps(method)
+    def refused(self: _A, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return method(self, *args, **kwargs)
+        except CalibError:
+            raise
+        except _UNREADABLE as error:
+            altered = self._altered(error)
+            if altered is None:
+                raise
+            raise altered from None
+
+    return refused
 
 
 def access_of(method: Callable[..., object]) -> Access | None:

@@ -27,6 +27,9 @@ LOST_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 _LOCKED_REMEDY = "wait until the other program has finished, then try again."
 _OUT_OF_SPACE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+_REFUSED = ("09", "0A", "22", "23", "2F", "39", "42", "44", "P0")
+"""Classes of errors of a server that triggers, rules and constraints raise."""
+_MISSING = ("42P01", "42703", "42883")
 _FULL_REMEDY = "free some space, then try again; the store is unchanged."
 
 
@@ -158,6 +161,17 @@ def not_unicode(location: Location, problem: str) -> InputError:
     )
 
 
+def write_refused(location: Location, reason: str) -> IntegrityError:
+    """The error for a change that a trigger or a constraint of the database refused: calib itself
+    writes nothing that its own tables refuse."""
+    return IntegrityError(
+        "write-refused",
+        f"the database refused the change ({reason}); nothing was recorded.",
+        place=location.shown,
+        remedy="calib db check names what calib did not make, such as triggers and indexes.",
+    )
+
+
 def write_interrupted(location: Location) -> StoreReadOnlyError:
     """The error for an interrupted write that only a user with write access can roll back."""
     return StoreReadOnlyError(
@@ -238,12 +252,14 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
                 place=place,
                 remedy="check the disk, the folder and its permissions, then try again.",
             )
+        case sqlite3.SQLITE_CONSTRAINT:
+            return write_refused(location, str(error))
         case sqlite3.SQLITE_ERROR if str(error).startswith("no such "):
             return IntegrityError(
                 "store-broken",
                 f"a table or column of the store is missing ({error}).",
                 place=place,
-                remedy="calib db check, then restore the store from a backup.",
+                remedy="restore the store from a backup.",
             )
     return None
 
@@ -289,6 +305,15 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
             place=place,
             remedy="check that the server runs and can be reached from here, then try again.",
         )
+    if not writing and state in _MISSING:
+        return IntegrityError(
+            "store-broken",
+            f"a table, column or function of the store is missing ({reason}).",
+            place=place,
+            remedy="restore the store from a backup.",
+        )
+    if writing and state[:2] in _REFUSED:
+        return write_refused(location, reason)
     if state[:2] in ("XX", "58"):
         return StoreError(
             "store-failed",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
+from sqlalchemy.exc import DBAPIError
 
 from calib.errors import CalibError
 from calib.model.base.canonical import instant_from
@@ -29,6 +30,8 @@ from calib.store.schema.objects import schema_findings
 from calib.store.schema.tables import BINDING
 
 _PAGE = 500
+_UNREADABLE = (DBAPIError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What the rows of tables raise that were altered."""
 _ENTRIES = text(
     "SELECT p.position, d.position AS deed, d.recorded_at, d.actor, d.host, e.position AS entry, "
     "e.chain, e.ordinal, e.kind, e.command, e.reason, e.contents, e.salt, e.previous, e.hash "
@@ -54,14 +57,32 @@ class _Auditor:
         self._findings: list[Finding] = []
         self._ends: dict[str, tuple[int, str]] = {}
         self._registrations: dict[str, str] = {}
-        detectors = connection.execute(text("SELECT position, serial FROM detector"))
-        self._serials = {row.position: row.serial for row in detectors}
+        self._serials: dict[Any, str] = {}
         self._last: tuple[int, datetime] | None = None
         self._n_entries = self._n_rows = 0
         self._binds = False
 
     def audit(self) -> Audit:
         self._findings += schema_findings(self._connection)
+        try:
+            self._audit_all()
+        except _UNREADABLE as error:
+            if not self._findings:
+                raise  # a bug
+            words = str(getattr(error, "orig", error)).strip().splitlines()[:1]
+            problem = f"rows cannot be read from the altered tables ({''.join(words)})"
+            self._find(self._findings[0].table, "all", problem)
+        return Audit(
+            findings=tuple(self._findings),
+            n_entries=self._n_entries,
+            n_rows=self._n_rows,
+            n_chains=len(self._ends),
+            last_position=0 if self._last is None else self._last[0],
+        )
+
+    def _audit_all(self) -> None:
+        detectors = self._connection.execute(text("SELECT position, serial FROM detector"))
+        self._serials.update((row.position, row.serial) for row in detectors)
         first, page = FIRST, self._page(0)
         while True:
             following = self._page(page[-1].position) if page else []
@@ -75,13 +96,6 @@ class _Auditor:
                 f"number {head.ordinal} of the chain of {head.chain or 'the store'}",
                 "the checkpoint has this entry and the log does not: it was truncated or rewritten",
             )
-        return Audit(
-            findings=tuple(self._findings),
-            n_entries=self._n_entries,
-            n_rows=self._n_rows,
-            n_chains=len(self._ends),
-            last_position=0 if self._last is None else self._last[0],
-        )
 
     def _page(self, after: int) -> Sequence[Row[Any]]:
         return self._connection.execute(_ENTRIES, {"after": after, "page": _PAGE}).all()

@@ -147,6 +147,7 @@ _NAMED = (
         "WHERE a.attnum > 0 AND NOT a.attisdropped",
     ),
 )
+_PRESENT = "SELECT relname FROM ours"
 _ORDINARY = "SELECT relname FROM ours WHERE relkind = 'r'"
 _COLUMNS = (
     "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
@@ -165,6 +166,9 @@ def _on_postgres(connection: Connection) -> Iterator[Finding]:
         for table, problem in connection.exec_driver_sql(ours + statement):
             yield Finding(table, SCHEMA, problem)
     ordinary = {name for (name,) in connection.exec_driver_sql(f"{ours} {_ORDINARY}")}
+    present = {name for (name,) in connection.exec_driver_sql(f"{ours} {_PRESENT}")}
+    for table in sorted(set(METADATA.tables) - present):
+        yield Finding(table, SCHEMA, "the table is missing")
     for kind, statement in _NAMED:
         found = {(row[0], row[1]) for row in connection.exec_driver_sql(ours + statement)}
         for table, name in sorted(found - _names(kind)):
