@@ -27,7 +27,7 @@ LOST_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 _LOCKED_REMEDY = "wait until the other program has finished, then try again."
 _OUT_OF_SPACE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-_REFUSED = ("09", "0A", "22", "23", "2F", "39", "42", "44", "P0")
+_REFUSED = ("09", "0A", "22", "23", "2F", "39", "44", "P0")
 """Classes of errors of a server that triggers, rules and constraints raise."""
 _MISSING = ("42P01", "42703", "42883")
 _FULL_REMEDY = "free some space, then try again; the store is unchanged."
@@ -305,7 +305,7 @@ def _postgres_failure(error: DBAPIError, location: Location, *, writing: bool) -
             place=place,
             remedy="check that the server runs and can be reached from here, then try again.",
         )
-    if not writing and state in _MISSING:
+    if state in _MISSING:
         return IntegrityError(
             "store-broken",
             f"a table, column or function of the store is missing ({reason}).",
