@@ -49,6 +49,7 @@ def derive(
     crystals: str = "auto",
     crystal_interval_deg: float | None = None,
     keep_all: bool = False,
+    what_if: str = "brief",
     workers: int | None = None,
     scheduler: str | None = None,
     time_zone: str | None = None,
@@ -116,6 +117,9 @@ def derive(
         smaller of 15 and a third of the scan.
     keep_all
         Keep datasets and experiments that do not fit the others.
+    what_if
+        Rows of the what-if table: ``"brief"``, or ``"full"`` for those, too, that need a further
+        pass over the reflections or leave out halves of scans.
     workers
         Number of processes that hold the datasets; 0 for this process alone. Default: chosen from
         the number and size of the files.
@@ -156,7 +160,7 @@ def derive(
     from calib.flows.derive import derive as derive_request
     from calib.flows.shared.images import ImagePlaces
     from calib.model.detector.correction import Freedom
-    from calib.solve.options import Crystals
+    from calib.solve.options import Crystals, WhatIfRows
     from calib.solve.prior import PanelPrior
 
     paths = [files] if isinstance(files, str | PathLike) else files
@@ -178,6 +182,7 @@ def derive(
         crystals=choice_of(Crystals, crystals, "crystals"),
         crystal_interval_deg=crystal_interval_deg,
         keep_all=keep_all,
+        what_if=choice_of(WhatIfRows, what_if, "what_if"),
         add=add,
         base=base,
         relinearise=relinearise,

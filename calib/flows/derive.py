@@ -50,7 +50,7 @@ from calib.model.store.protocol import StoreLike
 from calib.model.store.record import ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import hall_from_name
 from calib.solve.datasets import solve_datasets, solve_incremental
-from calib.solve.options import Crystals, SolveOptions
+from calib.solve.options import Crystals, SolveOptions, WhatIfRows
 from calib.solve.prior import PanelPrior
 
 _SHORTEST_INTERVAL_DEG, _LONGEST_INTERVAL_DEG = 1.0, 120.0
@@ -82,6 +82,7 @@ class DeriveRequest:
     crystal_interval_deg: float | None = None
     keep_all: bool = False
     """Keep datasets and experiments that disagree with the others."""
+    what_if: WhatIfRows = WhatIfRows.BRIEF
     add: bool = False
     """Add to the datasets of the detector's latest accepted calibration."""
     base: str | None = None
@@ -256,6 +257,7 @@ def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
         crystals=request.crystals,
         crystal_interval_rad=_interval_rad(request.crystal_interval_deg),
         keep_all=request.keep_all,
+        what_if=request.what_if,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from calib.errors import InputError
+from calib.model.base.arrays import Floats
 from calib.model.detector.layout import Layout
 from calib.model.experiment.occasions import independent_occasions
 from calib.model.result.drift import Drift, Verdict
@@ -114,4 +115,11 @@ def _compared(stored: StoredCalibration) -> ComparedCalibration:
         achieved * covariance_inflation(),
         seen_from if len(seen_from) == len(datasets) else (),
         independent_occasions(stored.starts),
+        _model(record),
     )
+
+
+def _model(record: CalibrationRecord) -> Floats | None:
+    """The covariance that comes from the choice of model; None: not estimated."""
+    found = record.report.what_if
+    return None if found is None else found.covariance(len(record.estimate.covariance))

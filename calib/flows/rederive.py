@@ -23,7 +23,7 @@ from calib.model.store.protocol import StoreLike
 from calib.model.store.provenance import Provenance
 from calib.model.store.record import CalibrationRecord, ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import name_from_hall
-from calib.solve.options import Crystals
+from calib.solve.options import Crystals, WhatIfRows
 from calib.solve.prior import PanelPrior
 from calib.version import __version__
 
@@ -167,6 +167,7 @@ def request_of(record: CalibrationRecord, paths: Sequence[Path]) -> DeriveReques
             crystals=_crystals(record),
             crystal_interval_deg=parameters["crystal_interval_deg"],
             keep_all=parameters.get("keep_all", False),
+            what_if=WhatIfRows(parameters.get("what_if", WhatIfRows.BRIEF.value)),
             # Its own summaries, except of the datasets read, are those that it was added to.
             base=None if parameters.get("onto") is None else record.id,
             relinearise=parameters.get("onto") is not None,

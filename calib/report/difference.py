@@ -21,6 +21,7 @@ from calib.report.blocks import (
     general,
 )
 from calib.report.calibration.parameters import cells, headings, keyed
+from calib.report.calibration.what_if import parts_words
 from calib.report.scalar import number
 
 _SHOWN_PANELS = 10
@@ -125,14 +126,6 @@ def difference_blocks(view: View, *, all_panels: bool) -> list[Block]:
     if view["notes"]:
         blocks.append(Sentences("Notes", tuple(view["notes"])))
     return blocks
-
-
-def parts_words(sigma_um: View) -> str:
-    """What an uncertainty consists of: ``3.0 um noise, 4.0 um repeatability, model not
-    estimated``."""
-    noise, repeat, model = (sigma_um[part] for part in ("noise", "repeatability", "model"))
-    words = "model not estimated" if model is None else f"{fixed(model, 1)} um model"
-    return f"{fixed(noise, 1)} um noise, {fixed(repeat, 1)} um repeatability, {words}"
 
 
 def verdict_words(view: View) -> str:

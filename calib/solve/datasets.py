@@ -12,10 +12,11 @@ from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import Layout
 from calib.model.experiment.dataset import Dataset
 from calib.model.result.summary import Part, Statement
+from calib.solve.joint.alternatives import summed_alternatives
 from calib.solve.joint.dataset_state import initialise
 from calib.solve.joint.refinement import Progress, Refinement, refine_jointly
 from calib.solve.joint.validation import convergence_of, validate, validation_report, with_stored
-from calib.solve.options import SolveOptions
+from calib.solve.options import SolveOptions, WhatIfRows
 from calib.solve.panels.acceptance import check_acceptance
 from calib.solve.panels.solution import MEASURED_FROM, Solution
 from calib.solve.panels.solved_panels import SolvedPanels
@@ -117,7 +118,11 @@ def solve_datasets(
         for use, influence in zip(report.datasets, solved.influences(), strict=True)
     )
     times = None if occasions is None else [occasions[place] for place in refined.kept]
-    return solved.solution(replace(report, datasets=uses), refined.last, times, refined.kept)
+    others = summed_alternatives(
+        refined.executor, refined.correction, further_passes=options.what_if is WhatIfRows.FULL
+    )
+    report = replace(report, datasets=uses)
+    return solved.solution(report, refined.last, times, refined.kept, others)
 
 
 def refine_datasets(

@@ -24,6 +24,15 @@ class Crystals(StrEnum):
     """The same as ``AUTO``; they differed in version 1 of the method."""
 
 
+class WhatIfRows(StrEnum):
+    """Which rows of the what-if table are computed."""
+
+    BRIEF = "brief"
+    """Those that follow from equations that are accumulated already."""
+    FULL = "full"
+    """Those, too, that need a further pass over the reflections or leave out halves of scans."""
+
+
 @dataclass(frozen=True, slots=True)
 class SolveOptions:
     """Options of a derivation; the defaults suit rotation data from a rigidly mounted detector.
@@ -56,6 +65,8 @@ class SolveOptions:
         Length of a spline interval in rad; None: the smaller of 15 degrees and a third of a scan.
     keep_all
         Keep datasets and experiments that appear to be misindexed.
+    what_if
+        Which rows of the what-if table are computed.
     """
 
     freedom: Freedom
@@ -70,6 +81,7 @@ class SolveOptions:
     crystals: Crystals = Crystals.AUTO
     crystal_interval_rad: float | None = None
     keep_all: bool = False
+    what_if: WhatIfRows = WhatIfRows.BRIEF
 
     def content(self, layout: Layout) -> dict[str, Any]:
         """The options as plain values, as a calibration of panels of this layout records them."""
@@ -85,6 +97,7 @@ class SolveOptions:
             "free_shift": self.free_shift,
             "crystals": self.crystals.value,
             "keep_all": self.keep_all,
+            **({} if self.what_if is WhatIfRows.BRIEF else {"what_if": self.what_if.value}),
             "crystal_interval_deg": (
                 None
                 if self.crystal_interval_rad is None

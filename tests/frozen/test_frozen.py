@@ -61,7 +61,7 @@ ADDED = {
     "sigma_um", "repeatability_um", "comparisons", "still", "n_readmitted", "n_outliers_kept",
     "limited_panels", "disputed_panels", "layout_name", "earlier_time_zones", "retired", "edits",
     "retirements", "edit", "retirement", "relabelling", "relabelled", "replaces", "log_head",
-    "method", "compared_head", "prior", "structure", "repeatability",
+    "method", "compared_head", "prior", "structure", "repeatability", "what_if",
     "n_edits", "n_retirements", "n_relabellings",
 }  # fmt: skip
 """Keys that later versions added."""

@@ -12,7 +12,9 @@ import pytest
 
 from benchmarks.truth.catalogue import CATALOGUE
 from calib.model.detector.correction import PanelStatus
+from calib.model.result.drift import UncertaintyParts
 from calib.model.result.report import DatasetUse, Misfit, Structure
+from calib.model.result.what_if import Choice, WhatIf, WhatIfRow
 from calib.model.store.record import CalibrationRecord
 from calib.report.calibration.warnings import WARNING_CODES, warning_views
 from support.records import calibration
@@ -74,6 +76,13 @@ MISFIT = Misfit("other", (), 3.0, 0.1, 0, 77)
 STRUCTURE = Structure((0.0, 0.1, 0.0, 0.0), 0.0, (1,), (1.0, 1.0))
 RIGID = Structure((0.0,) * N, 0.0, (), (1.0, 1.0))
 FEW = PanelStatus.SPARSE
+
+
+def depends_on(choice: Choice) -> Change:
+    row = WhatIfRow(choice, 12.0, 3.0, 2, 21.0, 4.0, 100.0, 5, 1e-19)
+    return of_report(what_if=WhatIf((row,), UncertaintyParts(1.0, 5.0, 0.0), ()))
+
+
 CASES: list[tuple[str, Change, int | None, float]] = [
     ("panel-structure", of_report(structure=STRUCTURE), 1, 0.1),
     ("pixel-size", of_report(structure=replace(RIGID, stretch_ppm=300.0)), None, 300.0),
@@ -96,6 +105,12 @@ CASES: list[tuple[str, Change, int | None, float]] = [
     ("misindexed", of_report(misfits=(MISFIT,)), None, 77.0),
     ("partial-coverage", of_estimate(status=(PanelStatus.MEASURED, FEW, FEW, FEW)), None, 0.25),
     ("sparse-panel", of_estimate(n_reflections=np.array([500, 4, 3, 0])), 2, 3.0),
+    ("depends-on-symmetry", depends_on(Choice.SYMMETRY_IMPOSED), 2, 21.0),
+    ("depends-on-beam", depends_on(Choice.BEAM_FREED), 2, 21.0),
+    ("depends-on-shift", depends_on(Choice.SHIFT_HELD), 2, 21.0),
+    ("depends-on-crystals", depends_on(Choice.CRYSTALS_STATIC), 2, 21.0),
+    ("depends-on-heights", depends_on(Choice.FULL), 2, 21.0),
+    ("depends-on-phi", depends_on(Choice.PHI), 2, 21.0),
 ]
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from math import hypot
 
 from calib.model.result.comparison import Comparison, Repeatability
+from calib.model.result.what_if import WhatIf
 
 SAME_DISTANCE = 0.01
 """Distances that differ by less than this fraction count as one."""
@@ -222,8 +223,7 @@ class DataShare:
     words: str
     """Such as ``overall scale``."""
     share: float
-    """1 - posterior variance / prior variance: 0 if only the assembly tolerance determines it, 1
-    if only the data do."""
+    """1 - posterior / prior variance: 0 if only the tolerance determines it, 1 if only the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,15 +379,15 @@ class Report:
     determined: Determined | None = None
     """How much the data determine; None if not recorded."""
     comparisons: tuple[Comparison, ...] = ()
-    """Datasets, distances and occasions against all others; empty if there are no others, or if not
-    recorded."""
+    """Datasets, distances and occasions against all others; empty if not recorded."""
     prior: LearnedPrior | None = None
     """Widths of the prior that were learned from the data; None if tolerances were used."""
     repeatability: Repeatability | None = None
-    """Estimated from these data; None if they are of fewer than four occasions or of unknown
-    times."""
+    """Estimated from these data; None with fewer than four occasions, or unknown times."""
     structure: Structure | None = None
     """Displacements inside panels and correlated noise; None if not recorded."""
+    what_if: WhatIf | None = None
+    """How far panels move under other choices of the derivation; None if not recorded."""
 
     @property
     def all_comparisons(self) -> tuple[Comparison, ...]:

@@ -33,6 +33,12 @@ from calib.report.calibration.structure import (
 )
 from calib.report.calibration.warnings import warning_views
 from calib.report.calibration.weak_modes import directions_view, information_blocks
+from calib.report.calibration.what_if import (
+    sigma_facts,
+    sigma_view,
+    what_if_blocks,
+    what_if_view,
+)
 from calib.report.scalar import number
 
 
@@ -69,6 +75,8 @@ def record_view(record: CalibrationRecord) -> dict[str, Any]:
         "disagreements": [disagreement_view(one) for one in report.disagreements],
         "comparisons": comparison_views(report),
         "repeatability": repeatability_view(report.repeatability),
+        "sigma_um": sigma_view(report.what_if),
+        "what_if": what_if_view(report, record.panel_names),
         "warnings": warning_views(record),
         "misfits": [rejected_view(one) for one in report.misfits],
         "acceptance": {
@@ -139,7 +147,7 @@ def common_facts(view: View) -> list[tuple[str, str]]:
                 + f" (over {halves['n_panels']} panels)",
             )
         )
-    return facts
+    return [*facts, *sigma_facts(view["sigma_um"])]
 
 
 def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
@@ -160,6 +168,7 @@ def findings_blocks(view: View, *, all_panels: bool) -> list[Block]:
         *disagreement_blocks(view["disagreements"]),
         *comparison_blocks(view["comparisons"]),
         *repeatability_blocks(view["repeatability"]),
+        *what_if_blocks(view["what_if"]),
         verdict(view),
     ]
 

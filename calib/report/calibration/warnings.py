@@ -10,6 +10,7 @@ from calib.model.result.report import DatasetUse, Report, Spread
 from calib.model.store.record import CalibrationRecord
 from calib.report.calibration.comparisons import comparison_warnings
 from calib.report.calibration.structure import structure_warnings
+from calib.report.calibration.what_if import what_if_warnings
 from calib.report.scalar import number
 
 WARNING_CODES = {
@@ -28,6 +29,12 @@ WARNING_CODES = {
     "misindexed": "reflections",
     "partial-coverage": "fraction",
     "sparse-panel": "reflections",
+    "depends-on-symmetry": "um",
+    "depends-on-beam": "um",
+    "depends-on-shift": "um",
+    "depends-on-crystals": "um",
+    "depends-on-heights": "um",
+    "depends-on-phi": "um",
 }
 """All codes, and the unit of their sizes; ``docs/reference/warnings.md`` describes each."""
 _MANY = 0.12
@@ -51,6 +58,7 @@ def warning_views(record: CalibrationRecord) -> list[dict[str, Any]]:
         *(one for use in report.datasets for one in _of_dataset(use)),
         *_misindexed(report),
         *_of_panels(record),
+        *what_if_warnings(report),
     ]
 
 

@@ -150,6 +150,16 @@ def test_each_part_of_a_report_has_its_fields_under_their_names() -> None:
     assert [one["dataset"] for one in others if one["code"] == "misindexed"] == [
         misfit.name for misfit in report.misfits
     ]
+    (moving,) = (one for one in others if one["code"] == "depends-on-crystals")
+    assert (moving["dataset"], moving["panel"], moving["size"]) == (None, 4, 33.1)
+    assert report.what_if is not None
+    for row, own in zip(report.what_if.rows, shown["what_if"]["rows"], strict=True):
+        assert own["datasets"] == [names[place] for place in row.datasets]
+        assert own["panel_name"] == shown["panels"][row.panel]["name"]
+        assert own["named"] == row.is_named
+        check_same_names(own, row, "datasets", "panel_name", "named")
+    assert shown["what_if"]["n_model_displacements"] == 2
+    assert shown["sigma_um"] == {"noise": 2.97, "repeatability": 4.21, "model": 1.13}
     assert shown["structure"]["panels"] == [11, 13, 12]
     assert shown["structure"]["sizes_px"] == list(report.structure.sizes_px)
     assert shown["structure"]["margin_px"] == report.structure.margin_px

@@ -8,6 +8,7 @@ import numpy as np
 
 from calib.model.detector.correction import Correction, CorrectionEstimate, Freedom, PanelStatus
 from calib.model.result.comparison import Agreement, Compared, Comparison, Repeatability
+from calib.model.result.drift import UncertaintyParts
 from calib.model.result.report import (
     Acceptance,
     BeforeAfter,
@@ -31,6 +32,7 @@ from calib.model.result.report import (
     Structure,
     WeakMode,
 )
+from calib.model.result.what_if import Choice, WhatIf, WhatIfRow
 from calib.model.store.record import CalibrationRecord, ChangeStamp, State, StoredCalibration
 from support.asymmetric import detector
 from support.asymmetric.numbers import Numbers
@@ -222,6 +224,43 @@ def wide_report() -> Report:
         ),
         structure=Structure(
             tuple(0.011 + 0.003 * k for k in range(14)), 0.0413, (11, 13, 12), (1.07, 3.61, 1.0)
+        ),
+        what_if=WhatIf(
+            (
+                WhatIfRow(
+                    Choice.CRYSTALS_STATIC,
+                    12.3,
+                    20.7,
+                    4,
+                    33.1,
+                    5.9,
+                    871.3,
+                    40,
+                    2.3e-17,
+                    prediction=0.0117,
+                    prediction_sigma=0.0019,
+                    weight=0.0003,
+                ),
+                WhatIfRow(
+                    Choice.IN_PLANE,
+                    7.7,
+                    None,
+                    9,
+                    19.3,
+                    2.1,
+                    52.4,
+                    31,
+                    0.0094,
+                    prediction=-0.0007,
+                    prediction_sigma=0.0011,
+                    weight=0.7377,
+                ),
+                WhatIfRow(
+                    Choice.WITHOUT_DISTANCE, 3.3, 8.9, 2, 6.1, 1.3, 29.8, 35, 0.71, datasets=(0, 1)
+                ),
+            ),
+            UncertaintyParts(2.97, 4.21, 1.13),
+            ((0.0011,) * 84, (-0.0007,) * 84),
         ),
         prior=LearnedPrior(
             (

@@ -45,6 +45,13 @@ class CrystalsName(StrEnum):
     VARYING = "varying"
 
 
+class WhatIfName(StrEnum):
+    """Which rows of the what-if table are computed."""
+
+    BRIEF = "brief"
+    FULL = "full"
+
+
 class PoseName(StrEnum):
     """Whether the experiments of a file share one detector pose."""
 
@@ -198,6 +205,15 @@ def derive(
             rich_help_panel=METHOD,
         ),
     ] = False,
+    what_if: Annotated[
+        WhatIfName,
+        typer.Option(
+            "--what-if",
+            metavar="brief|full",
+            help="Compute the what-if table without the rows that take more time, or with them.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = WhatIfName.BRIEF,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -275,6 +291,7 @@ def derive(
             crystals=crystals,
             crystal_interval_deg=crystal_interval,
             keep_all=keep_all,
+            what_if=what_if.value,
             workers=workers,
             scheduler=scheduler,
             time_zone=time_zone,

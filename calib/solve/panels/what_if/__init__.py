@@ -1,0 +1,1 @@
+"""How far panels move where one choice of the derivation is made otherwise."""
