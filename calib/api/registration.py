@@ -20,6 +20,7 @@ def register(
     store: AnyStore = None,
     by: By = None,
     force_serial: bool = False,
+    halves: bool = False,
     images: AnyPath | None = None,
     read_images: bool = True,
     dry_run: bool = False,
@@ -46,6 +47,8 @@ def register(
         Who makes the change. Default: the name in the settings, otherwise the login name.
     force_serial
         Use ``serial`` even where the experiments or their images name another detector.
+    halves
+        Take each half of a module with a CdTe sensor as a panel.
     images
         The folder of the images that the experiments name. Default: where the experiments say.
     read_images
@@ -89,6 +92,7 @@ def register(
             description=description,
             stamp=stamp_of(by),
             force_serial=force_serial,
+            halves=halves,
             places=ImagePlaces(None if images is None else Path(images), read_images),
             dry_run=dry_run,
         )

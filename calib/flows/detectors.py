@@ -46,6 +46,7 @@ def register(
     stamp: ChangeStamp,
     places: ImagePlaces | None = None,
     force_serial: bool = False,
+    halves: bool = False,
     dry_run: bool = False,
 ) -> Registered:
     """Register a detector with the layout of an experiment list, or of a known detector family.
@@ -66,6 +67,7 @@ def register(
     zone_named(zone)
     if layout is not None:
         known = known_in(store).get(layout)
+        known = known.in_halves() if halves else known
         record = DetectorRecord(serial, known.layout(), zone, description or known.name)
     else:
         assert experiments is not None  # noqa: S101 - one of both, checked above
@@ -76,9 +78,18 @@ def register(
         image = images.found.get(0)
         if len(detector.panels) == 1:
             header = images.header(0)
-            one = registered_modules(detector, 0, store, serial, header, place=str(experiments))
+            one = registered_modules(
+                detector, 0, store, serial, header, halves=halves, place=str(experiments)
+            )
             detector = file.split({0: one.known.modules}).experiments.detectors[0]
             split = one.known.name
+        elif halves:
+            raise InputError(
+                "already-split",
+                "the detector has several panels already.",
+                place=str(experiments),
+                remedy="leave out --halves, or give experiments of one panel.",
+            )
         serial_of(
             detector,
             serial,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from support.commands import calib, done
+from support.modules import one_panel
 
 
 def test_an_added_layout_is_known_to_every_command(here: Path) -> None:
@@ -97,3 +99,15 @@ def test_an_own_layout_precedes_that_of_the_store(here: Path) -> None:
     Path("lambda.toml").write_text(Path("lambda.toml").read_text().replace("6, 3", "6, 2"))
     done("layout", "add", "lambda.toml")
     assert done("layout", "show", "LAMBDA 2M", "--json").json["n_panels"] == 12
+
+
+def test_a_detector_is_registered_in_halves_of_its_modules(here: Path) -> None:
+    layout = ("--layout", "EIGER2 4M", "--halves")
+    found = done("detector", "add", "E-08-0999", *layout, "--json").json["detector"]
+    assert found["n_panels"] == 16
+    path = Path("single.expt")
+    path.write_text(json.dumps(one_panel((2068, 2162), 0.075)))
+    view = done("detector", "add", "E-08-0999", "--from", path, "--json").json
+    assert (view["new"], view["detector"]["n_panels"]) == (False, 16)
+    refused = calib("detector", "add", "X", "--from", "night1.expt", "--halves", "--json")
+    assert refused.error["code"] == "already-split"

@@ -75,6 +75,7 @@ def registered_modules(
     serial: str | None,
     header: ImageHeader | None = None,
     *,
+    halves: bool = False,
     place: str,
 ) -> Split:
     """The modules of a detector of one panel: those registered under its serial, if any, else as
@@ -92,7 +93,9 @@ def registered_modules(
             )
         return Split(index, known)
     try:
-        return modules_of(registry, detector, index, serial=serial, header=header, place=place)
+        return modules_of(
+            registry, detector, index, serial=serial, header=header, halves=halves, place=place
+        )
     except LayoutError as error:
         if error.code != "ambiguous-layout":
             raise

@@ -15,6 +15,7 @@ from calib_cli.options import (
     By,
     DryRun,
     ForceSerial,
+    Halves,
     ImagesRoot,
     NoImages,
     SerialName,
@@ -62,6 +63,7 @@ def add(
             "--description", metavar="TEXT", help="Describe the detector.", rich_help_panel=INPUT
         ),
     ] = "",
+    halves: Halves = False,
     force_serial: ForceSerial = False,
     images: ImagesRoot = None,
     no_images: NoImages = False,
@@ -92,6 +94,7 @@ def add(
             time_zone=time_zone,
             description=description,
             force_serial=force_serial,
+            halves=halves,
             images=images,
             read_images=not no_images,
             dry_run=dry_run,
