@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calib.model.detector.correction import Correction, CorrectionEstimate, PanelStatus
+from calib.model.result.comparison import Agreement, Compared
 from calib.model.result.report import Acceptance, BeforeAfter, Report, Spread
 from calib.solve.panels.acceptance import check_acceptance
 from calib.solve.panels.solution import Solution
@@ -194,12 +195,16 @@ def test_a_dataset_that_the_others_describe_worse_than_no_correction_is_named() 
 def test_a_tenth_of_the_panels_must_be_measured() -> None:
     estimate = good().estimate
     nothing = replace(estimate, status=(PanelStatus.SPARSE,) * 10)
-    assert verdict(good().report, nothing).reasons == ("Only 0 of 10 panels are measured.",)
+    assert verdict(good().report, nothing).reasons == (
+        "Only 0 of 10 panels are measured. Add data on the others.",
+    )
     one = replace(estimate, status=(PanelStatus.MEASURED, *nothing.status[1:]))
     large = replace(one, correction=Correction(np.full((10, 6), 0.1)))
     found = verdict(good().report, large)
     assert found.accepted
-    assert found.reasons[1].startswith("Accepted for 1 of 10 panels; the others are determined by")
+    assert found.reasons[1].startswith(
+        "Accepted for 1 of 10 panels; the others are determined mainly"
+    )
 
 
 def test_every_gate_that_failed_gives_its_reason() -> None:
@@ -218,3 +223,44 @@ def test_noise_alone_is_not_accepted() -> None:
     layout, _, scan = simulation(seed=3, n_reflections=2000, truth_seed=-1)
     found = solution([scan.dataset], layout, options())
     assert not found.acceptance.accepted
+
+
+def distorted(report: Report, size_px: float) -> Report:
+    """The report with parts of all panels displaced so much."""
+    found = report.structure
+    assert found is not None
+    sizes, panels = (size_px,) * 10, tuple(range(10))
+    return replace(report, structure=replace(found, sizes_px=sizes, significant=panels))
+
+
+def test_large_residuals_of_distorted_panels_are_not_called_misindexing() -> None:
+    report = good().report
+    first, *others = report.datasets
+    after = replace(first.rmsd.after, median_abs_x_px=1.6, median_abs_y_px=0.0)
+    first = replace(first, rmsd=replace(first.rmsd, after=after))
+    large = replace(report, datasets=(first, *others))
+    (reason,) = verdict(large).reasons
+    assert "misindexed" in reason
+    assert "distortion" not in reason
+    (reason,) = verdict(distorted(large, 1.2)).reasons
+    assert reason.startswith("seed1: the median residual after refinement is 1.6 px, and parts of")
+    assert "1.2 px" in reason
+    assert "misindexed" not in reason
+
+
+def test_distorted_panels_have_no_position() -> None:
+    nothing = replace(good().estimate, status=(PanelStatus.SPARSE,) * 10)
+    (reason,) = verdict(distorted(good().report, 0.5), nothing).reasons
+    assert reason.startswith("Only 0 of 10 panels are measured: parts of the panels are displaced")
+
+
+def test_parts_of_data_that_see_distorted_panels_differently_did_not_move() -> None:
+    report = good().report
+    (one,) = (each for each in report.comparisons if each.kind is Compared.DATASET)
+    found = replace(one, agreement=Agreement.DISAGREES, panels=(3,), worst_um=40.0)
+    apart = replace(report, comparisons=(found,))
+    (reason,) = verdict(apart).reasons
+    assert "A panel moved between the datasets" in reason
+    (reason,) = verdict(distorted(apart, 0.2)).reasons
+    assert "Parts of the panels are displaced by 0.20 px" in reason
+    assert "moved" not in reason

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from calib.model.detector.correction import CorrectionEstimate
-from calib.model.result.report import METHOD, Acceptance, BeforeAfter, Report, Spread
+from calib.model.result.report import METHOD, NAMED_PX, Acceptance, BeforeAfter, Report, Spread
 from calib.solve.algebra.statistics import SIGMA_PER_MAD
-from calib.solve.panels.disagreement import disagreements_in_words
+from calib.solve.panels.disagreement import disagreements_in_words, distortion_px
 from calib.solve.panels.residual_reasons import (
     axis_reasons,
     left_out_reasons,
@@ -15,7 +15,10 @@ from calib.solve.panels.residual_reasons import (
     scale_reasons,
     shell_reasons,
 )
+from calib.solve.panels.solution import MEASURED_FROM
 
+_MOSTLY_STRUCTURE = 0.3
+"""Displacements of parts of panels, relative to the median residual, that explain it."""
 _HEAVY = 1.3
 """Ratio of RMSD to the standard deviation by the median from which on tails are heavy."""
 _MIN_MEASURED_FRACTION = 0.1
@@ -64,7 +67,7 @@ def check_acceptance(report: Report, estimate: CorrectionEstimate) -> Acceptance
         *_repeatability(report),
         *outlier_reasons(report.datasets, len(report.panels)),
         *scale_reasons(report.datasets),
-        *_coverage(estimate),
+        *_coverage(report, estimate),
         *_method(report),
     ]
     if reasons:
@@ -83,9 +86,16 @@ def _convergence(report: Report) -> list[str]:
 
 
 def _scatter(report: Report) -> list[str]:
+    structure = distortion_px(report)
     return [
-        f"{dataset.name}: the median residual after refinement is {scatter:.1f} px, which suggests "
-        "that most of its crystals are misindexed. Index it again, or exclude it."
+        f"{dataset.name}: the median residual after refinement is {scatter:.1f} px, "
+        + (
+            f"and parts of the panels are displaced by {structure:.1f} px: rigid panels do not "
+            "describe this detector. Correct positions with its distortion map first."
+            if structure > _MOSTLY_STRUCTURE * scatter
+            else "which suggests that most of its crystals are misindexed. Index it again, or "
+            "exclude it."
+        )
         for dataset in report.datasets
         if (scatter := dataset.rmsd.after.scatter_px) > _MAX_SCATTER_PX
     ]
@@ -156,11 +166,18 @@ def _repeatability(report: Report) -> list[str]:
     ]
 
 
-def _coverage(estimate: CorrectionEstimate) -> list[str]:
+def _coverage(report: Report, estimate: CorrectionEstimate) -> list[str]:
     measured = int(estimate.measured.sum())
     if measured >= _MIN_MEASURED_FRACTION * len(estimate.status):
         return []
-    return [f"Only {measured} of {len(estimate.status)} panels are measured."]
+    found = f"Only {measured} of {len(estimate.status)} panels are measured"
+    structure = distortion_px(report)
+    if structure >= NAMED_PX and (estimate.n_reflections >= MEASURED_FROM).any():
+        return [
+            f"{found}: parts of the panels are displaced by {structure:.2f} px, so that rigid "
+            "panels have no position. Correct positions with a distortion map first."
+        ]
+    return [f"{found}. Add data on the others."]
 
 
 def _unmeasured(estimate: CorrectionEstimate) -> list[str]:
@@ -169,8 +186,8 @@ def _unmeasured(estimate: CorrectionEstimate) -> list[str]:
     if measured == n:
         return []
     return [
-        f"Accepted for {measured} of {n} panels; the others are determined by the prior and follow "
-        "the panels and groups that are measured."
+        f"Accepted for {measured} of {n} panels; the others are determined mainly by the prior and "
+        "follow the panels and groups that are measured."
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calib.model.base.text import joined
 from calib.model.result.comparison import Agreement, Compared, Comparison
-from calib.model.result.report import Report
+from calib.model.result.report import NAMED_PX, Report
 
 _MOST_REASONS, _MOST_NAMES, _MOST_PANELS = 3, 3, 5
 _CAUSES = {
@@ -27,7 +27,7 @@ def disagreements_in_words(report: Report) -> list[str]:
     found.sort(key=lambda one: -one.worst_um)
     words = [
         f"{_what(one, report)}: {_where(one)} beyond what noise and repeatability explain "
-        f"({one.size_um:.0f} um rms over all panels). {_cause(one)}"
+        f"({one.size_um:.0f} um rms over all panels). {_cause(one, report)}"
         for one in found[:_MOST_REASONS]
     ]
     more = len(found) - len(words)
@@ -36,7 +36,23 @@ def disagreements_in_words(report: Report) -> list[str]:
     return words
 
 
-def _cause(one: Comparison) -> str:
+def distortion_px(report: Report) -> float:
+    """The typical displacement of parts of panels in px, of those where it is significant; 0 if
+    these are less than half of the panels."""
+    found = report.structure
+    if found is None or 2 * len(found.significant) < len(found.sizes_px):
+        return 0.0
+    sizes = sorted(found.sizes_px[panel] for panel in found.significant)
+    return sizes[len(sizes) // 2]
+
+
+def _cause(one: Comparison, report: Report) -> str:
+    distortion = distortion_px(report)
+    if distortion >= NAMED_PX and one.kind is not Compared.OCCASION:
+        return (
+            f"Parts of the panels are displaced by {distortion:.2f} px, which parts of the data "
+            "with other spots see differently. Correct positions with a distortion map first."
+        )
     if one.kind is Compared.DATASET and len(one.datasets) > 1:
         return _CAUSES[Compared.OCCASION]
     return _CAUSES[one.kind]
