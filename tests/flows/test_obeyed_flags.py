@@ -34,8 +34,8 @@ def test_flags_that_are_obeyed_are_recorded_and_obeyed_again(store: Store, tmp_p
         return derive(request, store, STAMP, dry_run=True).record
 
     plain, obeyed = derived(), derived(obey_flags=True)
-    judged, left_out = (one.report.datasets[0] for one in (plain, obeyed))
-    assert judged.n_readmitted > 0
+    considered, left_out = (one.report.datasets[0] for one in (plain, obeyed))
+    assert considered.n_readmitted > 0
     assert left_out.n_readmitted == 0
     assert left_out.n_flagged == len(flags[::10])
     assert "obey_flags" not in plain.parameters
