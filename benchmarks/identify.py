@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from calib.files import hdf5_process
 from calib.flows.images.identify import Identification, IdentifyRequest
 from calib.model.detector.families import known_layout
 from calib.model.store.record import ChangeStamp, DetectorRecord
@@ -33,17 +35,19 @@ def section() -> list[str]:
             stamp = ChangeStamp(_NOW, "bench", "bench")
             for serial, model in (("3-0999", "PILATUS 300K"), ("E-08-0999", "EIGER2 4M")):
                 store.detectors.add(DetectorRecord(serial, known_layout(model), "UTC", ""), stamp)
-            found = {"CBF": _rate(store, images), "master": _rate(store, masters)}
+            found = {"CBF": _rates(store, images), "master": _rates(store, masters)}
     lines = [
         f"{N_CBF} uncompressed CBF images and {N_MASTERS} masters in a cached folder, identified "
         "in one process: headers read, detectors looked up, calibrations resolved. The first "
         "master starts the process that reads HDF5, which is not counted.",
         "",
-        "| image | per second | at least |",
-        "|---|---|---|",
+        "| image | per second | per CPU second | at least |",
+        "|---|---|---|---|",
     ]
-    lines += [f"| {kind} | {rate:.0f} | {ALLOWED[kind]} |" for kind, rate in found.items()]
-    return lines
+    return lines + [
+        f"| {kind} | {wall:.0f} | {cpu:.0f} | {ALLOWED[kind]} |"
+        for kind, (wall, cpu) in found.items()
+    ]
 
 
 def _images(folder: Path) -> list[Path]:
@@ -59,11 +63,21 @@ def _images(folder: Path) -> list[Path]:
     return out
 
 
-def _rate(store: Store, paths: list[Path]) -> float:
-    """Files identified per second, the first one not counted."""
+def _rates(store: Store, paths: list[Path]) -> tuple[float, float]:
+    """Files identified per second, and per CPU second; the first one not counted."""
     identification = Identification(IdentifyRequest(), store, _NOW)
     identification.of(paths[0])
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), _cpu_s()
     for path in paths[1:]:
         identification.of(path)
-    return (len(paths) - 1) / (time.perf_counter() - begun)
+    n = len(paths) - 1
+    return n / (time.perf_counter() - begun), n / (_cpu_s() - used)
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of the one that reads HDF5."""
+    own, worker = time.process_time(), hdf5_process._WORKER._process
+    if worker is None:
+        return own
+    fields = Path(f"/proc/{worker.pid}/stat").read_text().rpartition(")")[2].split()
+    return own + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
