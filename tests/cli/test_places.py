@@ -30,6 +30,7 @@ NEEDS_A_STORE = (
     "withdraw 3-0999:1 --reason wrong",
     "affected 3-0999:1",
     "apply some.expt",
+    "identify some.cbf",
     "resolve 3-0999 --at 2026-03-05 --distance 150",
     "export 3-0999:1 -o some.expt",
     "publish geometry 3-0999 -o some.json",
@@ -65,6 +66,7 @@ DRY_RUNS = (
     "detector add 3-0999 --layout 'PILATUS 300K' --dry-run",
     "db set demand-actor yes --dry-run",
     "bundle load some.calib-bundle --dry-run",
+    "layout add some.toml --shared --dry-run",
 )
 ANSWERS_WITHOUT = ("doctor", "db current", "init --dry-run")
 CREATES = {"derive", "combine", "detector add", "db set", "bundle load", "db restore"}
