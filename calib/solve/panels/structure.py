@@ -16,7 +16,8 @@ margin and the cells within it apart.
 Displacements that grow from the centre of a panel outwards resemble another distance, which is
 free, so that all panels seem to stand further apart, or nearer to each other. With u the places of
 the cells, panels at c seem to be displaced by e c, with e = sum of W u d / sum of W u^2 over all
-panels.
+panels. If all panels are stretched along one axis only, as wide pixels in gaps between chips make
+it, residuals show the difference a of the two axes, and e is of that size.
 
 **Correlated noise.** The scores s_b = J^T w r of blocks of two degrees of one dataset, with their
 effect through the nuisance parameters N D^-1 s_b, have the covariance N if residuals are
@@ -48,6 +49,10 @@ _REACH = 0.6
 """Distance in cells at which displacements are alike (the standard deviation of a Gaussian)."""
 _REACH_OF_MARGIN = 2.0
 """The same along the margin, where bias belongs to the edge."""
+_BOTH_AXES = 1.5
+"""Stretch of panels, relative to the difference between their axes, of which both may have some."""
+_SURE = 4.0
+"""Standard deviations from which on a stretch along one axis is taken for one."""
 _FEWEST_BLOCKS = 8
 _COMMON = 4
 """Shifts, rotation and stretch that all panels have in common in the plane."""
@@ -81,8 +86,9 @@ def panel_structure(
     sums = [one.sums for one in statements if one.sums is not None]
     if not sums:
         return PanelStructure(None, np.zeros_like(covariance))
-    size, common, significant = _sizes(sums, achieved)
-    added = _of_structure(layout, statements, free, covariance, size, common)
+    places = _places(layout)
+    size, common, significant, aspect = _sizes(sums, achieved, places)
+    added = _of_structure(layout, statements, free, covariance, size, common, aspect)
     excess = []
     for one in statements:
         grown = np.zeros(len(free))
@@ -95,15 +101,19 @@ def panel_structure(
             added += (reach @ covariance) * np.outer(root, root) * achieved
     pixel = np.array([np.mean(panel.pixel_mm) for panel in layout.panels])
     px = np.hypot(size, common[_inner()].max()) / pixel
-    margin = float(common[~_inner()].max() / np.median(pixel))
+    reach = 0.5 * aspect * np.median(layout.size_mm.max(axis=1))
+    margin = float(max(common[~_inner()].max(), reach) / np.median(pixel))
     named = np.flatnonzero((px >= NAMED_PX) & (significant > _SIGNIFICANT))
     found = Structure(tuple(px.tolist()), margin, tuple(named.tolist()), tuple(excess))
     return PanelStructure(found, 0.5 * (added + added.T))
 
 
-def _sizes(sums: Sequence[PanelSums], achieved: float) -> tuple[Floats, Floats, Floats]:
-    """tau (n,) of each panel and tau (72,) of what all have in common, by cell and axis, in mm, and
-    by how many standard deviations (n,) X exceeds nu."""
+def _sizes(
+    sums: Sequence[PanelSums], achieved: float, places: Floats
+) -> tuple[Floats, Floats, Floats, float]:
+    """tau (n,) of each panel and tau (72,) of what all have in common, by cell and axis, in mm; by
+    how many standard deviations (n,) X exceeds nu; and by how much all panels are stretched along
+    one axis more than along the other, if significantly."""
     weight, pull, gain = (
         np.sum([getattr(one, name) for one in sums], axis=0) / max(achieved, 1e-300)
         for name in ("weight", "pull", "gain")
@@ -111,6 +121,9 @@ def _sizes(sums: Sequence[PanelSums], achieved: float) -> tuple[Floats, Floats, 
     n, alike, inner = len(weight), _alike(), _inner()
     found = np.zeros((3, n))
     common_pull, common = np.zeros(2 * N_CELLS), np.zeros((2 * N_CELLS, 2 * N_CELLS))
+    patterns = np.zeros((N_CELLS, 2, 2))
+    patterns[:, [0, 1], [0, 1]] = places.mean(axis=0)
+    stretches, spread = patterns.reshape(2 * N_CELLS, 2), np.zeros((n, 2, 2))
     for panel in range(n):
         w, r, g = weight[panel].ravel(), pull[panel].ravel(), gain[panel].reshape(-1, N_PARAMETERS)
         found[:, panel] = _moments(
@@ -118,6 +131,8 @@ def _sizes(sums: Sequence[PanelSums], achieved: float) -> tuple[Floats, Floats, 
         )
         matrix, left = _without_rigid(w, r, g)
         common_pull, common = common_pull + left, common + matrix
+        across = matrix @ stretches
+        spread[panel] = across.T @ alike @ across
     own, significant = _variances(*found)
     both = np.zeros(2 * N_CELLS)
     for cells in (inner, ~inner) if n > 1 else ():
@@ -126,7 +141,29 @@ def _sizes(sums: Sequence[PanelSums], achieved: float) -> tuple[Floats, Floats, 
         )
         beyond = excess - _SIGNIFICANT * np.sqrt(2.0 * degrees)
         both[cells] = np.sqrt(excess / max(trace, 1e-300)) if beyond > 0.0 else 0.0
-    return np.sqrt(own), both, significant
+    seen = stretches.T @ common @ stretches
+    scatter = seen + np.einsum("pij,p->ij", spread, own)
+    return np.sqrt(own), both, significant, _aspect(seen, stretches.T @ common_pull, scatter)
+
+
+def _aspect(seen: Floats, left: Floats, scatter: Floats) -> float:
+    """By how much panels are stretched along one axis more than along the other.
+
+    ``seen`` (2, 2) is the information on both stretches, ``left`` (2,) the pull on them, and
+    ``scatter`` (2, 2) its covariance by noise and by displacements of cells at random, which may
+    explain it; then 0.
+    """
+    back = np.linalg.pinv(seen, rcond=_LEAST_SHARE, hermitian=True) @ np.array([1.0, -1.0])
+    found, sigma = abs(float(back @ left)), float(np.sqrt(back @ scatter @ back))
+    return found if found > _SURE * sigma > 0.0 else 0.0
+
+
+def _places(layout: Layout) -> Floats:
+    """(n, 36, 2) centres of the cells relative to those of the panels, in mm."""
+    inner = (np.arange(CELLS_ALONG - 2) + 0.5) / (CELLS_ALONG - 2) - 0.5
+    along = np.concatenate([[-0.5], inner, [0.5]])
+    row, column = np.divmod(np.arange(N_CELLS), CELLS_ALONG)
+    return np.asarray(np.stack([along[column], along[row]], axis=1) * layout.size_mm[:, None, :])
 
 
 def _inner() -> Bools:
@@ -203,9 +240,10 @@ def _of_structure(
     covariance: Floats,
     size: Floats,
     common: Floats,
+    aspect: float,
 ) -> Floats:
     """Covariance (n f, n f) of the errors that displacements of cells by ``size`` (n,) in each
-    panel, and by ``common`` (72,) in all panels alike, cause."""
+    panel, and by ``common`` (72,) and a stretch by ``aspect`` in all panels alike, cause."""
     n = len(size)
     known = [one for one in statements if one.sums is not None]
     gain = np.sum([one.sums.gain for one in known if one.sums is not None], axis=0)
@@ -218,7 +256,7 @@ def _of_structure(
     reach = covariance @ _rows(information, free)
     total = block_diagonal(apparent) + shared @ alike @ shared.T
     apart = _apart(layout)
-    total += _stretch(layout, known, size, common) * np.outer(apart, apart)
+    total += _stretch(layout, known, size, common, aspect) * np.outer(apart, apart)
     return np.asarray(reach @ total @ reach.T)
 
 
@@ -259,22 +297,26 @@ def _apart(layout: Layout) -> Floats:
     return out.ravel()
 
 
-def _stretch(layout: Layout, known: Sequence[Statement], size: Floats, common: Floats) -> float:
+def _stretch(
+    layout: Layout,
+    known: Sequence[Statement],
+    size: Floats,
+    common: Floats,
+    aspect: float = 0.0,
+) -> float:
     """Variance of e for displacements of cells by ``size`` (n,) in each panel and by ``common``
-    (72,) in all panels alike, in mm."""
+    (72,) in all panels alike, in mm, and a stretch by ``aspect`` along one axis."""
     n, alike = len(size), _alike()
     weight = np.sum([one.sums.weight for one in known if one.sums is not None], axis=0)
-    inner = (np.arange(CELLS_ALONG - 2) + 0.5) / (CELLS_ALONG - 2) - 0.5
-    along = np.concatenate([[-0.5], inner, [0.5]])
-    row, column = np.divmod(np.arange(N_CELLS), CELLS_ALONG)
-    place = np.stack([along[column], along[row]], axis=1) * layout.size_mm[:, None, :]
+    place = _places(layout)
     lever = (weight * place).reshape(n, -1)
     total = float((weight * place**2).sum())
     if total <= 0.0:
         return 0.0
     at_once = lever.sum(axis=0) * common
     own = np.einsum("pi,ij,pj->p", lever, alike, lever) * size**2
-    return float((at_once @ alike @ at_once + own.sum()) / total**2)
+    variance = float((at_once @ alike @ at_once + own.sum()) / total**2)
+    return variance + (_BOTH_AXES * aspect) ** 2
 
 
 def _excess(
