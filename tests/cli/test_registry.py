@@ -11,7 +11,7 @@ import calib_cli.commands
 from calib_cli.registry import COMMANDS, GROUPS
 
 FOLDER = Path(calib_cli.commands.__file__).parent
-SHARED = {"calibration.derivation", "data.conversion"}
+SHARED = {"layout.known", "calibration.derivation", "data.conversion"}
 """Modules that hold what several commands share."""
 
 

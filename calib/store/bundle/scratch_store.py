@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import StatementError
 
 from calib.config.location import Location
-from calib.errors import FileFormatError, InputError
+from calib.errors import FileFormatError, InputError, IntegrityError
 from calib.model.store.bundle import Bundle, BundleRows
 from calib.model.store.record import ChangeStamp
 from calib.store.bundle.export import collect_bundle
@@ -36,7 +36,8 @@ def unpacked_bundle(bundle: Bundle) -> Iterator[Connection]:
                 _insert_rows(connection, bundle)
         except FileFormatError:
             raise
-        except (InputError, StatementError, OverflowError) as error:  # not failures of the machine
+        # Not failures of the machine.
+        except (InputError, IntegrityError, StatementError, OverflowError) as error:
             raise broken_bundle(why="rows do not fit their tables.") from error
         with database.reading() as connection:
             yield connection
