@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks.truth.cases import KAPPA, STILLS, Case
 from benchmarks.truth.catalogue import KAPPA_RAD, SENSOR_MM, entry_of
+from calib.errors import InputError
 from calib.model.detector.correction import Correction
 from calib.model.detector.families import known_layout
 from calib.model.detector.frames import RigidMotion
@@ -28,6 +29,8 @@ SERIAL = "60-0999"
 _TOLERANCES = {7: Tolerance(0.007, 0.005, 1e-4), 70: Tolerance(0.07, 0.05, 1e-3)}
 _STILLS_CELL = (78.0, 78.0, 120.0)
 """Large enough for every still to show what is asked for, also on three panels."""
+_FEWEST = 1_000
+"""Reflections of a scan below which a case is not simulated."""
 _FALL_OFF = {"far": 18.0, "near": 3.0, "target": 8.0}
 
 
@@ -117,8 +120,15 @@ def _dataset(
     if case.kind == KAPPA and case.effect != "kappa":
         effects = (Kappa(KAPPA_RAD), *effects)
     n = (size.n_far if distance == "far" else size.n_near) // parts
-    scan = _plan(case, round(n * min(case.range_deg / 80.0, 1.0)), distance)
-    return affected_scan(rng, layout, panels, pose, scan, name, effects).dataset
+    n = round(n * min(case.range_deg / 80.0, 1.0))
+    while True:
+        try:
+            scan = _plan(case, n, distance)
+            return affected_scan(rng, layout, panels, pose, scan, name, effects).dataset
+        except InputError:  # a short scan, or a cell that shrinks, shows fewer
+            if n < _FEWEST:
+                raise
+            n //= 2
 
 
 def _plan(case: Case, n_reflections: int, distance: str) -> ScanPlan:

@@ -188,3 +188,11 @@ def test_the_command_names_cases_and_knows_its_words() -> None:
     command = [sys.executable, "-m", "benchmarks.truth", "--list", "--only", "slip", "60 panels"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.splitlines() == [c.name for c in chosen(CASES, ("slip", "60 panels"))]
+
+
+@pytest.mark.long
+def test_a_scan_that_shows_too_few_reflections_is_simulated_with_fewer() -> None:
+    """The cell shrinks by 3 % during 30 degrees."""
+    (case,) = chosen(CASES, ("damage 3 %, 70 um, 24 panels, both, scan 30",))
+    counts = [len(data.reflections) for data in scene_of(case).datasets]
+    assert min(counts) > 1_000
