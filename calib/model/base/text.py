@@ -67,7 +67,7 @@ def checked_serial(serial: str) -> str:
         raise InputError(
             "bad-serial",
             f"{serial[:100]!r} cannot be a serial number: it begins with a dash, or has white "
-            "space, a colon, or more than 80 characters.",
+            "space, a colon, a control character, or more than 80 characters.",
             remedy="give the number on the detector, such as 24-0107.",
         )
     return serial

@@ -303,11 +303,11 @@ def _overlap(one: Validity, other: Validity) -> bool:
 
 
 def _shown_mm(distance_mm: float, nearest: Certification) -> str:
-    """A distance to a tenth of a millimetre, or exactly where that would hide that it is outside of
-    the range."""
+    """A distance to a tenth of a millimetre; exactly where it is below a millimetre, or where that
+    would hide that it is outside of the range."""
     rounded = round(distance_mm, 1)
     is_same = (rounded in nearest.distances) == (distance_mm in nearest.distances)
-    return f"{rounded if is_same and rounded > 0.0 else distance_mm:.6g}"
+    return f"{rounded if is_same and rounded >= 1.0 else distance_mm:.6g}"
 
 
 def _command(
