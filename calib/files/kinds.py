@@ -80,6 +80,7 @@ CRYSTFEL = FileKind(
 PYFAI = FileKind(
     "a detector of pyFAI", lambda head: head.startswith(HDF5_MAGIC) and b"calib/pyfai/" in head
 )
+MTZ = FileKind("an MTZ file", lambda head: head.startswith(b"MTZ "))
 GEOMETRY = FileKind("a geometry file of calib", _json("format", r"calib-geometry/\d+"))
 NOTE = FileKind("the note of calib demo", lambda head: head.startswith(b"Made by calib demo"))
 REPORT = FileKind("a report of calib", lambda head: b"<!-- calib/report/1 -->" in head)
@@ -101,6 +102,7 @@ WRITTEN = (
     CRYSTFEL,
     PYFAI,
     GEOMETRY,
+    MTZ,
     NOTE,
     REPORT,
     PDF,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from calib.errors import InputError, NotFoundError, StoreError
 from calib.files.atomic import Outputs, file_sha256, read_bytes
+from calib.files.exchange.history import applied_lines, with_history
 from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
 from calib.files.output_target import OutputRule
 from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
@@ -167,6 +168,7 @@ def _apply(
     if dry_run:
         return Applied(detectors, outputs, None, False, False, tuple(warnings))
     corrections = [(target, choice.correction) for target, choice in chosen_for]
+    ready = replace(ready, history=applied_lines(detectors, stamp.at))
     receipt = receipt_path(outputs[0])
     with Outputs(inputs=given, store=store.files, force=request.force) as staged:
         written = _staged(staged, ready, corrections, outputs)
@@ -211,7 +213,8 @@ def _staged(
         written = [staged.stage(outputs[0], data.file.data, EXPERIMENTS)]
         moved = ideal_positions(ready, corrections)
         return [*written, staged.stage(outputs[1], moved, REFLECTIONS)]
-    written = [staged.stage(outputs[0], _corrected(data.file, corrections).data, EXPERIMENTS)]
+    text = with_history(_corrected(data.file, corrections).data, outputs[0].name, ready.history)
+    written = [staged.stage(outputs[0], text, EXPERIMENTS)]
     if len(outputs) > 1:
         rewritten = data.with_positions(_moved_reflections(data, corrections))
         written.append(staged.stage(outputs[1], rewritten, REFLECTIONS))

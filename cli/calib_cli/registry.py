@@ -30,6 +30,8 @@ SECTIONS = {
         "identify": "data.identify:identify",
         "resolve": "calibration.resolve:resolve",
         "export": "calibration.export:export",
+        "explain": "data.explain:explain",
+        "annotate": "data.annotate:annotate",
         "split": "data.split:split",
         "merge": "data.merge:merge",
         "publish geometry": "publish.geometry:geometry",

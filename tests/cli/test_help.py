@@ -66,7 +66,7 @@ def test_every_command_exists() -> None:
         "report",
         "combine", "summary export", "summary show",
         "certify", "withdraw", "apply", "usage push", "usage list", "export", "demo", "diff",
-        "publish geometry",
+        "publish geometry", "explain", "annotate",
         "resolve", "identify",
         "audit log", "audit verify", "audit clock", "audit checkpoint", "audit anchor",
         "audit key", "audit keys", "audit rotate",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import gemmi
+import numpy as np
 import pytest
 
 from calib.config.location import Location
@@ -127,6 +129,8 @@ CONTRACT: dict[str, Keys] = {
     "audit rotate": documented("`calib audit rotate`") | documented("`calib audit keys`"),
     "export": documented("`calib export`"),
     "identify": documented("`calib identify`"),
+    "explain": documented("`calib explain`"),
+    "annotate": documented("`calib annotate`"),
     "publish geometry": documented("`calib publish geometry`"),
     "init": documented("`calib init`"),
     "doctor": documented("`calib doctor`"),
@@ -250,6 +254,11 @@ def all_answers() -> dict[str, list[Any]]:
     ask("detector list")
     ask("history", "24-0107")
     ask("export", "24-0107:3", "--like", "imported.expt", "-o", "reference.expt")
+    ask("explain", "b.expt")
+    mtz = gemmi.Mtz(with_base=True)
+    mtz.set_data(np.array([[1.0, 2.0, 3.0]]))
+    mtz.write_to_file("scaled.mtz")
+    ask("annotate", "scaled.mtz", "b.expt", "-o", "annotated.mtz")
     ask("publish geometry", "24-0107", "-o", "geometry.json")
     ask("doctor")
     ask("doctor", "--store", "gone.sqlite", code=1)

@@ -33,6 +33,7 @@ NEEDS_A_STORE = (
     "identify some.cbf",
     "resolve 3-0999 --at 2026-03-05 --distance 150",
     "export 3-0999:1 -o some.expt",
+    "explain some.expt",
     "publish geometry 3-0999 -o some.json",
     "usage push some.calib.json",
     "usage list",

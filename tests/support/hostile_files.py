@@ -16,8 +16,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import gemmi
 import msgpack
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -26,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from calib.config.settings import CONFIG, read_settings
 from calib.files.dials.expt import ExperimentFile
 from calib.files.dials.refl import Table, read_table, table_bytes
+from calib.files.exchange.history import read_history
 from calib.files.native.bundle import read_bundle
 from calib.files.native.checkpoint import read_checkpoint
 from calib.files.native.key_history import KeyHistory
@@ -37,6 +40,7 @@ from support.mutations import Change, changed_bytes, changed_json, changed_msgpa
 from support.simulated import LAMBDA
 
 FROZEN = Path(__file__).parents[1] / "frozen" / "files"
+HISTORY = "2026-03-05T10:00:00Z|calib.apply|0.3.0|calibration=0123456789abcdef"
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SETTINGS = (
     b'store = "/data/calib.sqlite"\nactor = "ada"\nwait_seconds = 10.0\nconnect_seconds = 5\n'
@@ -271,10 +275,32 @@ def layouts(number: bytes) -> str:
     return "read"
 
 
+# MTZ files
+
+
+@cache
+def _mtz() -> bytes:
+    made = gemmi.Mtz(with_base=True)
+    made.set_data(np.array([[1.0, 2.0, 3.0]]))
+    made.history = [HISTORY, "From a test"]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "made.mtz"
+        made.write_to_file(str(path))
+        return path.read_bytes()
+
+
+def mtz(number: bytes) -> str:
+    """The history of an MTZ file: each line is in the file as it is read."""
+    content = changed(number, _mtz(), changed_bytes)
+    for line in read_history(placed(content)):
+        assert line.text.encode() in content, "not what the file states"
+    return "read"
+
+
 READERS: dict[str, Callable[[bytes], str]] = {
     one.__name__: one
     for one in (
         experiments, reflections, receipt, bundle, checkpoint, keys, public_key, private_key,
-        settings, layouts,
+        settings, layouts, mtz,
     )
 }  # fmt: skip

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from calib.errors import InputError
 from calib.files.atomic import write_safely
+from calib.files.exchange.history import HistoryLine
 from calib.files.kinds import EXPERIMENTS, REFLECTIONS
 from calib.files.reader import DataFiles, ExperimentFile, read_data
 from calib.flows.layouts.split import detector_of, dials_reads_modules, left_out
@@ -43,6 +44,8 @@ class Prepared:
     positions: bool
     """Whether positions are to be moved, and not panels."""
     notices: tuple[str, ...]
+    history: tuple[HistoryLine, ...] = ()
+    """What to add to the history of the experiments."""
 
 
 @contextmanager
