@@ -256,6 +256,7 @@ def all_answers() -> dict[str, list[Any]]:
     ask("export", "24-0107:3", "--like", "imported.expt", "-o", "reference.expt")
     ask("explain", "b.expt")
     mtz = gemmi.Mtz(with_base=True)
+    mtz.spacegroup = gemmi.SpaceGroup("P 1")
     mtz.set_data(np.array([[1.0, 2.0, 3.0]]))
     mtz.write_to_file("scaled.mtz")
     ask("annotate", "scaled.mtz", "b.expt", "-o", "annotated.mtz")

@@ -281,6 +281,7 @@ def layouts(number: bytes) -> str:
 @cache
 def _mtz() -> bytes:
     made = gemmi.Mtz(with_base=True)
+    made.spacegroup = gemmi.SpaceGroup("P 1")
     made.set_data(np.array([[1.0, 2.0, 3.0]]))
     made.history = [HISTORY, "From a test"]
     with TemporaryDirectory() as folder:

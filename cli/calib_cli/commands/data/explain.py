@@ -37,7 +37,7 @@ def explain(
       calib explain calibrated.expt
     """
     from calib.flows.exchange.explain import explain as explained
-    from calib.report.explained import explained_text, explained_view
+    from calib.report.calibration.explained import explained_text, explained_view
 
     with open_store(ctx, store, read_only=True) as opened:
         found = explained(opened, file)
