@@ -146,4 +146,5 @@ def test_a_first_certification_is_proposed_only_for_its_default_distances(
         remedy = refused(store, distance_mm).remedy
         assert remedy == "derive a calibration from data at that distance."
     assert "give it in mm: --distance-mm 150." in refused(store, 0.15).remedy
-    assert "at 0.15 mm" in refused(store, 0.15).problem
+    store.certifications.certify(certification(stored))
+    assert " at 0.15 mm. " in refused(store, 0.15).problem
