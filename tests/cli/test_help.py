@@ -23,6 +23,7 @@ from calib_cli.main import app
 from calib_cli.registry import COMMANDS as COMMAND_PLACES
 from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done, examples
+from support.mtz import write_mtz
 from support.simulated import SERIAL
 
 GROUPS = {
@@ -50,6 +51,12 @@ BEFORE = {
     ("identify",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("apply",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("withdraw",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
+    ("explain",): [
+        ["apply", "imported.expt", "-o", "calibrated.expt", "--calibration", f"{SERIAL}:3"]
+    ],
+    ("annotate",): [
+        ["apply", "imported.expt", "-o", "calibrated.expt", "--calibration", f"{SERIAL}:3"]
+    ],
     ("publish",): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("publish", "geometry"): [["certify", f"{SERIAL}:3", "--reason", "new"]],
     ("usage", "push"): [
@@ -86,6 +93,7 @@ def test_the_examples_in_the_help_work(words: tuple[str, ...], here: Path) -> No
     if words[:1] == ("init",):
         (here / "beamline.sqlite").unlink()
     (here / "anchors").mkdir()
+    write_mtz(here / "scaled.mtz")
     found = examples(done(*words, "--help").stdout)
     assert found, "no example in the help"
     if words == ("audit", "clock"):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import gemmi
-import numpy as np
 import pytest
 
 from calib.config.location import Location
@@ -19,6 +17,7 @@ from support.clocks import record_in_future
 from support.commands import ALL_COMMANDS, calib, done
 from support.images import eiger1, master, mini_cbf
 from support.json_page import Keys, documented, is_of, leaves, rare_keys, within
+from support.mtz import write_mtz
 from support.simulated import DETECTOR, SERIAL
 from support.workplace import copied_here
 
@@ -255,10 +254,7 @@ def all_answers() -> dict[str, list[Any]]:
     ask("history", "24-0107")
     ask("export", "24-0107:3", "--like", "imported.expt", "-o", "reference.expt")
     ask("explain", "b.expt")
-    mtz = gemmi.Mtz(with_base=True)
-    mtz.spacegroup = gemmi.SpaceGroup("P 1")
-    mtz.set_data(np.array([[1.0, 2.0, 3.0]]))
-    mtz.write_to_file("scaled.mtz")
+    write_mtz(Path("scaled.mtz"))
     ask("annotate", "scaled.mtz", "b.expt", "-o", "annotated.mtz")
     ask("publish geometry", "24-0107", "-o", "geometry.json")
     ask("doctor")
