@@ -11,6 +11,7 @@ from calib.model.store.record import Certification, StoredCalibration
 from calib.report.applications import application_view, file_name
 from calib.report.blocks import NONE, Block, Facts, Table, View, at_second, fixed, moment_words
 from calib.report.scalar import moment_view
+from calib.report.spreadsheet import value_cell
 
 
 def affected_view(
@@ -34,6 +35,26 @@ def affected_view(
             for one in files
         ],
     }
+
+
+def affected_data(view: View) -> Table:
+    """The files with all values in full, for a spreadsheet."""
+    columns = ("answer_now", "answer_without", "superseded", "distance_mm")
+    return Table(
+        "",
+        ("file", "data_time", "applied_at", "applied_by", *columns),
+        tuple(
+            (
+                file_name(one),
+                value_cell(one["data_time"]),
+                one["applied"]["at"],
+                one["applied"]["by"],
+                *(value_cell(one[column]) for column in columns),
+            )
+            for one in view["files"]
+        ),
+        n_text=7,
+    )
 
 
 def affected_blocks(view: View) -> list[Block]:

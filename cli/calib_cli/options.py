@@ -69,6 +69,7 @@ AdvancedAsKnownAt = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)
 ]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print a table as CSV.", rich_help_panel=OUTPUT)]
 DryRun = Annotated[
     bool,
     typer.Option(

@@ -41,6 +41,16 @@ def write_json(value: Any) -> None:
     write(_json(value, indented=is_terminal(sys.stdout)) + "\n")
 
 
+def refuse_two_formats(*, as_json: bool, as_csv: bool) -> None:
+    """Raise ``InputError`` (``bad-use``) where both --json and --csv are given."""
+    if as_json and as_csv:
+        from calib.errors import InputError
+
+        raise InputError(
+            "bad-use", "--json and --csv are two formats.", remedy="give only one of the two."
+        )
+
+
 def write_blocks(blocks: Sequence[Block]) -> None:
     """Write facts, tables and sentences as text."""
     from calib_cli.rendering import render

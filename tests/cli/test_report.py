@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from support.commands import calib, done
-from support.svg_numbers import element, figures, points, title
+from support.svg_numbers import centre, element, figures, points, title
 from support.workplace import copied_here
 
 STORE = "beamline.sqlite"
@@ -104,9 +104,29 @@ def test_points_show_the_residuals(report: tuple[str, dict[str, Any]]) -> None:
         for place, axis in enumerate("xy"):
             for stage in ("before", "after"):
                 name = f"{stage}-{axis}-{panel['panel']}"
-                drawn = points(figure, name, place)[0]
+                drawn = centre(figure, name, place)
                 expected = panel["panel"], panel["rmsd_px"][stage]["used"][axis]
                 assert drawn == pytest.approx(expected, abs=2e-3)
+
+
+def test_bars_show_what_was_not_used(report: tuple[str, dict[str, Any]]) -> None:
+    figure = figures(report[0])["unused-figure"]
+    for panel in report[1]["panels"]:
+        every = panel["n_reflections"] + panel["n_rejected"] + panel["n_flagged"]
+        for series in ("rejected", "flagged"):
+            drawn = points(figure, f"{series}-{panel['panel']}")
+            assert np.ptp(drawn[:, 1]) == pytest.approx(
+                100.0 * panel[f"n_{series}"] / every, abs=0.1
+            )
+
+
+def test_points_show_the_influence_of_datasets(report: tuple[str, dict[str, Any]]) -> None:
+    figure = figures(report[0])["influence-figure"]
+    for k, dataset in enumerate(report[1]["datasets"]):
+        drawn = centre(figure, f"rms-{k}")
+        assert drawn == pytest.approx((dataset["influence"]["rms_sigma"], k), abs=0.02)
+        drawn = centre(figure, f"largest-{k}")
+        assert drawn == pytest.approx((dataset["influence"]["largest_sigma"], k), abs=0.02)
 
 
 def test_the_page_is_valid_and_self_contained(report: tuple[str, dict[str, Any]]) -> None:
@@ -133,7 +153,7 @@ def test_each_figure_has_words_and_a_table(report: tuple[str, dict[str, Any]]) -
     page = report[0]
     parts = re.findall(r"<section .*?</section>", page, re.DOTALL)
     drawn = [part for part in parts if "<svg" in part]
-    assert len(drawn) == len(figures(page)) >= 4
+    assert len(drawn) == len(figures(page)) >= 6
     for part in drawn:
         assert re.search(r"<desc[^>]*>[^<]{40}", part)
         assert "<table>" in part and "Download as CSV" in part

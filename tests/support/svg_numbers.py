@@ -38,6 +38,12 @@ def points(figure: ET.Element, name: str, axes: int = 0) -> Floats:
     return np.stack([(raw[:, 0] - a) / b, (raw[:, 1] - c) / d], axis=1)
 
 
+def centre(figure: ET.Element, name: str, axes: int = 0) -> Floats:
+    """(2,) the centre of a symmetric marker in the units of the data."""
+    vertices = points(figure, name, axes)
+    return np.asarray(0.5 * (vertices.min(axis=0) + vertices.max(axis=0)))
+
+
 def title(figure: ET.Element, name: str) -> str:
     """What is shown where the pointer rests on an element."""
     child = element(figure, name)[0]

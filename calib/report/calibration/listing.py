@@ -26,6 +26,25 @@ def line_view(line: CalibrationLine) -> dict[str, Any]:
     }
 
 
+def list_data(views: Sequence[View]) -> Table:
+    """Calibrations with all values in full, for a spreadsheet."""
+    columns = ("calibration", "id", "state", "freedom", "n_reflections")
+    return Table(
+        "",
+        (*columns, "stored_at", "stored_by", "distances_mm"),
+        tuple(
+            (
+                *(str(view[column]) for column in columns),
+                view["stored"]["at"],
+                view["stored"]["by"],
+                " ".join(str(distance) for distance in view["distances_mm"]),
+            )
+            for view in views
+        ),
+        n_text=8,
+    )
+
+
 def list_table(views: Sequence[View]) -> Table:
     """Calibrations, one per line."""
     return Table(

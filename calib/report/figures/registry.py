@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from calib.report.blocks import View
+from calib.report.figures.dataset_influence import dataset_influence
 from calib.report.figures.drawing import Drawing
 from calib.report.figures.panel_maps import panel_maps
+from calib.report.figures.panel_rejections import panel_rejections
 from calib.report.figures.panel_rmsd import panel_rmsd
 from calib.report.figures.panel_shifts import panel_shifts
 
 FIGURES: dict[str, Callable[[View], Drawing]] = {
+    "dataset_influence": dataset_influence,
     "panel_maps": panel_maps,
+    "panel_rejections": panel_rejections,
     "panel_rmsd": panel_rmsd,
     "panel_shifts": panel_shifts,
 }

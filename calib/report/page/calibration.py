@@ -11,6 +11,7 @@ from calib.report.blocks import Block, Sentences, View, distance_range, span
 from calib.report.calibration.findings import title, verdict
 from calib.report.calibration.stored import stored_blocks
 from calib.report.log import head_facts
+from calib.report.page.data import influence_section, rejection_section
 from calib.report.page.face import face_view
 from calib.report.page.panels import (
     coverage_section,
@@ -42,6 +43,8 @@ def calibration_page(view: View) -> Page:
             normal_section(face, panels),
             rmsd_section(panels),
             coverage_section(face, panels),
+            influence_section(view["datasets"]),
+            rejection_section(view),
             _origin_section(view),
         ),
     )

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import typer
 
 from calib_cli.context import open_store
-from calib_cli.options import AllPanels, AsJson, AsKnownAt, Reference, Serial, StorePlace
-from calib_cli.output import write_blocks, write_json
+from calib_cli.options import AllPanels, AsCsv, AsJson, AsKnownAt, Reference, Serial, StorePlace
+from calib_cli.output import refuse_two_formats, write, write_blocks, write_json
 
 
 def show(
@@ -19,10 +19,12 @@ def show(
     panels: AllPanels = False,
     store: StorePlace = None,
     as_json: AsJson = False,
+    as_csv: AsCsv = False,
 ) -> None:
     """Show a calibration in full.
 
-    Prints residuals, datasets, panels, weak modes, certifications and the origin of its data.
+    Prints residuals, datasets, panels, weak modes, certifications and the origin of its data;
+    --csv prints its panels.
 
     \b
     Example:
@@ -35,13 +37,17 @@ def show(
     from calib.report.detector.amendments import relabelled_blocks
     from calib.report.log import head_facts
     from calib.report.provenance import provenance_facts
+    from calib.report.spreadsheet import csv_text, panel_data
 
+    refuse_two_formats(as_json=as_json, as_csv=as_csv)
     with open_store(ctx, store, read_only=True) as opened:
         view = shown_view(
             opened, reference, serial=serial, as_known_at=as_known_at, now=datetime.now(UTC)
         )
     if as_json:
         write_json(view)
+    elif as_csv:
+        write(csv_text(panel_data(view["panels"])))
     else:
         blocks = [*relabelled_blocks(view), *stored_blocks(view, all_panels=panels)]
         if view["provenance"] is not None:
