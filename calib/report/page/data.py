@@ -52,7 +52,7 @@ def rejection_section(view: View) -> Section:
 
 def _percent(panel: View, key: str) -> float:
     unused = (panel["n_rejected"] or 0) + (panel["n_flagged"] or 0)
-    return 100.0 * (panel[key] or 0) / max(panel["n_reflections"] + unused, 1)
+    return float(100.0 * (panel[key] or 0) / max(panel["n_reflections"] + unused, 1))
 
 
 def influence_section(datasets: Sequence[View]) -> Section:
