@@ -237,6 +237,47 @@ def test_scan_points_of_a_crystal_are_read() -> None:
         parsed(content)
 
 
+def test_scan_points_of_a_beam_are_read_and_their_mean_has_the_wavelength() -> None:
+    content = experiment_list()
+    static = parsed(content).experiments.beams[0]
+    assert static.s0_at_scan_points is None
+    np.testing.assert_array_equal(static.mean_s0, static.s0)
+    turns = [rotation_from_vector(np.array([0.0, k, 0.0])) for k in (1e-3, 3e-3)]
+    points = [turn @ static.s0 for turn in turns]
+    content["beam"][0]["s0_at_scan_points"] = [point.tolist() for point in points]
+    (beam,) = parsed(content).experiments.beams
+    np.testing.assert_array_equal(beam.s0_at_scan_points, points)
+    middle = rotation_from_vector(np.array([0.0, 2e-3, 0.0])) @ static.s0
+    np.testing.assert_allclose(beam.mean_s0, middle, rtol=0, atol=1e-12)
+    content["beam"][0]["s0_at_scan_points"][1] = [0.0] * 3
+    with pytest.raises(FileFormatError, match="s0_at_scan_points"):
+        parsed(content)
+
+
+@pytest.mark.parametrize("multi_axis", [False, True])
+def test_scan_points_of_a_goniometer_are_read_and_their_mean_is_a_rotation(
+    multi_axis: bool,
+) -> None:
+    content = experiment_list()
+    gonio: dict[str, Any] = (
+        {"axes": [[1, 0, 0], [0, 1, 0]], "angles": [0, 0], "scan_axis": 0}
+        if multi_axis
+        else {"rotation_axis": [1, 0, 0]}
+    )
+    content["goniometer"][0] = gonio
+    (static,) = parsed(content).experiments.goniometers
+    np.testing.assert_array_equal(static.mean_setting, static.setting)
+    points = [rotation_from_vector(np.array([0.0, 0.0, k])) for k in (1e-3, 3e-3)]
+    gonio["setting_rotation_at_scan_points"] = [point.ravel().tolist() for point in points]
+    (found,) = parsed(content).experiments.goniometers
+    np.testing.assert_array_equal(found.setting_at_scan_points, points)
+    middle = rotation_from_vector(np.array([0.0, 0.0, 2e-3]))
+    np.testing.assert_allclose(found.mean_setting, middle, rtol=0, atol=1e-12)
+    gonio["setting_rotation_at_scan_points"][1] = [0.0] * 9
+    with pytest.raises(FileFormatError, match="setting_rotation_at_scan_points"):
+        parsed(content)
+
+
 def test_scan_points_of_integrated_sweeps_are_read(real_data: Path) -> None:
     file = ExperimentFile.read(real_data / "lcysteine_2M" / "single_20.expt")
     (crystal,), (scan,) = file.experiments.crystals, file.experiments.scans

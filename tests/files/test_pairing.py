@@ -212,6 +212,25 @@ def test_a_detector_without_reflections_is_left_out_with_a_notice(
     )
 
 
+@pytest.mark.parametrize("model", ["beam", "goniometer"])
+def test_a_scan_varying_beam_or_goniometer_is_not_used_without_notice(
+    first: Dataset, folder: Folder, model: str
+) -> None:
+    models = first.experiments
+    (beam, *beams), (gonio, *gonios) = models.beams, models.goniometers
+    if model == "beam":
+        beam = replace(beam, s0_at_scan_points=np.array([beam.s0, beam.s0]))
+    else:
+        gonio = replace(gonio, setting_at_scan_points=np.array([gonio.setting, gonio.setting]))
+    varying = replace(models, beams=(beam, *beams), goniometers=(gonio, *gonios))
+    data = replace(first, experiments=varying)
+    (loaded,) = load_datasets([folder.expt(data), folder.refl(data)])
+    assert loaded.notices == (
+        f"first.expt has a scan-varying {model}: calib starts from the mean over its scan points "
+        "and refines the change along the scan as changes of the crystal and of the spots.",
+    )
+
+
 def test_ids_lead_to_experiments_through_identifiers(
     first: Dataset, second: Dataset, folder: Folder
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from calib.model.detector.correction import Freedom
 from calib.model.detector.families import known_layout
+from calib.model.detector.frames import rotation_from_vector
 from calib.model.experiment.dataset import Dataset
 from calib.model.experiment.experiment import Crystal
 from calib.model.experiment.pose import facing_pose
@@ -68,6 +69,25 @@ def test_scan_points_start_the_spline_where_the_crystal_was() -> None:
     assert fit.interval_deg == pytest.approx(15.0)
     px = fit.residuals(TRUTH)[:2] / fit.pixel_mm
     assert np.sqrt(np.mean(px**2)) < 0.1 + A_HUNDREDTH_PX
+
+
+def test_a_scan_varying_beam_and_goniometer_start_from_the_mean_of_their_scan_points() -> None:
+    """As far from the static models of the file as DIALS may leave them."""
+    dataset = scan(0.0, 2000).dataset
+    models = dataset.experiments
+    (beam,), (gonio,) = models.beams, models.goniometers
+    turns = [rotation_from_vector(np.array([0.0, k, 0.0])) for k in (0.0, 2e-3, 4e-3)]
+    beam = replace(beam, s0_at_scan_points=np.array([turn @ beam.s0 for turn in turns]))
+    gonio = replace(
+        gonio, setting_at_scan_points=np.array([turn @ gonio.setting for turn in turns])
+    )
+    varying = replace(models, beams=(beam,), goniometers=(gonio,))
+    static = started(dataset, LAYOUT, options())
+    fit = started(replace(dataset, experiments=varying), LAYOUT, options())
+    expected = turns[1] @ static.nuisance.s0
+    np.testing.assert_allclose(fit.nuisance.s0, expected, rtol=0, atol=1e-12)
+    expected = np.einsum("ij,jke->ike", turns[1], static.instrument.setting)
+    np.testing.assert_allclose(fit.instrument.setting, expected, rtol=0, atol=1e-12)
 
 
 def test_a_crystal_held_still_follows_nothing() -> None:

@@ -28,6 +28,8 @@ _SHORTEST = 1e-100
 """Of a vector that gives a direction: the square of its length is still a number."""
 _SMALLEST_DETERMINANT = 1e-12
 """Of a setting matrix in 1/Angstrom^3: a cell of a micrometre each way."""
+_ROTATION = 0.01
+"""Largest deviation of a rotation's determinant from 1, so that the mean is a rotation, too."""
 
 
 def read_beam(node: Node) -> Beam:
@@ -43,7 +45,7 @@ def read_beam(node: Node) -> Beam:
     if wavelength.number() <= 0.0:
         raise wavelength.bad(expected="a wavelength above 0 Angstrom")
     angstrom = wavelength.number_within(WAVELENGTH_ANGSTROM)
-    return Beam(np.array(_direction(node.at("direction"))), angstrom)
+    return Beam(np.array(_direction(node.at("direction"))), angstrom, _s0_at_scan_points(node))
 
 
 def read_goniometer(node: Node) -> Goniometer:
@@ -57,6 +59,7 @@ def read_goniometer(node: Node) -> Goniometer:
             np.array(_direction(node.at("rotation_axis"))),
             _rotation(node.find("fixed_rotation")),
             _rotation(node.find("setting_rotation")),
+            _setting_at_scan_points(node),
         )
     axes = [_direction(axis) for axis in node.at("axes").elements()]
     angles = node.at("angles").numbers_within(len(axes), ANGLE_DEG)
@@ -73,7 +76,8 @@ def read_goniometer(node: Node) -> Goniometer:
         fixed = turn @ fixed
     for turn in turns[chosen + 1 :]:
         setting = turn @ setting
-    return Goniometer(np.array(axes[chosen]), fixed, setting)
+    points = _setting_at_scan_points(node)
+    return Goniometer(np.array(axes[chosen]), fixed, setting, points)
 
 
 def read_scan(node: Node) -> Scan:
@@ -116,10 +120,37 @@ def read_crystal(node: Node) -> Crystal:
     return Crystal(np.array((a, b, c)), hall_symbol, _scan_points(node))
 
 
+def _points(node: Node, key: str) -> Node | None:
+    """The list of a model's values at scan points; None where there are not two or more."""
+    points = node.find(key)
+    if points is None or not isinstance(points.value, list) or len(points.value) < 2:
+        return None
+    return points
+
+
+def _s0_at_scan_points(node: Node) -> Floats | None:
+    """(k, 3) incident wave vectors."""
+    points = _points(node, "s0_at_scan_points")
+    if points is None:
+        return None
+    return np.array([_direction(point) for point in points.elements()])
+
+
+def _setting_at_scan_points(node: Node) -> Floats | None:
+    """(k, 3, 3) rotations after the scan axis."""
+    points = _points(node, "setting_rotation_at_scan_points")
+    if points is None:
+        return None
+    rotations = np.array([_rotation(point) for point in points.elements()])
+    if (np.abs(np.linalg.det(rotations) - 1.0) > _ROTATION).any():
+        raise points.bad(expected="rotation matrices")
+    return rotations
+
+
 def _scan_points(node: Node) -> Floats | None:
     """(k, 3, 3) setting matrices; None where there are not two or more."""
-    points = node.find("A_at_scan_points")
-    if points is None or not isinstance(points.value, list) or len(points.value) < 2:
+    points = _points(node, "A_at_scan_points")
+    if points is None:
         return None
     matrices = np.array([point.numbers(9) for point in points.elements()]).reshape(-1, 3, 3)
     if not RECIPROCAL.all_in(matrices):

@@ -98,7 +98,7 @@ def _imagesets(experiments: ExperimentList, template: str) -> list[dict[str, Any
 
 
 def _beam(beam: Beam) -> dict[str, Any]:
-    return {
+    out: dict[str, Any] = {
         "direction": beam.direction.tolist(),
         "wavelength": beam.wavelength_angstrom,
         "divergence": 0.0,
@@ -108,14 +108,21 @@ def _beam(beam: Beam) -> dict[str, Any]:
         "flux": 0.0,
         "transmission": 1.0,
     }
+    if beam.s0_at_scan_points is not None:
+        out["s0_at_scan_points"] = beam.s0_at_scan_points.tolist()
+    return out
 
 
 def _goniometer(goniometer: Goniometer) -> dict[str, Any]:
-    return {
+    out = {
         "rotation_axis": goniometer.axis.tolist(),
         "fixed_rotation": goniometer.fixed.ravel().tolist(),
         "setting_rotation": goniometer.setting.ravel().tolist(),
     }
+    if goniometer.setting_at_scan_points is not None:
+        points = goniometer.setting_at_scan_points.reshape(-1, 9)
+        out["setting_rotation_at_scan_points"] = points.tolist()
+    return out
 
 
 def _scan(scan: Scan) -> dict[str, Any]:

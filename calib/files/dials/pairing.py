@@ -69,6 +69,7 @@ def datasets_of(pair: Pair) -> list[Dataset]:
             f"{pair.file.name} names maps of pixel offsets ({', '.join(pair.file.offset_maps)}); "
             "a map and moved panels must not correct the same distortion twice."
         )
+    notices += _scan_points_notices(pair.file.name, models)
     source = _source(pair)
     detector_of = _same_detectors(models)
     detectors = sorted(set(detector_of.tolist()))
@@ -130,6 +131,23 @@ def _stated(detector: Detector) -> object:
         detector.identifier,
         *(array.tobytes() for array in (*arrays, sensors.thickness_mm)),
     )
+
+
+def _scan_points_notices(name: str, models: ExperimentList) -> list[str]:
+    """A notice about beams and goniometers with scan points, as experiments of the file use."""
+    used = models.experiments
+    beams = [models.beams[entry.beam] for entry in used]
+    gonios = [models.goniometers[e.goniometer] for e in used if e.goniometer is not None]
+    varying = {
+        "beam": any(one.s0_at_scan_points is not None for one in beams),
+        "goniometer": any(one.setting_at_scan_points is not None for one in gonios),
+    }
+    return [
+        f"{name} has a scan-varying {model}: calib starts from the mean over its scan points and "
+        "refines the change along the scan as changes of the crystal and of the spots."
+        for model, varies in varying.items()
+        if varies
+    ]
 
 
 def _on_modules(pair: Pair, selected: Selected) -> tuple[Reflections, list[str]]:

@@ -18,16 +18,33 @@ class Beam:
     direction: Floats
     """(3,) unit vector from the sample to the source, laboratory frame."""
     wavelength_angstrom: float
+    s0_at_scan_points: Floats | None = None
+    """(k, 3) 1/Angstrom, incident wave vectors at evenly spaced scan points from the start of the
+    scan to its end, if the file has a scan-varying beam."""
 
     def __post_init__(self) -> None:
         direction = frozen_floats(self.direction, (3,), "beam direction")
         object.__setattr__(self, "direction", direction)
+        points = self.s0_at_scan_points
+        if points is not None:
+            points = frozen_floats(points, (len(points), 3), "wave vectors")
+            object.__setattr__(self, "s0_at_scan_points", points)
 
     @property
     def s0(self) -> Floats:
         """(3,) incident wave vector in 1/Angstrom: -direction / wavelength."""
         unit = self.direction / np.linalg.norm(self.direction)
         return np.asarray(-unit / self.wavelength_angstrom)
+
+    @property
+    def mean_s0(self) -> Floats:
+        """(3,) 1/Angstrom, along the mean direction at the scan points, if there are any; else
+        ``s0``. Its length is that of ``s0``."""
+        points = self.s0_at_scan_points
+        if points is None:
+            return self.s0
+        mean = (points / np.linalg.norm(points, axis=1, keepdims=True)).mean(axis=0)
+        return np.asarray(mean / np.linalg.norm(mean) / self.wavelength_angstrom)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +57,29 @@ class Goniometer:
     """(3, 3) rotation applied before the scan axis (F)."""
     setting: Floats
     """(3, 3) rotation applied after the scan axis (S)."""
+    setting_at_scan_points: Floats | None = None
+    """(k, 3, 3) S at evenly spaced scan points from the start of the scan to its end, if the file
+    has a scan-varying goniometer."""
 
     def __post_init__(self) -> None:
         axis = frozen_floats(self.axis, (3,), "rotation axis")
         object.__setattr__(self, "axis", frozen_floats(axis / np.linalg.norm(axis), (3,), "axis"))
         object.__setattr__(self, "fixed", frozen_floats(self.fixed, (3, 3), "fixed rotation"))
         object.__setattr__(self, "setting", frozen_floats(self.setting, (3, 3), "setting rotation"))
+        points = self.setting_at_scan_points
+        if points is not None:
+            points = frozen_floats(points, (len(points), 3, 3), "setting rotations")
+            object.__setattr__(self, "setting_at_scan_points", points)
+
+    @property
+    def mean_setting(self) -> Floats:
+        """(3, 3) the rotation nearest to the mean over the scan points, if there are any; else
+        ``setting``."""
+        points = self.setting_at_scan_points
+        if points is None:
+            return self.setting
+        left, _, right = np.linalg.svd(points.mean(axis=0))
+        return np.asarray(left @ right)
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ def starting_point(
     eye, entries = np.eye(3), list(enumerate(models.experiments))
     instrument = Instrument(
         setting=np.stack(
-            [g.setting @ _rotation_to_z(g.axis).T if g else eye for g in gonios], axis=-1
+            [g.mean_setting @ _rotation_to_z(g.axis).T if g else eye for g in gonios], axis=-1
         ),
         fixed=np.stack([_rotation_to_z(g.axis) @ g.fixed if g else eye for g in gonios], axis=-1),
         still=still,
@@ -237,7 +237,7 @@ def starting_point(
         translation_mm=np.repeat(lab_from_root.translation_mm[None], n_poses, axis=0),
         a_matrix=a_matrix,
         turned=np.repeat(np.eye(3)[None], len(chosen), axis=0),
-        s0=np.array([beam.s0 for beam in models.beams]).T[:, [e.beam for e in models.experiments]],
+        s0=np.array([one.mean_s0 for one in models.beams]).T[:, [e.beam for _, e in entries]],
         deviation=np.zeros((n_poses, 6)),
         strained=np.zeros((len(chosen), 6)),
         beam_rad=0.0,

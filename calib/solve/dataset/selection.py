@@ -40,9 +40,9 @@ class _Entries:
     @staticmethod
     def of(dataset: Dataset) -> _Entries:
         models = dataset.experiments
-        beams = np.array([beam.s0 for beam in models.beams])
+        beams = np.array([beam.mean_s0 for beam in models.beams])
         spans = [(scan.start_rad, scan.end_rad, scan.width_rad) for scan in models.scans]
-        axes = [goniometer.setting @ goniometer.axis for goniometer in models.goniometers]
+        axes = [goniometer.mean_setting @ goniometer.axis for goniometer in models.goniometers]
         entries, still = models.experiments, models.stills
         crystal = np.array([e.crystal is not None for e in entries])
         turns = np.zeros(len(entries), dtype=np.bool_)
