@@ -25,7 +25,7 @@ SECTIONS = {
         "withdraw": "calibration.withdraw:withdraw",
         "affected": "calibration.affected:affected",
     },
-    "Use": {
+    "Use and look up": {
         "apply": "calibration.apply:apply",
         "identify": "data.identify:identify",
         "resolve": "calibration.resolve:resolve",
@@ -37,8 +37,6 @@ SECTIONS = {
         "publish geometry": "publish.geometry:geometry",
         "usage push": "usage.push:push",
         "usage list": "usage.list:list_applications",
-    },
-    "Look up": {
         "list": "calibration.list:list_calibrations",
         "show": "calibration.show:show",
         "report": "calibration.report:report",
@@ -102,7 +100,7 @@ class GroupHelp:
 
 GROUPS = {
     "publish": GroupHelp(
-        "Write certified geometry for programs without access to the store.",
+        "Write certified geometry for other programs.",
         "calib publish geometry 24-0107 -o geometry.json",
     ),
     "usage": GroupHelp(

@@ -31,6 +31,7 @@ CALLS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("withdraw",): ("24-0107:3", "--reason", "x", "--dry-run"),
     ("apply",): ("imported.expt", "--at", "2026-03-01", "--dry-run"),
     ("resolve",): ("24-0107", "--at", "2026-03-05", "--distance", "200"),
+    ("identify",): ("imported.expt",),
     ("export",): ("24-0107:3", "-o", "new.expt"),
     ("list",): (),
     ("show",): ("24-0107:3",),

@@ -73,7 +73,7 @@ ANSWERS_WITHOUT = ("doctor", "db current", "init --dry-run")
 CREATES = {"derive", "combine", "detector add", "db set", "bundle load", "db restore"}
 CREATES |= {"init", "demo"}
 WITHOUT_A_STORE = {"audit key", "audit keys", "audit rotate", "bundle show", "db grant"}
-WITHOUT_A_STORE |= {"layout list", "layout show", "layout add", "split", "merge"}
+WITHOUT_A_STORE |= {"layout list", "layout show", "layout add", "split", "merge", "annotate"}
 
 
 def test_every_command_is_known_to_create_a_store_or_not() -> None:

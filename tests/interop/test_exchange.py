@@ -16,7 +16,8 @@ import pytest
 from calib.errors import CalibError
 from calib.files.exchange.crystfel import crystfel_from_lab, group_lines, panel_names
 from calib.files.exchange.geocorr import displacements_px
-from calib.files.exchange.source import ExportSource, TableSign
+from calib.files.exchange.source import ExportSource
+from calib.files.exchange.table_sign import TableSign
 from calib.files.writer import ExportFormat
 from calib.flows.exchange.export import export_geometry, source_like
 from calib.flows.shared.images import ImagePlaces

@@ -16,7 +16,8 @@ from typing import BinaryIO
 import numpy as np
 
 from calib.errors import LayoutError
-from calib.files.exchange.source import ExportSource, TableSign
+from calib.files.exchange.source import ExportSource
+from calib.files.exchange.table_sign import TableSign
 from calib.files.kinds import CBF
 from calib.model.base.arrays import Floats
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from calib.errors import InputError
+from calib.files.exchange.table_sign import TableSign
 from calib.model.detector.frames import RigidMotion
 
 if TYPE_CHECKING:
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
     from calib.model.detector.layout import PanelFrames
     from calib.model.experiment.calibrated_detector import CalibratedDetector
     from calib.model.experiment.experiment import ExperimentList
-
-
-class TableSign(StrEnum):
-    """What a table of displacements adds to."""
-
-    PLUS = "plus"
-    """The ideal position is raw + table / 100: XDS."""
-    MINUS = "minus"
-    """The ideal position is raw - table / 100: pyFAI."""
 
 
 class Placing(Protocol):

@@ -10,7 +10,8 @@ import numpy as np
 from calib.config.layouts import known_detectors
 from calib.errors import InputError, LayoutError
 from calib.files.atomic import Outputs
-from calib.files.exchange.source import ExportSource, TableSign
+from calib.files.exchange.source import ExportSource
+from calib.files.exchange.table_sign import TableSign
 from calib.files.reader import read_experiments
 from calib.files.writer import EXPORTS, ExportFormat
 from calib.flows.shared.distances import check_distance

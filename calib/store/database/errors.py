@@ -259,7 +259,7 @@ def _sqlite_failure(error: sqlite3.Error, location: Location) -> CalibError | No
                 "store-broken",
                 f"a table or column of the store is missing ({error}).",
                 place=place,
-                remedy="restore the store from a backup.",
+                remedy="calib db check lists what is missing; restore the store from a backup.",
             )
     return None
 

@@ -8,6 +8,7 @@ from calib.model.store.backup import StoreRevision
 from support.asymmetric import (
     amended,
     calibration_cases,
+    explained_cases,
     identified_cases,
     layout_cases,
     recorded,
@@ -45,6 +46,7 @@ CASES: Mapping[str, Callable[[], Case]] = {
     "difference-many": calibration_cases.difference_many,
     "difference-none": calibration_cases.difference_none,
     "difference-panels": lambda: calibration_cases.difference(all_panels=True),
+    "explained": explained_cases.explained,
     "history": calibration_cases.history,
     "history-empty": lambda: calibration_cases.history_empty(at=False),
     "history-empty-at": lambda: calibration_cases.history_empty(at=True),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from calib.files.exchange.source import TableSign
+from calib.files.exchange.table_sign import TableSign
 from calib.files.writer import EXPORTS, ExportFormat
 from calib_cli.completion import complete_experiments
 from calib_cli.context import open_store

@@ -16,7 +16,7 @@ def annotate(
     mtz: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE.mtz",
+            metavar="MTZ",
             help="Reflections made from these experiments.",
             show_default=False,
             readable=False,
@@ -48,7 +48,7 @@ def annotate(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write into an MTZ file which calibrations its experiments carry.
+    """Write the calibrations used into an MTZ file.
 
     Each is a line of its history, at most 80 characters long, which calib explain reads.
 

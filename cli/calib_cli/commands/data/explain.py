@@ -28,9 +28,10 @@ def explain(
     store: StorePlace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print which calibration a file carries, and whether to process its data again.
+    """Print which calibration a file carries.
 
-    It is read from the history of the file, or else from the receipt beside it.
+    Says also whether its data should be processed again. The calibration is read from the history
+    of the file, or else from the receipt beside it.
 
     \b
     Example:
