@@ -166,15 +166,17 @@ class Layout:
         which readers differ, as they do in the root frame and in the rounding of arithmetic.
         """
         first = self.frames.rotation[0]
-        origin = (self.frames.origin_mm - self.frames.origin_mm[0]) @ first
+        with np.errstate(over="ignore", invalid="ignore"):
+            origin = (self.frames.origin_mm - self.frames.origin_mm[0]) @ first
+            turned = first.T @ self.frames.rotation
         pixel = np.array([panel.pixel_mm for panel in self.panels]).reshape(-1, 2)
         return content_id(
             {
                 "format": "calib/geometry/1",
                 "size_px": [list(panel.size_px) for panel in self.panels],
-                "pixel_nm": np.rint(pixel * 1e6).astype(int).tolist(),
-                "origin_nm": np.rint(origin * 1e6).astype(int).tolist(),
-                "rotation_nrad": np.rint(first.T @ self.frames.rotation * 1e9).astype(int).tolist(),
+                "pixel_nm": _whole(pixel, 1e6),
+                "origin_nm": _whole(origin, 1e6),
+                "rotation_nrad": _whole(turned, 1e9),
             }
         )
 
@@ -224,3 +226,15 @@ class Layout:
             if not np.allclose(mine.pixel_mm, other.pixel_mm, rtol=1e-6, atol=0.0):
                 return f"panel {index} has {other.pixel_mm} mm pixels, expected {mine.pixel_mm}"
         return ""
+
+
+_LARGEST = 1e15
+"""What whole numbers hold exactly; no detector comes near it."""
+
+
+def _whole(values: Floats, unit: float) -> list[Any]:
+    """The values in a smaller unit, as whole numbers."""
+    with np.errstate(over="ignore"):
+        scaled = np.nan_to_num(np.rint(values * unit))
+    whole: list[Any] = np.clip(scaled, -_LARGEST, _LARGEST).astype(int).tolist()
+    return whole
