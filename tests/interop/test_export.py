@@ -18,6 +18,8 @@ from calib.store.store import Store
 from support.calibrated import SERIAL, calibrated
 from support.dials import Dials, run_script
 
+IMAGE_SERIAL = "60-0119"
+"""In the header of the real image, which ``like`` is compared with."""
 FRAMES = ("fast_axis", "slow_axis", "origin")
 COMPARE = """
 import json
@@ -30,10 +32,10 @@ print(json.dumps(reference.is_similar_to(plain, static_only=True)))
 """
 
 
-def exported(store: Store, like: Path, output: Path) -> str:
+def exported(store: Store, like: Path, output: Path, serial: str = SERIAL) -> str:
     done = export_geometry(
         store,
-        f"{SERIAL}:1",
+        f"{serial}:1",
         form=ExportFormat.DIALS,
         serial=None,
         like=like,
@@ -93,10 +95,12 @@ def test_the_printed_command_imports_images_with_calibrated_panels(
         words = (f"multi_panel={several}", f"output.experiments={name}.expt")
         dials.run("dials.import", image, *words, cwd=tmp_path)
     plain = tmp_path / "plain.expt"
-    calibrated(store, plain)
+    calibrated(store, plain, serial=IMAGE_SERIAL)
     for like in (plain, tmp_path / "one.expt"):
         output = tmp_path / f"reference of {like.stem}.expt"
-        program, *given = shlex.split(exported(store, like, output).removeprefix("Use it with "))
+        program, *given = shlex.split(
+            exported(store, like, output, IMAGE_SERIAL).removeprefix("Use it with ")
+        )
         assert program == "dials.import"
         result = f"output.experiments={like.stem}_imported.expt"
         dials.run(program, image, *given, result, cwd=tmp_path)

@@ -21,16 +21,16 @@ STAMP = ChangeStamp(datetime(2026, 3, 2, tzinfo=UTC), "tester", "here")
 SERIAL = "X-1"
 
 
-def calibrated(store: Store, like: Path, known: str = "") -> Correction:
-    """Register the detector of a file under ``SERIAL``, with a random calibration.
+def calibrated(store: Store, like: Path, known: str = "", serial: str = SERIAL) -> Correction:
+    """Register the detector of a file under ``serial``, with a random calibration.
 
     ``known`` names its layout, where the file describes it as one panel.
     """
     detector = ExperimentFile.read(like).experiments.detectors[0]
     layout = known_layout(known) if known else layout_of(detector)[0]
-    record = DetectorRecord(SERIAL, layout, "Europe/London", detector.identifier)
+    record = DetectorRecord(serial, layout, "Europe/London", detector.identifier)
     correction = random_correction(np.random.default_rng(5), layout)
-    made = calibration(SERIAL, n_panels=len(layout))
+    made = calibration(serial, n_panels=len(layout))
     made = replace(
         made,
         layout_id=record.layout_id,
