@@ -52,7 +52,7 @@ def _json(key: str, value: str) -> Callable[[bytes], bool]:
 EXPERIMENTS = FileKind("an experiment list of DIALS", _json("__id__", "ExperimentList"))
 REFLECTIONS = FileKind(
     "a reflection table of DIALS",
-    lambda head: head[:1] == b"\x93" and TABLE_MAGIC.encode() in head[:64],
+    lambda head: head[:1] in (b"\x93", b"\xdc", b"\xdd") and TABLE_MAGIC.encode() in head[:64],
 )
 RECEIPT = FileKind("a receipt of calib", _json("format", r"calib/receipt/\d+"))
 BUNDLE = FileKind("a bundle of calib", lambda head: head.startswith(b"calib bundle "))

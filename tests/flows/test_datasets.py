@@ -35,7 +35,7 @@ def test_an_impossible_number_of_workers_is_refused(
 def test_worker_processes_are_used_where_files_are_many_and_large() -> None:
     def pair(n_rows: int) -> DialsFiles:
         index = TableIndex(1, n_rows, {}, {})
-        own = Pair(Path("a.expt"), None, Path("a.refl"), index)  # type: ignore[arg-type]
+        own = Pair(Path("a.expt"), None, Path("a.refl"), index, "a")  # type: ignore[arg-type]
         return DialsFiles(own)
 
     for pairs, used in (

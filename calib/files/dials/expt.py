@@ -29,7 +29,8 @@ from calib.files.dials.expt_modules import (
 from calib.files.dials.json_text import JsonText, Member, edited
 from calib.files.dials.json_value import Node
 from calib.files.dials.refl_header import looks_like_table
-from calib.files.kinds import looks_like_pickle
+from calib.files.kinds import HEAD
+from calib.files.other_files import not_an_experiment_list, refuse_other_file
 from calib.model.detector.frames import RigidMotion
 from calib.model.detector.layout import PanelFrames
 from calib.model.detector.module_map import ModuleMap
@@ -37,12 +38,6 @@ from calib.model.experiment.experiment import Detector, Experiment, ExperimentLi
 from calib.model.experiment.pose import DetectorPose
 
 T = TypeVar("T")
-
-_PICKLE_REMEDY = (
-    "convert it with DIALS, on a computer where you trust the file: python -c 'from "
-    "dxtbx.model.experiment_list import ExperimentListFactory as F; "
-    'F.from_pickle_file("{name}").as_file("{stem}.expt")\''
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +54,8 @@ class ExperimentFile:
     """Paths of the dx and dy maps that imagesets name; usually none."""
     sha256: str
     """The hash of the bytes, in hexadecimal."""
+    _root_frames: tuple[PanelFrames, ...]
+    """The panels of each detector relative to the file's own root frame."""
     _detectors_at: int
     """The offset of the text of the list of detectors."""
     _detector_places: tuple[int, ...]
@@ -75,7 +72,7 @@ class ExperimentFile:
     @staticmethod
     def parse(data: bytes, name: str, *, place: str = "") -> ExperimentFile:
         """The experiment list in these bytes; ``place`` (or ``name``) is used in error messages."""
-        _refuse_others(data[:64], place or name)
+        _refuse_others(data[:HEAD], place or name)
         document = JsonText.decode(data, place or name)
         values, detectors_at = _top_level(document)
         top = Node(values, document.file, "")
@@ -83,7 +80,7 @@ class ExperimentFile:
             key: _Models(top, key, reader)
             for key, reader in (
                 ("beam", read_beam),
-                ("detector", _detector),
+                ("detector", _detector_and_frames),
                 ("goniometer", read_goniometer),
                 ("scan", read_scan),
                 ("crystal", read_crystal),
@@ -92,10 +89,11 @@ class ExperimentFile:
         entries = top.at("experiment").elements()
         if not read["beam"].models and not any(node.find("beam") for node in entries):
             entries = []  # a file of detectors only, such as a reference geometry
+        placed = read["detector"].models
         experiments = ExperimentList(
             tuple(_experiment(node, read) for node in entries),
             tuple(read["beam"].models),
-            tuple(read["detector"].models),
+            tuple(detector for detector, _ in placed),
             tuple(read["goniometer"].models),
             tuple(read["scan"].models),
             tuple(read["crystal"].models),
@@ -109,6 +107,7 @@ class ExperimentFile:
             position=position,
             offset_maps=_offset_maps(top),
             sha256=hashlib.sha256(data).hexdigest(),
+            _root_frames=tuple(frames for _, frames in placed),
             _detectors_at=detectors_at,
             _detector_places=places,
         )
@@ -124,9 +123,7 @@ class ExperimentFile:
         That is ``lab_from_root`` where the detector has one, else the laboratory; these are the
         frames which ``with_frames`` replaces, as exact as the file gives them.
         """
-        place = self._detector_places[detector]
-        node = self._detectors_in(JsonText.decode(self.data, self.name))[place][0]
-        return read_detector(node)[1].from_local(local_frames(node))
+        return self._root_frames[detector]
 
     def with_frames(self, frames: Mapping[int, PanelFrames]) -> ExperimentFile:
         """The same file with the panels of some detectors at other positions.
@@ -152,13 +149,18 @@ class ExperimentFile:
             edits += panel_edits(document, start, local_frames(node), tree.to_local(new))
         text = edited(document.text, edits)
         texts = self._detectors_in(JsonText(text, self.name))
-        detectors = list(self.experiments.detectors)
+        detectors, root_frames = list(self.experiments.detectors), list(self._root_frames)
         for index in frames:
-            detectors[index] = _detector(texts[self._detector_places[index]][0])
-        experiments = replace(self.experiments, detectors=tuple(detectors))
+            node = texts[self._detector_places[index]][0]
+            detectors[index], root_frames[index] = _detector_and_frames(node)
         data = text.encode("utf-8")
-        digest = hashlib.sha256(data).hexdigest()
-        return replace(self, data=data, experiments=experiments, sha256=digest)
+        return replace(
+            self,
+            data=data,
+            experiments=replace(self.experiments, detectors=tuple(detectors)),
+            sha256=hashlib.sha256(data).hexdigest(),
+            _root_frames=tuple(root_frames),
+        )
 
     def split(self, modules: Mapping[int, ModuleMap]) -> ExperimentFile:
         """The same file with the only panel of some detectors cut into modules.
@@ -323,8 +325,10 @@ def _positions(experiments: ExperimentList, file: str) -> dict[str, int]:
     return position
 
 
-def _detector(node: Node) -> Detector:
-    return read_detector(node)[0]
+def _detector_and_frames(node: Node) -> tuple[Detector, PanelFrames]:
+    """A detector, and its panels relative to the file's own root frame."""
+    detector, tree = read_detector(node)
+    return detector, tree.from_local(local_frames(node))
 
 
 def _offset_maps(top: Node) -> tuple[str, ...]:
@@ -344,7 +348,7 @@ def _top_level(document: JsonText) -> tuple[dict[str, Any], int]:
     start = document.skip_space(0)
     if document.text[start : start + 1] != "{":
         value, _ = document.value(start)
-        raise _no_experiment_list(document.file, value)
+        raise not_an_experiment_list(document.file, value)
     values: dict[str, Any] = {}
     detectors_at, end = 0, start
     for member in document.members(start):
@@ -356,34 +360,11 @@ def _top_level(document: JsonText) -> tuple[dict[str, Any], int]:
     if rest < len(document.text):
         raise document.bad(rest, "the end of the file")
     if values.get("__id__") != "ExperimentList":
-        raise _no_experiment_list(document.file, values)
+        raise not_an_experiment_list(document.file, values)
     return values, detectors_at
 
 
-def _no_experiment_list(name: str, value: Any) -> FileFormatError:
-    blocks = value if isinstance(value, list) else []
-    if any(isinstance(block, dict) and block.get("__id__") == "DataBlock" for block in blocks):
-        found = "this is a datablock of DIALS 1"
-        remedy = "import its images again with dials.import."
-    elif isinstance(value, dict):
-        found = f"this JSON has the __id__ {repr(value.get('__id__'))[:60]}"
-        remedy = "give a .expt file written by DIALS."
-    else:
-        found = f"this JSON is a {type(value).__name__}"
-        remedy = "give a .expt file written by DIALS."
-    return FileFormatError(
-        "not-an-experiment-list", f"{found}, expected 'ExperimentList'.", place=name, remedy=remedy
-    )
-
-
 def _refuse_others(head: bytes, name: str) -> None:
-    if looks_like_pickle(head):
-        raise FileFormatError(
-            "pickle",
-            "this is a pickle, which runs code when it is loaded; calib never loads one.",
-            place=name,
-            remedy=_PICKLE_REMEDY.format(name=Path(name).name, stem=Path(name).stem),
-        )
     if looks_like_table(head):
         raise FileFormatError(
             "not-an-experiment-list",
@@ -395,3 +376,4 @@ def _refuse_others(head: bytes, name: str) -> None:
         raise FileFormatError(
             "not-json", "the file is empty.", place=name, remedy="write it again with DIALS."
         )
+    refuse_other_file(head, name)

@@ -42,7 +42,7 @@ def load_datasets(
     datasets: list[Dataset] = []
     for number, pair in enumerate(pairs):
         if progress is not None:
-            progress(pair.file.stem, number, len(pairs))
+            progress(pair.name, number, len(pairs))
         own = datasets_of(pair)
         for data in own:
             if data.apart is not None:
@@ -87,7 +87,7 @@ def datasets_of(pair: Pair) -> list[Dataset]:
             own = reflections.where(detector_of[reflections.experiment] == index)
         apart = _apart(pair, models, own, detector)
         own_notices = (*notices, *(px[index].notices(_name(pair)) if index in px else ()))
-        name = pair.file.stem if len(detectors) == 1 else f"{pair.file.stem}[detector {index}]"
+        name = pair.name if len(detectors) == 1 else f"{pair.name}[detector {index}]"
         mine = sorted(
             {e.detector for e, k in zip(models.experiments, detector_of, strict=True) if k == index}
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,9 @@ class Pair:
     """None where no table was given."""
     index: TableIndex | None
     """What the table holds; None where no table was given."""
+    name: str
+    """What its datasets are called: the stem of the experiment list, after as many folders as
+    distinguish it from the other lists."""
     modules: Mapping[int, ModuleMap] = field(default_factory=dict)
     """By index of the detector: the modules into which its only panel is cut."""
     models: ExperimentList | None = None
@@ -102,6 +106,7 @@ def pair_files(paths: Sequence[Path], *, need_reflections: bool = True) -> list[
             raise InputError(
                 "no-experiments", "this list holds no experiment.", place=str(path), remedy=TOGETHER
             )
+    names = distinct_names(list(files))
     table_of = _by_identifiers(files, tables)
     table_of |= _by_order(
         [path for path in files if path not in table_of],
@@ -111,9 +116,24 @@ def pair_files(paths: Sequence[Path], *, need_reflections: bool = True) -> list[
         need_reflections=need_reflections,
     )
     return [
-        Pair(path, file, table_of.get(path), tables.get(table_of.get(path, Path())))
+        Pair(path, file, table_of.get(path), tables.get(table_of.get(path, Path())), names[path])
         for path, file in files.items()
     ]
+
+
+def distinct_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """The shortest ends of these paths that differ, without the last suffix: ``a/refined`` and
+    ``b/refined``; the stem where it occurs once."""
+    parts = {path: (*Path(os.path.abspath(path)).parts[1:-1], path.stem) for path in paths}  # noqa: PTH100
+    names: dict[Path, str] = {}
+    n = 0
+    while len(names) < len(parts):
+        n += 1
+        ends = Counter(own[-n:] for own in parts.values())
+        for path, own in parts.items():
+            if path not in names and (ends[own[-n:]] == 1 or n >= len(own)):
+                names[path] = "/".join(own[-n:])
+    return {path: names[path] for path in paths}
 
 
 def _is_table(path: Path) -> bool:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from calib.errors import FileFormatError
-from calib.files.kinds import TABLE_MAGIC, looks_like_pickle
+from calib.files.kinds import TABLE_MAGIC
+from calib.files.other_files import refuse_pickle
 from calib.model.base.bounds import COUNT, brief
 
 VERSIONS = (1, 2)
@@ -24,11 +24,6 @@ _KINDS = {int: "a number", dict: "a map"}
 _DEPTH = 16
 _SHORT = 4096
 """Sizes in bytes up to which a value is read without checking the size of the file."""
-_PICKLE_REMEDY = (
-    "convert it with DIALS, on a computer where you trust the file: python -c 'from "
-    'dials.array_family import flex; flex.reflection_table.from_file("{name}")'
-    '.as_file("{stem}.refl")\''
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,15 @@ class TableIndex:
 
 
 def looks_like_table(head: bytes) -> bool:
-    """Whether these first bytes are those of a msgpack array of three that begins with text."""
-    return len(head) > 1 and head[0] == 0x93 and (0xA0 <= head[1] <= 0xBF or head[1] == 0xD9)
+    """Whether these first bytes are those of a msgpack array of three that begins with text.
+
+    Each header may have any width that msgpack allows.
+    """
+    arrays = (b"\x93", b"\xdc\x00\x03", b"\xdd\x00\x00\x00\x03")
+    begin = next((len(array) for array in arrays if head.startswith(array)), None)
+    if begin is None or begin >= len(head):
+        return False
+    return 0xA0 <= head[begin] <= 0xBF or head[begin] in _TEXTS
 
 
 def read_index(file: BinaryIO, name: str) -> TableIndex:
@@ -131,14 +133,7 @@ def _checked(parts: dict[str, Any], version: int, name: str, size: int) -> Table
 def _refuse_others(head: bytes, name: str) -> None:
     if looks_like_table(head):
         return
-    stem = Path(name).stem
-    if looks_like_pickle(head):
-        raise FileFormatError(
-            "pickle",
-            "this is a pickle, which runs code when it is loaded; calib never loads one.",
-            place=name,
-            remedy=_PICKLE_REMEDY.format(name=Path(name).name, stem=stem),
-        )
+    refuse_pickle(head, name)
     if not head:
         found, remedy = "the file is empty", "write it again with DIALS."
     elif head.lstrip().startswith(b"{"):
@@ -189,7 +184,7 @@ class _Reader:
             remedy="copy or write it again.",
         )
 
-    def _length(self, kind: str, fixed: int | None, wide: dict[int, str]) -> int:
+    def _length(self, kind: str, wide: dict[int, str], fixed: int | None = None) -> int:
         byte = self.take(1)[0]
         if byte in wide:
             return int(self._unpacked(wide[byte]))
@@ -198,14 +193,14 @@ class _Reader:
         raise self.bad(kind, f"has the byte 0x{byte:02x}")
 
     def array(self, what: str) -> int:
-        return self._length(f"list ({what})", 0x90, _ARRAYS)
+        return self._length(f"list ({what})", _ARRAYS, 0x90)
 
     def map(self, what: str) -> int:
-        return self._length(f"map ({what})", 0x80, _MAPS)
+        return self._length(f"map ({what})", _MAPS, 0x80)
 
     def binary(self) -> tuple[int, int]:
         """Offset and size of a BIN, which is skipped."""
-        size = self._length("column of bytes", None, _BINARIES)
+        size = self._length("column of bytes", _BINARIES)
         offset = self.file.tell()
         if offset + size > self.size:
             raise self._truncated(offset + size)
