@@ -16,6 +16,8 @@ import html5lib
 import numpy as np
 import pytest
 
+from calib.report.blocks import Sentences
+from calib.report.page.what_if import what_if_section
 from support.commands import calib, done
 from support.svg_numbers import centre, element, figures, points, title
 from support.workplace import copied_here
@@ -127,6 +129,25 @@ def test_points_show_the_influence_of_datasets(report: tuple[str, dict[str, Any]
         assert drawn == pytest.approx((dataset["influence"]["rms_sigma"], k), abs=0.02)
         drawn = centre(figure, f"largest-{k}")
         assert drawn == pytest.approx((dataset["influence"]["largest_sigma"], k), abs=0.02)
+
+
+def test_points_show_the_motion_under_other_choices(report: tuple[str, dict[str, Any]]) -> None:
+    figure = figures(report[0])["what-if-figure"]
+    rows = report[1]["what_if"]["rows"]
+    assert rows
+    for k, row in enumerate(rows):
+        for series, key in (("plane", "in_plane_um"), ("normal", "normal_um")):
+            if row[key] is not None:
+                drawn = centre(figure, f"{series}-{k}")
+                assert drawn == pytest.approx((row[key], k), rel=0.01, abs=0.05)
+                assert title(figure, f"{series}-{k}").startswith(row["choice"])
+
+
+def test_a_record_without_a_what_if_table_says_so() -> None:
+    section = what_if_section({"what_if": None, "sigma_um": None})
+    (block,) = section.blocks
+    assert isinstance(block, Sentences)
+    assert "no what-if table" in block.lines[0]
 
 
 def test_the_page_is_valid_and_self_contained(report: tuple[str, dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from calib.report.blocks import View
 from calib.report.figures.drawing import Drawing, Mark
@@ -27,6 +28,7 @@ def panel_rejections(view: View) -> Drawing:
         marks[series] = [Mark(f"{series}-{panel['panel']}", panel["words"]) for panel in panels]
     most = max((panel[series] for panel in panels for series, _, _ in _SERIES), default=1.0)
     axes.set_xlim(-0.7, max((panel["panel"] for panel in panels), default=0) + 0.7)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(0.0, 1.08 * max(most, 1.0))
     axes.grid(axis="y", color=FAINT, linewidth=0.4)
     axes.set_axisbelow(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from calib.report.blocks import View
 from calib.report.figures.drawing import Drawing, Mark
@@ -67,3 +68,4 @@ def _strip(axes: Axes, panels: list[View], axis: str, marks: dict[str, list[Mark
         drawn.set_gid(gid)
         marks[gid] = [Mark(f"{gid}-{panel['panel']}", panel["words"]) for panel in shown]
     axes.set_xlim(-0.7, max((panel["panel"] for panel in panels), default=0) + 0.7)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -11,6 +11,7 @@ from calib.report.figures.panel_maps import panel_maps
 from calib.report.figures.panel_rejections import panel_rejections
 from calib.report.figures.panel_rmsd import panel_rmsd
 from calib.report.figures.panel_shifts import panel_shifts
+from calib.report.figures.what_if import what_if
 
 FIGURES: dict[str, Callable[[View], Drawing]] = {
     "dataset_influence": dataset_influence,
@@ -18,5 +19,6 @@ FIGURES: dict[str, Callable[[View], Drawing]] = {
     "panel_rejections": panel_rejections,
     "panel_rmsd": panel_rmsd,
     "panel_shifts": panel_shifts,
+    "what_if": what_if,
 }
 """The functions that draw, by the names in ``calib.report.blocks.Figure``."""

@@ -22,6 +22,7 @@ from calib.report.page.panels import (
     worst_words,
 )
 from calib.report.page.section import Page, Section
+from calib.report.page.what_if import what_if_section
 from calib.report.provenance import provenance_facts
 
 
@@ -45,6 +46,7 @@ def calibration_page(view: View) -> Page:
             coverage_section(face, panels),
             influence_section(view["datasets"]),
             rejection_section(view),
+            what_if_section(view),
             _origin_section(view),
         ),
     )

@@ -133,7 +133,7 @@ def normal_section(face: View, panels: Sequence[View]) -> Section:
         [
             _map(
                 one.name,
-                f"{one.name}, {one.words} ({one.shown_unit})",
+                f"{one.name} ({one.shown_unit})",
                 [one.shown_factor * panel[one.key] for panel in panels],
                 signed=True,
                 digits=one.digits,
@@ -149,8 +149,10 @@ def normal_section(face: View, panels: Sequence[View]) -> Section:
     ]
     largest = max(panels, key=lambda panel: _ratio(panel, wanted[0].key))
     ratio = _ratio(largest, wanted[0].key)
+    named = "; ".join(f"{one.name} is the {one.words}" for one in wanted)
     caption = (
-        "Left: the values, blue below and brown above zero. Right: their standard uncertainty. "
+        f"{named}. Left: the values, blue below and brown above zero. Right: their standard "
+        "uncertainty. "
         f"Along the normal, panel {largest['panel']} deviates most significantly: "
         f"{cells(largest, wanted[:1])[0]} um, {ratio:.1f} sigma."
     )
