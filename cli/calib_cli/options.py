@@ -158,6 +158,27 @@ ImagesRoot = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
+DataTime = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="Set the time of the data.",
+        show_default="from the file",
+        rich_help_panel=INPUT,
+    ),
+]
+DataDistance = Annotated[
+    float | None,
+    typer.Option(
+        "--distance-mm",
+        "--distance",
+        metavar="MM",
+        help="Set the distance.",
+        show_default="from the file",
+        rich_help_panel=INPUT,
+    ),
+]
 NoImages = Annotated[
     bool,
     typer.Option(

@@ -23,6 +23,8 @@ from calib_cli.options import (
     AdvancedAsKnownAt,
     AsJson,
     By,
+    DataDistance,
+    DataTime,
     DistanceChoice,
     DistancePolicyName,
     DryRun,
@@ -114,29 +116,10 @@ def apply(
     ] = None,
     serial: FileSerial = None,
     force_serial: ForceSerial = False,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="TIME",
-            help="Set the time of the data.",
-            show_default="from the file",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    at: DataTime = None,
     images: ImagesRoot = None,
     no_images: NoImages = False,
-    distance_mm: Annotated[
-        float | None,
-        typer.Option(
-            "--distance-mm",
-            "--distance",
-            metavar="MM",
-            help="Set the distance.",
-            show_default="from the file",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    distance_mm: DataDistance = None,
     calibration: Annotated[
         str | None,
         typer.Option(

@@ -13,7 +13,16 @@ from calib_cli.completion import complete_dials_files
 from calib_cli.context import open_store
 from calib_cli.errors import NO, SOME_FAILED, failure_of
 from calib_cli.help import INPUT
-from calib_cli.options import AsJson, FileSerial, ForceSerial, ImagesRoot, NoImages, StorePlace
+from calib_cli.options import (
+    AsJson,
+    DataDistance,
+    DataTime,
+    FileSerial,
+    ForceSerial,
+    ImagesRoot,
+    NoImages,
+    StorePlace,
+)
 from calib_cli.output import notify, write_blocks, write_json
 
 
@@ -31,27 +40,8 @@ def identify(
     ],
     serial: FileSerial = None,
     force_serial: ForceSerial = False,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            metavar="TIME",
-            help="Set the time of the data.",
-            show_default="from the file",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
-    distance_mm: Annotated[
-        float | None,
-        typer.Option(
-            "--distance-mm",
-            "--distance",
-            metavar="MM",
-            help="Set the distance.",
-            show_default="from the file",
-            rich_help_panel=INPUT,
-        ),
-    ] = None,
+    at: DataTime = None,
+    distance_mm: DataDistance = None,
     images: ImagesRoot = None,
     no_images: NoImages = False,
     store: StorePlace = None,
