@@ -7,37 +7,29 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
 from calib.errors import InputError, NotFoundError, StoreError
 from calib.files.atomic import Outputs, file_sha256, read_bytes
 from calib.files.exchange.history import applied_lines, with_history
 from calib.files.kinds import EXPERIMENTS, RECEIPT, REFLECTIONS
 from calib.files.output_target import OutputRule
-from calib.files.reader import TOGETHER, DataFiles, ExperimentFile, read_data
+from calib.files.reader import DataFiles, read_data
+from calib.flows.applying.corrected import Corrections, corrected_file, moved_reflections
 from calib.flows.layouts.one_panel import OnePanel, Prepared, prepared
 from calib.flows.layouts.positions import ideal_positions
-from calib.flows.receipts import log_heads, receipt_bytes, receipt_path
+from calib.flows.receipts import receipt_bytes, receipt_path
 from calib.flows.shared.identity import serial_of_reference
 from calib.flows.shared.images import ImagePlaces
-from calib.flows.shared.retired import retired_warnings
+from calib.flows.shared.lookups import Lookups
 from calib.flows.shared.selection import Selection, select_certified, select_named
-from calib.flows.shared.targets import Target, detector_of_rows, refuse_without_time, targets_in
+from calib.flows.shared.targets import Target, refuse_without_time, targets_in
 from calib.flows.shared.times import future_warnings, read_moment
-from calib.model.base.arrays import Floats
-from calib.model.base.text import checked_name
+from calib.model.base.text import checked_name, counted
 from calib.model.detector.correction import Correction, PanelStatus
-from calib.model.detector.layout import Layout
-from calib.model.experiment.parallax import mm_from_px, px_from_mm
 from calib.model.experiment.pose import DRAWN, DetectorPose
 from calib.model.store.application import AppliedDetector
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp
 from calib.model.store.resolution import DistancePolicy, TimePolicy
-
-_UNCHANGED_MM = 1e-7
-
-Corrections = Sequence[tuple[Target, Correction]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +78,8 @@ class Applied:
     copied: bool
     """Whether the inputs were copied unchanged, since nothing is certified."""
     warnings: tuple[str, ...]
+    applications: tuple[Application, ...] = ()
+    """What the receipt states, one for each detector."""
 
 
 def apply(
@@ -98,6 +92,44 @@ def apply(
     Raises ``InputError``, ``NotFoundError`` (nothing certified) and ``StoreError``; then nothing
     is written.
     """
+    done = write_corrected(request, Lookups(store), stamp, dry_run=dry_run)
+    return record_applications([done], store, stamp)[0]
+
+
+def record_applications(
+    done: Sequence[Applied], store: StoreLike, stamp: ChangeStamp
+) -> list[Applied]:
+    """Record in the store what was applied, all of it or nothing.
+
+    The files are complete already. Where the store fails, each has a warning, and its receipt can
+    be delivered later.
+    """
+    applications = [one for applied in done for one in applied.applications]
+    if not applications:
+        return list(done)
+    try:
+        store.applications.record_all(applications, stamp)
+    except StoreError as error:
+        why = error.problem.rstrip(".")
+        return [_unrecorded(applied, why) for applied in done]
+    return [replace(applied, recorded=bool(applied.applications)) for applied in done]
+
+
+def _unrecorded(applied: Applied, why: str) -> Applied:
+    if applied.receipt is None:
+        return applied
+    text = (
+        f"the store could not record this ({why}); the receipt {applied.receipt.name} keeps it. "
+        f"Deliver it later with calib usage push {applied.receipt}."
+    )
+    return replace(applied, warnings=(*applied.warnings, text))
+
+
+def write_corrected(
+    request: ApplyRequest, lookups: Lookups, stamp: ChangeStamp, *, dry_run: bool = False
+) -> Applied:
+    """What ``apply`` does, except for recording the applications."""
+    store = lookups.store
     outputs = _checked_outputs(request, store)
     for path in outputs:
         checked_name(path.name, "the name of an output")  # the receipt records it
@@ -117,13 +149,13 @@ def apply(
         )
     serial = request.serial or serial_of_reference(request.calibration)
     with prepared(data, store, request.images, serial=serial, route=request.one_panel) as ready:
-        return _apply(ready, request, store, stamp, outputs, given, dry_run=dry_run)
+        return _apply(ready, request, lookups, stamp, outputs, given, dry_run=dry_run)
 
 
 def _apply(
     ready: Prepared,
     request: ApplyRequest,
-    store: StoreLike,
+    lookups: Lookups,
     stamp: ChangeStamp,
     outputs: tuple[Path, ...],
     given: list[Path],
@@ -131,10 +163,11 @@ def _apply(
     dry_run: bool,
 ) -> Applied:
     """Apply to experiments of which no detector has one panel."""
+    store = lookups.store
     targets = targets_in(
         ready.file,
         request.experiments,
-        store,
+        lookups,
         images=ready.images,
         serial=request.serial,
         force_serial=request.force_serial,
@@ -148,7 +181,7 @@ def _apply(
     if request.calibration is None:
         refuse_without_time(targets, request.experiments)
     try:
-        selected = [_select(target, request, store, stamp.at) for target in targets]
+        selected = [_select(target, request, lookups, stamp.at) for target in targets]
     except NotFoundError as error:
         if not request.copy_if_missing or error.code != "not-certified":
             raise
@@ -163,10 +196,10 @@ def _apply(
             )
     chosen_for = list(zip(targets, selected, strict=True))
     warnings = list(ready.notices)
-    warnings += [text for pair in chosen_for for text in _warnings(*pair, store, stamp.at)]
+    warnings += [text for pair in chosen_for for text in _warnings(*pair, lookups, stamp.at)]
     detectors = tuple(_applied(target, choice) for target, choice in chosen_for)
     if dry_run:
-        return Applied(detectors, outputs, None, False, False, tuple(warnings))
+        return Applied(detectors, outputs, None, False, False, counted(warnings))
     corrections = [(target, choice.correction) for target, choice in chosen_for]
     ready = replace(ready, history=applied_lines(detectors, stamp.at))
     receipt = receipt_path(outputs[0])
@@ -187,21 +220,12 @@ def _apply(
             )
             for done in detectors
         ]
-        log = log_heads(store, [done.serial for done in detectors], stamp.at)
+        log = lookups.log_heads([done.serial for done in detectors], stamp.at)
         staged.stage(receipt, receipt_bytes(applications, log), RECEIPT)
         staged.commit()
-    recorded = True
-    try:
-        for application in applications:
-            store.applications.record(application, stamp)
-    except StoreError as error:
-        # The files are complete; the record can be delivered later.
-        recorded = False
-        warnings.append(
-            f"the store could not record this ({error.problem.rstrip('.')}); the receipt "
-            f"{receipt.name} keeps it. Deliver it later with calib usage push {receipt}."
-        )
-    return Applied(detectors, outputs, receipt, recorded, False, tuple(warnings))
+    return Applied(
+        detectors, outputs, receipt, False, False, counted(warnings), tuple(applications)
+    )
 
 
 def _staged(
@@ -213,10 +237,10 @@ def _staged(
         written = [staged.stage(outputs[0], data.file.data, EXPERIMENTS)]
         moved = ideal_positions(ready, corrections)
         return [*written, staged.stage(outputs[1], moved, REFLECTIONS)]
-    text = with_history(_corrected(data.file, corrections).data, outputs[0].name, ready.history)
+    text = with_history(corrected_file(data.file, corrections).data, outputs[0].name, ready.history)
     written = [staged.stage(outputs[0], text, EXPERIMENTS)]
     if len(outputs) > 1:
-        rewritten = data.with_positions(_moved_reflections(data, corrections))
+        rewritten = data.with_positions(moved_reflections(data, corrections))
         written.append(staged.stage(outputs[1], rewritten, REFLECTIONS))
     return written
 
@@ -238,7 +262,7 @@ def _uncorrected(
             _staged(staged, ready, none, outputs)
             staged.commit()
     texts = [*ready.notices, *(_taken_off(target.pose) for target in targets)]
-    return Applied((), outputs, None, False, False, tuple(dict.fromkeys(texts)))
+    return Applied((), outputs, None, False, False, counted(texts))
 
 
 def _taken_off(pose: DetectorPose) -> str:
@@ -290,13 +314,13 @@ def _checked_outputs(request: ApplyRequest, store: StoreLike) -> tuple[Path, ...
     return tuple(outputs)
 
 
-def _select(target: Target, request: ApplyRequest, store: StoreLike, now: datetime) -> Selection:
+def _select(target: Target, request: ApplyRequest, lookups: Lookups, now: datetime) -> Selection:
     if request.calibration is not None:
-        return select_named(target, request.calibration, store)
+        return select_named(target, request.calibration, lookups)
     moment, zone = request.as_known_at, target.record.zones
     return select_certified(
         target,
-        store,
+        lookups,
         as_known_at=None if moment is None else read_moment(moment, zone, now),
         distance_policy=request.distance_policy,
         time_policy=request.time_policy,
@@ -320,8 +344,8 @@ def _applied(target: Target, choice: Selection) -> AppliedDetector:
     )
 
 
-def _warnings(target: Target, choice: Selection, store: StoreLike, now: datetime) -> list[str]:
-    texts = [*choice.warnings, *retired_warnings(store, target.record.serial, [target.time])]
+def _warnings(target: Target, choice: Selection, lookups: Lookups, now: datetime) -> list[str]:
+    texts = [*choice.warnings, *lookups.retired_warnings(target.record.serial, target.time)]
     if target.why_no_time:
         unknown = "the time of the data is unknown" if target.time is None else "it is ignored"
         if target.from_image:
@@ -343,41 +367,6 @@ def _warnings(target: Target, choice: Selection, store: StoreLike, now: datetime
             f"the rigid-body average: {', '.join(unmeasured)}."
         )
     return texts
-
-
-def _corrected(file: ExperimentFile, corrections: Corrections) -> ExperimentFile:
-    """The file with corrected panels; bytes are unchanged where panels need not move."""
-    frames = {}
-    for target, correction in corrections:
-        new, now = target.frames_with(correction), file.root_frames(target.index)
-        corners = Layout(target.detector.panels, now).corners_panel_mm()
-        if np.abs(new.points(corners) - now.points(corners)).max() > _UNCHANGED_MM:
-            frames[target.index] = new
-    return file.with_frames(frames)
-
-
-def _moved_reflections(data: DataFiles, corrections: Corrections) -> Floats:
-    """Positions in mm that follow the panels: mm + [mm(px, new) - mm(px, old)], px kept."""
-    positions = data.positions()
-    mm = positions.centroid_mm.copy()
-    detector_of = detector_of_rows(data.file.experiments, positions)
-    for target, correction in corrections:
-        mine = np.flatnonzero(detector_of == target.index)
-        detector, on = target.detector, positions.panel[mine]
-        if len(on) and (on.min() < 0 or on.max() >= len(detector.panels)):
-            raise InputError(
-                "panel-out-of-range",
-                f"a reflection names panel {int(on.max())}, but the detector has "
-                f"{len(detector.panels)} panels.",
-                place=f"{data.reflection_path}, column panel",
-                remedy=TOGETHER,
-            )
-        old, all_px = mm[mine, :2], positions.centroid_px
-        px = px_from_mm(old, on, detector) if all_px is None else all_px[mine, :2]
-        new_frames = target.lab_frames_with(correction)
-        moved = mm_from_px(px, on, detector, new_frames) - mm_from_px(px, on, detector)
-        mm[mine, :2] = old + moved
-    return mm
 
 
 def _copy_inputs(

@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from calib.errors import InputError, LayoutError
-from calib.files.reader import read_data
+from calib.files.reader import read_data, serial_from
 from calib.flows.shared.dataset_times import ImagesOfDatasets, times_of
 from calib.flows.shared.datasets import executor_for, load_datasets, reordered
 from calib.flows.shared.distances import freedom_for, merged_distances
@@ -51,6 +51,7 @@ from calib.model.store.record import ChangeStamp, StoredCalibration
 from calib.solve.dataset.symmetry import hall_from_name
 from calib.solve.datasets import solve_datasets, solve_incremental
 from calib.solve.options import Crystals, SolveOptions, WhatIfRows
+from calib.solve.parallel.executor import Executor
 from calib.solve.prior import PanelPrior
 
 _SHORTEST_INTERVAL_DEG, _LONGEST_INTERVAL_DEG = 1.0, 120.0
@@ -141,6 +142,7 @@ def derive(
             pairs,
             lambda done: report_progress("reading", 0, float("nan"), done, len(pairs)),
         )
+        read = _of_serial(executor, read, request)
         serial = _one_serial(read, request, images, store, stamp.at)
         datasets, far = reject_disagreeing(executor, read, keep_all=request.keep_all)
         detector = known_detector(store, serial)
@@ -259,6 +261,22 @@ def _options(request: DeriveRequest, freedom: Freedom) -> SolveOptions:
         keep_all=request.keep_all,
         what_if=request.what_if,
     )
+
+
+def _of_serial(
+    executor: Executor, datasets: list[Dataset], request: DeriveRequest
+) -> list[Dataset]:
+    """The datasets without those of other detectors in the same files, where files name several
+    detectors and one of them is that of the serial that was given."""
+    if request.serial is None or request.force_serial:
+        return datasets
+    named = [serial_from(data.detector.identifier) for data in datasets]
+    files = [data.source.sha256 for data in datasets]
+    has = {own for own, name in zip(files, named, strict=True) if name == request.serial}
+    kept = [k for k, own in enumerate(files) if named[k] == request.serial or own not in has]
+    if len(kept) < len(datasets):
+        executor.select(kept)
+    return [datasets[k] for k in kept]
 
 
 def _one_serial(

@@ -9,6 +9,7 @@ from calib.errors import InputError
 from calib.files.reader import read_experiments
 from calib.flows.shared.identity import (
     checked_serial,
+    chosen_detectors,
     new_detector,
     refuse_other_zone,
     serial_of,
@@ -72,16 +73,17 @@ def register(
     else:
         assert experiments is not None  # noqa: S101 - one of both, checked above
         file = read_experiments(experiments)
-        detector = file.experiments.detectors[0]
+        index = chosen_detectors(file.experiments, serial, place=str(experiments))[0]
+        detector = file.experiments.detectors[index]
         images = images_in(file, experiments, places or ImagePlaces())
         notices = images.notices
-        image = images.found.get(0)
+        image = images.found.get(index)
         if len(detector.panels) == 1:
-            header = images.header(0)
+            header = images.header(index)
             one = registered_modules(
-                detector, 0, store, serial, header, halves=halves, place=str(experiments)
+                detector, index, store, serial, header, halves=halves, place=str(experiments)
             )
-            detector = file.split({0: one.known.modules}).experiments.detectors[0]
+            detector = file.split({index: one.known.modules}).experiments.detectors[index]
             split = one.known.name
         elif halves:
             raise InputError(

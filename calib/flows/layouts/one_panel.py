@@ -15,6 +15,7 @@ from calib.files.exchange.history import HistoryLine
 from calib.files.kinds import EXPERIMENTS, REFLECTIONS
 from calib.files.reader import DataFiles, ExperimentFile, read_data
 from calib.flows.layouts.split import detector_of, dials_reads_modules, left_out
+from calib.flows.shared.identity import chosen_detectors
 from calib.flows.shared.images import ImagePlaces, Images, images_in
 from calib.flows.shared.modules import Split, one_panel_was_split, registered_modules
 from calib.model.store.protocol import StoreLike
@@ -64,7 +65,8 @@ def prepared(
     """
     models, place = data.file.experiments, str(data.experiment_path)
     images = images_in(data.file, data.experiment_path, places)
-    alone = models.one_panel_detectors
+    chosen = chosen_detectors(models, serial, place=place)
+    alone = [k for k in models.one_panel_detectors if k in chosen]
     if not alone:
         yield Prepared(data, data.file, images, (), False, images.notices)
         return

@@ -14,7 +14,7 @@ from calib.flows.shared.times import instant_of_epoch
 from calib.model.base.text import checked_serial as checked_serial
 from calib.model.base.text import joined
 from calib.model.detector.families import family_of, known_layout, off_grid_mm
-from calib.model.experiment.experiment import Detector
+from calib.model.experiment.experiment import Detector, ExperimentList
 from calib.model.experiment.pose import layout_of
 from calib.model.store.placement import placement_at
 from calib.model.store.protocol import StoreLike
@@ -97,6 +97,29 @@ def default_serial(store: StoreLike, epoch: float | None, now: datetime) -> str 
             remedy=f"use --serial, such as --serial {found[0]}.",
         )
     return found[0] if found else None
+
+
+def chosen_detectors(
+    models: ExperimentList, serial: str | None, *, place: str, force: bool = False
+) -> tuple[int, ...]:
+    """The indices of the detectors of a file that a command works on: those that name ``serial``
+    where any does, else all in use.
+
+    Raises ``InputError`` (``no-detector``) for a file without a detector.
+    """
+    used = models.detectors_in_use
+    if not used:
+        raise InputError(
+            "no-detector",
+            "this list holds no detector.",
+            place=place,
+            remedy="import the images again with dials.import, and give the .expt file that it "
+            "writes.",
+        )
+    if serial is None or force:
+        return used
+    named = [k for k in used if serial_from(models.detectors[k].identifier) == serial]
+    return tuple(named) or used
 
 
 def known_detector(store: StoreLike, serial: str) -> DetectorRecord | None:

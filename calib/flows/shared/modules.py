@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from calib.config.layouts import known_detectors
 from calib.errors import LayoutError
 from calib.files.reader import DataFiles, serial_from
-from calib.flows.shared.identity import known_detector
+from calib.flows.shared.identity import chosen_detectors, known_detector
 from calib.flows.shared.images import Images
 from calib.model.base.text import joined
 from calib.model.detector.families import Registry, with_shared
@@ -53,8 +53,16 @@ def read_as_modules(
     alone = models.one_panel_detectors
     if not alone:
         return data, []
+    chosen = chosen_detectors(models, serial, place=place)
     found = [
-        registered_modules(models.detectors[k], k, store, serial, images.header(k), place=place)
+        registered_modules(
+            models.detectors[k],
+            k,
+            store,
+            serial if k in chosen else None,
+            images.header(k),
+            place=place,
+        )
         for k in alone
     ]
     with at_place(place):

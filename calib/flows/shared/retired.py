@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from calib.model.store.amendment import Retirement, retirement_in_force
@@ -16,7 +16,14 @@ def retired_warnings(
 ) -> tuple[str, ...]:
     """A warning where data of these times, None if unknown, may be later than the retirement of
     their detector."""
-    retirement = retirement_in_force(store.detectors.retirements(serial, known_at))
+    return retirement_warnings(store.detectors.retirements(serial, known_at), taken)
+
+
+def retirement_warnings(
+    retirements: Sequence[Retirement], taken: Iterable[datetime | None]
+) -> tuple[str, ...]:
+    """The same from the retirements of the detector, newest first."""
+    retirement = retirement_in_force(retirements)
     if retirement is None:
         return ()
     start = retirement.start

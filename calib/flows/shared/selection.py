@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from calib.errors import LayoutError
+from calib.flows.shared.lookups import Lookups
 from calib.flows.shared.targets import Target
 from calib.model.detector.correction import Correction, PanelStatus
-from calib.model.store.protocol import StoreLike
 from calib.model.store.record import State
 from calib.model.store.resolution import DistancePolicy, TimePolicy
 from calib.model.store.validity import shown_instant
@@ -28,13 +28,13 @@ class Selection:
     warnings: tuple[str, ...]
 
 
-def select_named(target: Target, reference: str, store: StoreLike) -> Selection:
+def select_named(target: Target, reference: str, lookups: Lookups) -> Selection:
     """The calibration named by the user, certified or not.
 
     Raises ``LayoutError`` for a calibration of another detector.
     """
     serial = target.record.serial
-    found = store.calibrations.get(reference, serial)
+    found = lookups.calibration(reference, serial)
     if found.record.layout_id != target.record.layout_id or found.record.serial != serial:
         raise LayoutError(
             "other-detector",
@@ -57,7 +57,7 @@ def select_named(target: Target, reference: str, store: StoreLike) -> Selection:
 
 def select_certified(
     target: Target,
-    store: StoreLike,
+    lookups: Lookups,
     *,
     as_known_at: int | datetime | None,
     distance_policy: DistancePolicy,
@@ -66,7 +66,7 @@ def select_certified(
     """The calibration certified for the time and distance of the data; raises ``NotFoundError``
     where there is none."""
     assert target.time is not None  # noqa: S101 - refused before
-    answer = store.resolve(
+    answer = lookups.resolve(
         target.record.serial,
         target.time,
         target.distance_mm,

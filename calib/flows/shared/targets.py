@@ -12,8 +12,14 @@ import numpy as np
 from calib.errors import InputError
 from calib.files.reader import ExperimentFile, refuse_one_panel
 from calib.flows.shared.distances import check_distance
-from calib.flows.shared.identity import default_serial, serial_of, serial_of_reference
+from calib.flows.shared.identity import (
+    chosen_detectors,
+    default_serial,
+    serial_of,
+    serial_of_reference,
+)
 from calib.flows.shared.images import Images, instant_of_header
+from calib.flows.shared.lookups import Lookups
 from calib.flows.shared.times import instant_of_epoch, read_instant
 from calib.model.base.arrays import Ints
 from calib.model.detector.correction import Correction
@@ -22,7 +28,6 @@ from calib.model.experiment import epochs
 from calib.model.experiment.experiment import Detector, ExperimentList
 from calib.model.experiment.pose import DetectorPose, locate_detector
 from calib.model.experiment.reflections import Positions
-from calib.model.store.protocol import StoreLike
 from calib.model.store.record import DetectorRecord
 
 
@@ -67,7 +72,7 @@ class Target:
 def targets_in(
     file: ExperimentFile,
     place: Path,
-    store: StoreLike,
+    lookups: Lookups,
     *,
     images: Images,
     serial: str | None,
@@ -77,7 +82,8 @@ def targets_in(
     distance_mm: float | None,
     now: datetime,
 ) -> list[Target]:
-    """Every detector that the experiments of a file use.
+    """The detectors that the experiments of a file use; with ``serial`` those that name it, where
+    any does.
 
     ``calibration``, if named by its detector and version, gives the serial where nothing else does.
     Raises ``InputError`` for a detector without a serial, ``NotFoundError`` for one that the store
@@ -87,13 +93,13 @@ def targets_in(
         check_distance(distance_mm)
     models = file.experiments
     found = []
-    for index in models.detectors_in_use:
+    for index in chosen_detectors(models, serial, force=force_serial, place=str(place)):
         detector = models.detectors[index]
         refuse_one_panel(detector, str(place))
         scans, why, image = models.epochs_of(index), "", images.found.get(index)
 
         def default(epoch: float | None = epochs.earliest(scans)) -> str | None:
-            return serial_of_reference(calibration) or default_serial(store, epoch, now)
+            return serial_of_reference(calibration) or default_serial(lookups.store, epoch, now)
 
         name = serial_of(
             detector,
@@ -103,8 +109,8 @@ def targets_in(
             image=image,
             default=default,
         )
-        record = store.detectors.get(name)
-        pose = locate_detector(record.layout, detector, store.calibrations.corrections(name))
+        record = lookups.detector(name)
+        pose = locate_detector(record.layout, detector, lookups.corrections(name))
         from_image = ""
         if at is not None:
             time: datetime | None = read_instant(at, record.zones, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from calib.errors import InputError
@@ -19,6 +19,8 @@ LONGEST_TEXT = 2000
 _MOST_NAMED = 10
 _CONTROLS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories: control characters, surrogates, line and paragraph separators."""
+_NUMBER = re.compile(r"(?<![\w:.-])\d+(\.\d+)?(?![\w:-])")
+"""A number that stands alone, and not in a date or a name."""
 _SERIAL = re.compile(r"(?!-)[^\s:]{1,80}")
 
 
@@ -93,6 +95,24 @@ def joined(words: Sequence[str], most: int | None = None) -> str:
         words = [*words[:most], f"{len(words) - most} more"]
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def counted(sentences: Iterable[str]) -> tuple[str, ...]:
+    """Each sentence once, in the order of the first of them, with how often it occurs; those that
+    differ in numbers only count as one."""
+    found: dict[str, list[str]] = {}
+    for sentence in sentences:
+        found.setdefault(_NUMBER.sub("#", sentence), []).append(sentence)
+    return tuple(_with_count(same) for same in found.values())
+
+
+def _with_count(same: Sequence[str]) -> str:
+    if len(same) == 1:
+        return same[0]
+    count = f"{len(same)} times"
+    if len(set(same)) > 1:
+        count = f"and {len(same) - 1} more that differ in numbers only"
+    return f"{same[0].removesuffix('.')} ({count})."
 
 
 def panel_numbers(panels: Sequence[int]) -> str:

@@ -22,6 +22,12 @@ class ApplicationApi(EntityApi):
         with self._database.writing() as connection:
             return add_application(connection, application, stamp or application.applied)
 
+    @write
+    def record_all(self, applications: Sequence[Application], stamp: ChangeStamp) -> int:
+        """Record applications in one transaction; how many of them were not recorded before."""
+        with self._database.writing() as connection:
+            return sum(add_application(connection, one, stamp) for one in applications)
+
     @read
     def preview_record(self, application: Application) -> bool:
         """What ``record`` would return, with its errors; nothing is written."""
