@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from calib.errors import CalibError, FileFormatError, InputError
+from calib.errors import FileFormatError, InputError
 from calib.files.atomic import read_bytes
 from calib.model.base.content import from_content, to_content
 from calib.model.store.admission import check_application
-from calib.model.store.log import STORE_CHAIN, Checkpoint
 from calib.model.store.protocol import StoreLike
 from calib.model.store.record import Application, ChangeStamp
 
@@ -41,7 +39,7 @@ def receipt_path(output: Path) -> Path:
 def receipt_bytes(
     applications: Sequence[Application], log: Mapping[str, Any] | None = None
 ) -> bytes:
-    """The text of a receipt; times in ISO 8601. ``log`` is what ``log_heads`` returns."""
+    """The text of a receipt; times in ISO 8601. ``log`` comes from ``log_heads``."""
     content: dict[str, Any] = {
         "format": _FORMAT,
         "applications": [{"id": one.id, **to_content(one)} for one in applications],
@@ -50,23 +48,6 @@ def receipt_bytes(
         content["log"] = log
     text = json.dumps(content, indent=2, ensure_ascii=False, default=lambda t: t.isoformat())
     return (text + "\n").encode()
-
-
-def log_heads(store: StoreLike, serials: Iterable[str], now: datetime) -> dict[str, Any]:
-    """The heads of the chains of these detectors and of the store: with them any copy of the
-    receipt proves the log up to here. Signed where this user has a key for checkpoints.
-    """
-    from calib.files.native.checkpoint import checkpoint_content
-    from calib.files.native.keys import default_key
-
-    heads = store.log.heads((STORE_CHAIN, *sorted(set(serials))))
-    checkpoint, key = Checkpoint(now, heads), default_key()
-    if key.is_file():
-        try:
-            return checkpoint_content(checkpoint, key)
-        except CalibError:  # not a key, or unreadable: then it is not signed
-            pass
-    return checkpoint_content(checkpoint, None)
 
 
 def read_receipt(path: Path) -> list[Application]:

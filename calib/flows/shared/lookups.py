@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from calib.errors import CalibError
-from calib.flows.receipts import log_heads
+from calib.flows.shared.heads import log_heads
 from calib.flows.shared.retired import retirement_warnings
 from calib.model.detector.correction import Correction
 from calib.model.store.amendment import Retirement
