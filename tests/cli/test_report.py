@@ -141,6 +141,13 @@ def test_points_show_the_motion_under_other_choices(report: tuple[str, dict[str,
                 drawn = centre(figure, f"{series}-{k}")
                 assert drawn == pytest.approx((row[key], k), rel=0.01, abs=0.05)
                 assert title(figure, f"{series}-{k}").startswith(row["choice"])
+    noise = points_of_line(
+        str(next(one for one in element(figure, "noise").iter() if one.get("d")).get("d"))
+    )
+    zero, across, _, _ = map(float, str(figure.get("data-axes")).split())
+    assert (noise[0] - zero) / across == pytest.approx(
+        np.sqrt(2.0) * report[1]["sigma_um"]["noise"], rel=0.01, abs=0.05
+    )
 
 
 def test_a_record_without_a_what_if_table_says_so() -> None:

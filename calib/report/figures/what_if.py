@@ -17,7 +17,7 @@ def what_if(view: View) -> Drawing:
     """Draw the root mean square motion of the panels for each choice.
 
     ``view`` has ``rows`` with ``label``, ``in_plane_um``, ``normal_um`` (None where heights stay),
-    ``named``, ``words``, and ``noise_um``, the uncertainty that the line shows.
+    ``named``, ``words``, and ``noise_um``, the uncertainty in the plane (a line) or None.
     """
     rows = view["rows"]
     height = 0.9 + _ROW_INCHES * len(rows)
@@ -45,8 +45,8 @@ def what_if(view: View) -> Drawing:
         )
         drawn.set_gid(gid)
         marks[gid] = [Mark(f"{gid}-{number}", rows[number]["words"]) for number in shown]
-    noise = axes.axvline(view["noise_um"], color=MUTED, linewidth=0.8, linestyle="--")
-    noise.set_gid("noise")
+    if view["noise_um"] is not None:
+        axes.axvline(view["noise_um"], color=MUTED, linewidth=0.8, linestyle="--").set_gid("noise")
     labels = [one["label"] for one in rows]
     axes.set_yticks(
         place, [one if len(one) <= _WIDEST else f"{one[: _WIDEST - 1]}…" for one in labels]
@@ -55,11 +55,11 @@ def what_if(view: View) -> Drawing:
         label.set_parse_math(False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     farthest = max(max(one["in_plane_um"], one["normal_um"] or 0.0) for one in rows)
-    axes.set_xlim(0.0, 1.08 * max(farthest, 2.0 * view["noise_um"]))
+    axes.set_xlim(0.0, 1.08 * max(farthest, 2.0 * (view["noise_um"] or 0.5)))
     axes.grid(axis="x", color=FAINT, linewidth=0.4)
     axes.set_axisbelow(True)
     axes.set_xlabel("motion of the panels (um rms)")
     top = 1.0 - 0.16 / height
-    words = "● in the plane   ◇ along the normal   ┆ noise of dx and dy"
+    words = "● in the plane   ◇ along the normal   ┆ noise in the plane"
     figure.text(0.36, top, words, color=MUTED, fontsize=8.0, va="center")
     return Drawing(figure, (axes,), marks)

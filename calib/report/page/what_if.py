@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from calib.model.base.text import joined
 from calib.report.blocks import Figure, Sentences, Table, View, fixed, general
 from calib.report.calibration.what_if import parts_words, what_if_blocks
@@ -16,17 +18,19 @@ def what_if_section(view: View) -> Section:
     found = view["what_if"]
     if found is None or not found["rows"]:
         words = (
-            "The record has no what-if table: it was derived by an earlier version of calib, "
-            "combined from summaries, or imported."
+            "The record has no what-if table: it is imported, of an earlier version of calib, or "
+            "no other choice could be computed."
         )
         return Section("what-if", title, (Sentences("", (words,)),))
     rows = [_row(row) for row in found["rows"]]
-    noise = view["sigma_um"]["noise"]
+    one_axis = view["sigma_um"]["noise"]
+    noise = None if one_axis is None else float(np.sqrt(2.0) * one_axis)  # of dx and dy together
     named = [row["label"] for row in rows if row["named"]]
     farthest = max(rows, key=lambda row: (row["in_plane_um"], row["label"]))
     caption = (
         "How far the panels would move if the model, the prior or the data were chosen otherwise, "
-        f"in um rms; the line is the noise, {fixed(noise, 1)} um. Farthest in the plane: "
+        f"in um rms; the line is the noise of x and y together, {fixed(noise, 1)} um. "
+        "Farthest in the plane: "
         f"{farthest['label']}, {fixed(farthest['in_plane_um'], 1)} um. "
         + (
             f"Noise does not explain it for {joined(named)}."
